@@ -1,0 +1,76 @@
+"""The two calls most programs need: `train` a model on a source, `load` a run."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from simulacra import data as sources
+from simulacra.config import Training, from_dict
+from simulacra.data import Options
+from simulacra.errors import ConfigError, nearest
+from simulacra.game import Model
+from simulacra.models.registry import entry
+from simulacra.run import Run, RunConfig
+
+
+def train(model: str, data: str, out: str | Path | None = None, **settings: Any) -> Model:
+    """Train a model on a data source in a run folder; the same call again resumes or returns it.
+
+    Args:
+        model: a name in `sim.MODELS`.
+        data: a source, e.g. `digits` or `folder:holiday.zip`.
+        out: the run folder; `runs/SOURCE-MODEL` when not given.
+        settings: any field of the model's Config, of `Training`, or of `Options`.
+
+    Raises:
+        SimulacraError: of the kind that says what is wrong.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model = train("vae", "digits", f"{folder}/run", latent_dim=2, steps=3)
+    >>> model.config.latent_dim
+    2
+    """
+    groups = (entry(model).Config, Training, Options)
+    fields = [{f.name for f in dataclasses.fields(group)} for group in groups]
+    for key in settings:
+        if not any(key in names for names in fields):
+            raise ConfigError(f"unknown setting '{key}', {nearest(key, set().union(*fields))}")
+    config, training, options = (
+        from_dict(group, {k: v for k, v in settings.items() if k in names})
+        for group, names in zip(groups, fields, strict=True)
+    )
+    return start(model, data, out, config, training, options)
+
+
+def start(
+    model: str, data: str, out: str | Path | None, config: Any, training: Training, options: Options
+) -> Model:
+    """`train` with its settings already in their dataclasses."""
+    run = Run(out or default_run(model, data))
+    loaded = sources.load(data, options)
+    # It imports lightning-fabric, which takes seconds.
+    from simulacra.engine.loop import train as play
+
+    return play(run, RunConfig(model, config, data, options, loaded.spec, training), loaded)
+
+
+def default_run(model: str, data: str) -> Path:
+    """`runs/SOURCE-MODEL`.
+
+    >>> default_run("vae", "folder:pictures/holiday.zip").as_posix()
+    'runs/holiday-vae'
+    """
+    name, argument, _ = sources.parse(data)
+    return Path("runs") / f"{Path(argument).stem if name != 'faces' and argument else name}-{model}"
+
+
+def load(path: str | Path) -> Model:
+    """The trained model of a run folder, on the CPU and in evaluation mode, with its capabilities.
+
+    Raises:
+        RunError: there is no run, or it has no weights yet.
+    """
+    return Run(path).load()

@@ -1,0 +1,87 @@
+"""Data sources: `load("digits")`, `load("folder:holiday.zip", Options(image_size=64))`.
+
+A source is written `NAME`, `NAME:ARGUMENT`, and with `@split` where a command reads one split.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+
+from simulacra.data.spec import SPLITS, Data, Dataset, DataSpec
+from simulacra.errors import DataError, nearest
+
+__all__ = ["SOURCES", "SPLITS", "Data", "DataSpec", "Dataset", "Options", "load", "parse"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a source is read.
+
+    Attributes:
+        image_size: height and width in pixels, 4 to 4096; None keeps the source's own.
+        channels: 1 for grey, 3 for colour; None keeps the source's own.
+        skip_bad: go on without the files that cannot be used.
+
+    Raises:
+        DataError: the size or the channels are none of these.
+    """
+
+    image_size: int | None = None
+    channels: int | None = None
+    skip_bad: bool = False
+
+    def __post_init__(self) -> None:
+        if self.image_size is not None and not 4 <= self.image_size <= 4096:
+            raise DataError(f"image size {self.image_size} is out of range: choose from 4 to 4096 pixels")
+        if self.channels not in (None, 1, 3):
+            raise DataError(f"{self.channels} channels are not possible: choose 1 (grey) or 3 (colour)")
+
+
+# name -> (module with `load(argument, options) -> Data`, how it is written, what it is)
+SOURCES = {
+    "digits": ("digits", "digits", "1,797 real handwritten digits, 8x8 grey (scikit-learn's, nothing to download)"),
+    "faces": ("faces", "faces[:N]", "N drawn colour faces with every factor known, 32 to 128 px (default 10,000)"),
+    "mnist": ("idx", "mnist", "60,000 + 10,000 handwritten digits, 28x28 grey"),
+    "fashion-mnist": ("idx", "fashion-mnist", "60,000 + 10,000 pieces of clothing, 28x28 grey"),
+    "folder": ("folder", "folder:PATH", "a folder or .zip of pictures; labels from sub-folders or labels.csv"),
+    "npz": ("npz", "npz:PATH", "a NumPy archive with images or vectors, and labels"),
+}
+
+
+def parse(source: str) -> tuple[str, str, str | None]:
+    """Split a source into its name, its argument and its split.
+
+    >>> parse("folder:holiday.zip@test")
+    ('folder', 'holiday.zip', 'test')
+    >>> parse("digits")
+    ('digits', '', None)
+
+    Raises:
+        DataError: there is no source of that name, or no split of that name.
+    """
+    name, _, argument = source.partition(":")
+    head, at, split = (argument if argument else name).rpartition("@")
+    if at and (split in SPLITS or "/" not in split):
+        if split not in SPLITS:
+            raise DataError(f"data '{source}': no split '{split}', {nearest(split, SPLITS)}")
+        name, argument = (name, head) if argument else (head, "")
+    if name not in SOURCES:
+        raise DataError(f"data '{source}': unknown source '{name}', {nearest(name, SOURCES)}")
+    return name, argument, split if at and split in SPLITS else None
+
+
+def load(source: str, options: Options | None = None) -> Data:
+    """Load a source with its three splits.
+
+    >>> data = load("digits")
+    >>> data.spec.shape, len(data.train) + len(data.validation) + len(data.test)
+    ((1, 8, 8), 1797)
+
+    Raises:
+        DataError: the source is unknown, missing, or holds files that cannot be used.
+    """
+    name, argument, _ = parse(source)
+    module = import_module(f"simulacra.data.{SOURCES[name][0]}")
+    data: Data = module.load(name, argument, options or Options())
+    return data

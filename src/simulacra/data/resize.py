@@ -1,0 +1,52 @@
+"""Bring a stack of decoded images to the size and channels that were asked for."""
+
+from dataclasses import replace
+
+import numpy as np
+from PIL import Image
+
+from simulacra.data.spec import Data, Dataset
+
+
+def centre_square(width: int, height: int) -> tuple[int, int, int, int]:
+    """The largest square in the middle, as PIL's box (left, upper, right, lower).
+
+    >>> centre_square(20, 28)
+    (0, 4, 20, 24)
+    """
+    side = min(width, height)
+    left, upper = (width - side) // 2, (height - side) // 2
+    return left, upper, left + side, upper + side
+
+
+def resize(x: np.ndarray, image_size: int | None, channels: int | None) -> np.ndarray:
+    """Centre-crop of uint8 `(N, C, H, W)` to a square, antialiased bilinear resize, and grey <-> colour.
+
+    >>> resize(np.zeros((2, 1, 8, 8), np.uint8), 16, 3).shape
+    (2, 3, 16, 16)
+    """
+    if channels is not None and channels != x.shape[1]:
+        if channels == 1:
+            # ITU-R BT.601 luma, the weights PIL uses for "L"
+            x = np.rint(np.tensordot(x, [0.299, 0.587, 0.114], (1, 0)))[:, None].astype(np.uint8)
+        else:
+            x = np.repeat(x, channels, axis=1)
+    size = (image_size, image_size)
+    if image_size is None or x.shape[2:] == size:
+        return x
+    out = np.empty((*x.shape[:2], *size), np.uint8)
+    box = centre_square(x.shape[3], x.shape[2])
+    for example, target in zip(x, out, strict=True):
+        for plane, small in zip(example, target, strict=True):
+            small[:] = Image.fromarray(plane).resize(size, Image.Resampling.BILINEAR, box)
+    return out
+
+
+def resize_data(data: Data, image_size: int | None, channels: int | None) -> Data:
+    """`resize` applied to every split."""
+
+    def one(dataset: Dataset) -> Dataset:
+        x = resize(dataset.x, image_size, channels)
+        return replace(dataset, x=x, spec=replace(dataset.spec, shape=x.shape[1:]))
+
+    return Data(data.name, one(data.train), one(data.validation), one(data.test))

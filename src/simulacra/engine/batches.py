@@ -1,0 +1,71 @@
+"""Batches gathered from one table: no worker processes, no copies but the batch itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from simulacra.data.spec import Dataset
+from simulacra.game import Batch, Noise, mix
+
+# A set below this many bytes is kept on the accelerator, so that batches need no transfer.
+RESIDENT_BYTES = 2**30
+
+
+def to_float(x: Tensor) -> Tensor:
+    """uint8 images to float32 in [0, 1]; anything else as it is."""
+    return x.float().div_(255) if x.dtype == torch.uint8 else x
+
+
+class Batches:
+    """The training batches by step: a new permutation every epoch, a function of the seed alone.
+
+    Args:
+        dataset: the training split.
+        size: examples in the whole batch, over all shards.
+        seed: of the order and of the noise.
+        steps: length of the training, passed on to the model.
+        shards: equal parts the batch is cut in (processes times accumulated parts).
+        device: where the batches go.
+    """
+
+    def __init__(
+        self, dataset: Dataset, size: int, seed: int, steps: int, shards: int, device: torch.device
+    ) -> None:
+        self.size, self.seed, self.steps, self.shards, self.device = size, seed, steps, shards, device
+        self.per_epoch = len(dataset) // size
+        resident = device.type != "cpu" and dataset.x.nbytes < RESIDENT_BYTES
+        home = device if resident else torch.device("cpu")
+        self.x = torch.from_numpy(dataset.x).to(home)
+        self.y = None if dataset.y is None else torch.from_numpy(dataset.y).to(home)
+        self._epoch = -1
+        self._order = torch.empty(0, dtype=torch.int64)
+
+    def at(self, step: int, shard: int) -> Batch:
+        """The rows of one shard of the batch of one step, and the noise that goes with them."""
+        epoch, position = divmod(step, self.per_epoch)
+        if epoch != self._epoch:
+            generator = torch.Generator().manual_seed(mix(self.seed, epoch))
+            self._order = torch.randperm(len(self.x), generator=generator).to(self.x.device)
+            self._epoch = epoch
+        rows = self.size // self.shards
+        start = position * self.size + shard * rows
+        index = self._order[start : start + rows]
+        # step + 1: step 0 of the noise belongs to sample grids, which share the seed
+        noise = Noise(self.seed, step + 1, shard, self.shards, self.device)
+        x = self.x.index_select(0, index).to(self.device, non_blocking=True)
+        y = None if self.y is None else self.y.index_select(0, index).to(self.device, non_blocking=True)
+        return Batch(to_float(x), y, noise, step, self.steps)
+
+
+def in_order(dataset: Dataset, size: int, device: torch.device, seed: int = 0) -> Iterator[Batch]:
+    """Every example once, in order: for validation and evaluation."""
+    for start in range(0, len(dataset), size):
+        part = dataset.take(slice(start, start + size))
+        # a copy: the table may be read-only, and tensors are not
+        x = to_float(torch.from_numpy(np.array(part.x)).to(device))
+        y = None if part.y is None else torch.from_numpy(np.array(part.y)).to(device)
+        yield Batch(x, y, Noise(seed, start, device=device))

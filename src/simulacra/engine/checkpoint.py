@@ -1,0 +1,69 @@
+"""Checkpoints: one file that holds everything, replaced in one step, read without pickled code.
+
+There is no RNG state to keep. The order of the data and all noise are functions of (seed, step),
+and the global generators (dropout) are seeded from them before every step.
+"""
+
+from __future__ import annotations
+
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from simulacra.errors import RunError
+from simulacra.files import replacing
+from simulacra.run import Run
+
+
+def save(run: Run, step: int, model: nn.Module, optimizers: dict[str, Any], ema: nn.Module | None) -> None:
+    """Write the checkpoint, then the weights that `sim.load` reads.
+
+    Raises:
+        RunError: the disk is full or cannot be written; the last checkpoint is intact.
+    """
+    state = {
+        "step": step,
+        "model": model.state_dict(),
+        "optimizers": {player: optimizer.state_dict() for player, optimizer in optimizers.items()},
+        "ema": None if ema is None else ema.state_dict(),
+    }
+    with replacing(run.checkpoint) as file:
+        torch.save(state, file)
+    save_weights(run, model if ema is None else ema.module)  # type: ignore[arg-type]
+
+
+def save_weights(run: Run, model: nn.Module) -> None:
+    """Write model.safetensors."""
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    with replacing(run.weights) as file:
+        save_file(weights, file)
+
+
+def load(run: Run, device: torch.device) -> dict[str, Any] | None:
+    """The last checkpoint, or None when there is none yet.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    if not run.checkpoint.is_file():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(run.checkpoint, map_location=device, weights_only=True)
+    except (RuntimeError, UnpicklingError, EOFError, ValueError) as error:
+        raise RunError(
+            f"{run.checkpoint}: damaged ({str(error).splitlines()[0]});"
+            f" delete {run.path} to start again, or choose another --out"
+        ) from error
+    return state
+
+
+def restore(state: dict[str, Any], model: nn.Module, optimizers: dict[str, Any], ema: nn.Module | None) -> None:
+    """Put a loaded checkpoint back in place."""
+    model.load_state_dict(state["model"])
+    for player, optimizer in optimizers.items():
+        optimizer.load_state_dict(state["optimizers"][player])
+    if ema is not None:
+        ema.load_state_dict(state["ema"])

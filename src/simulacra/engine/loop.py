@@ -1,0 +1,136 @@
+"""The engine: plays any model's game, on any device, from any step."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import cast
+
+import torch
+
+from simulacra.data.spec import Data
+from simulacra.engine import checkpoint
+from simulacra.engine.batches import Batches
+from simulacra.engine.distributed import is_first_process, launch
+from simulacra.engine.events import Events
+from simulacra.engine.looks import picture, validation
+from simulacra.engine.optim import average, learning_rate
+from simulacra.engine.players import Players
+from simulacra.game import Model, mix
+from simulacra.models.registry import build
+from simulacra.run import Run, RunConfig
+
+
+def train(run: Run, config: RunConfig, data: Data) -> Model:
+    """Train, or go on training, in a run folder; returns the trained model, on the CPU.
+
+    Args:
+        run: the folder; the same call again resumes from its last checkpoint.
+        config: model, data and training.
+        data: the data that `config` names, loaded.
+
+    Raises:
+        RunError: the folder is busy, of other settings, or cannot be written.
+        DivergedError: a loss became NaN or infinite; the last good checkpoint is left.
+        KeyboardInterrupt: SIGINT or SIGTERM came; the step was finished and a checkpoint saved.
+    """
+    with run.opened(config) if is_first_process() else nullcontext():
+        _play(run, config, data)
+        return run.load()
+
+
+def _play(run: Run, config: RunConfig, data: Data) -> None:
+    training = config.training
+    fabric = launch(training)
+    rank, parts = fabric.global_rank, training.accumulate
+    shards = fabric.world_size * parts
+    batch_size = training.fitted_batch(len(data.train), shards)
+
+    torch.manual_seed(mix(training.seed))
+    model = build(config.model, config.spec, config.config).to(fabric.device)
+    # a model without players is solved by `prepare`
+    steps = training.total_steps(len(data.train), batch_size) if model.players else 0
+    players = Players(model, training, fabric)
+    ema = None if training.ema is None else average(model, training.ema)
+    shown = model if ema is None else cast(Model, ema.module)
+    state = checkpoint.load(run, fabric.device)
+    start = 0 if state is None else state["step"]
+    if state is None:
+        model.prepare(data.train)
+    else:
+        checkpoint.restore(state, model, players.optimizers, ema)
+
+    batches = Batches(data.train, batch_size, training.seed, steps, shards, fabric.device)
+    validate_every = training.validate_every or max(1, steps // 20)
+    sample_every = training.sample_every or max(1, steps // 10)
+    model.train()
+    with Events(run, start, steps, quiet=rank > 0) as events, interrupts() as interrupted:
+        if start:
+            events.say(f"{run}: {'resuming' if start < steps else 'already finished'} at step {start} of {steps}")
+        saved = told = time.monotonic()
+        played, stop = start, False
+        for step in range(start, steps):
+            # dropout and the like draw from the global generators
+            torch.manual_seed(mix(training.seed, step, rank))
+            batch = [batches.at(step, rank * parts + part) for part in range(parts)]
+            rate = learning_rate(training, step, steps)
+            players.play(batch, rate)
+            if ema is not None:
+                ema.update_parameters(model)
+            played = step + 1
+
+            # Processes act together only where all of them stop; one alone acts at any step.
+            now = time.monotonic()
+            due = interrupted.is_set() or now - saved >= training.checkpoint_every
+            if not (played % training.log_every == 0 or played == steps or (due and fabric.world_size == 1)):
+                continue
+            terms = players.averages(played)
+            speed = batch_size * players.steps_averaged / (now - told)
+            events.tell("train", played, terms, lr=rate, images_per_second=speed)
+            asked = torch.tensor(float(interrupted.is_set()), device=fabric.device)
+            stop = bool(fabric.all_reduce(asked, reduce_op="sum"))
+            if rank == 0:
+                last = played == steps
+                if len(data.validation) and (last or played % validate_every < players.steps_averaged):
+                    events.tell("validation", played, validation(shown, data.validation, training.seed))
+                if last or played % sample_every < players.steps_averaged:
+                    picture(shown, data.validation, run.path / "samples" / f"{played:06d}.png", training.seed)
+                if stop or due or last:
+                    checkpoint.save(run, played, model, players.optimizers, ema)
+                    saved = time.monotonic()
+            told = time.monotonic()
+            if stop:
+                break
+        if steps == 0 and start == 0 and rank == 0:
+            checkpoint.save(run, 0, model, {}, ema)
+        fabric.barrier()
+    if stop and played < steps:
+        if rank > 0:
+            raise SystemExit(0)
+        raise KeyboardInterrupt(f"{run}: interrupted, saved at step {played} of {steps}; run the same command to go on")
+
+
+@contextmanager
+def interrupts() -> Iterator[threading.Event]:
+    """An event set by the first SIGINT or SIGTERM; a second one acts as usual."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+    before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+
+    def ask(number: int, frame: object) -> None:
+        event.set()
+        for s, handler in before.items():
+            signal.signal(s, handler)
+
+    for s in before:
+        signal.signal(s, ask)
+    try:
+        yield event
+    finally:
+        for s, handler in before.items():
+            signal.signal(s, handler)

@@ -1,0 +1,37 @@
+"""Errors meant for people: the command line prints their text as it stands and exits 1."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class SimulacraError(Exception):
+    """The input or the run is at fault. The message says what, where, and what to do."""
+
+
+class DataError(SimulacraError):
+    """A data source that is missing, empty, or holds files that cannot be used."""
+
+
+class ConfigError(SimulacraError):
+    """An unknown or impossible setting."""
+
+
+class RunError(SimulacraError):
+    """A run folder that is missing, busy, damaged, or belongs to other settings."""
+
+
+class DivergedError(SimulacraError):
+    """A loss became NaN or infinite."""
+
+
+def nearest(word: str, valid: Iterable[str]) -> str:
+    """End an error about an unknown `word`: the nearest valid one, or all of them.
+
+    >>> nearest("vea", ["vae", "pca"])
+    "did you mean 'vae'?"
+    >>> nearest("unicorn", ["vae", "pca"])
+    'choose from pca, vae'
+    """
+    valid = sorted(valid)
+    close = get_close_matches(word, valid, n=1)
+    return f"did you mean '{close[0]}'?" if close else f"choose from {', '.join(valid)}"

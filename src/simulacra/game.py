@@ -1,0 +1,215 @@
+"""The game: what a model tells, what the engine plays, and what a trained model can do.
+
+A model trains by playing a game with one or more players. Each player owns nets; a `Turn` is a
+loss that moves one player. `Model.play` tells the game in the order of the paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from simulacra.data.spec import Dataset, DataSpec
+
+
+class Noise:
+    """Random numbers that depend on `(seed, step)` and on the example, not on how a batch is cut.
+
+    Every process and every micro-batch draws the numbers of the whole batch and keeps the rows of
+    its own shard, so a batch spread over processes meets the same noise as in one piece.
+
+    >>> whole = Noise(seed=1).normal(4, 2)
+    >>> part = Noise(seed=1, shard=1, shards=2).normal(2, 2)
+    >>> bool((whole[2:] == part).all())
+    True
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        step: int = 0,
+        shard: int = 0,
+        shards: int = 1,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.shard, self.shards = shard, shards
+        self.generator = torch.Generator(device).manual_seed(mix(seed, step))
+
+    def normal(self, n: int, *shape: int) -> Tensor:
+        """Standard normal `(n, *shape)`."""
+        return self._own(torch.randn(n * self.shards, *shape, **self._where), n)
+
+    def uniform(self, n: int, *shape: int) -> Tensor:
+        """Uniform on [0, 1), `(n, *shape)`."""
+        return self._own(torch.rand(n * self.shards, *shape, **self._where), n)
+
+    @property
+    def _where(self) -> dict[str, Any]:
+        return {"generator": self.generator, "device": self.generator.device}
+
+    def _own(self, whole: Tensor, n: int) -> Tensor:
+        return whole[self.shard * n : (self.shard + 1) * n]
+
+
+def mix(*numbers: int) -> int:
+    """One 63-bit seed from several numbers (the finaliser of splitmix64, Steele et al. 2014).
+
+    >>> mix(1, 2) == mix(1, 2), mix(1, 2) == mix(2, 1)
+    (True, False)
+    """
+    h = 0
+    for number in numbers:
+        h = (h + number + 0x9E3779B97F4A7C15) & (2**64 - 1)
+        h = ((h ^ (h >> 30)) * 0xBF58476D1CE4E5B9) & (2**64 - 1)
+        h = ((h ^ (h >> 27)) * 0x94D049BB133111EB) & (2**64 - 1)
+        h ^= h >> 31
+    return h >> 1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a model sees of one step.
+
+    Attributes:
+        x: images `(B, C, H, W)` in [0, 1], or vectors `(B, D)`; float32.
+        y: labels `(B,)` int64, or None.
+        noise: the only source of randomness of the step.
+        step: steps played before this one.
+        steps: steps of the whole training.
+    """
+
+    x: Tensor
+    y: Tensor | None
+    noise: Noise
+    step: int = 0
+    steps: int = 1
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+class Turn(NamedTuple):
+    """A loss that moves one player, and the terms to be logged with it."""
+
+    player: str
+    loss: Tensor
+    terms: Mapping[str, Tensor] = {}
+
+
+@contextmanager
+def frozen(*nets: nn.Module) -> Iterator[None]:
+    """No gradients for the parameters of `nets` while losses are computed inside.
+
+    Yield the turn after the block, so that nothing is frozen while the engine moves a player.
+    """
+    parameters = [p for net in nets for p in net.parameters() if p.requires_grad]
+    for p in parameters:
+        p.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for p in parameters:
+            p.requires_grad_(True)
+
+
+class Model(nn.Module):
+    """A model: its nets, its likelihood and the game that trains it.
+
+    Attributes:
+        players: player -> the attributes that hold its nets. Every net has one owner.
+        spec: the data it was built for.
+        config: its resolved settings, a frozen dataclass.
+    """
+
+    players: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    def __init__(self, spec: DataSpec, config: Any) -> None:
+        super().__init__()
+        self.spec = spec
+        self.config = config
+
+    def prepare(self, train: Dataset) -> None:
+        """See the training data once, before the first step. The default does nothing."""
+
+    def play(self, batch: Batch) -> Iterator[Turn]:
+        """Tell the game of one step: yield the turns in order. A model without players tells none."""
+        yield from ()
+
+    def validate(self, batch: Batch) -> dict[str, Tensor]:
+        """Terms to follow on held-out data, each `(B,)`. The default has none."""
+        return {}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model lives."""
+        first = next(self.parameters(), None)
+        first = next(self.buffers()) if first is None else first
+        return first.device
+
+
+@dataclass(frozen=True)
+class Elbo:
+    """The two terms of the evidence lower bound, each `(B,)` in nats.
+
+    Attributes:
+        reconstruction: log p(x | z) for one z ~ q(z | x).
+        kl: KL(q(z | x) || p(z)), closed form.
+    """
+
+    reconstruction: Tensor
+    kl: Tensor
+    value: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", self.reconstruction - self.kl)
+
+
+@runtime_checkable
+class Samples(Protocol):
+    """Draws new examples: z ~ p(z), then the mean of p(x | z)."""
+
+    def sample(self, n: int, noise: Noise) -> Tensor:
+        """`(n, C, H, W)` in [0, 1] or `(n, D)`."""
+        ...
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """Says which latents could have made an example."""
+
+    def encode(self, x: Tensor) -> Distribution:
+        """A distribution over z with a `mean` `(B, Z)`."""
+        ...
+
+
+@runtime_checkable
+class Decodes(Protocol):
+    """Turns latents into examples."""
+
+    def decode(self, z: Tensor) -> Distribution:
+        """p(x | z) for `(B, Z)`, with a `mean` `(B, C, H, W)` or `(B, D)`."""
+        ...
+
+
+@runtime_checkable
+class Scores(Protocol):
+    """Knows how likely an example is."""
+
+    def log_likelihood(self, x: Tensor, noise: Noise, samples: int) -> Tensor:
+        """log p(x) in nats `(B,)`, exact or estimated with `samples` draws of z."""
+        ...
+
+
+@runtime_checkable
+class Bounds(Protocol):
+    """Has an evidence lower bound."""
+
+    def elbo(self, x: Tensor, noise: Noise) -> Elbo:
+        """The two terms for each example."""
+        ...

@@ -1,0 +1,88 @@
+"""Autoencoder: an encoder says which latent an example comes from, a decoder makes it again.
+
+Loss: -log p(x | z = f(x)), f the encoder and p the likelihood. With a normal likelihood this is the
+squared error (Goodfellow, Bengio and Courville 2016, chapter 14); with linear nets the optimum is
+PCA's subspace (Baldi and Hornik 1989).
+
+    >>> import torch
+    >>> from simulacra.data.spec import DataSpec
+    >>> from simulacra.models.configs import AutoencoderConfig
+    >>> model = Autoencoder(DataSpec("image", (1, 8, 8)), AutoencoderConfig(latent_dim=4))
+    >>> z = model.encode(torch.rand(5, 1, 8, 8)).mean
+    >>> z.shape, model.decode(z).mean.shape
+    (torch.Size([5, 4]), torch.Size([5, 1, 8, 8]))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import Tensor
+from torch.distributions import Distribution
+
+from simulacra import likelihoods, nets
+from simulacra.data.spec import DataSpec
+from simulacra.errors import ConfigError
+from simulacra.game import Batch, Model, Noise, Turn
+from simulacra.likelihoods import Delta
+from simulacra.models.configs import AutoencoderConfig
+
+
+class Autoencoder(Model):
+    """See the module. Capabilities: encodes, decodes."""
+
+    players = {"autoencoder": ("encoder", "decoder", "likelihood")}
+    config: AutoencoderConfig
+    # numbers the encoder gives for every latent dimension
+    latent_parameters = 1
+
+    def __init__(self, spec: DataSpec, config: AutoencoderConfig) -> None:
+        """Raises ConfigError for settings that cannot be."""
+        super().__init__(spec, config)
+        for name in ("latent_dim", "width", "depth"):
+            if getattr(config, name) < 1:
+                raise ConfigError(f"{name}: must be at least 1, not {getattr(config, name)}")
+        if any(size < 1 for size in config.hidden):
+            raise ConfigError(f"hidden: every layer needs at least 1 unit, not {config.hidden}")
+        if config.binarise and self.likelihood_name != "bernoulli":
+            raise ConfigError(f"binarise: needs the bernoulli likelihood, not {self.likelihood_name}")
+        net = {"hidden": config.hidden, "width": config.width, "depth": config.depth}
+        self.likelihood = likelihoods.make(self.likelihood_name, config.scale, config.sigma)
+        outputs = (self.likelihood.n_parameters * spec.shape[0], *spec.shape[1:])
+        codes = self.latent_parameters * config.latent_dim
+        self.encoder = nets.encoder(config.net, spec.shape, codes, **net)
+        self.decoder = nets.decoder(config.net, config.latent_dim, outputs, **net)
+
+    @property
+    def likelihood_name(self) -> str:
+        """The likelihood's name with `auto` resolved from the data."""
+        if self.config.likelihood != "auto":
+            return self.config.likelihood
+        if self.spec.kind == "vector":
+            return "normal-learned"
+        return "bernoulli" if self.spec.shape[0] == 1 else "normal-shared"
+
+    def play(self, batch: Batch) -> Iterator[Turn]:
+        x = self.binarised(batch.x, batch.noise)
+        # L = -log p(x | z), z = f(x)
+        loss = -self.likelihood(self.decoder(self.encoder(x))).log_prob(x).mean()
+        yield Turn("autoencoder", loss)
+
+    def validate(self, batch: Batch) -> dict[str, Tensor]:
+        x = self.binarised(batch.x, batch.noise)
+        return {"loss": -self.decode(self.encode(x).mean).log_prob(x)}
+
+    def encode(self, x: Tensor) -> Distribution:
+        """A point for each example, `(B, Z)`."""
+        return Delta(self.encoder(x))
+
+    def decode(self, z: Tensor) -> Distribution:
+        """p(x | z)."""
+        p: Distribution = self.likelihood(self.decoder(z))
+        return p
+
+    def binarised(self, x: Tensor, noise: Noise) -> Tensor:
+        """Dynamic binarisation where the config asks for it: x ~ Bernoulli(grey value)."""
+        if not self.config.binarise:
+            return x
+        return (noise.uniform(*x.shape) < x).to(x.dtype)

@@ -1,0 +1,121 @@
+"""PCA as the linear baseline: probabilistic PCA in closed form (Tipping and Bishop 1999).
+
+    p(z) = N(0, I),   p(x | z) = N(W z + m, sigma^2 I)
+
+Maximum likelihood has a solution: m is the mean, W = U (L - sigma^2 I)^(1/2) with the leading
+eigenvectors U and eigenvalues L of the covariance, and sigma^2 the mean of the discarded
+eigenvalues (eqs. 7 and 8). Everything a VAE can only bound is exact here.
+
+    >>> import numpy as np
+    >>> from simulacra.data.spec import Dataset, DataSpec
+    >>> from simulacra.models.configs import PCAConfig
+    >>> spec = DataSpec("vector", (3,))
+    >>> model = PCA(spec, PCAConfig(latent_dim=1))
+    >>> model.prepare(Dataset(spec, np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)))
+    >>> model.W.shape
+    torch.Size([3, 1])
+"""
+
+from __future__ import annotations
+
+from math import log, pi, prod
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
+
+from simulacra.data.spec import Dataset, DataSpec
+from simulacra.errors import ConfigError, DataError
+from simulacra.game import Elbo, Model, Noise
+from simulacra.models.configs import PCAConfig
+
+# Rows taken at once when the covariance is summed: bounds the memory for sets larger than RAM.
+ROWS = 8192
+
+
+class PCA(Model):
+    """See the module. Capabilities: samples, encodes, decodes, scores (exact), bounds. No players."""
+
+    config: PCAConfig
+    W: Tensor  # (D, Z)
+    m: Tensor  # (D,)
+    sigma: Tensor  # ()
+
+    def __init__(self, spec: DataSpec, config: PCAConfig) -> None:
+        """Raises ConfigError when `latent_dim` is not below the number of numbers in an example."""
+        super().__init__(spec, config)
+        dim = prod(spec.shape)
+        if not 1 <= config.latent_dim < dim:
+            raise ConfigError(f"latent_dim: must be from 1 to {dim - 1} for this data, not {config.latent_dim}")
+        self.register_buffer("W", torch.zeros(dim, config.latent_dim))
+        self.register_buffer("m", torch.zeros(dim))
+        self.register_buffer("sigma", torch.ones(()))
+
+    def prepare(self, train: Dataset) -> None:
+        """Solve it: the eigenvectors of the covariance of the training data.
+
+        Raises:
+            DataError: there are fewer than two examples.
+        """
+        if len(train) < 2:
+            raise DataError(f"pca needs at least 2 examples, the training split has {len(train)}")
+        n, dim = len(train), prod(self.spec.shape)
+        scale = 255.0 if train.x.dtype == np.uint8 else 1.0
+        parts = [train.x[start : start + ROWS] for start in range(0, n, ROWS)]
+        rows = lambda part: part.reshape(len(part), dim).astype(np.float64) / scale  # noqa: E731
+        m = sum(rows(part).sum(axis=0) for part in parts) / n
+        covariance = sum((rows(part) - m).T @ (rows(part) - m) for part in parts) / (n - 1)
+        eigenvalues, U = np.linalg.eigh(covariance)
+        order = np.argsort(eigenvalues)[::-1]
+        eigenvalues, U = np.clip(eigenvalues[order], 0, None), U[:, order]
+        k = self.config.latent_dim
+        # eq. 8, over the directions the data can fill; floored where the data lie in a subspace
+        rank = min(n, dim)
+        sigma2 = max(eigenvalues[k:rank].mean() if rank > k else 0.0, 1e-8)
+        U = U[:, :k]
+        # the sign of an eigenvector is arbitrary: make its largest entry positive
+        U = U * np.sign(U[np.abs(U).argmax(axis=0), np.arange(k)])
+        # eq. 7
+        W = U * np.sqrt(np.clip(eigenvalues[:k] - sigma2, 0, None))
+        self.W.copy_(torch.from_numpy(W))
+        self.m.copy_(torch.from_numpy(m))
+        self.sigma.copy_(torch.tensor(sigma2).sqrt())
+
+    def encode(self, x: Tensor) -> Distribution:
+        """The exact posterior N(M^-1 W^T (x - m), sigma^2 M^-1), M = W^T W + sigma^2 I (eq. 6)."""
+        M = self.W.T @ self.W + self.sigma**2 * torch.eye(self.config.latent_dim, device=x.device)
+        mean = torch.linalg.solve(M, self.W.T @ (x.flatten(1) - self.m).T).T
+        L = torch.linalg.cholesky(self.sigma**2 * torch.linalg.inv(M))
+        return MultivariateNormal(mean, scale_tril=L, validate_args=False)
+
+    def decode(self, z: Tensor) -> Distribution:
+        """p(x | z) = N(W z + m, sigma^2 I)."""
+        mean = (z @ self.W.T + self.m).unflatten(1, self.spec.shape)
+        return Independent(Normal(mean, self.sigma, validate_args=False), mean.ndim - 1, validate_args=False)
+
+    def sample(self, n: int, noise: Noise) -> Tensor:
+        """The means of p(x | z) for z ~ N(0, I)."""
+        return self.decode(noise.normal(n, self.config.latent_dim).to(self.device)).mean
+
+    def log_likelihood(self, x: Tensor, noise: Noise, samples: int) -> Tensor:
+        """ln N(x; m, C), C = W W^T + sigma^2 I (eq. 4), exact: `samples` is not used."""
+        centred = (x.flatten(1) - self.m).double()
+        W, sigma2 = self.W.double(), self.sigma.double() ** 2
+        dim, k = W.shape
+        M = W.T @ W + sigma2 * torch.eye(k, device=x.device)
+        # Woodbury: (x-m)^T C^-1 (x-m) = (|x-m|^2 - |L^-1 W^T (x-m)|^2) / sigma^2, M = L L^T
+        L = torch.linalg.cholesky(M)
+        projected = torch.linalg.solve_triangular(L, W.T @ centred.T, upper=False)
+        distance = (centred.square().sum(dim=1) - projected.square().sum(dim=0)) / sigma2
+        # |C| = sigma^(2 (D - k)) |M|
+        log_det = (dim - k) * sigma2.log() + 2 * L.diagonal().log().sum()
+        return (-0.5 * (dim * log(2 * pi) + log_det + distance)).to(x.dtype)
+
+    def elbo(self, x: Tensor, noise: Noise) -> Elbo:
+        """Both terms under the exact posterior, where the bound is tight on average over z."""
+        q = self.encode(x)
+        assert isinstance(q, MultivariateNormal)
+        z = q.mean + noise.normal(*q.mean.shape).to(x.device) @ q.scale_tril[0].T
+        prior = MultivariateNormal(torch.zeros_like(q.mean), torch.eye(z.shape[1], device=x.device))
+        return Elbo(self.decode(z).log_prob(x), torch.distributions.kl_divergence(q, prior))

@@ -1,0 +1,130 @@
+"""Variational autoencoder (Kingma and Welling 2014, Auto-Encoding Variational Bayes).
+
+Maximum likelihood for p(x) = E_{z ~ p(z)} p(x | z) is out of reach, its lower bound is not:
+
+    ln p(x) >= ELBO = E_q(z|x) [ln p(x | z)] - KL(q(z | x) || p(z)),   with a gap of KL(q(z | x) || p(z | x))
+
+q(z | x) = N(mu, diag sigma^2) from the encoder, p(z) = N(0, I), p(x | z) from the decoder and any
+likelihood. With k samples the bound is the importance-weighted one (Burda et al. 2016, eq. 8).
+
+    >>> import torch
+    >>> from simulacra.data.spec import DataSpec
+    >>> from simulacra.game import Noise
+    >>> from simulacra.models.configs import VAEConfig
+    >>> model = VAE(DataSpec("image", (1, 8, 8)), VAEConfig(latent_dim=4))
+    >>> model.sample(5, Noise(seed=0)).shape
+    torch.Size([5, 1, 8, 8])
+    >>> model.elbo(torch.rand(5, 1, 8, 8), Noise(seed=0)).value.shape
+    torch.Size([5])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import log
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.distributions import Distribution, Independent, Normal
+
+from simulacra.data.spec import DataSpec
+from simulacra.errors import ConfigError
+from simulacra.game import Batch, Elbo, Noise, Turn
+from simulacra.models.autoencoder import Autoencoder
+from simulacra.models.configs import VAEConfig
+
+# Rows of latents decoded at once by `log_likelihood`: enough to keep the cores busy, 25 MB of 28x28 images.
+DECODED_AT_ONCE = 4096
+
+
+class VAE(Autoencoder):
+    """See the module. Capabilities: samples, encodes, decodes, scores, bounds."""
+
+    players = {"vae": ("encoder", "decoder", "likelihood")}
+    config: VAEConfig
+    latent_parameters = 2
+
+    def __init__(self, spec: DataSpec, config: VAEConfig) -> None:
+        """Raises ConfigError for settings that cannot be."""
+        super().__init__(spec, config)
+        if config.importance_samples < 1:
+            raise ConfigError(f"importance_samples: must be at least 1, not {config.importance_samples}")
+        if config.importance_samples > 1 and config.free_bits > 0:
+            raise ConfigError("free_bits: has no meaning with importance_samples above 1; leave one of them out")
+        if min(config.beta, config.free_bits, config.kl_warmup) < 0:
+            raise ConfigError("beta, free_bits and kl_warmup: must be 0 or more")
+        if not 0 <= config.importance_from < 1:
+            raise ConfigError(f"importance_from: must be in [0, 1), not {config.importance_from}")
+
+    def play(self, batch: Batch) -> Iterator[Turn]:
+        x = self.binarised(batch.x, batch.noise)
+        warm = min(1.0, (batch.step + 1) / self.config.kl_warmup) if self.config.kl_warmup else 1.0
+        beta = self.config.beta * warm
+        if self.config.importance_samples > 1 and batch.step >= self.config.importance_from * batch.steps:
+            k = self.config.importance_samples
+            # L_k = log 1/k sum_i w_i (Burda et al. 2016, eq. 8)
+            bound = _log_mean_exp(self._log_weights(x, batch.noise, k, beta)).mean()
+            yield Turn("vae", -bound)
+            return
+        mu, sigma = self._posterior(x)
+        # z = mu + sigma * eps (Kingma and Welling 2014, eq. 4)
+        z = mu + sigma * batch.noise.normal(*mu.shape)
+        reconstruction = self.likelihood(self.decoder(z)).log_prob(x).mean()
+        kl_by_dimension = _kl(mu, sigma).mean(dim=0)  # (Z,)
+        kl = kl_by_dimension.sum()
+        # KL <- sum_j max(lambda, KL_j) (Kingma et al. 2016, eq. 15)
+        free = kl_by_dimension.clamp(min=self.config.free_bits).sum() if self.config.free_bits else kl
+        loss = beta * free - reconstruction
+        yield Turn("vae", loss, {"reconstruction": reconstruction, "kl": kl})
+
+    def validate(self, batch: Batch) -> dict[str, Tensor]:
+        elbo = self.elbo(self.binarised(batch.x, batch.noise), batch.noise)
+        return {"loss": -elbo.value, "reconstruction": elbo.reconstruction, "kl": elbo.kl}
+
+    def encode(self, x: Tensor) -> Distribution:
+        """q(z | x) = N(mu, diag sigma^2)."""
+        return Independent(Normal(*self._posterior(x), validate_args=False), 1, validate_args=False)
+
+    def sample(self, n: int, noise: Noise) -> Tensor:
+        """The means of p(x | z) for z ~ N(0, I)."""
+        return self.decode(noise.normal(n, self.config.latent_dim).to(self.device)).mean
+
+    def elbo(self, x: Tensor, noise: Noise) -> Elbo:
+        """Both terms with one sample of z for each example."""
+        mu, sigma = self._posterior(x)
+        z = mu + sigma * noise.normal(*mu.shape).to(x.device)
+        return Elbo(self.decode(z).log_prob(x), _kl(mu, sigma).sum(dim=1))
+
+    def log_likelihood(self, x: Tensor, noise: Noise, samples: int) -> Tensor:
+        """The importance-weighted bound with `samples` draws, which tends to ln p(x); `(B,)`."""
+        at_once = max(1, DECODED_AT_ONCE // len(x))
+        chunks = [min(at_once, samples - start) for start in range(0, samples, at_once)]
+        log_w = [self._log_weights(x, noise, k, beta=1.0) for k in chunks]
+        return _log_mean_exp(torch.cat(log_w, dim=1))
+
+    def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """mu and sigma of q(z | x), both `(B, Z)`."""
+        mu, s = self.encoder(x).chunk(2, dim=1)
+        return mu, F.softplus(s) + 1e-6
+
+    def _log_weights(self, x: Tensor, noise: Noise, k: int, beta: float) -> Tensor:
+        """log w = log p(x | z) + beta (log p(z) - log q(z | x)) for k draws of z; `(B, k)`."""
+        mu, sigma = self._posterior(x)
+        eps = noise.normal(len(x), k, mu.shape[1]).to(x.device)  # (B, k, Z)
+        z = mu[:, None] + sigma[:, None] * eps
+        # log p(z) - log q(z | x): the normalising constants cancel but for sigma
+        log_ratio = (0.5 * (eps**2 - z**2) + sigma.log()[:, None]).sum(dim=2)
+        p = self.likelihood(self.decoder(z.flatten(0, 1)))
+        log_p_x = p.log_prob(x.repeat_interleave(k, dim=0)).unflatten(0, (len(x), k))
+        return log_p_x + beta * log_ratio
+
+
+def _kl(mu: Tensor, sigma: Tensor) -> Tensor:
+    """KL(N(mu, sigma^2) || N(0, 1)) = (mu^2 + sigma^2 - 1) / 2 - ln sigma (Kingma and Welling 2014, app. B)."""
+    return 0.5 * (mu**2 + sigma**2 - 1) - sigma.log()
+
+
+def _log_mean_exp(log_w: Tensor) -> Tensor:
+    """log 1/k sum_i exp(log w_i) over dimension 1."""
+    return torch.logsumexp(log_w, dim=1) - log(log_w.shape[1])

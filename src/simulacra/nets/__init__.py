@@ -1,0 +1,60 @@
+"""Nets know shapes, and nothing of losses, data or devices. `encoder` and `decoder` pick by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from simulacra.errors import ConfigError, nearest
+from simulacra.nets.conv import ConvDecoder, ConvEncoder
+from simulacra.nets.mlp import MLP
+from simulacra.nets.resnet import ResNetDecoder, ResNetEncoder
+
+__all__ = ["decoder", "encoder", "pick"]
+
+KINDS = ("mlp", "conv", "resnet")
+
+
+def pick(kind: str, shape: Sequence[int]) -> str:
+    """Resolve `auto`: convolutions for images of at least 16 pixels a side, else an MLP.
+
+    >>> pick("auto", (3, 64, 64)), pick("auto", (1, 8, 8)), pick("auto", (2,))
+    ('conv', 'mlp', 'mlp')
+
+    Raises:
+        ConfigError: an unknown net, or a convolutional one for data that are no images.
+    """
+    if kind == "auto":
+        return "conv" if len(shape) == 3 and min(shape[1:]) >= 16 else "mlp"
+    if kind not in KINDS:
+        raise ConfigError(f"net: unknown '{kind}', {nearest(kind, ('auto', *KINDS))}")
+    if kind != "mlp" and len(shape) != 3:
+        raise ConfigError(f"net: '{kind}' needs images, the data have shape {tuple(shape)}; use mlp")
+    return kind
+
+
+def encoder(
+    kind: str, shape: Sequence[int], outputs: int, *, hidden: Sequence[int], width: int, depth: int
+) -> nn.Module:
+    """A net from data `(B, *shape)` to `(B, outputs)`."""
+    match pick(kind, shape):
+        case "mlp":
+            return MLP(shape, (outputs,), hidden)
+        case "conv":
+            return ConvEncoder(shape, outputs, width)
+        case _:
+            return ResNetEncoder(shape, outputs, width, depth)
+
+
+def decoder(
+    kind: str, inputs: int, shape: Sequence[int], *, hidden: Sequence[int], width: int, depth: int
+) -> nn.Module:
+    """A net from latents `(B, inputs)` to `(B, *shape)`: the encoder's mirror image."""
+    match pick(kind, shape):
+        case "mlp":
+            return MLP((inputs,), shape, tuple(reversed(hidden)))
+        case "conv":
+            return ConvDecoder(inputs, shape, width)
+        case _:
+            return ResNetDecoder(inputs, shape, width, depth)

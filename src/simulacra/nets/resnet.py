@@ -1,0 +1,80 @@
+"""Residual ladders (He et al. 2016, pre-activation), sized from the data, without normalisation.
+
+The last convolution of every block starts at zero, so a deep net starts as the identity between
+its levels and trains stably without batch statistics (Zhang et al. 2019, Fixup).
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from simulacra.nets.conv import Crop, channels, ladder
+
+
+class Block(nn.Module):
+    """x + conv(relu(conv(relu(x)))), both convolutions 3x3 on `width` channels."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        last = nn.Conv2d(width, width, 3, padding=1)
+        nn.init.zeros_(last.weight)
+        self.residual = nn.Sequential(
+            nn.ReLU(), nn.Conv2d(width, width, 3, padding=1), nn.ReLU(inplace=True), last
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = x + self.residual(x)
+        return out
+
+
+class ResNetEncoder(nn.Module):
+    """A strided convolution and `depth` blocks for every level: `(B, C, H, W)` to `(B, outputs)`.
+
+    >>> import torch
+    >>> ResNetEncoder((1, 28, 28), 80, width=32, depth=1)(torch.zeros(2, 1, 28, 28)).shape
+    torch.Size([2, 80])
+    """
+
+    def __init__(self, shape: Sequence[int], outputs: int, width: int, depth: int) -> None:
+        super().__init__()
+        sizes = ladder(shape[1:])
+        widths = [shape[0], *channels(width, len(sizes) - 1)]
+        layers: list[nn.Module] = []
+        for c_in, c_out in zip(widths, widths[1:], strict=False):
+            layers += [nn.Conv2d(c_in, c_out, 3, stride=2, padding=1)]
+            layers += [Block(c_out) for _ in range(depth)]
+        h, w = sizes[-1]
+        layers += [nn.ReLU(), nn.Flatten(), nn.Linear(widths[-1] * h * w, outputs)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.layers(x)
+        return out
+
+
+class ResNetDecoder(nn.Module):
+    """`depth` blocks and a transposed convolution for every level: `(B, inputs)` to `(B, C, H, W)`.
+
+    >>> import torch
+    >>> ResNetDecoder(40, (1, 28, 28), width=32, depth=1)(torch.zeros(2, 40)).shape
+    torch.Size([2, 1, 28, 28])
+    """
+
+    def __init__(self, inputs: int, shape: Sequence[int], width: int, depth: int) -> None:
+        super().__init__()
+        sizes = ladder(shape[1:])[::-1]
+        widths = channels(width, len(sizes) - 1)[::-1]
+        h, w = sizes[0]
+        layers: list[nn.Module] = [
+            nn.Linear(inputs, widths[0] * h * w),
+            nn.Unflatten(1, (widths[0], h, w)),
+        ]
+        for c_in, c_out, size in zip(widths, [*widths[1:], width], sizes[1:], strict=True):
+            layers += [Block(c_in) for _ in range(depth)]
+            layers += [nn.ReLU(), nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1), Crop(size)]
+        layers += [nn.ReLU(), nn.Conv2d(width, shape[0], 3, padding=1)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, z: Tensor) -> Tensor:
+        out: Tensor = self.layers(z)
+        return out

@@ -1,0 +1,222 @@
+"""The run folder: what a training leaves behind, and how it is found again.
+
+    config.yaml            model, data, training, versions
+    model.safetensors      weights (the moving average where one is kept)
+    checkpoints/last/      everything needed to go on bit for bit
+    metrics.jsonl          one line an event
+    samples/000500.png     drawn as training goes
+    report.html, MODEL_CARD.md
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from simulacra.config import Training, from_dict, to_dict
+from simulacra.data import Data, Options
+from simulacra.data.spec import DataSpec
+from simulacra.errors import ConfigError, RunError
+from simulacra.files import write_text
+from simulacra.models.registry import entry
+
+if TYPE_CHECKING:
+    from simulacra.game import Model
+
+# Settings that may differ when a training goes on: they change no weight, or only lengthen it.
+FREE_TO_CHANGE = {
+    "steps", "epochs", "device", "devices", "compile",
+    "log_every", "validate_every", "sample_every", "checkpoint_every",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What config.yaml says: which model on which data, trained how."""
+
+    model: str
+    config: Any
+    source: str
+    options: Options
+    spec: DataSpec
+    training: Training
+
+    def to_yaml(self) -> str:
+        document = {
+            "model": {"name": self.model, **to_dict(self.config)},
+            "data": {"source": self.source, **to_dict(self.options), "spec": to_dict(self.spec)},
+            "training": to_dict(self.training),
+            "versions": {
+                "simulacra": version("simulacra"),
+                "torch": version("torch"),
+                "python": platform.python_version(),
+            },
+        }
+        return yaml.safe_dump(document, sort_keys=False)
+
+    @classmethod
+    def from_yaml(cls, text: str) -> RunConfig:
+        document = yaml.safe_load(text)
+        model, data = document["model"], document["data"]
+        name, source, spec = model.pop("name"), data.pop("source"), data.pop("spec")
+        return cls(
+            name,
+            from_dict(entry(name).Config, model),
+            source,
+            from_dict(Options, data),
+            from_dict(DataSpec, spec),
+            from_dict(Training, document["training"]),
+        )
+
+    def differences(self, other: RunConfig) -> list[str]:
+        """Settings of `other` that a training under this config cannot go on with."""
+        mine, theirs = _flat(self), _flat(other)
+        keys = dict.fromkeys([*mine, *theirs])
+        return [
+            f"{key} {mine.get(key)} there, {theirs.get(key)} here"
+            for key in keys
+            if key not in FREE_TO_CHANGE and mine.get(key) != theirs.get(key)
+        ]
+
+
+def _flat(config: RunConfig) -> dict[str, Any]:
+    parts = [to_dict(config.config), to_dict(config.options), to_dict(config.spec), to_dict(config.training)]
+    flat: dict[str, Any] = {"model": config.model, "data": config.source}
+    for part in parts:
+        flat |= part
+    return flat
+
+
+class Run:
+    """A run folder. Making the object touches nothing on the disk.
+
+    Args:
+        path: the folder.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.metrics = self.path / "metrics.jsonl"
+        self.weights = self.path / "model.safetensors"
+        self.checkpoint = self.path / "checkpoints" / "last" / "training.pt"
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def config(self) -> RunConfig:
+        """The stored config.
+
+        Raises:
+            RunError: there is no run here, or its config cannot be read.
+        """
+        file = self.path / "config.yaml"
+        if not file.is_file():
+            raise RunError(f"{self.path}: no run here (config.yaml is missing); train one with --out {self.path}")
+        try:
+            return RunConfig.from_yaml(file.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, ConfigError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+            raise RunError(f"{file}: cannot be read ({str(error).splitlines()[0]})") from error
+
+    @contextmanager
+    def opened(self, config: RunConfig) -> Iterator[None]:
+        """Hold the folder for a training under `config`; make it when it is new.
+
+        Raises:
+            RunError: it is busy, belongs to other settings, or holds something else.
+        """
+        from filelock import FileLock, Timeout
+
+        file = self.path / "config.yaml"
+        if self.path.exists() and not self.path.is_dir():
+            raise RunError(f"{self.path}: is a file; choose another --out")
+        if not file.exists() and self.path.is_dir() and set(p.name for p in self.path.iterdir()) - {".lock"}:
+            raise RunError(f"{self.path}: not empty, and no run; choose another --out")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / ".lock")
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise RunError(f"{self.path}: another process is training here; wait for it, or choose another --out") from None
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot be written ({error.strerror}); choose another --out") from error
+        try:
+            if file.exists() and (different := self.config.differences(config)):
+                raise RunError(
+                    f"{self.path}: holds a training with other settings ({'; '.join(different)});"
+                    " choose another --out, or delete it"
+                )
+            write_text(file, config.to_yaml())
+            yield
+        finally:
+            lock.release()
+
+    def events(self, kind: str | None = None) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl in order, of one `kind` or all; a torn last line is left out."""
+        if not self.metrics.is_file():
+            return []
+        events = []
+        for line in self.metrics.read_text(encoding="utf-8").splitlines():
+            try:
+                event = json.loads(line)
+            except json.JSONDecodeError:
+                continue
+            if kind is None or event["event"] == kind:
+                events.append(event)
+        return events
+
+    def log(self, kind: str, **values: Any) -> None:
+        """Append one event."""
+        with self.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"event": kind, **values}) + "\n")
+
+    def load(self) -> Model:
+        """The trained model, ready to use: evaluation mode, on the CPU.
+
+        Raises:
+            RunError: there is no run, no weights yet, or weights that do not fit.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        from simulacra.models.registry import build
+
+        config = self.config
+        if not self.weights.is_file():
+            raise RunError(f"{self.path}: no weights yet (model.safetensors is missing); finish its training first")
+        model = build(config.model, config.spec, config.config)
+        try:
+            model.load_state_dict(load_file(self.weights))
+        except (SafetensorError, RuntimeError, OSError) as error:
+            raise RunError(f"{self.weights}: cannot be loaded ({str(error).splitlines()[0]})") from error
+        return model.eval().requires_grad_(False)
+
+    def data(self, source: str | None = None) -> Data:
+        """The data it was trained on, or another source brought to the same shape.
+
+        Raises:
+            DataError: the source is not there, or its examples have another shape.
+        """
+        from simulacra import data
+        from simulacra.errors import DataError
+
+        config = self.config
+        if source is None:
+            return data.load(config.source, config.options)
+        spec, options = config.spec, Options(skip_bad=config.options.skip_bad)
+        if spec.kind == "image" and spec.shape[1] == spec.shape[2]:
+            options = Options(image_size=spec.shape[1], channels=spec.shape[0], skip_bad=options.skip_bad)
+        loaded = data.load(source, options)
+        if loaded.spec.shape != spec.shape:
+            raise DataError(
+                f"{source}: examples have shape {loaded.spec.shape}, {self.path} was trained on {spec.shape}"
+            )
+        return loaded
