@@ -9,7 +9,7 @@ from typing import Any
 from simulacra import data as sources
 from simulacra.config import Training, from_dict
 from simulacra.data import Options
-from simulacra.errors import ConfigError, nearest
+from simulacra.errors import ConfigError, DataError, nearest
 from simulacra.game import Model
 from simulacra.models.registry import entry
 from simulacra.run import Run, RunConfig
@@ -49,6 +49,8 @@ def start(
     model: str, data: str, out: str | Path | None, config: Any, training: Training, options: Options
 ) -> Model:
     """`train` with its settings already in their dataclasses."""
+    if (split := sources.parse(data)[2]) is not None:
+        raise DataError(f"data '{data}': a training uses every split; leave '@{split}' out")
     run = Run(out or default_run(model, data))
     loaded = sources.load(data, options)
     # It imports lightning-fabric, which takes seconds.

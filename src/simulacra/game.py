@@ -141,6 +141,10 @@ class Model(nn.Module):
         """Tell the game of one step: yield the turns in order. A model without players tells none."""
         yield from ()
 
+    def observed(self, x: Tensor, noise: Noise) -> Tensor:
+        """Examples as the likelihood sees them (binarised, say). The default changes nothing."""
+        return x
+
     def validate(self, batch: Batch) -> dict[str, Tensor]:
         """Terms to follow on held-out data, each `(B,)`. The default has none."""
         return {}
@@ -174,8 +178,8 @@ class Elbo:
 class Samples(Protocol):
     """Draws new examples: z ~ p(z), then the mean of p(x | z)."""
 
-    def sample(self, n: int, noise: Noise) -> Tensor:
-        """`(n, C, H, W)` in [0, 1] or `(n, D)`."""
+    def sample(self, n: int, noise: Noise, truncation: float = 1.0) -> Tensor:
+        """`(n, C, H, W)` in [0, 1] or `(n, D)`; z is drawn `truncation` times as far from its mean."""
         ...
 
 

@@ -8,28 +8,55 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from simulacra.errors import RunError
 from simulacra.files import replacing
+
+SMALLEST_CELL = 28  # pixels
 
 
 def grid(x: np.ndarray, columns: int | None = None, padding: int = 2) -> np.ndarray:
     """Tile uint8 images `(N, 1|3, H, W)` row by row on white: `(H', W', 3)`.
 
-    Images below 28 pixels are enlarged by a whole factor.
+    Images with a side below 28 pixels are enlarged by a whole factor.
+
+    Args:
+        x: the images, at least one.
+        columns: images in a row; as square as it gets when None.
+        padding: white pixels around and between the images.
+
+    >>> grid(np.zeros((5, 1, 28, 28), np.uint8), columns=3).shape
+    (62, 92, 3)
     """
-    n, _, h, w = x.shape
-    columns = columns or ceil(sqrt(n))
-    scale = ceil(28 / min(h, w))
-    x = np.broadcast_to(x, (n, 3, h, w)).repeat(scale, axis=2).repeat(scale, axis=3)
-    h, w = h * scale, w * scale
+    n, channels, h, w = x.shape
+    if x.dtype != np.uint8 or n == 0 or channels not in (1, 3):
+        raise ValueError(f"expected uint8 (N, 1|3, H, W) with N > 0, not {x.dtype} {x.shape}")
+    columns = min(columns or ceil(sqrt(n)), n)
     rows = ceil(n / columns)
+    scale = ceil(SMALLEST_CELL / min(h, w))
+    h, w = h * scale, w * scale
     out = np.full((rows * (h + padding) + padding, columns * (w + padding) + padding, 3), 255, np.uint8)
     for i, image in enumerate(x):
-        top, left = (padding + (i // columns) * (h + padding), padding + (i % columns) * (w + padding))
-        out[top : top + h, left : left + w] = image.transpose(1, 2, 0)
+        top = padding + (i // columns) * (h + padding)
+        left = padding + (i % columns) * (w + padding)
+        tile = image.transpose(1, 2, 0).repeat(scale, axis=0).repeat(scale, axis=1)
+        out[top : top + h, left : left + w] = tile
     return out
 
 
-def save_png(array: np.ndarray, path: Path) -> None:
-    """Write a uint8 `(H, W, 3)` picture."""
-    with replacing(path) as file:
-        Image.fromarray(array).save(file, format="PNG")
+def save_png(array: np.ndarray, path: str | Path) -> None:
+    """Write uint8 `(H, W, 3)` or `(H, W)` as a PNG, whole or not at all; missing folders are made.
+
+    Raises:
+        RunError: the path is a folder, does not end in .png, or cannot be written.
+    """
+    path = Path(path).expanduser()
+    if path.is_dir():
+        raise RunError(f"{path}: is a folder; name a .png file to write")
+    if path.suffix.lower() != ".png":
+        raise RunError(f"{path}: a picture is written as PNG; let the name end in .png")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{path.parent}: the folder cannot be made ({error.strerror})") from error
+    with replacing(path) as temporary:
+        Image.fromarray(array).save(temporary, format="PNG")

@@ -40,11 +40,23 @@ class Options:
 
 # name -> (module with `load(argument, options) -> Data`, how it is written, what it is)
 SOURCES = {
-    "digits": ("digits", "digits", "1,797 real handwritten digits, 8x8 grey (scikit-learn's, nothing to download)"),
-    "faces": ("faces", "faces[:N]", "N drawn colour faces with every factor known, 32 to 128 px (default 10,000)"),
+    "digits": (
+        "digits",
+        "digits",
+        "1,797 real handwritten digits, 8x8 grey (scikit-learn's, nothing to download)",
+    ),
+    "faces": (
+        "faces",
+        "faces[:N]",
+        "N drawn colour faces with every factor known, 32 to 128 px (default 10,000)",
+    ),
     "mnist": ("idx", "mnist", "60,000 + 10,000 handwritten digits, 28x28 grey"),
     "fashion-mnist": ("idx", "fashion-mnist", "60,000 + 10,000 pieces of clothing, 28x28 grey"),
-    "folder": ("folder", "folder:PATH", "a folder or .zip of pictures; labels from sub-folders or labels.csv"),
+    "folder": (
+        "folder",
+        "folder:PATH",
+        "a folder or .zip of pictures; labels from sub-folders or labels.csv",
+    ),
     "npz": ("npz", "npz:PATH", "a NumPy archive with images or vectors, and labels"),
 }
 

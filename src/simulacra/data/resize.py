@@ -31,14 +31,15 @@ def resize(x: np.ndarray, image_size: int | None, channels: int | None) -> np.nd
             x = np.rint(np.tensordot(x, [0.299, 0.587, 0.114], (1, 0)))[:, None].astype(np.uint8)
         else:
             x = np.repeat(x, channels, axis=1)
-    size = (image_size, image_size)
-    if image_size is None or x.shape[2:] == size:
+    if image_size is None or x.shape[2:] == (image_size, image_size):
         return x
+    size = (image_size, image_size)
     out = np.empty((*x.shape[:2], *size), np.uint8)
     box = centre_square(x.shape[3], x.shape[2])
     for example, target in zip(x, out, strict=True):
         for plane, small in zip(example, target, strict=True):
-            small[:] = Image.fromarray(plane).resize(size, Image.Resampling.BILINEAR, box)
+            # cropped first: resize(box=...) would let the filter reach beyond the box
+            small[:] = Image.fromarray(plane).crop(box).resize(size, Image.Resampling.BILINEAR)
     return out
 
 

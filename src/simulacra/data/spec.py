@@ -93,7 +93,7 @@ def content_shares(x: np.ndarray) -> np.ndarray:
     Splits cut on it are stable when examples are added, removed or reordered, and exact
     duplicates always land in the same split.
     """
-    digests = b"".join(blake2b(np.ascontiguousarray(row), digest_size=8).digest() for row in x)
+    digests = b"".join(blake2b(np.ascontiguousarray(row).data, digest_size=8).digest() for row in x)
     return np.frombuffer(digests, dtype="<u8") / 2.0**64
 
 

@@ -20,6 +20,12 @@ def to_float(x: Tensor) -> Tensor:
     return x.float().div_(255) if x.dtype == torch.uint8 else x
 
 
+def to_bytes(x: Tensor) -> np.ndarray:
+    """Images in [0, 1] to uint8 `(B, C, H, W)`; what lies outside is clipped."""
+    array: np.ndarray = x.clamp(0, 1).mul(255).round().to(torch.uint8).cpu().numpy()
+    return array
+
+
 class Batches:
     """The training batches by step: a new permutation every epoch, a function of the seed alone.
 

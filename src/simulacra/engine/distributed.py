@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,8 @@ def launch(training: Training) -> Fabric:
     # It takes seconds to import, so only trainings do.
     from lightning_fabric import Fabric
 
+    # it announces what it was told
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     device = training.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"

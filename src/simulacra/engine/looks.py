@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from simulacra.data.spec import Dataset
-from simulacra.engine.batches import in_order, to_float
+from simulacra.engine.batches import in_order, to_bytes, to_float
 from simulacra.game import Decodes, Encodes, Model, Noise, Samples
 from simulacra.pictures import grid, save_png
 
@@ -48,9 +48,3 @@ def picture(model: Model, dataset: Dataset, file: Path, seed: int) -> None:
         return
     model.train(was_training)
     save_png(grid(to_bytes(x)), file)
-
-
-def to_bytes(x: torch.Tensor) -> np.ndarray:
-    """Images in [0, 1] as uint8 `(B, C, H, W)`; what lies outside is clipped."""
-    array: np.ndarray = x.clamp(0, 1).mul(255).round().to(torch.uint8).cpu().numpy()
-    return array

@@ -73,8 +73,7 @@ def _play(run: Run, config: RunConfig, data: Data) -> None:
         saved = told = time.monotonic()
         played, stop = start, False
         for step in range(start, steps):
-            # dropout and the like draw from the global generators
-            torch.manual_seed(mix(training.seed, step, rank))
+            seed_global(mix(training.seed, step, rank), fabric.device)
             batch = [batches.at(step, rank * parts + part) for part in range(parts)]
             rate = learning_rate(training, step, steps)
             players.play(batch, rate)
@@ -87,16 +86,17 @@ def _play(run: Run, config: RunConfig, data: Data) -> None:
             due = interrupted.is_set() or now - saved >= training.checkpoint_every
             if not (played % training.log_every == 0 or played == steps or (due and fabric.world_size == 1)):
                 continue
+            steps_told = players.steps
             terms = players.averages(played)
-            speed = batch_size * players.steps_averaged / (now - told)
+            speed = batch_size * steps_told / (now - told)
             events.tell("train", played, terms, lr=rate, images_per_second=speed)
             asked = torch.tensor(float(interrupted.is_set()), device=fabric.device)
             stop = bool(fabric.all_reduce(asked, reduce_op="sum"))
             if rank == 0:
                 last = played == steps
-                if len(data.validation) and (last or played % validate_every < players.steps_averaged):
+                if len(data.validation) and (last or played % validate_every < steps_told):
                     events.tell("validation", played, validation(shown, data.validation, training.seed))
-                if last or played % sample_every < players.steps_averaged:
+                if last or played % sample_every < steps_told:
                     picture(shown, data.validation, run.path / "samples" / f"{played:06d}.png", training.seed)
                 if stop or due or last:
                     checkpoint.save(run, played, model, players.optimizers, ema)
@@ -111,6 +111,18 @@ def _play(run: Run, config: RunConfig, data: Data) -> None:
         if rank > 0:
             raise SystemExit(0)
         raise KeyboardInterrupt(f"{run}: interrupted, saved at step {played} of {steps}; run the same command to go on")
+
+
+def seed_global(seed: int, device: torch.device) -> None:
+    """Seed the generators that dropout draws from.
+
+    `torch.manual_seed` would do, but queues a stack trace for every device library that is not loaded.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,10 @@ class Players:
     """A model's nets wrapped for device, precision and processes, with an optimizer for each player.
 
     The model itself stays bare: checkpoints, averages and samples are made from it.
+
+    Attributes:
+        optimizers: player -> its optimizer.
+        steps: rounds played since `averages` was last asked.
     """
 
     def __init__(self, model: Model, training: Training, fabric: Fabric) -> None:
@@ -34,17 +39,25 @@ class Players:
         self.optimizers: dict[str, Any] = {}
         self.wrapped: list[Any] = []
         for player, names in model.players.items():
-            nets: list[nn.Module] = [getattr(model, name) for name in names]
-            self.parameters[player] = [p for net in nets for p in net.parameters()]
-            for name, net in zip(names, nets, strict=True):
-                # a net without parameters has nothing to synchronise, and DDP refuses it
-                if any(True for _ in net.parameters()):
-                    wrapped = fabric.setup_module(torch.compile(net) if training.compile else net)  # type: ignore[arg-type]
-                    self.stage._modules[name] = wrapped
-                    self.wrapped.append(wrapped)
+            self.parameters[player] = [p for name in names for p in getattr(model, name).parameters()]
+            for name in names:
+                self.stage._modules[name] = self._wrap(getattr(model, name))
             self.optimizers[player] = fabric.setup_optimizers(optimizer(training, self.parameters[player]))
-        self.record = Record(training.log_every, fabric)
-        self.steps_averaged = 0
+        self.steps = 0
+        # term -> its values since the last look, on the device: the loop never waits for it
+        self._record: dict[str, list[Tensor]] = defaultdict(list)
+
+    def _wrap(self, net: nn.Module) -> nn.Module:
+        if self.training.compile:
+            net = torch.compile(net)  # type: ignore[assignment]
+        # one process and float32: there is nothing to synchronise and nothing to cast
+        alone = self.fabric.world_size == 1 and self.training.precision == "32"
+        # DDP refuses a net without parameters
+        if alone or not any(True for _ in net.parameters()):
+            return net
+        wrapped = self.fabric.setup_module(net)
+        self.wrapped.append(wrapped)
+        return wrapped
 
     def play(self, parts: list[Batch], rate: float) -> None:
         """Play the games of all parts of a batch in lock step: a player moves once a turn."""
@@ -55,15 +68,14 @@ class Players:
                 group["lr"] = rate
             if self.training.clip is not None:
                 norm = nn.utils.clip_grad_norm_(self.parameters[player], self.training.clip)
-                self.record.add(self._named(player, "gradient"), norm)
+                self._note(self._named(player, "gradient"), norm)
             opt.step()
             opt.zero_grad(set_to_none=True)
-        self.record.next()
+        self.steps += 1
 
     def _differentiate(self, games: list[Iterator[Turn]]) -> str | None:
         """Add up the gradients of the next turn of every game; whose turn it was, None after the last."""
         player = None
-        share = 1 / len(games)
         for game in games:
             with ExitStack() as unsynchronised:
                 # processes exchange gradients once a turn, with the last part
@@ -73,65 +85,46 @@ class Players:
                 turn = next(game, None)
                 if turn is None:
                     return None
-                self.fabric.backward(turn.loss if len(games) == 1 else turn.loss * share)
+                self.fabric.backward(turn.loss if len(games) == 1 else turn.loss / len(games))
             player = turn.player
-            self.record.add(self._named(player, "loss"), turn.loss, share)
+            self._note(self._named(player, "loss"), turn.loss)
             for name, value in turn.terms.items():
-                self.record.add(name, value, share)
+                self._note(name, value)
         return player
+
+    def _note(self, name: str, value: Tensor) -> None:
+        self._record[name].append(value.detach())
 
     def _named(self, player: str, quantity: str) -> str:
         return quantity if len(self.parameters) == 1 else f"{player}_{quantity}"
 
     def averages(self, step: int) -> dict[str, float]:
-        """The mean of every recorded term since the last call, over all processes.
+        """The mean of every term since the last call, over turns, parts and processes.
+
+        Args:
+            step: rounds played so far.
 
         Raises:
             DivergedError: a loss was NaN or infinite; the message names player, nets and step.
         """
-        self.steps_averaged = self.record.row
-        table = self.record.read()
-        for player, names in self.model.players.items():
-            losses = table.get(self._named(player, "loss"))
-            if losses is None or bool(losses.isfinite().all()):
-                continue
-            first = int((~losses.isfinite()).nonzero()[0])
-            broken = [n for n in names if any(not p.isfinite().all() for p in getattr(self.model, n).parameters())]
-            raise DivergedError(
-                f"the loss of player '{player}' became {losses[first].item()} at step {step - len(losses) + first + 1}"
-                f" (net {', '.join(broken or names)}); the last checkpoint is from before it:"
-                " try a smaller --lr, --clip 1, or --precision 32 in another --out"
-            )
-        return {name: values.mean().item() for name, values in table.items()}
-
-
-class Record:
-    """Terms by step, kept on the device so that the loop never waits for it."""
-
-    def __init__(self, rows: int, fabric: Fabric) -> None:
-        self.rows, self.fabric = rows, fabric
-        self.table: dict[str, Tensor] = {}
-        self.row = 0
-
-    def add(self, name: str, value: Tensor, share: float = 1.0) -> None:
-        """Add `share` of a value to this step's term."""
-        if name not in self.table:
-            self.table[name] = torch.zeros(self.rows, device=value.device)
-        self.table[name][self.row].add_(value.detach(), alpha=share)
-
-    def next(self) -> None:
-        self.row += 1
-
-    def read(self) -> dict[str, Tensor]:
-        """The terms of the steps since the last reading, each `(steps,)`, on the CPU."""
-        if self.row == 0:
-            return {}
-        stack = torch.stack([column[: self.row] for column in self.table.values()])
+        terms = {name: torch.stack(values).float() for name, values in self._record.items()}
         if self.fabric.world_size > 1:
-            mean = self.fabric.all_reduce(stack, reduce_op="mean")
-            assert isinstance(mean, Tensor)
-            stack = mean
-        rows = dict(zip(self.table, stack.cpu(), strict=True))
-        self.table.clear()
-        self.row = 0
-        return rows
+            terms = {name: self.fabric.all_reduce(values, reduce_op="mean") for name, values in terms.items()}
+        for player in self.parameters:
+            self._check(player, terms.get(self._named(player, "loss")), step)
+        self._record.clear()
+        self.steps = 0
+        return {name: values.mean().item() for name, values in terms.items()}
+
+    def _check(self, player: str, losses: Tensor | None, step: int) -> None:
+        if losses is None or bool(losses.isfinite().all()):
+            return
+        first = int((~losses.isfinite()).nonzero()[0])
+        # a player may move several times a step, and in several parts
+        at = step - self.steps + first * self.steps // len(losses) + 1
+        names = self.model.players[player]
+        broken = [n for n in names if any(not p.isfinite().all() for p in getattr(self.model, n).parameters())]
+        raise DivergedError(
+            f"the loss of player '{player}' (net {', '.join(broken or names)}) became {losses[first].item()}"
+            f" at step {at}; no checkpoint after that was kept. Try a smaller --lr, or --clip 1, in another --out"
+        )

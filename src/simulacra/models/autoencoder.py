@@ -63,13 +63,13 @@ class Autoencoder(Model):
         return "bernoulli" if self.spec.shape[0] == 1 else "normal-shared"
 
     def play(self, batch: Batch) -> Iterator[Turn]:
-        x = self.binarised(batch.x, batch.noise)
+        x = self.observed(batch.x, batch.noise)
         # L = -log p(x | z), z = f(x)
         loss = -self.likelihood(self.decoder(self.encoder(x))).log_prob(x).mean()
         yield Turn("autoencoder", loss)
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
-        x = self.binarised(batch.x, batch.noise)
+        x = self.observed(batch.x, batch.noise)
         return {"loss": -self.decode(self.encode(x).mean).log_prob(x)}
 
     def encode(self, x: Tensor) -> Distribution:
@@ -81,7 +81,7 @@ class Autoencoder(Model):
         p: Distribution = self.likelihood(self.decoder(z))
         return p
 
-    def binarised(self, x: Tensor, noise: Noise) -> Tensor:
+    def observed(self, x: Tensor, noise: Noise) -> Tensor:
         """Dynamic binarisation where the config asks for it: x ~ Bernoulli(grey value)."""
         if not self.config.binarise:
             return x

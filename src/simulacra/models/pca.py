@@ -94,9 +94,10 @@ class PCA(Model):
         mean = (z @ self.W.T + self.m).unflatten(1, self.spec.shape)
         return Independent(Normal(mean, self.sigma, validate_args=False), mean.ndim - 1, validate_args=False)
 
-    def sample(self, n: int, noise: Noise) -> Tensor:
-        """The means of p(x | z) for z ~ N(0, I)."""
-        return self.decode(noise.normal(n, self.config.latent_dim).to(self.device)).mean
+    def sample(self, n: int, noise: Noise, truncation: float = 1.0) -> Tensor:
+        """The means of p(x | z) for z ~ N(0, truncation^2 I)."""
+        z = truncation * noise.normal(n, self.config.latent_dim).to(self.W)
+        return self.decode(z).mean
 
     def log_likelihood(self, x: Tensor, noise: Noise, samples: int) -> Tensor:
         """ln N(x; m, C), C = W W^T + sigma^2 I (eq. 4), exact: `samples` is not used."""
@@ -116,6 +117,6 @@ class PCA(Model):
         """Both terms under the exact posterior, where the bound is tight on average over z."""
         q = self.encode(x)
         assert isinstance(q, MultivariateNormal)
-        z = q.mean + noise.normal(*q.mean.shape).to(x.device) @ q.scale_tril[0].T
+        z = q.mean + noise.normal(*q.mean.shape).to(q.mean) @ q.scale_tril[0].T
         prior = MultivariateNormal(torch.zeros_like(q.mean), torch.eye(z.shape[1], device=x.device))
         return Elbo(self.decode(z).log_prob(x), torch.distributions.kl_divergence(q, prior))

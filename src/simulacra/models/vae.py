@@ -58,7 +58,7 @@ class VAE(Autoencoder):
             raise ConfigError(f"importance_from: must be in [0, 1), not {config.importance_from}")
 
     def play(self, batch: Batch) -> Iterator[Turn]:
-        x = self.binarised(batch.x, batch.noise)
+        x = self.observed(batch.x, batch.noise)
         warm = min(1.0, (batch.step + 1) / self.config.kl_warmup) if self.config.kl_warmup else 1.0
         beta = self.config.beta * warm
         if self.config.importance_samples > 1 and batch.step >= self.config.importance_from * batch.steps:
@@ -79,21 +79,22 @@ class VAE(Autoencoder):
         yield Turn("vae", loss, {"reconstruction": reconstruction, "kl": kl})
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
-        elbo = self.elbo(self.binarised(batch.x, batch.noise), batch.noise)
+        elbo = self.elbo(self.observed(batch.x, batch.noise), batch.noise)
         return {"loss": -elbo.value, "reconstruction": elbo.reconstruction, "kl": elbo.kl}
 
     def encode(self, x: Tensor) -> Distribution:
         """q(z | x) = N(mu, diag sigma^2)."""
         return Independent(Normal(*self._posterior(x), validate_args=False), 1, validate_args=False)
 
-    def sample(self, n: int, noise: Noise) -> Tensor:
-        """The means of p(x | z) for z ~ N(0, I)."""
-        return self.decode(noise.normal(n, self.config.latent_dim).to(self.device)).mean
+    def sample(self, n: int, noise: Noise, truncation: float = 1.0) -> Tensor:
+        """The means of p(x | z) for z ~ N(0, truncation^2 I)."""
+        z = truncation * noise.normal(n, self.config.latent_dim).to(self.device)
+        return self.decode(z).mean
 
     def elbo(self, x: Tensor, noise: Noise) -> Elbo:
         """Both terms with one sample of z for each example."""
         mu, sigma = self._posterior(x)
-        z = mu + sigma * noise.normal(*mu.shape).to(x.device)
+        z = mu + sigma * noise.normal(*mu.shape).to(mu)
         return Elbo(self.decode(z).log_prob(x), _kl(mu, sigma).sum(dim=1))
 
     def log_likelihood(self, x: Tensor, noise: Noise, samples: int) -> Tensor:
@@ -111,7 +112,7 @@ class VAE(Autoencoder):
     def _log_weights(self, x: Tensor, noise: Noise, k: int, beta: float) -> Tensor:
         """log w = log p(x | z) + beta (log p(z) - log q(z | x)) for k draws of z; `(B, k)`."""
         mu, sigma = self._posterior(x)
-        eps = noise.normal(len(x), k, mu.shape[1]).to(x.device)  # (B, k, Z)
+        eps = noise.normal(len(x), k, mu.shape[1]).to(mu)  # (B, k, Z)
         z = mu[:, None] + sigma[:, None] * eps
         # log p(z) - log q(z | x): the normalising constants cancel but for sigma
         log_ratio = (0.5 * (eps**2 - z**2) + sigma.log()[:, None]).sum(dim=2)

@@ -69,10 +69,12 @@ class ResNetDecoder(nn.Module):
             nn.Linear(inputs, widths[0] * h * w),
             nn.Unflatten(1, (widths[0], h, w)),
         ]
-        for c_in, c_out, size in zip(widths, [*widths[1:], width], sizes[1:], strict=True):
+        # half the channels at full size, where a channel costs most
+        last = max(8, width // 2)
+        for c_in, c_out, size in zip(widths, [*widths[1:], last], sizes[1:], strict=True):
             layers += [Block(c_in) for _ in range(depth)]
             layers += [nn.ReLU(), nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1), Crop(size)]
-        layers += [nn.ReLU(), nn.Conv2d(width, shape[0], 3, padding=1)]
+        layers += [nn.ReLU(), nn.Conv2d(last, shape[0], 3, padding=1)]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, z: Tensor) -> Tensor:

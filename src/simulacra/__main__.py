@@ -1,0 +1,7 @@
+"""`python -m simulacra`."""
+
+import sys
+
+from simulacra.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,153 @@
+"""`simulacra data`: which sources there are, what can be used of one, and how it looks."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import tyro
+
+from simulacra.data import SOURCES, Options, load, parse
+from simulacra.data.check import Report, check
+from simulacra.data.labels import FILE_NAME
+from simulacra.data.paths import data_folders
+from simulacra.errors import ConfigError, DataError
+from simulacra.pictures import grid, save_png
+
+# of long lists, in print; --json has all
+SHOWN = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class List:
+    """Show the sources, and where named data sets are looked for."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """Look at every file of a source; exit 1 if any of them cannot be used.
+
+    Attributes:
+        source: what to check, e.g. folder:holiday.zip.
+        image_size: height and width in pixels; the source's own if not given.
+        channels: 1 for grey, 3 for colour; the source's own if not given.
+        json: print one JSON object and nothing else.
+    """
+
+    source: tyro.conf.Positional[str]
+    image_size: int | None = None
+    channels: Literal[1, 3] | None = None
+    json: tyro.conf.FlagCreatePairsOff[bool] = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Preview:
+    """Tile random pictures of a source into a PNG.
+
+    Attributes:
+        source: what to show, e.g. digits or folder:holiday.zip@test; the training split if none is named.
+        out: the .png to write.
+        n: how many pictures.
+        seed: which pictures.
+        image_size: height and width in pixels; the source's own if not given.
+        channels: 1 for grey, 3 for colour; the source's own if not given.
+        skip_bad: go on without the files that cannot be used.
+    """
+
+    source: tyro.conf.Positional[str]
+    out: Path
+    n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 64
+    seed: int = 0
+    image_size: int | None = None
+    channels: Literal[1, 3] | None = None
+    skip_bad: tyro.conf.FlagCreatePairsOff[bool] = False
+
+
+def main(argv: list[str]) -> int:
+    """Run `simulacra data ARGV`; returns the exit code.
+
+    Raises:
+        SimulacraError: the source or the output is at fault.
+        SystemExit: bad usage (2), or --help (0).
+    """
+    verb = tyro.extras.subcommand_cli_from_dict(
+        {"list": List, "check": Check, "preview": Preview},
+        prog="simulacra data",
+        description="Data sources: list them, check one, look at one.",
+        args=argv,
+    )
+    if isinstance(verb, Check):
+        return _check(verb)
+    if isinstance(verb, Preview):
+        return _preview(verb)
+    return _list()
+
+
+def _list() -> int:
+    width = max(len(written) for _, written, _ in SOURCES.values())
+    for _, written, what in SOURCES.values():
+        print(f"{written:<{width}}  {what}")
+    print("\nSOURCE@train, SOURCE@validation and SOURCE@test are its splits.")
+    print("Named sets are looked for in (set SIMULACRA_DATA to add a folder):")
+    for folder in data_folders():
+        print(f"  {folder}")
+    return 0
+
+
+def _check(verb: Check) -> int:
+    report = check(verb.source, Options(verb.image_size, verb.channels))
+    if verb.json:
+        print(json.dumps({"ok": report.ok, **dataclasses.asdict(report)}))
+    else:
+        print("\n".join(_lines(report)))
+    return 0 if report.ok else 1
+
+
+def _lines(report: Report) -> list[str]:
+    lines = [f"{name}: {reason}" for name, reason in report.bad.items()]
+    lines += report.problems
+    lines += [f"same picture: {', '.join(group)}" for group in report.duplicates[:SHOWN]]
+    if len(report.duplicates) > SHOWN:
+        lines.append(f"same picture: {len(report.duplicates) - SHOWN} more; --json lists them")
+    lines += [f"note: {note}" for note in report.notes]
+    size = "x".join(map(str, report.shape))
+    lines.append(f"{report.kind}s of {size}{_counts(', from ', report.sizes)}")
+    lines.append(_counts("splits: ", report.splits))
+    if report.classes:
+        lines.append(_counts("classes: ", report.classes))
+    if report.attributes:
+        lines.append(f"attributes: {', '.join(report.attributes)}")
+    usable = report.total - len(report.bad)
+    if report.bad:
+        verdict = f"{len(report.bad)} cannot be used; remove them, or train with --skip-bad"
+    else:
+        verdict = f"{FILE_NAME} has to be mended" if report.problems else "ok"
+    return [*lines, f"{report.source}: {usable} of {report.total} can be used: {verdict}"]
+
+
+def _counts(title: str, counts: dict[str, int]) -> str:
+    if not counts:
+        return ""
+    shown = [f"{name} {count}" for name, count in list(counts.items())[:SHOWN]]
+    more = [f"and {len(counts) - SHOWN} more"] if len(counts) > SHOWN else []
+    return title + ", ".join(shown + more)
+
+
+def _preview(verb: Preview) -> int:
+    if verb.n < 1 or verb.seed < 0:
+        raise ConfigError(f"-n {verb.n} --seed {verb.seed}: -n must be at least 1, --seed at least 0")
+    _, _, split = parse(verb.source)
+    data = load(verb.source, Options(verb.image_size, verb.channels, verb.skip_bad))
+    split = split or "train"
+    x = data.split(split).x
+    if data.spec.kind != "image":
+        raise DataError(f"{data.name}: only images can be previewed, and these are {data.spec.kind}s")
+    if len(x) == 0:
+        raise DataError(f"{data.name}: the {split} split is empty")
+    index = np.random.default_rng(verb.seed).permutation(len(x))[: verb.n]
+    save_png(grid(x[index]), verb.out)
+    print(f"{verb.out}: {len(index)} of {len(x)} pictures of the {split} split of {data.name}")
+    return 0

@@ -1,0 +1,72 @@
+"""`simulacra VERB`: finds the verb's module, and says errors plainly. Imports nothing slow."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+
+from simulacra.errors import ConfigError, SimulacraError, nearest
+
+VERBS = {
+    "train": "train a model on data, or go on where it stopped",
+    "sample": "draw new examples from a trained model",
+    "reconstruct": "show examples beside what the model makes of them",
+    "evaluate": "measure a trained model on held-out data",
+    "report": "write the report of a run, one HTML page",
+    "recipe": "list the recipes, or run one",
+    "data": "list, check and preview data sources",
+}
+
+HELP = """usage: simulacra VERB ...
+
+{verbs}
+
+  simulacra VERB --help    what a verb takes
+  --debug                  show the traceback of an error
+  --version                print the version
+
+Start with:  simulacra recipe digits-vae
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line. Returns the exit code: 0 done, 1 input or run at fault, 2 usage, 130 interrupted."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments
+    arguments = [a for a in arguments if a != "--debug"]
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(HELP.format(verbs="\n".join(f"  {verb:12} {text}" for verb, text in VERBS.items())), end="")
+        return 0 if arguments else 2
+    if arguments[0] == "--version":
+        print(version("simulacra"))
+        return 0
+    verb, *rest = arguments
+    try:
+        if verb not in VERBS:
+            raise ConfigError(f"unknown verb '{verb}', {nearest(verb, VERBS)}")
+        code: int = import_module(f"simulacra.cli.{verb}").main(rest)
+        return code
+    except KeyboardInterrupt as error:
+        return _fail(str(error) or "interrupted", 130)
+    except SimulacraError as error:
+        if debug:
+            raise
+        return _fail(str(error), 2 if isinstance(error, ConfigError) else 1)
+    except BrokenPipeError:
+        return 1
+    except OSError as error:
+        if debug:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}", 1)
+
+
+def _fail(text: str, code: int) -> int:
+    print(f"simulacra: {text}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""`simulacra reconstruct RUN --data SOURCE --out pairs.png`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Reconstruct:
+    """Show examples beside what the model makes of them: original, reconstruction, original, ..."""
+
+    run: tyro.conf.Positional[Path]
+    """run folder"""
+    out: Path
+    """pairs.png: one picture; folder/: a PNG each; pairs.npz: an array"""
+    data: str | None = None
+    """data source, e.g. digits@test; the run's own test split when not given"""
+    n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 32
+    """how many"""
+
+
+def main(argv: list[str]) -> int:
+    arguments = tyro.cli(Reconstruct, args=argv, prog="simulacra reconstruct")
+    import numpy as np
+    import torch
+
+    from simulacra.data import parse
+    from simulacra.engine.batches import to_float
+    from simulacra.errors import ConfigError, DataError, RunError
+    from simulacra.game import Decodes, Encodes
+    from simulacra.output import check_output, write_examples
+    from simulacra.run import Run
+
+    if arguments.n < 1:
+        raise ConfigError(f"n: must be at least 1, not {arguments.n}")
+    run = Run(arguments.run)
+    check_output(arguments.out, run.config.spec)
+    split = (parse(arguments.data)[2] if arguments.data else None) or "test"
+    model = run.load()
+    if not (isinstance(model, Encodes) and isinstance(model, Decodes)):
+        raise RunError(f"{run}: a {run.config.model} has no encoder, so it cannot reconstruct")
+    dataset = run.data(arguments.data).split(split).take(slice(0, arguments.n))
+    if len(dataset) == 0:
+        raise DataError(f"{arguments.data or run.config.source}@{split}: no examples; choose another split")
+    x = to_float(torch.from_numpy(np.array(dataset.x)))
+    y = model.decode(model.encode(x).mean).mean
+    write_examples(torch.stack([x, y], dim=1).flatten(0, 1), arguments.out, columns=8)
+    print(arguments.out)
+    return 0

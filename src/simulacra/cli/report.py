@@ -1,0 +1,28 @@
+"""`simulacra report RUN`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Report:
+    """Write report.html and MODEL_CARD.md into a run folder."""
+
+    run: tyro.conf.Positional[Path]
+    """run folder"""
+
+
+def main(argv: list[str]) -> int:
+    arguments = tyro.cli(Report, args=argv, prog="simulacra report")
+    from simulacra.report.card import write_card
+    from simulacra.report.page import write_report
+    from simulacra.run import Run
+
+    run = Run(arguments.run)
+    write_card(run)
+    print(f"report: {write_report(run)}")
+    return 0

@@ -1,0 +1,74 @@
+"""`simulacra train MODEL --data SOURCE`: every setting of model and training is a flat option."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from simulacra.config import Training
+from simulacra.data import Options
+from simulacra.errors import ConfigError
+from simulacra.models.registry import MODELS, entry
+
+
+@dataclasses.dataclass(frozen=True)
+class Where:
+    """From where to where."""
+
+    data: str
+    """data source, e.g. digits or folder:holiday.zip; 'simulacra data list' shows them"""
+    out: Path | None = None
+    """run folder; runs/SOURCE-MODEL when not given"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """What the command line says."""
+
+    where: Where
+    options: Options
+    training: Training
+    config: Any
+
+
+def parse(argv: list[str]) -> tuple[str, Arguments]:
+    """The model's name and the parsed options. Exits with 2 on bad usage. Imports no torch.
+
+    Raises:
+        ConfigError: no model is named, or an unknown one.
+    """
+    models = "\n".join(f"  {name:12} {one.summary}" for name, one in MODELS.items())
+    if argv and argv[0] in ("-h", "--help"):
+        print(f"usage: simulacra train MODEL --data SOURCE [options]\n\n{models}\n")
+        print("  simulacra train MODEL --help    every option of a model")
+        raise SystemExit(0)
+    if not argv or argv[0].startswith("-"):
+        raise ConfigError(f"train: name a model first: {', '.join(MODELS)}")
+    name, *rest = argv
+    shape = dataclasses.make_dataclass(
+        "Arguments", [("config", entry(name).Config)], bases=(Arguments,), frozen=True
+    )
+    parsed = tyro.cli(
+        tyro.conf.OmitArgPrefixes[shape],  # type: ignore[valid-type]
+        args=rest,
+        prog=f"simulacra train {name}",
+        description=f"Train: {entry(name).summary}. The same command again resumes.",
+    )
+    return name, parsed
+
+
+def main(argv: list[str]) -> int:
+    name, arguments = parse(argv)
+    from simulacra.api import default_run, start
+    from simulacra.engine.distributed import is_first_process
+
+    out = arguments.where.out or default_run(name, arguments.where.data)
+    start(name, arguments.where.data, out, arguments.config, arguments.training, arguments.options)
+    if is_first_process():
+        print(f"trained {name}: {out}", file=sys.stderr)
+        print(f"next: simulacra evaluate {out}; simulacra report {out}", file=sys.stderr)
+    return 0

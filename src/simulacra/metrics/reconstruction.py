@@ -1,0 +1,44 @@
+"""How close a reconstruction is to the original, for images in [0, 1]."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def mse(x: Tensor, y: Tensor) -> Tensor:
+    """Mean squared error of each example, `(B,)`."""
+    return (x - y).square().flatten(1).mean(dim=1)
+
+
+def psnr(x: Tensor, y: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio 10 log10(1 / MSE) of each image in [0, 1], in dB; at most 100."""
+    return -10 * mse(x, y).clamp(min=1e-10).log10()
+
+
+def ssim(x: Tensor, y: Tensor) -> Tensor:
+    """Structural similarity of each pair of images `(B, C, H, W)` in [0, 1], at most 1; `(B,)`.
+
+    Wang et al. 2004, eq. 13, with the paper's constants and Gaussian window (11 x 11, sigma 1.5; the
+    largest odd window that fits where an image is smaller), averaged over pixels and channels.
+
+    >>> x = torch.rand(2, 1, 16, 16)
+    >>> bool(torch.allclose(ssim(x, x), torch.ones(2)))
+    True
+    """
+    size = min(11, *(s - (s + 1) % 2 for s in x.shape[2:]))
+    t = torch.arange(size, device=x.device) - size // 2
+    g = torch.exp(-(t**2) / (2 * 1.5**2))
+    g = g / g.sum()
+
+    def blur(image: Tensor) -> Tensor:
+        flat = image.flatten(0, 1)[:, None]
+        return F.conv2d(F.conv2d(flat, g[None, None, :, None]), g[None, None, None, :])
+
+    c1, c2 = 0.01**2, 0.03**2
+    mu_x, mu_y = blur(x), blur(y)
+    var_x, var_y = blur(x * x) - mu_x**2, blur(y * y) - mu_y**2
+    cov = blur(x * y) - mu_x * mu_y
+    similarity = (2 * mu_x * mu_y + c1) * (2 * cov + c2) / ((mu_x**2 + mu_y**2 + c1) * (var_x + var_y + c2))
+    return similarity.flatten(1).mean(dim=1).unflatten(0, x.shape[:2]).mean(dim=1)

@@ -1,0 +1,42 @@
+"""Examples as files: one grid, a folder of PNGs, or a NumPy archive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from simulacra.data.spec import DataSpec
+from simulacra.engine.batches import to_bytes
+from simulacra.errors import ConfigError
+from simulacra.files import replacing
+from simulacra.pictures import grid, save_png
+
+
+def check_output(out: Path, spec: DataSpec) -> None:
+    """Refuse an output that examples of this kind cannot be written to, before any work is done.
+
+    Raises:
+        ConfigError: an ending other than .png and .npz, or pictures asked of data that are none.
+    """
+    if out.suffix not in (".png", ".npz", ""):
+        raise ConfigError(f"out: {out} ends in '{out.suffix}'; give a .png, a .npz or a folder")
+    if spec.kind != "image" and out.suffix != ".npz":
+        raise ConfigError(f"out: these examples are vectors, not pictures; give a .npz, not {out}")
+    if out.suffix and out.is_dir():
+        raise ConfigError(f"out: {out} is a folder")
+    if not out.suffix and out.is_file():
+        raise ConfigError(f"out: {out} is a file; give a .png, a .npz or a folder")
+
+
+def write_examples(x: Tensor, out: Path, columns: int | None = None) -> None:
+    """Write examples `(N, C, H, W)` in [0, 1], or `(N, D)`: `.png` a grid, `.npz` key `x`, else a folder."""
+    if out.suffix == ".npz":
+        with replacing(out) as file, file.open("wb") as stream:
+            np.savez_compressed(stream, x=x.cpu().numpy())
+    elif out.suffix == ".png":
+        save_png(grid(to_bytes(x), columns), out)
+    else:
+        for i, image in enumerate(to_bytes(x)):
+            save_png(np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0), out / f"{i:05d}.png")

@@ -1,0 +1,184 @@
+"""The pictures of a report: each function makes one, or None where model or data do not have it."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from dataclasses import dataclass
+from html import escape
+from io import BytesIO
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+
+from simulacra.game import Bounds, Decodes, Encodes, Noise, Samples
+from simulacra.latent.lattice import lattice, leading_plane
+from simulacra.pictures import grid
+from simulacra.report import figures
+from simulacra.report.material import Material, decoded, pixels, tensor
+
+# width in CSS pixels that pictures are laid out for
+WIDTH = 500
+# width that reconstructions have beside their labels
+STRIP = 400
+PAIRS = 4
+
+
+@dataclass(frozen=True)
+class Card:
+    """A picture with a heading and a line below; `body` is HTML, the rest plain text."""
+
+    name: str
+    title: str
+    body: str
+    caption: str
+
+
+def chart(figure: Figure, alt: str, css: str = "chart") -> str:
+    """An `<img>` of a matplotlib figure, at its own size.
+
+    The class `chart` is inverted where the page is dark, `paper` stays on a light ground.
+    """
+    width, height = (round(100 * side) for side in figure.get_size_inches())
+    return _img(figures.png(figure), width, height, alt, css)
+
+
+def tiles(x: np.ndarray, columns: int, scale: int, alt: str, padding: int = 2) -> str:
+    """An `<img>` of uint8 images `(N, C, H, W)` tiled, every pixel drawn `scale` pixels wide."""
+    x = x.repeat(scale, axis=2).repeat(scale, axis=3)
+    picture = grid(x, columns, padding)
+    # without the outer margin, so that pictures line up with the text
+    picture = picture[padding : len(picture) - padding, padding : picture.shape[1] - padding]
+    file = BytesIO()
+    Image.fromarray(picture).save(file, format="PNG", optimize=True)
+    height, width, _ = picture.shape
+    # small pixels are squares; photographs that have to shrink are smoothed
+    return _img(file.getvalue(), width, height, alt, "tiles pixelated" if scale > 1 else "tiles")
+
+
+def _img(png: bytes, width: int, height: int, alt: str, css: str) -> str:
+    data = b64encode(png).decode("ascii")
+    return (
+        f'<img class="{css}" width="{width}" height="{height}" alt="{escape(alt)}"'
+        f' src="data:image/png;base64,{data}">'
+    )
+
+
+def samples(m: Material) -> Card | None:
+    """New examples: pictures, or the first two columns of vectors over the data's."""
+    if not isinstance(m.model, Samples):
+        return None
+    seed = m.config.training.seed
+    if m.config.spec.kind == "vector":
+        return _vectors(m, m.model, seed)
+    scale, columns = _layout(m, target=58, width=WIDTH, most=8)
+    with torch.no_grad():
+        x = pixels(m.model.sample(columns**2, Noise(seed)))
+    body = tiles(x, columns, scale, f"{len(x)} samples")
+    caption = f"{len(x)} draws of z ~ p(z), each shown as the mean of p(x | z). Seed {seed}; not selected."
+    return Card("samples", "Samples", body, caption)
+
+
+def _vectors(m: Material, model: Samples, seed: int) -> Card:
+    data = None if m.held is None else m.held.x
+    n = 1000 if data is None else len(data)
+    with torch.no_grad():
+        x = np.asarray(model.sample(n, Noise(seed)))
+    dims = m.config.spec.shape[0]
+    columns = "" if dims <= 2 else f" The first 2 of {dims} columns."
+    against = "" if data is None else f" over {n:,} examples of the {m.split} split"
+    caption = f"{n:,} draws of z ~ p(z), each shown as the mean of p(x | z){against}.{columns} Seed {seed}."
+    return Card("samples", "Samples", chart(figures.scatter(data, x), "samples and data"), caption)
+
+
+def reconstructions(m: Material) -> Card | None:
+    """Held-out images above what the model makes of their latents."""
+    if not (isinstance(m.model, Encodes) and isinstance(m.model, Decodes)):
+        return None
+    if m.held is None or m.codes is None or m.config.spec.kind != "image":
+        return None
+    scale, columns = _layout(m, target=48, width=STRIP, most=8)
+    n = min(len(m.held), PAIRS * columns)
+    if n > columns:  # whole rows
+        n -= n % columns
+    made = pixels(decoded(m.model, m.codes.mean[:n]))
+    rows = []
+    for start in range(0, n, columns):
+        part = slice(start, min(start + columns, n))
+        for name, x in (("original", m.held.x[part]), ("reconstruction", made[part])):
+            rows.append(f"<div>{name}</div>{tiles(x, columns, scale, f'{name}s {start + 1} to {part.stop}')}")
+    caption = (
+        f"{n} random examples of the {m.split} split, which training does not see, above what the decoder"
+        " makes of the mean of their latents."
+    )
+    return Card("reconstructions", "Reconstructions", f'<div class="pairs">{"".join(rows)}</div>', caption)
+
+
+def latent_map(m: Material) -> Card | None:
+    """Where held-out examples lie in the latent space."""
+    if m.codes is None or m.held is None:
+        return None
+    plane = leading_plane(m.codes.mean)
+    dims = m.codes.mean.shape[1]
+    if dims <= 2:
+        names = ["z₁", "z₂"][:dims]
+    else:
+        names = [f"PC {k + 1} ({100 * share:.0f}% of variance)" for k, share in enumerate(plane.explained)]
+    classes = m.held.spec.classes
+    figure = figures.latent_map(np.asarray(plane.project(m.codes.mean)), names, m.held.y, classes)
+    colours = "" if m.held.y is None or not classes else ", coloured by class"
+    components = "" if dims <= 2 else f" The two leading principal components of {dims} dimensions."
+    caption = f"Latent means of {len(m.held):,} examples of the {m.split} split{colours}.{components}"
+    return Card("map", "Latent map", chart(figure, "map of the latent space", "paper"), caption)
+
+
+def decoded_lattice(m: Material) -> Card | None:
+    """What the decoder makes of a regular grid of latents."""
+    if not isinstance(m.model, Decodes) or m.config.spec.kind != "image":
+        return None
+    dims = m.codes.mean.shape[1] if m.codes is not None else getattr(m.config.config, "latent_dim", None)
+    scale, n = _layout(m, target=40, width=WIDTH, most=20, least=6, padding=1)
+    # the prior of every model that samples from two dimensions is N(0, I)
+    if dims == 2 and isinstance(m.model, Samples):
+        z = lattice(n, n)
+        caption = (
+            "Decoded latents, evenly spaced from quantile 0.05 to 0.95 of the prior N(0, I):"
+            " z₁ rises to the right, z₂ upwards."
+        )
+    elif m.codes is not None:
+        z = lattice(n, n, m.codes.mean)
+        where = "Decoded latents, evenly spaced from quantile 0.05 to 0.95 of the encoded examples:"
+        if dims == 1:
+            caption = f"{where} z₁ rises as text is read."
+        elif dims == 2:
+            caption = f"{where} z₁ rises to the right, z₂ upwards."
+        else:
+            caption = f"{where} PC 1 rises to the right, PC 2 upwards; all other directions stay at the mean."
+    else:
+        return None
+    body = tiles(pixels(decoded(m.model, z)), n, scale, "decoded grid of latents", padding=1)
+    return Card("lattice", "Decoded lattice", body, caption)
+
+
+def kl(m: Material) -> Card | None:
+    """How much each latent dimension says about an example."""
+    if m.codes is None or not isinstance(m.model, Bounds):
+        return None
+    each, active = m.codes.kl(), m.codes.variance() > figures.ACTIVE
+    figure = figures.kl_bars(each, active)
+    caption = (
+        f"KL(q(z | x) || p(z)) by dimension, {each.sum():.1f} nats together, on average over"
+        f" {len(m.codes.mean):,} examples of the {m.split} split. {active.sum()} of {len(each)} count as"
+        f" active: the variance of the mean over the data is above {figures.ACTIVE} (Burda et al. 2016)."
+    )
+    return Card("kl", "KL per dimension", chart(figure, "KL of every latent dimension"), caption)
+
+
+def _layout(
+    m: Material, target: int, width: int, most: int, least: int = 4, padding: int = 2
+) -> tuple[int, int]:
+    """The whole factor that brings images near `target` pixels, and how many then fit side by side."""
+    w = m.config.spec.shape[2]
+    scale = max(1, round(target / w))
+    return scale, min(max(width // (w * scale + padding), least), most)

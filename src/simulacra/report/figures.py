@@ -1,0 +1,296 @@
+"""The charts of a report, drawn with matplotlib's object API: no pyplot, no global figures.
+
+Every function returns a `Figure`; `png` makes the bytes of a file of it, on a transparent ground. Charts are at
+most 520 pixels wide at 100 dpi, so that a telephone shrinks their letters little.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from math import isfinite
+from threading import RLock
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from simulacra.report.numbers import label, unit
+
+INK, MUTED, RULE = "#24292f", "#6e7781", "#e4e7eb"
+# Okabe and Ito 2008
+BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#b4bac1"
+# Tol 2021, muted, and a dark grey for the tenth
+CLASS_COLOURS = (
+    "#332288", "#88ccee", "#44aa99", "#117733", "#999933",
+    "#ddcc77", "#cc6677", "#882255", "#aa4499", "#555555",
+)  # fmt: skip
+
+RC: dict[str, Any] = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 9,
+    "figure.titlesize": 9.5,
+    "axes.labelsize": 9,
+    "axes.labelcolor": MUTED,
+    "axes.edgecolor": GREY,
+    "axes.linewidth": 0.8,
+    "axes.facecolor": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.unicode_minus": True,
+    "grid.color": RULE,
+    "grid.linewidth": 0.8,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "xtick.major.size": 3,
+    "ytick.major.size": 0,
+    "lines.linewidth": 1.6,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "legend.labelcolor": INK,
+    "text.color": INK,
+    "text.usetex": False,
+    # names of classes are not mathematics
+    "text.parse_math": False,
+    "figure.facecolor": "none",
+    "savefig.facecolor": "none",
+    "figure.dpi": 100,
+}
+
+# values of a train event that are no terms of the game
+NOT_TERMS = {"event", "step", "lr", "images_per_second"}
+LONGEST_NAME = 18
+# class names up to this length are also written into the cloud of points
+SHORT_NAME = 4
+# variance of a unit's mean over the data above which it is active (Burda et al. 2016, app. C)
+ACTIVE = 0.01
+
+# rc_context swaps matplotlib's one table of settings: one thread at a time
+_LOCK = RLock()
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    with _LOCK, mpl.rc_context(RC):
+        yield
+
+
+def png(figure: Figure, dpi: int = 200) -> bytes:
+    """The figure as a PNG file, in two pixels for each of the 100 dpi it is laid out for.
+
+    Deterministic: the same figure gives the same bytes.
+    """
+    file = BytesIO()
+    with _style(), warnings.catch_warnings():
+        # class names may be in any script; what the font lacks becomes a box
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        figure.savefig(file, format="png", dpi=dpi, metadata={"Software": None})
+    return file.getvalue()
+
+
+def _axes(width: int, height: int) -> tuple[Figure, Axes]:
+    """A figure of this many pixels at 100 dpi, and its one pair of axes."""
+    figure = Figure(figsize=(width / 100, height / 100), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def curves(events: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
+    """One chart for each term of the game: its averages in training and on the validation data, by step.
+
+    Args:
+        events: of metrics.jsonl; all but `train` and `validation` are passed over.
+
+    Returns:
+        Term -> chart, in the order in which the terms appear. Terms that never have a finite value have none.
+    """
+    kinds = ("train", "validation")
+    series: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for event in events:
+        if event["event"] not in kinds:
+            continue
+        for term, value in event.items():
+            if term not in NOT_TERMS and isinstance(value, (int, float)) and isfinite(value):
+                lines = series.setdefault(term, {kind: [] for kind in kinds})
+                lines[event["event"]].append((event["step"], value))
+    with _style():
+        return {term: _curve(term, lines["train"], lines["validation"]) for term, lines in series.items()}
+
+
+def _curve(
+    term: str, train: list[tuple[float, float]], validation: list[tuple[float, float]]
+) -> Figure:
+    figure, axes = _axes(330, 240)
+    for name, points, colour, marker in (("train", train, BLUE, ""), ("validation", validation, ORANGE, "o")):
+        if points:
+            # a line of one point is not seen
+            shape = "o" if len(points) == 1 else marker
+            axes.plot(*zip(*points, strict=True), color=colour, marker=shape, markersize=3, label=name)
+    values = [value for _, value in train + validation]
+    if min(values) > 0 and max(values) >= 10 * min(values):
+        axes.set_yscale("log")
+        wide = max(values) >= 1e4 * min(values)
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.tick_params(axis="y", which="minor", length=0)
+    figure.suptitle(f"{label(term)} ({unit(term)})" if unit(term) else label(term), x=0.005, ha="left")
+    axes.set_xlabel("step")
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.grid(axis="y")
+    axes.margins(x=0.02)
+    axes.set_xlim(left=0)
+    if train and validation:
+        axes.legend(handlelength=1.2)
+    return figure
+
+
+def latent_map(
+    points: np.ndarray, axis_names: Sequence[str], y: np.ndarray | None = None, classes: Sequence[str] = ()
+) -> Figure:
+    """Latents as points of the plane, coloured by class; in one dimension, a row for each class.
+
+    Args:
+        points: coordinates `(N, 2)` or `(N, 1)`.
+        axis_names: what the coordinates are, one name each.
+        y: labels `(N,)`, indices into `classes`; None leaves all points in one colour.
+        classes: their names. The ten with most points have a colour of their own, the rest is grey.
+    """
+    groups = _groups(y, classes, len(points))
+    with _style():
+        figure, axes = _axes(520, 440)
+        axes.set_xlabel(axis_names[0])
+        axes.grid()
+        if points.shape[1] == 1:
+            _line(axes, points[:, 0], groups)
+            return figure
+        axes.set_ylabel(axis_names[1])
+        axes.set_aspect("equal", adjustable="datalim")
+        colours = np.empty(len(points), dtype=object)
+        for _, colour, member in groups:
+            colours[member] = colour
+        # in the order of the data, so that no class lies on top of the others
+        axes.scatter(*points.T, s=_dot(len(points)), c=colours.tolist(), alpha=0.85, linewidths=0)
+        if len(groups) == 1:
+            return figure
+        for name, _, member in groups:
+            if len(name) <= SHORT_NAME and member.any():
+                _name_in_cloud(axes, name, points[member])
+        marks = [Line2D([], [], marker="o", linestyle="", markersize=5, color=colour) for _, colour, _ in groups]
+        names = [_shortened(name) for name, _, _ in groups]
+        figure.legend(marks, names, loc="outside right upper", handletextpad=0.1)
+    return figure
+
+
+def _line(axes: Axes, z: np.ndarray, groups: list[tuple[str, str, np.ndarray]]) -> None:
+    """Points `(N,)` of a line: a row for each class, or one histogram."""
+    if len(groups) == 1:
+        axes.hist(z, bins=40, color=BLUE)
+        axes.set_ylabel("examples")
+        return
+    for row, (_, colour, member) in enumerate(groups):
+        axes.scatter(z[member], np.full(member.sum(), row), s=60, c=colour, marker="|", linewidths=1)
+    axes.set_yticks(range(len(groups)), [_shortened(name) for name, _, _ in groups])
+    axes.invert_yaxis()
+
+
+def _groups(
+    y: np.ndarray | None, classes: Sequence[str], n: int
+) -> list[tuple[str, str, np.ndarray]]:
+    """Name, colour and membership `(N,)` of every group of points."""
+    if y is None or not classes:
+        return [("", BLUE, np.ones(n, dtype=bool))]
+    largest = np.argsort(-np.bincount(y, minlength=len(classes)), kind="stable")[: len(CLASS_COLOURS)]
+    own = sorted(largest.tolist())
+    groups = [(classes[k], colour, y == k) for k, colour in zip(own, CLASS_COLOURS, strict=False)]
+    if len(classes) > len(own):
+        groups.append((f"{len(classes) - len(own)} others", GREY, ~np.isin(y, own)))
+    return groups
+
+
+def _dot(n: int) -> float:
+    """Area of a point of a cloud of `n`, in square points."""
+    return 20 if n < 500 else 10
+
+
+def _name_in_cloud(axes: Axes, name: str, points: np.ndarray) -> None:
+    """Write a name at the point nearest to the median: the median itself may lie outside a bent cloud."""
+    x, y = points[np.square(points - np.median(points, axis=0)).sum(axis=1).argmin()]
+    text = axes.text(x, y, name, fontsize=11, weight="bold", ha="center", va="center")
+    text.set_path_effects([withStroke(linewidth=3, foreground="white")])
+
+
+def _shortened(name: str) -> str:
+    name = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+    # matplotlib leaves names with a leading underscore out of legends
+    return f" {name}" if name.startswith("_") else name
+
+
+def kl_bars(kl: np.ndarray, active: np.ndarray) -> Figure:
+    """KL of every latent dimension, largest first; dimensions that are not active are grey.
+
+    Args:
+        kl: nats on average over the data, `(Z,)`.
+        active: whether the dimension's mean varies over the data, bool `(Z,)`.
+    """
+    order = np.argsort(-kl, kind="stable")
+    with _style():
+        figure, axes = _axes(min(520, max(260, 100 + 26 * len(kl))), 300)
+        colours = np.where(active[order], BLUE, GREY)
+        places = np.arange(len(kl))
+        axes.bar(places, kl[order], color=colours.tolist(), width=0.75)
+        # few bars stay slender
+        axes.set_xlim(-0.75, max(len(kl), 6) - 0.25)
+        if len(kl) <= 24:
+            axes.set_xticks(places, [str(k + 1) for k in order])
+            axes.tick_params(axis="x", length=0)
+            axes.set_xlabel("latent dimension")
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+            axes.set_xlabel("latent dimensions, sorted")
+        axes.set_ylabel("KL (nats)")
+        axes.set_ylim(bottom=0)
+        axes.grid(axis="y")
+        patches = [Patch(color=BLUE), Patch(color=GREY)]
+        names = [f"active: {active.sum()}", f"not active: {(~active).sum()}"]
+        figure.legend(patches, names, loc="outside upper right", ncols=2, handlelength=1)
+    return figure
+
+
+def scatter(data: np.ndarray | None, samples: np.ndarray) -> Figure:
+    """Vectors by their first two columns, samples over data; by the only one, as histograms.
+
+    Args:
+        data: `(N, D)`, or None.
+        samples: `(M, D)`.
+    """
+    groups = [("data", GREY, data)] if data is not None else []
+    groups.append(("samples", BLUE, samples))
+    with _style():
+        figure, axes = _axes(520, 440)
+        if samples.shape[1] == 1:
+            bins = np.histogram_bin_edges(np.concatenate([x[:, 0] for _, _, x in groups]), 40)
+            for name, colour, x in groups:
+                axes.hist(x[:, 0], bins.tolist(), histtype="step", density=True, color=colour, linewidth=1.6, label=name)
+            axes.set_ylabel("density")
+        else:
+            for name, colour, x in groups:
+                axes.scatter(x[:, 0], x[:, 1], s=_dot(len(x)), c=colour, alpha=0.7, linewidths=0, label=name)
+            axes.set_ylabel("column 2")
+        axes.set_xlabel("column 1")
+        axes.grid()
+        figure.legend(loc="outside upper right", ncols=2, markerscale=1.6, handletextpad=0.2)
+    return figure

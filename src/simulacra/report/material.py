@@ -1,0 +1,134 @@
+"""What a report is made of: the model, the data if it is still there, and what the model makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from simulacra.data import Data
+from simulacra.data.spec import Dataset
+from simulacra.errors import SimulacraError
+from simulacra.game import Decodes, Encodes, Model
+from simulacra.run import Run, RunConfig
+
+# held-out examples that are encoded: enough for a map
+ENCODED = 2000
+BATCH = 128
+
+
+@dataclass(frozen=True)
+class Codes:
+    """What the encoder says about held-out examples.
+
+    Attributes:
+        mean: of q(z | x), `(N, Z)`.
+        stddev: of q(z | x), `(N, Z)`.
+    """
+
+    mean: Tensor
+    stddev: Tensor
+
+    def kl(self) -> np.ndarray:
+        """KL(q(z_j | x) || N(0, 1)) of every dimension on average over the examples, nats `(Z,)`.
+
+        (mu^2 + sigma^2 - 1) / 2 - ln sigma (Kingma and Welling 2014, app. B). The sum is the KL term of
+        the bound where q factorises over the dimensions, as in a VAE and in probabilistic PCA.
+        """
+        mu, sigma = self.mean.double(), self.stddev.double()
+        each = 0.5 * (mu**2 + sigma**2 - 1) - sigma.log()
+        return np.asarray(each.mean(dim=0))
+
+    def variance(self) -> np.ndarray:
+        """Variance of the means over the examples, `(Z,)`."""
+        return np.asarray(self.mean.double().var(dim=0, correction=0))
+
+
+@dataclass(frozen=True)
+class Material:
+    """A run, opened for a report.
+
+    Attributes:
+        model: trained, in evaluation mode.
+        data: what it was trained on; None when that is not there any more.
+        missing: why `data` is None; empty otherwise.
+        split: the split that `held` comes from.
+        held: at most 2,000 random held-out examples, the same for the same seed; None without data.
+        codes: of `held`; None without data or for a model that does not encode.
+    """
+
+    run: Run
+    config: RunConfig
+    model: Model
+    data: Data | None
+    missing: str
+    split: str
+    held: Dataset | None
+    codes: Codes | None
+
+
+def gather(run: Run) -> Material:
+    """Load the model of a run and, where it is still there, its data.
+
+    Raises:
+        RunError: there is no run, or it has no weights.
+    """
+    config, model = run.config, run.load()
+    data, missing = load_data(run, config)
+    split, held = "", None
+    if data is not None:
+        split, held = _held_out(data, config.training.seed)
+    codes = None
+    if held is not None and isinstance(model, Encodes):
+        codes = _encode(model, held)
+    return Material(run, config, model, data, missing, split, held, codes)
+
+
+def load_data(run: Run, config: RunConfig) -> tuple[Data | None, str]:
+    """The data of a run, or None and the reason."""
+    try:
+        data = run.data()
+    except SimulacraError as error:
+        return None, str(error)
+    if data.spec.shape != config.spec.shape:
+        return None, f"{data.name}: its examples now have shape {data.spec.shape}, not {config.spec.shape}"
+    return data, ""
+
+
+def tensor(x: np.ndarray) -> Tensor:
+    """Examples as a model takes them: uint8 images become float32 in [0, 1]."""
+    return torch.from_numpy(np.array(x)).float() / (255 if x.dtype == np.uint8 else 1)
+
+
+def pixels(x: Tensor) -> np.ndarray:
+    """Images in [0, 1] as uint8 `(N, C, H, W)`; what lies outside is clipped."""
+    return np.asarray(x.clamp(0, 1).mul(255).round().to(torch.uint8))
+
+
+@torch.no_grad()
+def decoded(model: Decodes, z: Tensor) -> Tensor:
+    """The means of p(x | z) for `(N, Z)`."""
+    return torch.cat([model.decode(part).mean for part in z.split(BATCH)])
+
+
+def _held_out(data: Data, seed: int) -> tuple[str, Dataset | None]:
+    for split in ("test", "validation"):
+        dataset = data.split(split)
+        if len(dataset):
+            index = np.random.default_rng(seed).permutation(len(dataset))[:ENCODED]
+            return split, dataset.take(index)
+    return "", None
+
+
+@torch.no_grad()
+def _encode(model: Encodes, dataset: Dataset) -> Codes:
+    q = [model.encode(tensor(x)) for x in _batches(dataset.x)]
+    return Codes(torch.cat([part.mean for part in q]), torch.cat([part.stddev for part in q]))
+
+
+def _batches(x: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, len(x), BATCH):
+        yield x[start : start + BATCH]

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from simulacra.data import Options
+from simulacra.data.check import check
+from simulacra.errors import DataError
+
+
+@pytest.fixture
+def pics(tmp_path: Path) -> Path:
+    """20 pictures in two classes."""
+    rng = np.random.default_rng(0)
+    for i in range(20):
+        folder = tmp_path / "pics" / ("cat" if i % 4 else "dog")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (16, 16), dtype=np.uint8)).save(folder / f"{i:02}.png")
+    return tmp_path / "pics"
+
+
+def test_a_sound_folder(pics: Path, own_cache: Path) -> None:
+    report = check(f"folder:{pics}")
+    assert report.ok
+    assert (report.total, report.kind, report.shape) == (20, "image", (1, 16, 16))
+    assert report.classes == {"cat": 15, "dog": 5}
+    assert report.sizes == {"16x16": 20}
+    assert sum(report.splits.values()) == 20
+    assert not report.bad
+    assert not report.duplicates
+    assert not report.notes
+    assert list(own_cache.iterdir()) == []
+
+
+def test_every_bad_file_is_listed(pics: Path) -> None:
+    (pics / "cat" / "diary.png").write_text("a diary")
+    (pics / "dog" / "empty.jpg").touch()
+    Image.new("L", (1, 1)).save(pics / "dog" / "dot.png")
+    report = check(f"folder:{pics}")
+    assert not report.ok
+    assert report.bad == {
+        "cat/diary.png": "not a picture",
+        "dog/dot.png": "1x1 pixels, too small",
+        "dog/empty.jpg": "empty file",
+    }
+    assert report.total == 23
+    assert report.classes == {"cat": 15, "dog": 5}
+    assert report.shape == (1, 16, 16)  # bad files have no say
+
+
+def test_duplicates_are_a_note(pics: Path) -> None:
+    with Image.open(pics / "cat" / "01.png") as image:
+        image.save(pics / "dog" / "again.bmp")
+    report = check(f"folder:{pics}")
+    assert report.ok
+    assert report.duplicates == (("cat/01.png", "dog/again.bmp"),)
+    assert any("1 pictures stand there more than once, 2 files" in note for note in report.notes)
+    assert any("several classes" in note for note in report.notes)
+    assert not any("several splits" in note for note in report.notes)
+
+
+def test_duplicates_across_given_splits_are_told(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("train/a.png", "train/b.png", "val/c.png", "test/d.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (8, 8), dtype=np.uint8)).save(tmp_path / name)
+    (tmp_path / "test" / "e.png").write_bytes((tmp_path / "train" / "a.png").read_bytes())
+    report = check(f"folder:{tmp_path}")
+    assert report.splits == {"train": 2, "validation": 1, "test": 2}
+    assert any("1 of them stand in several splits" in note for note in report.notes)
+
+
+def test_every_problem_of_the_csv_is_listed(pics: Path) -> None:
+    lines = [f"{i:02}.png,{i}" for i in range(18)]
+    (pics / "labels.csv").write_text("\n".join(["file,age", *lines, "ghost.png,1"]))
+    report = check(f"folder:{pics}")
+    assert not report.ok
+    assert report.problems == (
+        "labels.csv: line 20: there is no picture 'ghost.png'",
+        "labels.csv: 'cat/18.png' has no line",
+        "labels.csv: 'cat/19.png' has no line",
+    )
+
+
+def test_columns_left_out_are_noted(pics: Path) -> None:
+    rng = np.random.default_rng(1)
+    Image.fromarray(rng.integers(0, 256, (16, 16), dtype=np.uint8)).save(pics / "cat" / "20.png")
+    lines = [f"{i:02}.png,note {i}" for i in range(21)]
+    (pics / "labels.csv").write_text("\n".join(["file,remark", *lines]))
+    report = check(f"folder:{pics}")
+    assert report.ok
+    assert report.notes == ("labels.csv: column 'remark' is left out: 21 different texts are no category",)
+
+
+def test_names_a_terminal_cannot_show(pics: Path) -> None:
+    (pics / "cat" / "\x1b[31m\n.png").write_text("a diary")
+    assert list(check(f"folder:{pics}").bad) == ["cat/?[31m?.png"]
+
+
+def test_other_sources_are_loaded(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=np.random.default_rng(0).normal(size=(40, 3)), y=np.arange(40) % 2)
+    report = check(f"npz:{tmp_path / 'a.npz'}")
+    assert report.ok
+    assert (report.total, report.kind, report.shape) == (40, "vector", (3,))
+    assert report.classes == {"0": 20, "1": 20}
+    assert sum(report.splits.values()) == 40
+    assert check("digits", Options(image_size=16)).shape == (1, 16, 16)
+
+
+def test_a_source_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no"):
+        check(f"folder:{tmp_path / 'nowhere'}")

@@ -1,0 +1,292 @@
+"""The engine against loops written out by hand, and against itself cut in pieces."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from simulacra.config import Training
+from simulacra.data import Data
+from simulacra.engine.batches import Batches
+from simulacra.engine.optim import learning_rate
+from simulacra.errors import ConfigError, DivergedError, RunError
+from simulacra.game import Batch, Model, Turn, mix
+from simulacra.models.configs import VAEConfig
+from simulacra.models.registry import build
+from simulacra.models.vae import VAE
+from simulacra.run import Run
+from tests.engine.conftest import Trains
+
+
+def weights(model: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def assert_same(a: nn.Module, b: nn.Module) -> None:
+    for name, tensor in a.state_dict().items():
+        assert torch.equal(tensor, b.state_dict()[name]), name
+
+
+def test_equals_a_loop_by_hand(trains: Trains, digits: Data) -> None:
+    _, trained = trains("run", steps=25, lr=0.01, schedule="cosine", warmup=5, clip=1.0, ema=0.9)
+    torch.manual_seed(mix(0))
+    model = build("vae", digits.spec, VAEConfig(latent_dim=2, hidden=(32,)))
+    average = weights(model)
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
+    batches = Batches(digits.train, 64, 0, 25, 1, torch.device("cpu"))
+    for step in range(25):
+        optimizer.param_groups[0]["lr"] = learning_rate(
+            Training(lr=0.01, warmup=5, schedule="cosine"), step, 25
+        )
+        (turn,) = model.play(batches.at(step, 0))
+        turn.loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        for name, tensor in model.state_dict().items():
+            average[name] = tensor.clone() if step == 0 else 0.9 * average[name] + 0.1 * tensor
+    for name, tensor in trained.state_dict().items():
+        torch.testing.assert_close(tensor, average[name], rtol=1e-5, atol=1e-6)
+
+
+RICH: dict[str, Any] = {
+    "steps": 20, "lr": 0.003, "schedule": "cosine", "warmup": 3, "clip": 5.0, "ema": 0.95, "accumulate": 2,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("precision", ["32", "bf16"])
+def test_interrupted_and_resumed_is_bit_for_bit_uninterrupted(
+    trains: Trains, monkeypatch: pytest.MonkeyPatch, precision: str
+) -> None:
+    config = {"importance_samples": 3, "importance_from": 0.4, "kl_warmup": 12, "binarise": True}
+    settings = {**RICH, "precision": precision}
+    whole, model = trains("whole", config, **settings)
+    play = VAE.play
+
+    def interrupted_at_half(self: VAE, batch: Batch) -> Iterator[Turn]:
+        if batch.step == 9 and batch.noise.shard == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+        yield from play(self, batch)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(VAE, "play", interrupted_at_half)
+        with pytest.raises(KeyboardInterrupt, match="step 10 of 20"):
+            trains("halves", config, **settings)
+    halves, resumed = trains("halves", config, **settings)
+    assert_same(model, resumed)
+    assert whole.weights.read_bytes() == halves.weights.read_bytes()
+    # metrics.jsonl reads as if nothing had happened, but for the line that the interruption added
+    steps = [event["step"] for event in halves.events("train")]
+    assert steps == sorted(set(steps))
+    last = [run.events("train")[-1]["loss"] for run in (whole, halves)]
+    assert last[0] == last[1]
+
+
+def test_dropout_draws_the_same_after_a_resume(trains: Trains, monkeypatch: pytest.MonkeyPatch) -> None:
+    from simulacra.nets.mlp import MLP
+
+    init = MLP.__init__
+
+    def with_dropout(self: MLP, *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        self.layers.append(nn.Dropout(0.5))
+
+    monkeypatch.setattr(MLP, "__init__", with_dropout)
+    _, whole = trains("whole", steps=10)
+    trains("halves", steps=5)
+    _, halves = trains("halves", steps=10)
+    assert_same(whole, halves)
+
+
+def test_same_seed_same_bits_other_seed_others(trains: Trains) -> None:
+    a, b, c = (trains(name, seed=seed)[1] for name, seed in (("a", 1), ("b", 1), ("c", 2)))
+    assert_same(a, b)
+    assert not torch.equal(a.state_dict()["encoder.layers.0.weight"], c.state_dict()["encoder.layers.0.weight"])
+
+
+def test_accumulated_parts_equal_the_whole_batch(trains: Trains) -> None:
+    whole, one = trains("one", accumulate=1)
+    parts, four = trains("four", accumulate=4)
+    for name, tensor in one.state_dict().items():
+        torch.testing.assert_close(four.state_dict()[name], tensor, rtol=1e-4, atol=1e-5)
+    for a, b in zip(whole.events("train"), parts.events("train"), strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-5)
+
+
+def test_how_often_it_looks_and_saves_changes_nothing(trains: Trains) -> None:
+    _, seldom = trains("seldom", log_every=20)
+    _, often = trains("often", log_every=1, validate_every=1, sample_every=1, checkpoint_every=0)
+    assert_same(seldom, often)
+
+
+def test_more_steps_lengthen_a_finished_training(trains: Trains) -> None:
+    _, at_once = trains("once", steps=20)
+    trains("twice", steps=10)
+    _, twice = trains("twice", steps=20)
+    assert_same(at_once, twice)
+
+
+def test_the_log_has_every_step_once(trains: Trains) -> None:
+    run, _ = trains("run", steps=23, log_every=5)
+    events = run.events("train")
+    assert [event["step"] for event in events] == [5, 10, 15, 20, 23]
+    assert {"loss", "reconstruction", "kl", "lr", "images_per_second"} <= set(events[0])
+    assert run.events("validation")[-1]["step"] == 23
+    assert sorted((run.path / "samples").glob("*.png"))[-1].name == "000023.png"
+
+
+def test_a_nan_loss_names_player_net_and_step(trains: Trains, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, _ = trains("run", steps=10)
+    kept = run.checkpoint.read_bytes()
+    play = VAE.play
+
+    def poisoned(self: VAE, batch: Batch) -> Iterator[Turn]:
+        for turn in play(self, batch):
+            yield Turn(turn.player, turn.loss * (float("nan") if batch.step == 12 else 1.0), turn.terms)
+
+    monkeypatch.setattr(VAE, "play", poisoned)
+    with pytest.raises(DivergedError, match=r"player 'vae' \(net encoder, decoder\) became nan at step 13"):
+        trains("run", steps=20)
+    assert run.checkpoint.read_bytes() == kept
+
+
+def test_a_busy_folder_is_refused(trains: Trains) -> None:
+    run, _ = trains("run", steps=2)
+    with run.opened(run.config), pytest.raises(RunError, match="another process"):
+        trains("run", steps=4)
+
+
+def test_other_settings_are_refused_by_name(trains: Trains) -> None:
+    run, _ = trains("run", steps=2)
+    before = run.weights.read_bytes()
+    with pytest.raises(RunError, match="lr 0.001 there, 0.01 here"):
+        trains("run", steps=2, lr=0.01)
+    with pytest.raises(RunError, match="latent_dim 2 there, 3 here"):
+        trains("run", {"latent_dim": 3}, steps=2)
+    assert run.weights.read_bytes() == before
+
+
+def test_a_folder_with_other_things_is_left_alone(trains: Trains) -> None:
+    run, _ = trains("run", steps=2)
+    mine = run.path.parent / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("years of work")
+    with pytest.raises(RunError, match="not empty, and no run"):
+        trains("mine", steps=2)
+    assert [p.name for p in mine.iterdir()] == ["thesis.txt"]
+
+
+def test_a_damaged_checkpoint_is_named(trains: Trains) -> None:
+    run, _ = trains("run", steps=2)
+    run.checkpoint.write_bytes(run.checkpoint.read_bytes()[:500])
+    with pytest.raises(RunError, match="damaged"):
+        trains("run", steps=4)
+
+
+def test_checkpoints_load_without_pickled_code(trains: Trains) -> None:
+    run, _ = trains("run", **RICH)
+    state = torch.load(run.checkpoint, weights_only=True)
+    assert set(state) == {"step", "model", "optimizers", "ema"}
+    assert state["step"] == 20
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(trains: Trains, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, _ = trains("run", steps=5)
+    before = run.checkpoint.read_bytes()
+
+    def full(state: object, file: Any) -> None:
+        file.write_bytes(b"half of it")
+        raise RuntimeError("PytorchStreamWriter failed writing file data/0: file write failed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(torch, "save", full)
+        with pytest.raises(RunError, match="could not be written"):
+            trains("run", steps=10)
+    assert run.checkpoint.read_bytes() == before
+    assert [p.name for p in run.checkpoint.parent.iterdir()] == ["training.pt"]
+    assert trains("run", steps=10)[0].events("train")[-1]["step"] == 10
+
+
+def test_learning_rate_by_hand() -> None:
+    training = Training(lr=2.0, warmup=4, schedule="cosine")
+    rates = [learning_rate(training, step, 12) for step in range(12)]
+    assert rates[:4] == [0.5, 1.0, 1.5, 2.0]
+    assert rates[4] == 2.0
+    assert rates[8] == pytest.approx(1.0)
+    assert all(a > b for a, b in zip(rates[4:], rates[5:], strict=False))
+    assert learning_rate(Training(lr=0.1), 500, 10) == 0.1
+
+
+def test_batches_are_permutations_cut_in_shards(digits: Data) -> None:
+    whole = Batches(digits.train, 64, seed=3, steps=1, shards=1, device=torch.device("cpu"))
+    cut = Batches(digits.train, 64, seed=3, steps=1, shards=4, device=torch.device("cpu"))
+    seen = []
+    for step in range(whole.per_epoch):
+        batch = whole.at(step, 0)
+        parts = [cut.at(step, shard) for shard in range(4)]
+        assert torch.equal(batch.x, torch.cat([part.x for part in parts]))
+        assert batch.y is not None
+        seen.append(batch.x)
+    rows = torch.cat(seen).flatten(1)
+    table = torch.from_numpy(digits.train.x).flatten(1).float() / 255
+    # every row of an epoch is a row of the table, and none more often than there
+    assert len(rows.unique(dim=0)) >= len(rows) - (len(table) - len(table.unique(dim=0)))
+    assert not torch.equal(whole.at(0, 0).x, whole.at(whole.per_epoch, 0).x)
+    assert torch.equal(whole.at(2, 0).x, Batches(digits.train, 64, 3, 1, 1, torch.device("cpu")).at(2, 0).x)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # torch's own, from within the compiler
+def test_compiled_trains_the_same(trains: Trains) -> None:
+    _, eager = trains("eager", steps=3)
+    _, compiled = trains("compiled", steps=3, compile=True)
+    for name, tensor in eager.state_dict().items():
+        torch.testing.assert_close(compiled.state_dict()[name], tensor, rtol=1e-3, atol=1e-5)
+
+
+def test_batch_that_cannot_be_cut(trains: Trains) -> None:
+    with pytest.raises(ConfigError, match="3 equal parts"):
+        trains("run", accumulate=3)
+
+
+class Duel(Model):
+    """Two players pull one number each; the second sees where the first has moved in the same step."""
+
+    players = {"a": ("a",), "b": ("b",)}
+
+    def __init__(self) -> None:
+        super().__init__(None, None)  # type: ignore[arg-type]
+        self.a = nn.Linear(1, 1, bias=False)
+        self.b = nn.Linear(1, 1, bias=False)
+        nn.init.zeros_(self.a.weight)
+        nn.init.zeros_(self.b.weight)
+        self.seen: list[float] = []
+
+    def play(self, batch: Batch) -> Iterator[Turn]:
+        one = torch.ones(len(batch), 1)
+        yield Turn("a", (self.a(one) - 1).square().mean())
+        self.seen.append(self.a.weight.item())
+        yield Turn("b", (self.b(one) + 1).square().mean())
+
+
+def test_a_game_of_two_alternates_and_parts_stay_in_step() -> None:
+    from simulacra.engine.distributed import launch
+    from simulacra.engine.players import Players
+    from simulacra.game import Noise
+
+    model, training = Duel(), Training(lr=0.1, accumulate=2)
+    players = Players(model, training, launch(training))
+    for step in range(3):
+        players.play([Batch(torch.zeros(2, 1), None, Noise(0), step) for _ in range(2)], rate=0.1)
+    # both parts meet the same moved `a`, and Adam's first steps are as long as the rate
+    assert model.seen[:2] == pytest.approx([0.1, 0.1])
+    assert len(model.seen) == 6
+    assert model.b.weight.item() == pytest.approx(-0.3, abs=0.01)
+    terms = players.averages(3)
+    assert set(terms) == {"a_loss", "b_loss"}

@@ -1,0 +1,45 @@
+"""Errors of reconstruction against independent implementations."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter
+
+from simulacra.metrics.reconstruction import mse, psnr, ssim
+
+
+def pair(size: int = 32, channels: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(2, channels, size, size, generator=generator)
+    return x, (x + 0.2 * torch.randn(x.shape, generator=generator)).clamp(0, 1)
+
+
+def ssim_by_scipy(x: np.ndarray, y: np.ndarray) -> float:
+    """Wang et al. 2004 with SciPy's Gaussian filter of radius 5, where the window lies inside."""
+    blur = lambda a: gaussian_filter(a, 1.5, radius=5)[5:-5, 5:-5]  # noqa: E731
+    mx, my = blur(x), blur(y)
+    vx, vy, cov = blur(x * x) - mx**2, blur(y * y) - my**2, blur(x * y) - mx * my
+    c1, c2 = 0.01**2, 0.03**2
+    return float(np.mean((2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_ssim_equals_an_independent_one(channels: int) -> None:
+    x, y = pair(channels=channels)
+    for i in range(2):
+        planes = zip(x[i].double().numpy(), y[i].double().numpy(), strict=True)
+        expected = np.mean([ssim_by_scipy(a, b) for a, b in planes])
+        assert ssim(x, y)[i].item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_ssim_of_tiny_images() -> None:
+    x, y = pair(size=8)
+    assert (ssim(x, y) < 1).all()
+    torch.testing.assert_close(ssim(x, x), torch.ones(2))
+
+
+def test_mse_and_psnr_by_hand() -> None:
+    x, y = torch.zeros(1, 1, 2, 2), torch.tensor([[[[0.1, 0.1], [0.1, 0.1]]]])
+    assert mse(x, y).item() == pytest.approx(0.01)
+    assert psnr(x, y).item() == pytest.approx(20.0, abs=1e-4)
+    assert psnr(x, x).item() == pytest.approx(100.0)

@@ -1,0 +1,149 @@
+"""What every registered model owes the engine and the tools, over every kind of data."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.distributions import Distribution
+
+from simulacra.data.spec import Dataset, DataSpec
+from simulacra.game import Batch, Bounds, Decodes, Encodes, Model, Noise, Samples, Scores
+from simulacra.models.registry import MODELS, build, entry
+
+SPECS = {
+    "grey": DataSpec("image", (1, 8, 8), ("a", "b")),
+    "colour": DataSpec("image", (3, 17, 20)),
+    "vector": DataSpec("vector", (5,)),
+}
+CASES = [(model, kind) for model in MODELS for kind in SPECS]
+N = 6
+
+
+def dataset(spec: DataSpec) -> Dataset:
+    rng = np.random.default_rng(0)
+    if spec.kind == "image":
+        x = rng.integers(0, 256, (40, *spec.shape), dtype=np.uint8)
+    else:
+        x = rng.normal(size=(40, *spec.shape)).astype(np.float32)
+    return Dataset(spec, x, rng.integers(0, 2, 40) if spec.classes else None)
+
+
+def batch(spec: DataSpec, seed: int = 0) -> Batch:
+    data = dataset(spec)
+    x = torch.from_numpy(data.x[:N]).float() / (255 if spec.kind == "image" else 1)
+    y = None if data.y is None else torch.from_numpy(data.y[:N])
+    return Batch(x, y, Noise(seed, 1), step=10, steps=100)
+
+
+def built(name: str, kind: str) -> Model:
+    torch.manual_seed(0)
+    model = build(name, SPECS[kind], replace(entry(name).Config(), latent_dim=4))
+    model.prepare(dataset(SPECS[kind]))
+    return model
+
+
+@pytest.fixture(params=CASES, ids=[f"{m}-{k}" for m, k in CASES])
+def case(request: pytest.FixtureRequest) -> Iterator[tuple[str, str, Model]]:
+    name, kind = request.param
+    yield name, kind, built(name, kind)
+
+
+def test_players_own_every_parameter_once(case: tuple[str, str, Model]) -> None:
+    _, _, model = case
+    owned = [p for nets in model.players.values() for net in nets for p in getattr(model, net).parameters()]
+    assert len({id(p) for p in owned}) == len(owned)
+    assert {id(p) for p in owned} == {id(p) for p in model.parameters()}
+
+
+def test_a_turn_gives_its_player_gradients_and_nobody_else(case: tuple[str, str, Model]) -> None:
+    _, kind, model = case
+    players = {
+        player: [p for net in nets for p in getattr(model, net).parameters()]
+        for player, nets in model.players.items()
+    }
+    moved = set()
+    for turn in model.play(batch(SPECS[kind])):
+        assert all(p.requires_grad for p in model.parameters()), "something is frozen while a player moves"
+        assert turn.loss.shape == ()
+        assert turn.loss.isfinite()
+        turn.loss.backward()
+        for player, parameters in players.items():
+            if player == turn.player:
+                assert all(p.grad is not None and p.grad.isfinite().all() for p in parameters)
+                assert any(p.grad.abs().max() > 0 for p in parameters if p.grad is not None)
+            else:
+                assert all(p.grad is None for p in parameters)
+        model.zero_grad(set_to_none=True)
+        moved.add(turn.player)
+    assert moved == set(model.players)
+    assert all(p.requires_grad for p in model.parameters())
+
+
+def test_same_seed_same_losses(case: tuple[str, str, Model]) -> None:
+    name, kind, model = case
+    losses = [[turn.loss.item() for turn in m.play(batch(SPECS[kind]))] for m in (model, built(name, kind))]
+    assert losses[0] == losses[1]
+
+
+def test_state_survives_saving(case: tuple[str, str, Model]) -> None:
+    name, kind, model = case
+    torch.manual_seed(99)
+    other = build(name, SPECS[kind], replace(entry(name).Config(), latent_dim=4))
+    other.load_state_dict(model.state_dict())
+    x = batch(SPECS[kind]).x
+    for tool in (_sample, _encode, _decode, _score):
+        a, b = tool(model, x), tool(other, x)
+        assert (a is None) == (b is None)
+        assert a is None or torch.equal(a, b)
+
+
+def test_capabilities_have_their_shapes(case: tuple[str, str, Model]) -> None:
+    _, kind, model = case
+    shape = SPECS[kind].shape
+    x = batch(SPECS[kind]).x
+    assert isinstance(model, Encodes | Samples), "a model that can do nothing"
+    if isinstance(model, Samples):
+        few, same = model.sample(3, Noise(5)), model.sample(3, Noise(5))
+        assert few.shape == (3, *shape)
+        assert torch.equal(few, same)
+        typical = model.sample(2, Noise(5), truncation=0.0)
+        assert torch.equal(typical[0], typical[1]), "without spread all samples are alike"
+    if isinstance(model, Encodes):
+        q = model.encode(x)
+        assert isinstance(q, Distribution)
+        assert q.mean.shape == (N, 4)
+    if isinstance(model, Decodes):
+        p = model.decode(torch.zeros(2, 4))
+        assert p.mean.shape == (2, *shape)
+        assert p.log_prob(x[:2]).shape == (2,)
+    if isinstance(model, Scores):
+        assert model.log_likelihood(x, Noise(0), 3).shape == (N,)
+    if isinstance(model, Bounds):
+        elbo = model.elbo(x, Noise(0))
+        assert elbo.value.shape == (N,)
+        assert (elbo.kl >= -1e-4).all()
+
+
+def test_validation_terms_are_one_number_an_example(case: tuple[str, str, Model]) -> None:
+    _, kind, model = case
+    for values in model.validate(batch(SPECS[kind])).values():
+        assert values.shape == (N,)
+
+
+def _sample(model: Any, x: torch.Tensor) -> torch.Tensor | None:
+    return model.sample(2, Noise(1)) if isinstance(model, Samples) else None
+
+
+def _encode(model: Any, x: torch.Tensor) -> torch.Tensor | None:
+    return model.encode(x).mean if isinstance(model, Encodes) else None
+
+
+def _decode(model: Any, x: torch.Tensor) -> torch.Tensor | None:
+    return model.decode(torch.ones(2, 4)).mean if isinstance(model, Decodes) else None
+
+
+def _score(model: Any, x: torch.Tensor) -> torch.Tensor | None:
+    return model.log_likelihood(x, Noise(1), 2) if isinstance(model, Scores) else None
