@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from simulacra.config import Training, from_dict, to_dict
+from simulacra.config import Training, from_dict
 from simulacra.data import Options
 from simulacra.data.spec import DataSpec
 from simulacra.errors import ConfigError, RunError

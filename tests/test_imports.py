@@ -31,7 +31,11 @@ ALLOWED = {
     "api": GAME | {"models", "run", "engine"},
     "report": GAME | {"models", "run", "engine", "latent", "metrics", "evaluation"},
 }
-FILES = [f for f in SOURCE.rglob("*.py") if f.relative_to(SOURCE).parts[0] not in ("cli", "__init__.py", "__main__.py")]
+FILES = [
+    f
+    for f in SOURCE.rglob("*.py")
+    if f.relative_to(SOURCE).parts[0] not in ("cli", "__init__.py", "__main__.py")
+]
 
 
 def imported(file: Path) -> set[str]:
@@ -39,7 +43,9 @@ def imported(file: Path) -> set[str]:
     parts = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
-            names = [f"{node.module}.{a.name}" if node.module == "simulacra" else node.module for a in node.names]
+            names = [
+                f"{node.module}.{a.name}" if node.module == "simulacra" else node.module for a in node.names
+            ]
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         else:

@@ -69,7 +69,9 @@ def test_masses_of_the_levels_add_up_to_one(name: str, scale: str) -> None:
     torch.testing.assert_close(total, torch.ones(SHAPE), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["normal", "normal-shared", "normal-learned", "laplace", "continuous-bernoulli"])
+@pytest.mark.parametrize(
+    "name", ["normal", "normal-shared", "normal-learned", "laplace", "continuous-bernoulli"]
+)
 def test_densities_integrate_to_one(name: str) -> None:
     n = LIKELIHOODS[name].n_parameters
     low, high = (0, 1) if name == "continuous-bernoulli" else (-12, 12)
@@ -100,7 +102,9 @@ def test_discretised_logistic_by_hand() -> None:
     k = 100
     upper = torch.sigmoid(torch.tensor(((k + 0.5) / 255 - mu) / s))
     lower = torch.sigmoid(torch.tensor(((k - 0.5) / 255 - mu) / s))
-    assert p.log_prob(torch.tensor([[k / 255]])).item() == pytest.approx((upper - lower).log().item(), abs=1e-4)
+    assert p.log_prob(torch.tensor([[k / 255]])).item() == pytest.approx(
+        (upper - lower).log().item(), abs=1e-4
+    )
     # the mass below the first half step belongs to level 0
     first = torch.sigmoid(torch.tensor((0.5 / 255 - mu) / s)).log().item()
     assert p.log_prob(torch.tensor([[0.0]])).item() == pytest.approx(first, abs=1e-4)

@@ -33,7 +33,7 @@ def train(model: str, data: str, out: str | Path | None = None, **settings: Any)
     >>> model.config.latent_dim
     2
     """
-    groups = (entry(model).Config, Training, Options)
+    groups: tuple[type[Any], ...] = (entry(model).Config, Training, Options)
     fields = [{f.name for f in dataclasses.fields(group)} for group in groups]
     for key in settings:
         if not any(key in names for names in fields):

@@ -79,7 +79,7 @@ def evaluate(
 
 
 def _of_batch(model: Model, batch: Any, metrics: Sequence[str], k: int) -> dict[str, torch.Tensor]:
-    numbers = {}
+    numbers: dict[str, torch.Tensor] = {}
     x = model.observed(batch.x, batch.noise)
     if "elbo" in metrics and isinstance(model, Bounds):
         elbo = model.elbo(x, batch.noise)

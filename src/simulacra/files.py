@@ -25,7 +25,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     # torch.save and safetensors report a full disk as RuntimeError and SafetensorError
     except Exception as error:
         temporary.unlink(missing_ok=True)

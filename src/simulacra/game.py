@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -152,9 +153,7 @@ class Model(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the model lives."""
-        first = next(self.parameters(), None)
-        first = next(self.buffers()) if first is None else first
-        return first.device
+        return next(chain(self.parameters(), self.buffers())).device
 
 
 @dataclass(frozen=True)

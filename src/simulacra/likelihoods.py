@@ -140,8 +140,9 @@ class Levels(Distribution):
         log_probs, k = torch.broadcast_tensors(self.log_probs, k.unsqueeze(-1))
         return log_probs.gather(-1, k[..., :1]).squeeze(-1)
 
-    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
-        k = torch.distributions.Categorical(logits=self.log_probs, validate_args=False).sample(sample_shape)
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        levels = torch.distributions.Categorical(logits=self.log_probs, validate_args=False)
+        k = levels.sample(torch.Size(sample_shape))
         return k / (self.levels - 1)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Levels:
@@ -200,8 +201,8 @@ class LogisticLevels(Distribution):
     def mean(self) -> Tensor:
         return self.to_levels().mean
 
-    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
-        shape = self._extended_shape(sample_shape)
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        shape = self._extended_shape(torch.Size(sample_shape))
         u = torch.rand(shape, device=self.mu.device).clamp(1e-6, 1 - 1e-6)
         # the inverse of the distribution function, then the nearest level
         x = self.mu + self.s * (u.log() - torch.log1p(-u))
@@ -256,7 +257,7 @@ class Delta(Distribution):
     def stddev(self) -> Tensor:
         return torch.zeros_like(self.value)
 
-    def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
         return self.value.expand(*sample_shape, *self.value.shape)
 
     sample = rsample

@@ -1,11 +1,11 @@
 """The run folder: what a training leaves behind, and how it is found again.
 
-    config.yaml            model, data, training, versions
-    model.safetensors      weights (the moving average where one is kept)
-    checkpoints/last/      everything needed to go on bit for bit
-    metrics.jsonl          one line an event
-    samples/000500.png     drawn as training goes
-    report.html, MODEL_CARD.md
+config.yaml            model, data, training, versions
+model.safetensors      weights (the moving average where one is kept)
+checkpoints/last/      everything needed to go on bit for bit
+metrics.jsonl          one line an event
+samples/000500.png     drawn as training goes
+report.html, MODEL_CARD.md
 """
 
 from __future__ import annotations
@@ -120,10 +120,19 @@ class Run:
         """
         file = self.path / "config.yaml"
         if not file.is_file():
-            raise RunError(f"{self.path}: no run here (config.yaml is missing); train one with --out {self.path}")
+            raise RunError(
+                f"{self.path}: no run here (config.yaml is missing); train one with --out {self.path}"
+            )
         try:
             return RunConfig.from_yaml(file.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, ConfigError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+        except (
+            yaml.YAMLError,
+            ConfigError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            UnicodeDecodeError,
+        ) as error:
             raise RunError(f"{file}: cannot be read ({str(error).splitlines()[0]})") from error
 
     @contextmanager
@@ -138,16 +147,20 @@ class Run:
         file = self.path / "config.yaml"
         if self.path.exists() and not self.path.is_dir():
             raise RunError(f"{self.path}: is a file; choose another --out")
-        if not file.exists() and self.path.is_dir() and set(p.name for p in self.path.iterdir()) - {".lock"}:
+        if not file.exists() and self.path.is_dir() and {p.name for p in self.path.iterdir()} - {".lock"}:
             raise RunError(f"{self.path}: not empty, and no run; choose another --out")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.path / ".lock")
             lock.acquire(timeout=0)
         except Timeout:
-            raise RunError(f"{self.path}: another process is training here; wait for it, or choose another --out") from None
+            raise RunError(
+                f"{self.path}: another process is training here; wait for it, or choose another --out"
+            ) from None
         except OSError as error:
-            raise RunError(f"{self.path}: cannot be written ({error.strerror}); choose another --out") from error
+            raise RunError(
+                f"{self.path}: cannot be written ({error.strerror}); choose another --out"
+            ) from error
         try:
             if file.exists() and (different := self.config.differences(config)):
                 raise RunError(
@@ -191,7 +204,9 @@ class Run:
 
         config = self.config
         if not self.weights.is_file():
-            raise RunError(f"{self.path}: no weights yet (model.safetensors is missing); finish its training first")
+            raise RunError(
+                f"{self.path}: no weights yet (model.safetensors is missing); finish its training first"
+            )
         model = build(config.model, config.spec, config.config)
         try:
             model.load_state_dict(load_file(self.weights))

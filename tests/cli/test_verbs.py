@@ -27,7 +27,11 @@ def test_sample_a_grid_a_folder_and_an_archive(runs: Path, tmp_path: Path) -> No
     assert main(["sample", run, "-n", "9", "--out", str(tmp_path / "grid.png")]) == 0
     assert Image.open(tmp_path / "grid.png").size == (3 * 32 + 4 * 2, 3 * 32 + 4 * 2)
     assert main(["sample", run, "-n", "3", "--out", str(tmp_path / "folder")]) == 0
-    assert [f.name for f in sorted((tmp_path / "folder").iterdir())] == ["00000.png", "00001.png", "00002.png"]
+    assert [f.name for f in sorted((tmp_path / "folder").iterdir())] == [
+        "00000.png",
+        "00001.png",
+        "00002.png",
+    ]
     assert Image.open(tmp_path / "folder" / "00000.png").size == (8, 8)
     assert main(["sample", run, "-n", "5", "--out", str(tmp_path / "x.npz")]) == 0
     first = np.load(tmp_path / "x.npz")["x"]
@@ -44,7 +48,10 @@ def test_reconstruct_and_evaluate(
     runs: Path, tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = str(runs / model)
-    assert main(["reconstruct", run, "--data", "digits@validation", "-n", "4", "--out", str(tmp_path / "p.npz")]) == 0
+    assert (
+        main(["reconstruct", run, "--data", "digits@validation", "-n", "4", "--out", str(tmp_path / "p.npz")])
+        == 0
+    )
     assert np.load(tmp_path / "p.npz")["x"].shape == (8, 1, 8, 8)
     capsys.readouterr()
     assert main(["evaluate", run, "--importance-samples", "10", "--json"]) == 0
@@ -62,7 +69,9 @@ def test_reconstruct_and_evaluate(
 
 
 def test_evaluate_only_what_is_asked(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["evaluate", str(runs / "vae"), "--metrics", "reconstruction", "--examples", "5", "--json"]) == 0
+    assert (
+        main(["evaluate", str(runs / "vae"), "--metrics", "reconstruction", "--examples", "5", "--json"]) == 0
+    )
     numbers = json.loads(capsys.readouterr().out)
     assert numbers["examples"] == 5
     assert set(numbers) == {"run", "data", "examples", "seed", "mse", "psnr", "ssim"}

@@ -17,7 +17,9 @@ from simulacra.run import Run, RunConfig
 
 
 class Trains(Protocol):
-    def __call__(self, name: str, config: dict[str, Any] | None = None, **training: Any) -> tuple[Run, Model]: ...
+    def __call__(
+        self, name: str, config: dict[str, Any] | None = None, **training: Any
+    ) -> tuple[Run, Model]: ...
 
 
 @pytest.fixture(scope="session")

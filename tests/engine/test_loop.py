@@ -20,7 +20,6 @@ from simulacra.game import Batch, Model, Turn, mix
 from simulacra.models.configs import VAEConfig
 from simulacra.models.registry import build
 from simulacra.models.vae import VAE
-from simulacra.run import Run
 from tests.engine.conftest import Trains
 
 
@@ -107,7 +106,9 @@ def test_dropout_draws_the_same_after_a_resume(trains: Trains, monkeypatch: pyte
 def test_same_seed_same_bits_other_seed_others(trains: Trains) -> None:
     a, b, c = (trains(name, seed=seed)[1] for name, seed in (("a", 1), ("b", 1), ("c", 2)))
     assert_same(a, b)
-    assert not torch.equal(a.state_dict()["encoder.layers.0.weight"], c.state_dict()["encoder.layers.0.weight"])
+    assert not torch.equal(
+        a.state_dict()["encoder.layers.0.weight"], c.state_dict()["encoder.layers.0.weight"]
+    )
 
 
 def test_accumulated_parts_equal_the_whole_batch(trains: Trains) -> None:
@@ -165,7 +166,7 @@ def test_a_busy_folder_is_refused(trains: Trains) -> None:
 def test_other_settings_are_refused_by_name(trains: Trains) -> None:
     run, _ = trains("run", steps=2)
     before = run.weights.read_bytes()
-    with pytest.raises(RunError, match="lr 0.001 there, 0.01 here"):
+    with pytest.raises(RunError, match=r"lr 0\.001 there, 0\.01 here"):
         trains("run", steps=2, lr=0.01)
     with pytest.raises(RunError, match="latent_dim 2 there, 3 here"):
         trains("run", {"latent_dim": 3}, steps=2)

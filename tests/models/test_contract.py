@@ -1,6 +1,5 @@
 """What every registered model owes the engine and the tools, over every kind of data."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -46,9 +45,9 @@ def built(name: str, kind: str) -> Model:
 
 
 @pytest.fixture(params=CASES, ids=[f"{m}-{k}" for m, k in CASES])
-def case(request: pytest.FixtureRequest) -> Iterator[tuple[str, str, Model]]:
+def case(request: pytest.FixtureRequest) -> tuple[str, str, Model]:
     name, kind = request.param
-    yield name, kind, built(name, kind)
+    return name, kind, built(name, kind)
 
 
 def test_players_own_every_parameter_once(case: tuple[str, str, Model]) -> None:

@@ -54,7 +54,9 @@ def data(n: int = 4) -> Tensor:
 def test_elbo_plus_gap_is_the_exact_likelihood() -> None:
     vae, x = linear_vae(exact_posterior=False), data()
     log_p, posterior = exact(vae, x)
-    gap = kl_divergence(MultivariateNormal(vae.encode(x).mean, torch.diag_embed(vae.encode(x).variance)), posterior)
+    gap = kl_divergence(
+        MultivariateNormal(vae.encode(x).mean, torch.diag_embed(vae.encode(x).variance)), posterior
+    )
     n = 40_000
     draws = vae.elbo(x.repeat_interleave(n, dim=0), Noise(0)).value.unflatten(0, (4, n))
     error = draws.std(dim=1) / n**0.5

@@ -60,7 +60,9 @@ def load(run: Run, device: torch.device) -> dict[str, Any] | None:
     return state
 
 
-def restore(state: dict[str, Any], model: nn.Module, optimizers: dict[str, Any], ema: nn.Module | None) -> None:
+def restore(
+    state: dict[str, Any], model: nn.Module, optimizers: dict[str, Any], ema: nn.Module | None
+) -> None:
     """Put a loaded checkpoint back in place."""
     model.load_state_dict(state["model"])
     for player, optimizer in optimizers.items():

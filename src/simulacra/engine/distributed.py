@@ -41,7 +41,9 @@ def launch(training: Training) -> Fabric:
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     device = training.device
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        device = (
+            "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        )
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device: cuda is not available on this machine; use --device cpu or leave it out")
     if device == "mps" and not torch.backends.mps.is_available():

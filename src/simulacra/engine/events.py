@@ -56,7 +56,9 @@ class Events:
         self.task = self.bar.add_task("", total=self.steps, completed=self.start, terms="")
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.bar.stop()
         if self.board:
             self.board.close()

@@ -34,7 +34,7 @@ def validation(model: Model, dataset: Dataset, seed: int) -> dict[str, float]:
 
 @torch.no_grad()
 def picture(model: Model, dataset: Dataset, file: Path, seed: int) -> None:
-    """Samples from the same latents every time; without samples, held-out examples beside their reconstructions."""
+    """Samples from the same latents every time, or else held-out examples beside their reconstructions."""
     if model.spec.kind != "image":
         return
     was_training = model.training

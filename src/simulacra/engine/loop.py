@@ -69,7 +69,9 @@ def _play(run: Run, config: RunConfig, data: Data) -> None:
     model.train()
     with Events(run, start, steps, quiet=rank > 0) as events, interrupts() as interrupted:
         if start:
-            events.say(f"{run}: {'resuming' if start < steps else 'already finished'} at step {start} of {steps}")
+            events.say(
+                f"{run}: {'resuming' if start < steps else 'already finished'} at step {start} of {steps}"
+            )
         saved = told = time.monotonic()
         played, stop = start, False
         for step in range(start, steps):
@@ -110,7 +112,9 @@ def _play(run: Run, config: RunConfig, data: Data) -> None:
     if stop and played < steps:
         if rank > 0:
             raise SystemExit(0)
-        raise KeyboardInterrupt(f"{run}: interrupted, saved at step {played} of {steps}; run the same command to go on")
+        raise KeyboardInterrupt(
+            f"{run}: interrupted, saved at step {played} of {steps}; run the same command to go on"
+        )
 
 
 def seed_global(seed: int, device: torch.device) -> None:

@@ -13,7 +13,7 @@ from simulacra.config import Training
 
 
 def learning_rate(training: Training, step: int, steps: int) -> float:
-    """The rate of one step: linear warm-up, then constant or half a cosine (Loshchilov and Hutter 2017, eq. 5).
+    """The rate of one step: linear warm-up, then constant or a cosine (Loshchilov and Hutter 2017, eq. 5).
 
     A function of the step alone, so a resumed training needs no scheduler's state.
 

@@ -6,7 +6,7 @@ import copy
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -109,7 +109,10 @@ class Players:
         """
         terms = {name: torch.stack(values).float() for name, values in self._record.items()}
         if self.fabric.world_size > 1:
-            terms = {name: self.fabric.all_reduce(values, reduce_op="mean") for name, values in terms.items()}
+            terms = {
+                name: cast(Tensor, self.fabric.all_reduce(values, reduce_op="mean"))
+                for name, values in terms.items()
+            }
         for player in self.parameters:
             self._check(player, terms.get(self._named(player, "loss")), step)
         self._record.clear()
@@ -123,8 +126,11 @@ class Players:
         # a player may move several times a step, and in several parts
         at = step - self.steps + first * self.steps // len(losses) + 1
         names = self.model.players[player]
-        broken = [n for n in names if any(not p.isfinite().all() for p in getattr(self.model, n).parameters())]
+        broken = [
+            n for n in names if any(not p.isfinite().all() for p in getattr(self.model, n).parameters())
+        ]
         raise DivergedError(
             f"the loss of player '{player}' (net {', '.join(broken or names)}) became {losses[first].item()}"
-            f" at step {at}; no checkpoint after that was kept. Try a smaller --lr, or --clip 1, in another --out"
+            f" at step {at}; the checkpoint that is kept is from before it."
+            " Try a smaller --lr, or --clip 1, in another --out"
         )

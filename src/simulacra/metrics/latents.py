@@ -9,7 +9,7 @@ PROBED = 10_000
 
 
 def active_units(mu: np.ndarray) -> int:
-    """Dimensions whose posterior mean varies over the data: Var_x(E[z | x]) > 0.01 (Burda et al. 2016, eq. 11).
+    """Dimensions whose posterior mean varies: Var_x(E[z | x]) > 0.01 (Burda et al. 2016, eq. 11).
 
     Args:
         mu: posterior means `(N, Z)`.

@@ -46,12 +46,11 @@ class Autoencoder(Model):
             raise ConfigError(f"hidden: every layer needs at least 1 unit, not {config.hidden}")
         if config.binarise and self.likelihood_name != "bernoulli":
             raise ConfigError(f"binarise: needs the bernoulli likelihood, not {self.likelihood_name}")
-        net = {"hidden": config.hidden, "width": config.width, "depth": config.depth}
         self.likelihood = likelihoods.make(self.likelihood_name, config.scale, config.sigma)
         outputs = (self.likelihood.n_parameters * spec.shape[0], *spec.shape[1:])
         codes = self.latent_parameters * config.latent_dim
-        self.encoder = nets.encoder(config.net, spec.shape, codes, **net)
-        self.decoder = nets.decoder(config.net, config.latent_dim, outputs, **net)
+        self.encoder = nets.encoder(spec.shape, codes, config)
+        self.decoder = nets.decoder(config.latent_dim, outputs, config)
 
     @property
     def likelihood_name(self) -> str:

@@ -47,7 +47,9 @@ class PCA(Model):
         super().__init__(spec, config)
         dim = prod(spec.shape)
         if not 1 <= config.latent_dim < dim:
-            raise ConfigError(f"latent_dim: must be from 1 to {dim - 1} for this data, not {config.latent_dim}")
+            raise ConfigError(
+                f"latent_dim: must be from 1 to {dim - 1} for this data, not {config.latent_dim}"
+            )
         self.register_buffer("W", torch.zeros(dim, config.latent_dim))
         self.register_buffer("m", torch.zeros(dim))
         self.register_buffer("sigma", torch.ones(()))
@@ -63,7 +65,10 @@ class PCA(Model):
         n, dim = len(train), prod(self.spec.shape)
         scale = 255.0 if train.x.dtype == np.uint8 else 1.0
         parts = [train.x[start : start + ROWS] for start in range(0, n, ROWS)]
-        rows = lambda part: part.reshape(len(part), dim).astype(np.float64) / scale  # noqa: E731
+
+        def rows(part: np.ndarray) -> np.ndarray:
+            return part.reshape(len(part), dim).astype(np.float64) / scale
+
         m = sum(rows(part).sum(axis=0) for part in parts) / n
         covariance = sum((rows(part) - m).T @ (rows(part) - m) for part in parts) / (n - 1)
         eigenvalues, U = np.linalg.eigh(covariance)

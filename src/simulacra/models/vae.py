@@ -51,7 +51,9 @@ class VAE(Autoencoder):
         if config.importance_samples < 1:
             raise ConfigError(f"importance_samples: must be at least 1, not {config.importance_samples}")
         if config.importance_samples > 1 and config.free_bits > 0:
-            raise ConfigError("free_bits: has no meaning with importance_samples above 1; leave one of them out")
+            raise ConfigError(
+                "free_bits: has no meaning with importance_samples above 1; leave one of them out"
+            )
         if min(config.beta, config.free_bits, config.kl_warmup) < 0:
             raise ConfigError("beta, free_bits and kl_warmup: must be 0 or more")
         if not 0 <= config.importance_from < 1:
@@ -122,7 +124,7 @@ class VAE(Autoencoder):
 
 
 def _kl(mu: Tensor, sigma: Tensor) -> Tensor:
-    """KL(N(mu, sigma^2) || N(0, 1)) = (mu^2 + sigma^2 - 1) / 2 - ln sigma (Kingma and Welling 2014, app. B)."""
+    """KL(N(mu, sigma^2) || N(0, 1)), Kingma and Welling 2014, app. B: (mu^2 + sigma^2 - 1) / 2 - ln sigma."""
     return 0.5 * (mu**2 + sigma**2 - 1) - sigma.log()
 
 

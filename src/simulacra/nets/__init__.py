@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from torch import nn
 
@@ -34,27 +35,36 @@ def pick(kind: str, shape: Sequence[int]) -> str:
     return kind
 
 
-def encoder(
-    kind: str, shape: Sequence[int], outputs: int, *, hidden: Sequence[int], width: int, depth: int
-) -> nn.Module:
+class Settings(Protocol):
+    """What a model's Config says about its nets."""
+
+    @property
+    def net(self) -> str: ...
+    @property
+    def hidden(self) -> Sequence[int]: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def depth(self) -> int: ...
+
+
+def encoder(shape: Sequence[int], outputs: int, settings: Settings) -> nn.Module:
     """A net from data `(B, *shape)` to `(B, outputs)`."""
-    match pick(kind, shape):
+    match pick(settings.net, shape):
         case "mlp":
-            return MLP(shape, (outputs,), hidden)
+            return MLP(shape, (outputs,), settings.hidden)
         case "conv":
-            return ConvEncoder(shape, outputs, width)
+            return ConvEncoder(shape, outputs, settings.width)
         case _:
-            return ResNetEncoder(shape, outputs, width, depth)
+            return ResNetEncoder(shape, outputs, settings.width, settings.depth)
 
 
-def decoder(
-    kind: str, inputs: int, shape: Sequence[int], *, hidden: Sequence[int], width: int, depth: int
-) -> nn.Module:
+def decoder(inputs: int, shape: Sequence[int], settings: Settings) -> nn.Module:
     """A net from latents `(B, inputs)` to `(B, *shape)`: the encoder's mirror image."""
-    match pick(kind, shape):
+    match pick(settings.net, shape):
         case "mlp":
-            return MLP((inputs,), shape, tuple(reversed(hidden)))
+            return MLP((inputs,), shape, tuple(reversed(settings.hidden)))
         case "conv":
-            return ConvDecoder(inputs, shape, width)
+            return ConvDecoder(inputs, shape, settings.width)
         case _:
-            return ResNetDecoder(inputs, shape, width, depth)
+            return ResNetDecoder(inputs, shape, settings.width, settings.depth)

@@ -12,11 +12,12 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
+from simulacra.engine.batches import to_bytes
 from simulacra.game import Bounds, Decodes, Encodes, Noise, Samples
 from simulacra.latent.lattice import lattice, leading_plane
 from simulacra.pictures import grid
 from simulacra.report import figures
-from simulacra.report.material import Material, decoded, pixels, tensor
+from simulacra.report.material import Material, decoded
 
 # width in CSS pixels that pictures are laid out for
 WIDTH = 500
@@ -74,7 +75,7 @@ def samples(m: Material) -> Card | None:
         return _vectors(m, m.model, seed)
     scale, columns = _layout(m, target=58, width=WIDTH, most=8)
     with torch.no_grad():
-        x = pixels(m.model.sample(columns**2, Noise(seed)))
+        x = to_bytes(m.model.sample(columns**2, Noise(seed)))
     body = tiles(x, columns, scale, f"{len(x)} samples")
     caption = f"{len(x)} draws of z ~ p(z), each shown as the mean of p(x | z). Seed {seed}; not selected."
     return Card("samples", "Samples", body, caption)
@@ -102,7 +103,7 @@ def reconstructions(m: Material) -> Card | None:
     n = min(len(m.held), PAIRS * columns)
     if n > columns:  # whole rows
         n -= n % columns
-    made = pixels(decoded(m.model, m.codes.mean[:n]))
+    made = to_bytes(decoded(m.model, m.codes.mean[:n]))
     rows = []
     for start in range(0, n, columns):
         part = slice(start, min(start + columns, n))
@@ -157,7 +158,7 @@ def decoded_lattice(m: Material) -> Card | None:
             caption = f"{where} PC 1 rises to the right, PC 2 upwards; all other directions stay at the mean."
     else:
         return None
-    body = tiles(pixels(decoded(m.model, z)), n, scale, "decoded grid of latents", padding=1)
+    body = tiles(to_bytes(decoded(m.model, z)), n, scale, "decoded grid of latents", padding=1)
     return Card("lattice", "Decoded lattice", body, caption)
 
 

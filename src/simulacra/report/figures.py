@@ -1,7 +1,7 @@
 """The charts of a report, drawn with matplotlib's object API: no pyplot, no global figures.
 
-Every function returns a `Figure`; `png` makes the bytes of a file of it, on a transparent ground. Charts are at
-most 520 pixels wide at 100 dpi, so that a telephone shrinks their letters little.
+Every function returns a `Figure`; `png` makes the bytes of a file of it, on a transparent ground.
+Charts are at most 520 pixels wide at 100 dpi, so that a telephone shrinks their letters little.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CLASS_COLOURS = (
     "#ddcc77", "#cc6677", "#882255", "#aa4499", "#555555",
 )  # fmt: skip
 
-RC: dict[str, Any] = {
+RC: dict[Any, Any] = {
     "font.family": ["DejaVu Sans"],
     "font.size": 9,
     "figure.titlesize": 9.5,
@@ -75,7 +75,7 @@ NOT_TERMS = {"event", "step", "lr", "images_per_second"}
 LONGEST_NAME = 18
 # class names up to this length are also written into the cloud of points
 SHORT_NAME = 4
-# variance of a unit's mean over the data above which it is active (Burda et al. 2016, app. C)
+# variance of a unit's mean over the data above which it is active (Burda et al. 2016)
 ACTIVE = 0.01
 
 # rc_context swaps matplotlib's one table of settings: one thread at a time
@@ -129,9 +129,7 @@ def curves(events: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
         return {term: _curve(term, lines["train"], lines["validation"]) for term, lines in series.items()}
 
 
-def _curve(
-    term: str, train: list[tuple[float, float]], validation: list[tuple[float, float]]
-) -> Figure:
+def _curve(term: str, train: list[tuple[float, float]], validation: list[tuple[float, float]]) -> Figure:
     figure, axes = _axes(330, 240)
     for name, points, colour, marker in (("train", train, BLUE, ""), ("validation", validation, ORANGE, "o")):
         if points:
@@ -183,13 +181,17 @@ def latent_map(
         for _, colour, member in groups:
             colours[member] = colour
         # in the order of the data, so that no class lies on top of the others
-        axes.scatter(*points.T, s=_dot(len(points)), c=colours.tolist(), alpha=0.85, linewidths=0)
+        axes.scatter(
+            points[:, 0], points[:, 1], s=_dot(len(points)), c=colours.tolist(), alpha=0.85, linewidths=0
+        )
         if len(groups) == 1:
             return figure
         for name, _, member in groups:
             if len(name) <= SHORT_NAME and member.any():
                 _name_in_cloud(axes, name, points[member])
-        marks = [Line2D([], [], marker="o", linestyle="", markersize=5, color=colour) for _, colour, _ in groups]
+        marks = [
+            Line2D([], [], marker="o", linestyle="", markersize=5, color=colour) for _, colour, _ in groups
+        ]
         names = [_shortened(name) for name, _, _ in groups]
         figure.legend(marks, names, loc="outside right upper", handletextpad=0.1)
     return figure
@@ -207,9 +209,7 @@ def _line(axes: Axes, z: np.ndarray, groups: list[tuple[str, str, np.ndarray]]) 
     axes.invert_yaxis()
 
 
-def _groups(
-    y: np.ndarray | None, classes: Sequence[str], n: int
-) -> list[tuple[str, str, np.ndarray]]:
+def _groups(y: np.ndarray | None, classes: Sequence[str], n: int) -> list[tuple[str, str, np.ndarray]]:
     """Name, colour and membership `(N,)` of every group of points."""
     if y is None or not classes:
         return [("", BLUE, np.ones(n, dtype=bool))]
@@ -284,7 +284,15 @@ def scatter(data: np.ndarray | None, samples: np.ndarray) -> Figure:
         if samples.shape[1] == 1:
             bins = np.histogram_bin_edges(np.concatenate([x[:, 0] for _, _, x in groups]), 40)
             for name, colour, x in groups:
-                axes.hist(x[:, 0], bins.tolist(), histtype="step", density=True, color=colour, linewidth=1.6, label=name)
+                axes.hist(
+                    x[:, 0],
+                    bins.tolist(),
+                    histtype="step",
+                    density=True,
+                    color=colour,
+                    linewidth=1.6,
+                    label=name,
+                )
             axes.set_ylabel("density")
         else:
             for name, colour, x in groups:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from simulacra.data import Data
 from simulacra.data.spec import Dataset
+from simulacra.engine.batches import in_order
 from simulacra.errors import SimulacraError
 from simulacra.game import Decodes, Encodes, Model
 from simulacra.run import Run, RunConfig
@@ -98,16 +98,6 @@ def load_data(run: Run, config: RunConfig) -> tuple[Data | None, str]:
     return data, ""
 
 
-def tensor(x: np.ndarray) -> Tensor:
-    """Examples as a model takes them: uint8 images become float32 in [0, 1]."""
-    return torch.from_numpy(np.array(x)).float() / (255 if x.dtype == np.uint8 else 1)
-
-
-def pixels(x: Tensor) -> np.ndarray:
-    """Images in [0, 1] as uint8 `(N, C, H, W)`; what lies outside is clipped."""
-    return np.asarray(x.clamp(0, 1).mul(255).round().to(torch.uint8))
-
-
 @torch.no_grad()
 def decoded(model: Decodes, z: Tensor) -> Tensor:
     """The means of p(x | z) for `(N, Z)`."""
@@ -125,10 +115,5 @@ def _held_out(data: Data, seed: int) -> tuple[str, Dataset | None]:
 
 @torch.no_grad()
 def _encode(model: Encodes, dataset: Dataset) -> Codes:
-    q = [model.encode(tensor(x)) for x in _batches(dataset.x)]
+    q = [model.encode(batch.x) for batch in in_order(dataset, BATCH, torch.device("cpu"))]
     return Codes(torch.cat([part.mean for part in q]), torch.cat([part.stddev for part in q]))
-
-
-def _batches(x: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, len(x), BATCH):
-        yield x[start : start + BATCH]

@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from simulacra.run import Run
+from simulacra.models.registry import entry
+from simulacra.run import Run, RunConfig
 
 HIGHER, LOWER = "higher is better", "lower is better"
 
@@ -14,20 +15,36 @@ HIGHER, LOWER = "higher is better", "lower is better"
 GLOSSARY = {
     "loss": ("loss", "", f"what training minimises, on average over examples; {LOWER}"),
     "elbo": ("ELBO", "nats", f"lower bound on log p(x), reconstruction minus KL; {HIGHER}"),
-    "reconstruction": ("reconstruction", "nats", f"log p(x | z) of an example under its own latent; {HIGHER}"),
+    "reconstruction": (
+        "reconstruction",
+        "nats",
+        f"log p(x | z) of an example under its own latent; {HIGHER}",
+    ),
     "kl": ("KL", "nats", "KL(q(z | x) || p(z)), how much the latents say about the example"),
     "nll": ("negative log-likelihood", "nats", f"-log p(x) of an example; {LOWER}"),
     "bits_per_dim": ("bits per dimension", "bits", f"-log2 p(x) for each number of an example; {LOWER}"),
     "mse": ("mean squared error", "", f"of reconstructions, for each number of an example; {LOWER}"),
     "psnr": ("PSNR", "dB", f"peak signal to noise of reconstructions; {HIGHER}"),
     "ssim": ("SSIM", "", f"structural similarity of reconstructions, 1 for equal pictures; {HIGHER}"),
-    "active_units": ("active units", "", "latent dimensions whose mean varies over the data by more than 0.01"),
-    "knn_accuracy": ("nearest-neighbour accuracy", "%", f"classes told from the latents by neighbours; {HIGHER}"),
-    "linear_probe_accuracy": ("linear-probe accuracy", "%", f"classes told from the latents linearly; {HIGHER}"),
+    "active_units": (
+        "active units",
+        "",
+        "latent dimensions whose mean varies over the data by more than 0.01",
+    ),
+    "knn_accuracy": (
+        "nearest-neighbour accuracy",
+        "%",
+        f"classes told from the latents by neighbours; {HIGHER}",
+    ),
+    "linear_probe_accuracy": (
+        "linear-probe accuracy",
+        "%",
+        f"classes told from the latents linearly; {HIGHER}",
+    ),
 }
 
 # keys of an event that say how it was made, or belong to another number
-CIRCUMSTANCES = {"event", "step", "data", "examples", "importance_samples", "latent_dim"}
+CIRCUMSTANCES = {"event", "step", "data", "examples", "seed", "importance_samples", "latent_dim"}
 
 
 @dataclass(frozen=True)
@@ -58,15 +75,48 @@ class Numbers:
 def last_numbers(run: Run) -> Numbers:
     """The last `evaluation` event of a run, or else its last `validation` event."""
     events = run.events()
-    played = max((event["step"] for event in events if event["event"] == "train"), default=0)
     for event in reversed(events):
         if event["event"] == "evaluation":
-            return Numbers(_origin(event, played), _rows(event), True)
+            return Numbers(_origin(event, played(run)), _rows(event), True)
     for event in reversed(events):
         if event["event"] == "validation":
             title = f"Not evaluated yet: these are averages over validation data at step {event['step']:,}."
             return Numbers(title, _rows(event), False)
     return Numbers("Not evaluated yet.", [], False)
+
+
+def summary(config: RunConfig, steps: int) -> str:
+    """One sentence: which model, on which data, trained for how long.
+
+    >>> from simulacra.config import Training
+    >>> from simulacra.data import DataSpec, Options
+    >>> from simulacra.models.configs import PCAConfig
+    >>> spec = DataSpec("image", (1, 8, 8), ("0", "1"))
+    >>> summary(RunConfig("pca", PCAConfig(2), "digits", Options(), spec, Training()), 0)
+    'pca (the linear baseline, solved exactly), 2 latent dimensions, on digits: 8x8 grey images, 2 classes.'
+    """
+    latents = getattr(config.config, "latent_dim", None)
+    text = f"{config.model} ({entry(config.model).summary})"
+    if latents is not None:
+        text += f", {latents:,} latent dimension{'s' if latents > 1 else ''}"
+    length = f" Trained for {steps:,} steps." if steps else ""
+    return f"{text}, on {config.source}: {examples(config)}.{length}"
+
+
+def examples(config: RunConfig) -> str:
+    """What the data are, in a few words: `8x8 grey images, 10 classes`."""
+    spec = config.spec
+    if spec.kind == "image":
+        channels, height, width = spec.shape
+        text = f"{height}x{width} {'grey' if channels == 1 else 'colour'} images"
+    else:
+        text = f"vectors of {spec.shape[0]:,} number{'s' if spec.shape[0] > 1 else ''}"
+    return text + (f", {len(spec.classes):,} classes" if spec.classes else "")
+
+
+def played(run: Run) -> int:
+    """Steps that the training has told of."""
+    return max((event["step"] for event in run.events("train")), default=0)
 
 
 def label(key: str) -> str:
@@ -98,14 +148,14 @@ def written(value: Any) -> str:
     return f"{value:.4g}"
 
 
-def _origin(event: dict[str, Any], played: int) -> str:
+def _origin(event: dict[str, Any], steps: int) -> str:
     title = f"Evaluated on {event.get('data', 'held-out data')}"
     if "examples" in event:
         title += f", {event['examples']:,} examples"
     if event.get("step"):
         title += f", at step {event['step']:,}"
-        if event["step"] < played:
-            title += f"; the weights have since gone on to step {played:,}, so evaluate again"
+        if event["step"] < steps:
+            title += f"; the weights have since gone on to step {steps:,}, so evaluate again"
     return f"{title}."
 
 
@@ -118,7 +168,8 @@ def _number(key: str, value: Any, event: dict[str, Any]) -> Number:
     if key == "active_units" and "latent_dim" in event:
         measure = f"of {event['latent_dim']}"
     if key == "nll" and "importance_samples" in event:
-        meaning = f"estimate of -log p(x) with {event['importance_samples']:,} samples of z each; {LOWER}"
+        draws = event["importance_samples"]
+        meaning = f"-log p(x) of an example, estimated with {draws:,} samples of z unless exact; {LOWER}"
     if measure == "%" and isinstance(value, (int, float)):
         return Number(name, f"{100 * value:.1f}", measure, meaning)
     return Number(name, written(value), measure, meaning)

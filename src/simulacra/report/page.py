@@ -9,29 +9,28 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from simulacra.config import to_dict
 from simulacra.files import write_text
 from simulacra.game import Decodes, Encodes, Samples
-from simulacra.models.registry import entry
 from simulacra.report import cards, figures
 from simulacra.report.cards import Card
 from simulacra.report.material import Material, gather
-from simulacra.report.numbers import label, last_numbers
-from simulacra.report.reproduce import changed, command
-from simulacra.run import Run, RunConfig
+from simulacra.report.numbers import label, last_numbers, played, summary
+from simulacra.report.reproduce import changed, command, versions
+from simulacra.run import Run
 
 CARDS = (
     cards.samples, cards.reconstructions, cards.latent_map, cards.decoded_lattice, cards.kl,
 )  # fmt: skip
 
 CSS = """
-:root { color-scheme: light dark; --ground: #fff; --ink: #24292f; --muted: #626b75; --rule: #e4e7eb; --soft: #f5f6f8 }
+:root { color-scheme: light dark; --ground: #fff; --ink: #24292f; --muted: #626b75; --rule: #e4e7eb;
+  --soft: #f5f6f8 }
 * { box-sizing: border-box }
 html { -webkit-text-size-adjust: 100% }
 body { margin: 0; background: var(--ground); color: var(--ink);
-  font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", "Liberation Sans", Arial,
+  font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans",
+  "Liberation Sans", Arial,
   sans-serif }
 main { max-width: 1088px; margin: 0 auto; padding: 48px 24px 64px }
 h1, h2 { line-height: 1.2; font-weight: 600; overflow-wrap: anywhere }
@@ -48,11 +47,13 @@ th, td { text-align: left; vertical-align: baseline; font-weight: 400; padding: 
   border-bottom: 1px solid var(--rule) }
 tr:last-child > * { border-bottom: 0 }
 .numbers th { white-space: nowrap }
-.numbers .value { text-align: right; font-variant-numeric: tabular-nums; font-weight: 600; white-space: nowrap;
+.numbers .value { text-align: right; font-variant-numeric: tabular-nums; font-weight: 600;
+  white-space: nowrap;
   padding-right: 6px }
 .numbers .unit { color: var(--muted); white-space: nowrap; padding-right: 28px }
 .numbers .meaning { color: var(--muted); width: 100%; padding-right: 0 }
-.curves { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr)); gap: 16px 20px }
+.curves { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr));
+  gap: 16px 20px }
 .gallery { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 48px 40px }
 figure { margin: 0; break-inside: avoid }
 .gallery > figure:last-child:nth-child(odd) { grid-column: 1 / -1; display: grid;
@@ -61,16 +62,19 @@ figure { margin: 0; break-inside: avoid }
 figcaption { color: var(--muted); font-size: .875rem; line-height: 1.5; margin-top: 10px; max-width: 500px }
 img { display: block; max-width: 100%; height: auto }
 .pixelated { image-rendering: pixelated }
-.pairs { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 2px 12px; align-items: center }
+.pairs { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 2px 12px;
+  align-items: center }
 .pairs > div { font-size: .8125rem; color: var(--muted) }
 .pairs > :nth-child(4n + 3), .pairs > :nth-child(4n) { margin-bottom: 12px }
 .pairs > :nth-last-child(-n + 2) { margin-bottom: 0 }
 details > summary { cursor: pointer; font-size: 1.125rem; font-weight: 600 }
-.settings { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 260px), 1fr)); gap: 24px 40px;
+.settings { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 260px), 1fr));
+  gap: 24px 40px;
   margin-top: 20px; align-items: start }
 .settings table { font-size: .8125rem }
 .settings th, .settings td { padding: 4px 12px 4px 0 }
-.settings td { text-align: right; padding-right: 0; font-variant-numeric: tabular-nums; overflow-wrap: anywhere }
+.settings td { text-align: right; padding-right: 0; font-variant-numeric: tabular-nums;
+  overflow-wrap: anywhere }
 .settings .changed > * { font-weight: 600 }
 .settings tr:not(.changed) > * { color: var(--muted) }
 pre span { display: inline-block; max-width: 100% }
@@ -83,7 +87,8 @@ footer { margin-top: 40px; padding-top: 16px; border-top: 1px solid var(--rule) 
   h1 { font-size: 1.625rem }
   .gallery { grid-template-columns: minmax(0, 1fr) }
   .gallery > figure:last-child:nth-child(odd) { display: block }
-  .numbers tr { display: grid; grid-template-columns: 1fr auto auto; padding: 7px 0; border-bottom: 1px solid var(--rule) }
+  .numbers tr { display: grid; grid-template-columns: 1fr auto auto; padding: 7px 0;
+    border-bottom: 1px solid var(--rule) }
   .numbers tr:last-child { border-bottom: 0 }
   .numbers tr > * { padding: 0; border: 0 }
   .numbers th { white-space: normal }
@@ -127,46 +132,6 @@ def write_report(run: Run) -> Path:
     return path
 
 
-def summary(config: RunConfig, steps: int) -> str:
-    """One sentence: which model, on which data, trained for how long.
-
-    >>> from simulacra.config import Training
-    >>> from simulacra.data import DataSpec, Options
-    >>> from simulacra.models.configs import PCAConfig
-    >>> spec = DataSpec("image", (1, 8, 8), ("0", "1"))
-    >>> summary(RunConfig("pca", PCAConfig(2), "digits", Options(), spec, Training()), 0)
-    'pca (the linear baseline, solved exactly), 2 latent dimensions, on digits: 8x8 grey images, 2 classes.'
-    """
-    latents = getattr(config.config, "latent_dim", None)
-    text = f"{config.model} ({entry(config.model).summary})"
-    if latents is not None:
-        text += f", {latents:,} latent dimension{'s' if latents > 1 else ''}"
-    length = f" Trained for {steps:,} steps." if steps else ""
-    return f"{text}, on {config.source}: {examples(config)}.{length}"
-
-
-def examples(config: RunConfig) -> str:
-    """What the data are, in a few words: `8x8 grey images, 10 classes`."""
-    spec = config.spec
-    if spec.kind == "image":
-        channels, height, width = spec.shape
-        text = f"{height}x{width} {'grey' if channels == 1 else 'colour'} images"
-    else:
-        text = f"vectors of {spec.shape[0]:,} number{'s' if spec.shape[0] > 1 else ''}"
-    return text + (f", {len(spec.classes):,} classes" if spec.classes else "")
-
-
-def played(run: Run) -> int:
-    """Steps that the training has told of."""
-    return max((event["step"] for event in run.events("train")), default=0)
-
-
-def versions(run: Run) -> dict[str, str]:
-    """The versions that config.yaml names."""
-    document = yaml.safe_load((run.path / "config.yaml").read_text(encoding="utf-8"))
-    return dict(document.get("versions") or {})
-
-
 def _page(m: Material) -> str:
     title = escape(m.run.path.resolve().name)
     shown = [card for make in CARDS if (card := make(m)) is not None]
@@ -207,8 +172,9 @@ def _numbers(run: Run) -> str:
     if not numbers.evaluated:
         note += f" To evaluate: <code>{escape(shlex.join(['simulacra', 'evaluate', str(run)]))}</code>"
     rows = "".join(
-        f'<tr><th scope="row">{escape(row.name)}</th><td class="value">{escape(_minus(row.value))}</td>'
-        f'<td class="unit">{escape(row.unit)}</td><td class="meaning">{escape(_minus(row.meaning))}</td></tr>\n'
+        f'<tr><th scope="row">{escape(row.name)}</th>'
+        f'<td class="value">{escape(_minus(row.value))}</td><td class="unit">{escape(row.unit)}</td>'
+        f'<td class="meaning">{escape(_minus(row.meaning))}</td></tr>\n'
         for row in numbers.rows
     )
     table = f'<table class="numbers">\n{rows}</table>' if rows else ""
@@ -281,10 +247,13 @@ def _reproduce(m: Material) -> str:
     if isinstance(m.model, Encodes) and isinstance(m.model, Decodes) and m.config.spec.kind == "image":
         more.append(["reconstruct", run, "--data", m.config.source, "--out", "pairs.png"])
     made_with = ", ".join(f"{name} {number}" for name, number in versions(m.run).items())
+    note = (
+        "In the same folder the command finds this training finished; another --out trains anew."
+        f" Seed {seed}; {made_with}. The same seed, versions and machine give the same bits on a CPU."
+    )
     body = (
         f"<pre>{_shell([shlex.split(command(m.config, run))])}</pre>"
-        '<p class="note">In the same folder the command finds this training finished; another --out trains anew.'
-        f" Seed {seed}; {escape(made_with)}. The same seed, versions and machine give the same bits on a CPU.</p>"
+        f'<p class="note">{escape(note)}</p>'
         f"<pre>{_shell([['simulacra', *words] for words in more])}</pre>"
     )
     return _section("reproduce", "How to reproduce", body)

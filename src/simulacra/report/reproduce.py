@@ -7,7 +7,9 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from simulacra.run import RunConfig
+import yaml
+
+from simulacra.run import Run, RunConfig
 
 
 def command(config: RunConfig, out: str | Path | None = None) -> str:
@@ -40,6 +42,12 @@ def changed(part: Any) -> dict[str, Any]:
         for field in dataclasses.fields(part)
         if (value := getattr(part, field.name)) != getattr(default, field.name)
     }
+
+
+def versions(run: Run) -> dict[str, str]:
+    """The versions that config.yaml names."""
+    document = yaml.safe_load((run.path / "config.yaml").read_text(encoding="utf-8"))
+    return dict(document.get("versions") or {})
 
 
 def _words(part: Any) -> list[str]:

@@ -1,0 +1,134 @@
+"""The model card of a run: what it is, what it was trained on, how good it is, and what it is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from simulacra.data import SPLITS
+from simulacra.files import write_text
+from simulacra.game import Decodes, Encodes, Model, Samples
+from simulacra.report.material import load_data
+from simulacra.report.numbers import examples, last_numbers, played, summary
+from simulacra.report.reproduce import changed, command, versions
+from simulacra.run import Run, RunConfig
+
+# Settings of the data and of where it was computed are not how it was trained.
+SETTINGS = ("batch_size", "lr", "optimizer", "schedule", "ema", "precision", "seed")
+
+# model -> what it is known not to do
+LIMITS = {
+    "vae": [
+        "Samples and reconstructions are blurrier than the data: each is the mean of p(x | z).",
+        "Its likelihood is not known exactly: the ELBO is a lower bound, and so, on average, is an estimate"
+        " from importance samples.",
+        "Samples from the prior are worse than reconstructions where the encoder leaves parts of it unused.",
+    ],
+    "autoencoder": [
+        "It has no distribution over latents: it draws no new examples, and points between the latents of"
+        " two examples need not decode to anything like the data.",
+        "A reconstruction close to the original says nothing about how likely the original is.",
+    ],
+    "pca": [
+        "It is linear and Gaussian: samples are sums of a mean and a few components, and look like the data"
+        " only as far as that goes.",
+        "It is here as a baseline, which better models have to beat.",
+    ],
+}
+
+
+def write_card(run: Run) -> Path:
+    """Write `MODEL_CARD.md` into the run folder, whole or not at all.
+
+    Returns:
+        The file.
+
+    Raises:
+        RunError: there is no run, it has no weights, or the file cannot be written.
+    """
+    path = run.path / "MODEL_CARD.md"
+    write_text(path, _card(run))
+    return path
+
+
+def _card(run: Run) -> str:
+    config, model = run.config, run.load()
+    sections = {
+        "What it was trained on": _data(run, config),
+        "How it was trained": _training(run, config),
+        "Metrics": _metrics(run),
+        "Limits": "\n".join(f"- {line}" for line in _limits(run, config, model)),
+        "Audit findings": "None yet: nobody has audited what this model does to people.",
+        "How to load it": _loading(run, config, model),
+    }
+    head = f"# {run.path.resolve().name}\n\n{summary(config, played(run))}\n"
+    return head + "".join(f"\n## {title}\n\n{body}\n" for title, body in sections.items())
+
+
+def _data(run: Run, config: RunConfig) -> str:
+    lines = [f"- Source: `{config.source}`", f"- Examples: {examples(config)}"]
+    lines += [f"- {name}: {value}" for name, value in changed(config.options).items()]
+    data, missing = load_data(run, config)
+    if data is None:
+        lines.append(f"- Sizes: unknown, the data could not be read when this was written ({missing})")
+    else:
+        sizes = ", ".join(f"{len(data.split(split)):,} {split}" for split in SPLITS)
+        lines.append(f"- Sizes: {sizes}; only the first were trained on")
+    if config.spec.classes:
+        lines.append(f"- Classes: {', '.join(config.spec.classes)}")
+    if config.spec.attributes:
+        lines.append(f"- Attributes: {', '.join(config.spec.attributes)}")
+    return "\n".join(lines)
+
+
+def _training(run: Run, config: RunConfig) -> str:
+    lines = [f"- {name}: {value}" for name, value in changed(config.config).items()]
+    if steps := played(run):
+        lines.append(f"- steps: {steps:,}")
+        lines += [f"- {name}: {getattr(config.training, name)}" for name in SETTINGS]
+    else:
+        lines.append("- Solved exactly, without steps.")
+    lines.append(f"- Made with {', '.join(f'{name} {number}' for name, number in versions(run).items())}")
+    return "\n".join(lines) + f"\n\n```sh\n{command(config, run.path)}\n```"
+
+
+def _metrics(run: Run) -> str:
+    numbers = last_numbers(run)
+    text = numbers.title
+    if not numbers.evaluated:
+        text += f" `simulacra evaluate {run}` measures it."
+    if numbers.rows:
+        text += "\n\n| metric | value | unit | what it says |\n|---|---:|---|---|\n"
+        text += "\n".join(
+            f"| {_cell(row.name)} | {_cell(row.value)} | {row.unit} | {_cell(row.meaning)} |"
+            for row in numbers.rows
+        )
+    return text
+
+
+def _cell(text: str) -> str:
+    """Text for a cell of a table: a bar would end it."""
+    return text.replace("|", "\\|")
+
+
+def _limits(run: Run, config: RunConfig, model: Model) -> list[str]:
+    lines = list(LIMITS.get(config.model, []))
+    lines.append(f"It knows only `{config.source}`: what is rare, missing or wrong there is so in what it makes.")
+    if isinstance(model, Samples):
+        lines.append("Samples may come close to single training examples; this was not checked.")
+    if not last_numbers(run).evaluated:
+        lines.append("It has not been evaluated on held-out test data.")
+    return lines
+
+
+def _loading(run: Run, config: RunConfig, model: Model) -> str:
+    lines = ["import simulacra as sim", "", f"model = sim.load({str(run)!r})"]
+    if isinstance(model, Samples):
+        lines.append("x = model.sample(16, sim.Noise(seed=0))")
+    elif isinstance(model, Encodes):
+        size = ", ".join(map(str, config.spec.shape))
+        lines.append(f"x = ...  # float32, (N, {size}){' in [0, 1]' if config.spec.kind == 'image' else ''}")
+    if isinstance(model, Encodes):
+        lines.append("z = model.encode(x).mean")
+    if isinstance(model, Encodes) and isinstance(model, Decodes):
+        lines.append("y = model.decode(z).mean")
+    return "```python\n" + "\n".join(lines) + "\n```"
