@@ -71,7 +71,8 @@ def evaluate(
         for name, values in _of_batch(model, batch, metrics, importance_samples).items():
             sums[name] += values.double().sum().item()
     numbers |= {name: total / len(dataset) for name, total in sums.items()}
-    if "nll" in sums:
+    # a model that knows its likelihood exactly draws no samples
+    if "nll" in sums and model.players:
         numbers["importance_samples"] = importance_samples
     if "latents" in metrics and isinstance(model, Encodes):
         numbers |= _of_latents(model, data.train, dataset, batch_size)

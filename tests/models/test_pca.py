@@ -93,9 +93,19 @@ def test_data_in_a_subspace_stay_finite() -> None:
     assert model.encode(torch.from_numpy(x)).mean.isfinite().all()
 
 
+def test_images_with_more_numbers_than_examples() -> None:
+    # 64 px colour: the covariance would have 12,288 x 12,288 entries
+    spec = DataSpec("image", (3, 64, 64))
+    x = np.random.default_rng(0).integers(0, 256, (60, 3, 64, 64), dtype=np.uint8)
+    model = PCA(spec, PCAConfig(latent_dim=4))
+    model.prepare(Dataset(spec, x))
+    theirs = sklearn.decomposition.PCA(4, svd_solver="full").fit(x.reshape(60, -1) / 255)
+    assert model.sigma.item() ** 2 == pytest.approx(theirs.noise_variance_, rel=1e-3)
+
+
 def test_errors() -> None:
     spec = DataSpec("vector", (4,))
     with pytest.raises(ConfigError, match="from 1 to 3"):
         PCA(spec, PCAConfig(latent_dim=4))
-    with pytest.raises(DataError, match="at least 2"):
+    with pytest.raises(DataError, match="more than 2 examples"):
         PCA(spec, PCAConfig(latent_dim=2)).prepare(Dataset(spec, np.zeros((1, 4), np.float32)))

@@ -11,13 +11,13 @@ The splits are cut by content.
 from __future__ import annotations
 
 import zipfile
-from pathlib import Path
 
 import numpy as np
 
 from simulacra.data import Options
 from simulacra.data.decode import SMALLEST
 from simulacra.data.labels import label
+from simulacra.data.paths import find
 from simulacra.data.resize import resize_data
 from simulacra.data.spec import Data, Dataset, DataSpec, split_by_content
 from simulacra.errors import DataError
@@ -52,7 +52,7 @@ def load(name: str, argument: str, options: Options) -> Data:
 
 
 def _read(title: str, path: str) -> dict[str, np.ndarray]:
-    place = Path(path).expanduser()
+    place = find(path)
     if not path or not place.is_file():
         raise DataError(f"{title}: there is no file '{path}'; write npz:PATH with a .npz archive")
     if not zipfile.is_zipfile(place):

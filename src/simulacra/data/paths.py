@@ -10,6 +10,14 @@ def data_folders() -> list[Path]:
     return ([Path(named).expanduser()] if named else []) + [_user_cache()]
 
 
+def find(path: str) -> Path:
+    """Where a path of the user's is: as written, or else below one of the `data_folders`."""
+    written = Path(path).expanduser()
+    if written.is_absolute() or written.exists():
+        return written
+    return next((folder / path for folder in data_folders() if (folder / path).exists()), written)
+
+
 def cache_folder() -> Path:
     """A folder to write to: `SIMULACRA_DATA` when it can be written, else the user's cache.
 

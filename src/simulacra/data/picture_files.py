@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Protocol, TypeVar
 
 from simulacra.data.decode import BadImage, Unreadable
+from simulacra.data.paths import find
 from simulacra.errors import DataError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
@@ -62,7 +63,7 @@ def open_pictures(title: str, path: str) -> Iterator[Pictures]:
     """
     if not path:
         raise DataError(f"{title}: no path given; write folder:PATH with a folder or a .zip of pictures")
-    place = Path(path).expanduser()
+    place = find(path)
     with ExitStack() as stack:
         try:
             pictures = _pictures(title, path, place, stack)

@@ -26,7 +26,7 @@ class AutoencoderConfig:
     net: Literal["auto", "mlp", "conv", "resnet"] = "auto"
     """kind of net; auto: conv for images of 16 pixels and more, else mlp"""
     hidden: tuple[int, ...] = (400,)
-    """mlp: sizes of the encoder's hidden layers, the decoder has them mirrored"""
+    """mlp: sizes of the encoder's hidden layers, the decoder has them mirrored; resnet: of its last layers"""
     width: int = 32
     """conv, resnet: channels of the first level, doubled at every halving of the image"""
     depth: int = 2

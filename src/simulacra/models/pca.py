@@ -30,9 +30,6 @@ from simulacra.errors import ConfigError, DataError
 from simulacra.game import Elbo, Model, Noise
 from simulacra.models.configs import PCAConfig
 
-# Rows taken at once when the covariance is summed: bounds the memory for sets larger than RAM.
-ROWS = 8192
-
 
 class PCA(Model):
     """See the module. Capabilities: samples, encodes, decodes, scores (exact), bounds. No players."""
@@ -55,36 +52,30 @@ class PCA(Model):
         self.register_buffer("sigma", torch.ones(()))
 
     def prepare(self, train: Dataset) -> None:
-        """Solve it: the eigenvectors of the covariance of the training data.
+        """Solve it: the leading eigenvectors of the covariance of the training data.
 
         Raises:
-            DataError: there are fewer than two examples.
+            DataError: there are no more examples than latent dimensions.
         """
-        if len(train) < 2:
-            raise DataError(f"pca needs at least 2 examples, the training split has {len(train)}")
-        n, dim = len(train), prod(self.spec.shape)
-        scale = 255.0 if train.x.dtype == np.uint8 else 1.0
-        parts = [train.x[start : start + ROWS] for start in range(0, n, ROWS)]
+        from sklearn.decomposition import PCA as Eigenvectors
 
-        def rows(part: np.ndarray) -> np.ndarray:
-            return part.reshape(len(part), dim).astype(np.float64) / scale
-
-        m = sum(rows(part).sum(axis=0) for part in parts) / n
-        covariance = sum((rows(part) - m).T @ (rows(part) - m) for part in parts) / (n - 1)
-        eigenvalues, U = np.linalg.eigh(covariance)
-        order = np.argsort(eigenvalues)[::-1]
-        eigenvalues, U = np.clip(eigenvalues[order], 0, None), U[:, order]
         k = self.config.latent_dim
-        # eq. 8, over the directions the data can fill; floored where the data lie in a subspace
-        rank = min(n, dim)
-        sigma2 = max(eigenvalues[k:rank].mean() if rank > k else 0.0, 1e-8)
-        U = U[:, :k]
-        # the sign of an eigenvector is arbitrary: make its largest entry positive
-        U = U * np.sign(U[np.abs(U).argmax(axis=0), np.arange(k)])
+        if len(train) <= k:
+            raise DataError(f"pca with latent_dim {k} needs more than {k} examples, there are {len(train)}")
+        x = train.x.reshape(len(train), -1)
+        n, dim = x.shape
+        # exact where that takes seconds, else by randomised projections (Halko et al. 2011)
+        solver = "covariance_eigh" if dim <= 1000 else "full" if n <= 1000 else "randomized"
+        x = x.astype(np.float32 if solver == "randomized" else np.float64)
+        if train.x.dtype == np.uint8:
+            x /= 255
+        solution = Eigenvectors(k, svd_solver=solver, random_state=0).fit(x)
+        # eq. 8; floored where the data lie in a subspace
+        sigma2 = max(float(solution.noise_variance_), 1e-8)
         # eq. 7
-        W = U * np.sqrt(np.clip(eigenvalues[:k] - sigma2, 0, None))
+        W = solution.components_.T * np.sqrt(np.clip(solution.explained_variance_ - sigma2, 0, None))
         self.W.copy_(torch.from_numpy(W))
-        self.m.copy_(torch.from_numpy(m))
+        self.m.copy_(torch.from_numpy(solution.mean_))
         self.sigma.copy_(torch.tensor(sigma2).sqrt())
 
     def encode(self, x: Tensor) -> Distribution:

@@ -56,7 +56,7 @@ def encoder(shape: Sequence[int], outputs: int, settings: Settings) -> nn.Module
         case "conv":
             return ConvEncoder(shape, outputs, settings.width)
         case _:
-            return ResNetEncoder(shape, outputs, settings.width, settings.depth)
+            return ResNetEncoder(shape, outputs, settings.hidden, settings.width, settings.depth)
 
 
 def decoder(inputs: int, shape: Sequence[int], settings: Settings) -> nn.Module:
@@ -67,4 +67,5 @@ def decoder(inputs: int, shape: Sequence[int], settings: Settings) -> nn.Module:
         case "conv":
             return ConvDecoder(inputs, shape, settings.width)
         case _:
-            return ResNetDecoder(inputs, shape, settings.width, settings.depth)
+            hidden = tuple(reversed(settings.hidden))
+            return ResNetDecoder(inputs, shape, hidden, settings.width, settings.depth)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from simulacra.nets.conv import Crop, channels, ladder
+from simulacra.nets.mlp import MLP
 
 
 class Block(nn.Module):
@@ -28,14 +29,16 @@ class Block(nn.Module):
 
 
 class ResNetEncoder(nn.Module):
-    """A strided convolution and `depth` blocks for every level: `(B, C, H, W)` to `(B, outputs)`.
+    """A strided convolution and `depth` blocks for every level, then an MLP: `(B, C, H, W)` to `(B, outputs)`.
 
     >>> import torch
-    >>> ResNetEncoder((1, 28, 28), 80, width=32, depth=1)(torch.zeros(2, 1, 28, 28)).shape
+    >>> ResNetEncoder((1, 28, 28), 80, hidden=(400,), width=32, depth=1)(torch.zeros(2, 1, 28, 28)).shape
     torch.Size([2, 80])
     """
 
-    def __init__(self, shape: Sequence[int], outputs: int, width: int, depth: int) -> None:
+    def __init__(
+        self, shape: Sequence[int], outputs: int, hidden: Sequence[int], width: int, depth: int
+    ) -> None:
         super().__init__()
         sizes = ladder(shape[1:])
         widths = [shape[0], *channels(width, len(sizes) - 1)]
@@ -43,8 +46,7 @@ class ResNetEncoder(nn.Module):
         for c_in, c_out in zip(widths, widths[1:], strict=False):
             layers += [nn.Conv2d(c_in, c_out, 3, stride=2, padding=1)]
             layers += [Block(c_out) for _ in range(depth)]
-        h, w = sizes[-1]
-        layers += [nn.ReLU(), nn.Flatten(), nn.Linear(widths[-1] * h * w, outputs)]
+        layers += [nn.ReLU(), MLP((widths[-1], *sizes[-1]), (outputs,), hidden)]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -53,22 +55,20 @@ class ResNetEncoder(nn.Module):
 
 
 class ResNetDecoder(nn.Module):
-    """`depth` blocks and a transposed convolution for every level: `(B, inputs)` to `(B, C, H, W)`.
+    """An MLP, then `depth` blocks and a transposed convolution for every level: `(B, inputs)` to `(B, C, H, W)`.
 
     >>> import torch
-    >>> ResNetDecoder(40, (1, 28, 28), width=32, depth=1)(torch.zeros(2, 40)).shape
+    >>> ResNetDecoder(40, (1, 28, 28), hidden=(400,), width=32, depth=1)(torch.zeros(2, 40)).shape
     torch.Size([2, 1, 28, 28])
     """
 
-    def __init__(self, inputs: int, shape: Sequence[int], width: int, depth: int) -> None:
+    def __init__(
+        self, inputs: int, shape: Sequence[int], hidden: Sequence[int], width: int, depth: int
+    ) -> None:
         super().__init__()
         sizes = ladder(shape[1:])[::-1]
         widths = channels(width, len(sizes) - 1)[::-1]
-        h, w = sizes[0]
-        layers: list[nn.Module] = [
-            nn.Linear(inputs, widths[0] * h * w),
-            nn.Unflatten(1, (widths[0], h, w)),
-        ]
+        layers: list[nn.Module] = [MLP((inputs,), (widths[0], *sizes[0]), hidden)]
         # half the channels at full size, where a channel costs most
         last = max(8, width // 2)
         for c_in, c_out, size in zip(widths, [*widths[1:], last], sizes[1:], strict=True):

@@ -8,7 +8,7 @@ from simulacra.data import SPLITS
 from simulacra.files import write_text
 from simulacra.game import Decodes, Encodes, Model, Samples
 from simulacra.report.material import load_data
-from simulacra.report.numbers import examples, last_numbers, played, summary
+from simulacra.report.numbers import examples, last_numbers, listed, played, summary
 from simulacra.report.reproduce import changed, command, versions
 from simulacra.run import Run, RunConfig
 
@@ -54,7 +54,7 @@ def _card(run: Run) -> str:
     config, model = run.config, run.load()
     sections = {
         "What it was trained on": _data(run, config),
-        "How it was trained": _training(run, config),
+        "How it was trained": _training(run, config, model),
         "Metrics": _metrics(run),
         "Limits": "\n".join(f"- {line}" for line in _limits(run, config, model)),
         "Audit findings": "None yet: nobody has audited what this model does to people.",
@@ -74,16 +74,16 @@ def _data(run: Run, config: RunConfig) -> str:
         sizes = ", ".join(f"{len(data.split(split)):,} {split}" for split in SPLITS)
         lines.append(f"- Sizes: {sizes}; only the first were trained on")
     if config.spec.classes:
-        lines.append(f"- Classes: {', '.join(config.spec.classes)}")
+        lines.append(f"- Classes: {listed(config.spec.classes)}")
     if config.spec.attributes:
-        lines.append(f"- Attributes: {', '.join(config.spec.attributes)}")
+        lines.append(f"- Attributes: {listed(config.spec.attributes)}")
     return "\n".join(lines)
 
 
-def _training(run: Run, config: RunConfig) -> str:
+def _training(run: Run, config: RunConfig, model: Model) -> str:
     lines = [f"- {name}: {value}" for name, value in changed(config.config).items()]
-    if steps := played(run):
-        lines.append(f"- steps: {steps:,}")
+    if model.players:
+        lines.append(f"- steps: {played(run):,}")
         lines += [f"- {name}: {getattr(config.training, name)}" for name in SETTINGS]
     else:
         lines.append("- Solved exactly, without steps.")
@@ -112,7 +112,7 @@ def _cell(text: str) -> str:
 
 def _limits(run: Run, config: RunConfig, model: Model) -> list[str]:
     lines = list(LIMITS.get(config.model, []))
-    lines.append(f"It knows only `{config.source}`: what is rare, missing or wrong there is so in what it makes.")
+    lines.append(f"It knows only `{config.source}`: what is rare, missing or wrong there is so here.")
     if isinstance(model, Samples):
         lines.append("Samples may come close to single training examples; this was not checked.")
     if not last_numbers(run).evaluated:

@@ -6,6 +6,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from html import escape
 from io import BytesIO
+from math import ceil
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from PIL import Image
 from simulacra.engine.batches import to_bytes
 from simulacra.game import Bounds, Decodes, Encodes, Noise, Samples
 from simulacra.latent.lattice import lattice, leading_plane
-from simulacra.pictures import grid
+from simulacra.pictures import SMALLEST_CELL, grid
 from simulacra.report import figures
 from simulacra.report.material import Material, decoded
 
@@ -54,8 +55,9 @@ def tiles(x: np.ndarray, columns: int, scale: int, alt: str, padding: int = 2) -
     file = BytesIO()
     Image.fromarray(picture).save(file, format="PNG", optimize=True)
     height, width, _ = picture.shape
-    # small pixels are squares; photographs that have to shrink are smoothed
-    return _img(file.getvalue(), width, height, alt, "tiles pixelated" if scale > 1 else "tiles")
+    # enlarged pixels are squares; pictures that have to shrink are smoothed
+    square = scale > 1 and width <= WIDTH
+    return _img(file.getvalue(), width, height, alt, "tiles pixelated" if square else "tiles")
 
 
 def _img(png: bytes, width: int, height: int, alt: str, css: str) -> str:
@@ -180,6 +182,6 @@ def _layout(
     m: Material, target: int, width: int, most: int, least: int = 4, padding: int = 2
 ) -> tuple[int, int]:
     """The whole factor that brings images near `target` pixels, and how many then fit side by side."""
-    w = m.config.spec.shape[2]
-    scale = max(1, round(target / w))
+    _, h, w = m.config.spec.shape
+    scale = max(round(target / w), ceil(SMALLEST_CELL / min(h, w)))
     return scale, min(max(width // (w * scale + padding), least), most)

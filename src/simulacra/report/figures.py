@@ -36,9 +36,9 @@ CLASS_COLOURS = (
 
 RC: dict[Any, Any] = {
     "font.family": ["DejaVu Sans"],
-    "font.size": 9,
-    "figure.titlesize": 9.5,
-    "axes.labelsize": 9,
+    "font.size": 9.5,
+    "figure.titlesize": 10,
+    "axes.labelsize": 9.5,
     "axes.labelcolor": MUTED,
     "axes.edgecolor": GREY,
     "axes.linewidth": 0.8,
@@ -49,8 +49,8 @@ RC: dict[Any, Any] = {
     "axes.unicode_minus": True,
     "grid.color": RULE,
     "grid.linewidth": 0.8,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
     "xtick.color": GREY,
     "ytick.color": GREY,
     "xtick.labelcolor": MUTED,
@@ -59,7 +59,7 @@ RC: dict[Any, Any] = {
     "ytick.major.size": 0,
     "lines.linewidth": 1.6,
     "legend.frameon": False,
-    "legend.fontsize": 8.5,
+    "legend.fontsize": 9,
     "legend.labelcolor": INK,
     "text.color": INK,
     "text.usetex": False,
@@ -73,8 +73,8 @@ RC: dict[Any, Any] = {
 # values of a train event that are no terms of the game
 NOT_TERMS = {"event", "step", "lr", "images_per_second"}
 LONGEST_NAME = 18
-# class names up to this length are also written into the cloud of points
-SHORT_NAME = 4
+# class names up to this length are also written into clouds of so many points
+SHORT_NAME, CLOUD = 4, 10
 # variance of a unit's mean over the data above which it is active (Burda et al. 2016)
 ACTIVE = 0.01
 
@@ -187,7 +187,7 @@ def latent_map(
         if len(groups) == 1:
             return figure
         for name, _, member in groups:
-            if len(name) <= SHORT_NAME and member.any():
+            if len(name) <= SHORT_NAME and member.sum() >= CLOUD:
                 _name_in_cloud(axes, name, points[member])
         marks = [
             Line2D([], [], marker="o", linestyle="", markersize=5, color=colour) for _, colour, _ in groups
@@ -250,10 +250,10 @@ def kl_bars(kl: np.ndarray, active: np.ndarray) -> Figure:
     with _style():
         figure, axes = _axes(min(520, max(260, 100 + 26 * len(kl))), 300)
         colours = np.where(active[order], BLUE, GREY)
-        places = np.arange(len(kl))
+        places = np.arange(1, len(kl) + 1)
         axes.bar(places, kl[order], color=colours.tolist(), width=0.75)
         # few bars stay slender
-        axes.set_xlim(-0.75, max(len(kl), 6) - 0.25)
+        axes.set_xlim(0.25, max(len(kl), 6) + 0.75)
         if len(kl) <= 24:
             axes.set_xticks(places, [str(k + 1) for k in order])
             axes.tick_params(axis="x", length=0)

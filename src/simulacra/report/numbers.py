@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,7 @@ GLOSSARY = {
     "active_units": (
         "active units",
         "",
-        "latent dimensions whose mean varies over the data by more than 0.01",
+        "latent dimensions whose mean has a variance above 0.01 over the data",
     ),
     "knn_accuracy": (
         "nearest-neighbour accuracy",
@@ -42,6 +43,9 @@ GLOSSARY = {
         f"classes told from the latents linearly; {HIGHER}",
     ),
 }
+
+# of long lists of names
+SHOWN = 20
 
 # keys of an event that say how it was made, or belong to another number
 CIRCUMSTANCES = {"event", "step", "data", "examples", "seed", "importance_samples", "latent_dim"}
@@ -119,6 +123,16 @@ def played(run: Run) -> int:
     return max((event["step"] for event in run.events("train")), default=0)
 
 
+def listed(names: Sequence[str]) -> str:
+    """Names with commas between them, at most twenty.
+
+    >>> listed(["cat", "dog"])
+    'cat, dog'
+    """
+    more = [f"and {len(names) - SHOWN:,} more"] if len(names) > SHOWN else []
+    return ", ".join([*names[:SHOWN], *more])
+
+
 def label(key: str) -> str:
     """The name of a number, for people.
 
@@ -134,10 +148,12 @@ def unit(key: str) -> str:
 
 
 def written(value: Any) -> str:
-    """A value of an event as text, four significant digits at most for fractions.
+    """A value of an event as text, fractions with four significant digits.
 
     >>> written(-104.123), written(10000), written(12345.6), written(0.01234567)
     ('-104.1', '10,000', '12,346', '0.01235')
+    >>> written(-79.0), written(True), written("inception")
+    ('-79.00', 'true', 'inception')
     """
     if isinstance(value, str):
         return value
@@ -145,7 +161,7 @@ def written(value: Any) -> str:
         return json.dumps(value)
     if isinstance(value, int) or 1000 <= abs(value) < float("inf"):
         return f"{value:,.0f}"
-    return f"{value:.4g}"
+    return f"{value:#.4g}".rstrip(".")
 
 
 def _origin(event: dict[str, Any], steps: int) -> str:

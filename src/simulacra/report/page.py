@@ -15,7 +15,7 @@ from simulacra.game import Decodes, Encodes, Samples
 from simulacra.report import cards, figures
 from simulacra.report.cards import Card
 from simulacra.report.material import Material, gather
-from simulacra.report.numbers import label, last_numbers, played, summary
+from simulacra.report.numbers import label, last_numbers, listed, played, summary
 from simulacra.report.reproduce import changed, command, versions
 from simulacra.run import Run
 
@@ -207,7 +207,8 @@ def _gallery(shown: list[Card]) -> str:
 
 def _settings(m: Material) -> str:
     config = m.config
-    spec = {**to_dict(config.spec), "classes": ", ".join(config.spec.classes) or None}
+    spec = to_dict(config.spec)
+    spec |= {"classes": listed(config.spec.classes), "attributes": listed(config.spec.attributes)}
     data = {"source": config.source, **to_dict(config.options), **spec}
     tables = (
         _table("Model", {"name": config.model, **to_dict(config.config)}, changed(config.config)),
@@ -231,7 +232,7 @@ def _table(title: str, values: Mapping[str, Any], bold: Iterable[str]) -> str:
 
 
 def _plain(value: Any) -> str:
-    if value is None or value == []:
+    if value is None or value == "":
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"

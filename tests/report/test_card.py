@@ -1,0 +1,88 @@
+"""The model card, section by section; its code runs."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from simulacra.errors import RunError
+from simulacra.report.card import write_card
+from simulacra.run import Run
+
+SECTIONS = [
+    "What it was trained on", "How it was trained", "Metrics", "Limits", "Audit findings", "How to load it",
+]  # fmt: skip
+
+
+def card(run: Run) -> str:
+    path = write_card(run)
+    assert path == run.path / "MODEL_CARD.md"
+    return path.read_text(encoding="utf-8")
+
+
+def test_every_section_is_there(vae: Run, vae5: Run, autoencoder: Run, pca: Run, vectors: Run) -> None:
+    for run in (vae, vae5, autoencoder, pca, vectors):
+        assert re.findall(r"^## (.+)$", card(run), re.MULTILINE) == SECTIONS
+
+
+def test_data_and_training_are_named(vae: Run) -> None:
+    text = card(vae)
+    for line in (
+        "- Source: `digits`",
+        "- Examples: 8x8 grey images, 10 classes",
+        "- Sizes: 1,465 train, 175 validation, 157 test",
+        "- Classes: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9",
+        "- latent_dim: 2",
+        "- steps: 20",
+        "- seed: 0",
+        "None yet",
+    ):
+        assert line in text, line
+
+
+def test_metrics_of_the_evaluation(vae5: Run) -> None:
+    text = card(vae5)
+    assert "Evaluated on digits@test, 157 examples, at step 20." in text
+    assert "| ELBO | -104.1 | nats |" in text
+    assert "| new score | 1.500 |" in text
+    assert "has not been evaluated" not in text
+    # every row has four cells
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {5}
+
+
+def test_without_an_evaluation_it_says_so(pca: Run, autoencoder: Run) -> None:
+    for run in (pca, autoencoder):
+        assert "It has not been evaluated" in card(run)
+    assert "Solved exactly, without steps." in card(pca)
+
+
+def test_limits_go_with_the_model(vae: Run, autoencoder: Run, pca: Run) -> None:
+    assert "blurrier" in card(vae)
+    assert "lower bound" in card(vae)
+    assert "draws no new examples" in card(autoencoder)
+    assert "linear" in card(pca)
+
+
+@pytest.mark.parametrize("name", ["vae", "pca", "vectors"])
+def test_the_code_runs(name: str, request: pytest.FixtureRequest) -> None:
+    run: Run = request.getfixturevalue(name)
+    code = re.search(r"```python\n(.*?)```", card(run), re.DOTALL)
+    assert code is not None
+    names: dict[str, object] = {}
+    exec(code.group(1), names)
+    assert names["y"].shape == (16, *run.config.spec.shape)  # type: ignore[attr-defined]
+
+
+def test_without_the_data(vectors: Run, tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    shutil.copytree(vectors.path, run.path)
+    config = run.path / "config.yaml"
+    config.write_text(config.read_text().replace("vectors.npz", "moved.npz"))
+    assert "- Sizes: unknown" in card(run)
+
+
+def test_an_untrained_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no run here"):
+        write_card(Run(tmp_path))

@@ -1,0 +1,197 @@
+"""The report, read back: it parses, stands alone, and has the parts that model and data allow."""
+
+import re
+from base64 import b64decode
+from html.parser import HTMLParser
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import simulacra as sim
+from simulacra.engine.batches import to_float
+from simulacra.errors import RunError
+from simulacra.game import Bounds, Noise
+from simulacra.report.material import Codes, gather
+from simulacra.report.page import write_report
+from simulacra.run import Run
+
+from .conftest import save_vectors
+
+VOID = {"meta", "img", "br", "link", "hr", "input"}
+ALWAYS = {"numbers", "settings", "reproduce"}
+
+
+class Page(HTMLParser):
+    """A page taken apart; closing a tag that is not open fails."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: set[str] = set()
+        self.images: list[dict[str, str]] = []
+        self.words = ""
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        if "id" in values:
+            assert values["id"] not in self.ids
+            self.ids.add(values["id"])
+        if tag == "img":
+            self.images.append(values)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.words += data
+
+
+def report(run: Run) -> Page:
+    path = write_report(run)
+    assert path == run.path / "report.html"
+    text = path.read_text(encoding="utf-8")
+    assert "<script" not in text
+    # nothing is fetched: no address, and every source is data
+    assert not re.search(r"https?:|//[a-z]|@import|url\(", re.sub(r"base64,[^\"]*", "", text))
+    page = Page(text)
+    for image in page.images:
+        kind, _, data = image["src"].partition(",")
+        assert kind == "data:image/png;base64"
+        picture = Image.open(BytesIO(b64decode(data)))
+        assert picture.format == "PNG"
+        assert len(picture.convert("RGBA").getcolors(2**24) or []) > 1, image["alt"]
+        assert image["alt"]
+        # charts have two pixels for each of the page's
+        assert picture.width in (int(image["width"]), 2 * int(image["width"]))
+    return page
+
+
+def test_a_vae_has_everything(vae: Run) -> None:
+    page = report(vae)
+    assert page.ids == ALWAYS | {"curves", "samples", "reconstructions", "map", "lattice", "kl"}
+    alts = [image["alt"] for image in page.images]
+    assert alts[:3] == ["loss by step", "reconstruction by step", "KL by step"]
+    assert "64 samples" in alts
+    assert page.words.count("original") == 4
+    assert "quantile 0.05 to 0.95 of the prior" in page.words
+    assert "Not evaluated yet" in page.words
+    assert "principal" not in page.words
+
+
+@pytest.fixture(scope="module")
+def words5(vae5: Run) -> str:
+    """The text of the report of the run with five latent dimensions."""
+    return report(vae5).words
+
+
+def test_more_dimensions_are_shown_by_their_principal_components(words5: str) -> None:
+    assert "two leading principal components of 5 dimensions" in words5
+    assert "PC 1 rises to the right" in words5
+
+
+def test_numbers_come_from_the_last_evaluation(words5: str) -> None:
+    assert "Evaluated on digits@test, 157 examples, at step 20." in words5
+    for text in (
+        "\N{MINUS SIGN}104.1",
+        "98.31",
+        "with 100 samples of z",
+        "of 5",
+        "96.1",
+        "new score",
+        "1.500",
+        "<inception>",
+    ):
+        assert text in words5, text
+
+
+def test_text_is_escaped_and_commands_are_quoted(words5: str) -> None:
+    assert "a <b> & 'c'" in words5
+    assert "simulacra train vae --data digits --out '" in words5
+    assert "--latent-dim 5 --steps 20 --seed 3 --log-every 5" in words5
+    assert "Seed 3; simulacra" in words5
+
+
+def test_an_autoencoder_draws_no_samples(autoencoder: Run) -> None:
+    page = report(autoencoder)
+    assert page.ids == ALWAYS | {"curves", "reconstructions", "map", "lattice"}
+    assert "simulacra sample" not in page.words
+    assert "simulacra reconstruct" in page.words
+
+
+def test_pca_has_no_curves(pca: Run) -> None:
+    page = report(pca)
+    assert page.ids == ALWAYS | {"samples", "reconstructions", "map", "lattice", "kl"}
+    assert "Trained for" not in page.words
+
+
+def test_vectors_are_scattered(vectors: Run) -> None:
+    page = report(vectors)
+    assert page.ids == ALWAYS | {"curves", "samples", "map", "kl"}
+    assert "The first 2 of 3 columns." in page.words
+    assert "samples.npz" in page.words
+
+
+def test_wide_colour_images_without_labels(tmp_path: Path) -> None:
+    source, run = tmp_path / "wide.npz", Run(tmp_path / "run")
+    np.savez(source, images=np.random.default_rng(0).integers(0, 256, (90, 8, 24, 3), dtype=np.uint8))
+    sim.train("pca", f"npz:{source}", run.path, latent_dim=3)
+    page = report(run)
+    assert page.ids == ALWAYS | {"samples", "reconstructions", "map", "lattice", "kl"}
+    assert "8x24 colour images." in page.words
+    assert "coloured by class" not in page.words
+
+
+def test_without_its_data_a_report_is_still_written(tmp_path: Path) -> None:
+    source, run = tmp_path / "moved.npz", Run(tmp_path / "run")
+    save_vectors(source)
+    sim.train("vae", f"npz:{source}", run.path, latent_dim=2, steps=3)
+    source.unlink()
+    page = report(run)
+    assert page.ids == ALWAYS | {"curves", "samples", "missing"}
+    assert "there is no file" in page.words
+
+
+def test_data_of_another_shape_are_not_used(tmp_path: Path) -> None:
+    source, run = tmp_path / "changed.npz", Run(tmp_path / "run")
+    save_vectors(source)
+    sim.train("pca", f"npz:{source}", run.path, latent_dim=1)
+    np.savez(source, x=np.ones((40, 5)) * np.arange(40)[:, None])
+    page = report(run)
+    assert {"missing"} <= page.ids
+    assert "now have shape (5,), not (3,)" in page.words
+
+
+def test_the_same_run_gives_the_same_bytes(vae: Run) -> None:
+    assert write_report(vae).read_bytes() == write_report(vae).read_bytes()
+
+
+def test_an_untrained_folder_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no run here"):
+        write_report(Run(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_kl_by_dimension_adds_up_to_the_kl_of_the_bound(vae5: Run, pca: Run) -> None:
+    for run in (vae5, pca):
+        material = gather(run)
+        assert material.codes is not None
+        assert material.held is not None
+        assert isinstance(material.model, Bounds)
+        kl = material.model.elbo(to_float(torch.from_numpy(material.held.x)), Noise(0)).kl.mean()
+        assert material.codes.kl().sum() == pytest.approx(float(kl), rel=1e-4)
+
+
+def test_kl_of_the_prior_is_zero() -> None:
+    codes = Codes(torch.zeros(4, 3), torch.ones(4, 3))
+    assert codes.kl().tolist() == [0, 0, 0]
+    assert codes.variance().tolist() == [0, 0, 0]
