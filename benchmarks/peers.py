@@ -76,7 +76,8 @@ def ours(data: Data, folder: Path, precision: Any) -> Peer:
     models: list[VAE] = []
 
     def epoch(number: int) -> float:
-        training = Training(steps=(number + 1) * per_epoch, batch_size=BATCH, precision=precision, log_every=per_epoch)
+        steps = (number + 1) * per_epoch
+        training = Training(steps=steps, batch_size=BATCH, precision=precision, log_every=per_epoch)
         with contextlib.redirect_stderr(io.StringIO()):
             model = train(run, RunConfig("vae", CONFIG, data.name, Options(), data.spec, training), data)
         assert isinstance(model, VAE)
@@ -227,7 +228,8 @@ def nll(theirs: Any, data: Data, rounds: int = 3, images: int = 4) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=form)
     parser.add_argument("--examples", type=Path, required=True, help="pytorch/examples' vae/main.py")
     parser.add_argument("--epochs", type=int, default=5)
     arguments = parser.parse_args()

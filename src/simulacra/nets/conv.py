@@ -1,4 +1,4 @@
-"""Convolutional ladders sized from the data: halve the image until it is 4 to 7 pixels small."""
+"""Convolutional ladders sized from the data: halve the image, at least once, down to 4 to 7 pixels."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ def ladder(size: Sequence[int], smallest: int = 4) -> list[tuple[int, int]]:
     ([(28, 28), (14, 14), (7, 7)], (4, 4), [(8, 8), (4, 4)])
     """
     steps = [(size[0], size[1])]
-    while min(steps[-1]) >= 2 * smallest:
+    while len(steps) == 1 or min(steps[-1]) >= 2 * smallest:
         h, w = steps[-1]
         steps.append(((h + 1) // 2, (w + 1) // 2))
     return steps

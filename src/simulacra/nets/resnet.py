@@ -29,7 +29,7 @@ class Block(nn.Module):
 
 
 class ResNetEncoder(nn.Module):
-    """A strided convolution and `depth` blocks for every level, then an MLP: `(B, C, H, W)` to `(B, outputs)`.
+    """A strided convolution and `depth` blocks a level, then an MLP: `(B, C, H, W)` to `(B, outputs)`.
 
     >>> import torch
     >>> ResNetEncoder((1, 28, 28), 80, hidden=(400,), width=32, depth=1)(torch.zeros(2, 1, 28, 28)).shape
@@ -55,7 +55,7 @@ class ResNetEncoder(nn.Module):
 
 
 class ResNetDecoder(nn.Module):
-    """An MLP, then `depth` blocks and a transposed convolution for every level: `(B, inputs)` to `(B, C, H, W)`.
+    """An MLP, then `depth` blocks and a transposed convolution a level: `(B, inputs)` to `(B, C, H, W)`.
 
     >>> import torch
     >>> ResNetDecoder(40, (1, 28, 28), hidden=(400,), width=32, depth=1)(torch.zeros(2, 40)).shape

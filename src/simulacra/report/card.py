@@ -7,6 +7,7 @@ from pathlib import Path
 from simulacra.data import SPLITS
 from simulacra.files import write_text
 from simulacra.game import Decodes, Encodes, Model, Samples
+from simulacra.models.registry import entry
 from simulacra.report.material import load_data
 from simulacra.report.numbers import examples, last_numbers, listed, played, summary
 from simulacra.report.reproduce import changed, command, versions
@@ -14,26 +15,6 @@ from simulacra.run import Run, RunConfig
 
 # Settings of the data and of where it was computed are not how it was trained.
 SETTINGS = ("batch_size", "lr", "optimizer", "schedule", "ema", "precision", "seed")
-
-# model -> what it is known not to do
-LIMITS = {
-    "vae": [
-        "Samples and reconstructions are blurrier than the data: each is the mean of p(x | z).",
-        "Its likelihood is not known exactly: the ELBO is a lower bound, and so, on average, is an estimate"
-        " from importance samples.",
-        "Samples from the prior are worse than reconstructions where the encoder leaves parts of it unused.",
-    ],
-    "autoencoder": [
-        "It has no distribution over latents: it draws no new examples, and points between the latents of"
-        " two examples need not decode to anything like the data.",
-        "A reconstruction close to the original says nothing about how likely the original is.",
-    ],
-    "pca": [
-        "It is linear and Gaussian: samples are sums of a mean and a few components, and look like the data"
-        " only as far as that goes.",
-        "It is here as a baseline, which better models have to beat.",
-    ],
-}
 
 
 def write_card(run: Run) -> Path:
@@ -111,7 +92,7 @@ def _cell(text: str) -> str:
 
 
 def _limits(run: Run, config: RunConfig, model: Model) -> list[str]:
-    lines = list(LIMITS.get(config.model, []))
+    lines = list(entry(config.model).limits)
     lines.append(f"It knows only `{config.source}`: what is rare, missing or wrong there is so here.")
     if isinstance(model, Samples):
         lines.append("Samples may come close to single training examples; this was not checked.")

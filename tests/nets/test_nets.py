@@ -1,0 +1,43 @@
+"""Nets of any size: shapes, ladders, and how they start."""
+
+import pytest
+import torch
+
+from simulacra import nets
+from simulacra.errors import ConfigError
+from simulacra.models.configs import AutoencoderConfig
+from simulacra.nets.conv import channels, ladder
+from simulacra.nets.resnet import Block
+
+
+@pytest.mark.parametrize("kind", ["mlp", "conv", "resnet"])
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 64, 64), (1, 8, 8), (3, 17, 23), (1, 28, 20), (1, 4, 4)])
+def test_any_image_in_and_out(kind: str, shape: tuple[int, int, int]) -> None:
+    settings = AutoencoderConfig(net=kind, hidden=(16,), width=4, depth=1)  # type: ignore[arg-type]
+    x = torch.rand(2, *shape)
+    z = nets.encoder(shape, 6, settings)(x)
+    assert z.shape == (2, 6)
+    assert nets.decoder(6, (2 * shape[0], *shape[1:]), settings)(z).shape == (2, 2 * shape[0], *shape[1:])
+
+
+def test_ladders_halve_down_to_four_to_seven() -> None:
+    assert ladder((128, 128)) == [(s, s) for s in (128, 64, 32, 16, 8, 4)]
+    assert ladder((17, 23)) == [(17, 23), (9, 12), (5, 6)]
+    assert ladder((7, 7)) == [(7, 7), (4, 4)]
+    assert channels(32, 5) == [32, 64, 128, 256, 256]
+
+
+def test_a_residual_block_starts_as_the_identity() -> None:
+    x = torch.randn(2, 4, 5, 5)
+    out = Block(4)(x)
+    bias = out - x
+    # all that is added at first is the last convolution's bias, the same everywhere
+    torch.testing.assert_close(bias, bias[:1, :, :1, :1].expand_as(bias))
+
+
+def test_auto_picks_by_shape() -> None:
+    assert nets.pick("auto", (3, 64, 64)) == "conv"
+    assert nets.pick("auto", (1, 8, 8)) == "mlp"
+    assert nets.pick("resnet", (1, 8, 8)) == "resnet"
+    with pytest.raises(ConfigError, match="did you mean 'conv'"):
+        nets.pick("conf", (1, 28, 28))
