@@ -37,6 +37,7 @@ def bare(data: Data, config: VAEConfig, steps: int) -> float:
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
     table = torch.from_numpy(data.train.x)
     began = time.perf_counter()
+    total = torch.zeros(())
     order = torch.randperm(len(table))
     for step in range(steps):
         at = step % (len(table) // BATCH)
@@ -49,6 +50,7 @@ def bare(data: Data, config: VAEConfig, steps: int) -> float:
         kl = (0.5 * (mu**2 + sigma**2 - 1) - sigma.log()).sum()
         loss = (bce + kl) / BATCH
         loss.backward()
+        total += loss.detach()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
     return time.perf_counter() - began

@@ -76,9 +76,9 @@ def _play(run: Run, config: RunConfig, data: Data) -> None:
         played, stop = start, False
         for step in range(start, steps):
             seed_global(mix(training.seed, step, rank), fabric.device)
-            batch = [batches.at(step, rank * parts + part) for part in range(parts)]
             rate = learning_rate(training, step, steps)
-            players.play(batch, rate)
+            # not kept: the next batch takes its place in memory
+            players.play([batches.at(step, rank * parts + part) for part in range(parts)], rate)
             if ema is not None:
                 ema.update_parameters(model)
             played = step + 1

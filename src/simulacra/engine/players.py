@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, cast
@@ -18,6 +17,30 @@ from simulacra.game import Batch, Model, Turn
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+
+class Column:
+    """Numbers written one after the other into memory that stays on the device.
+
+    The loop never waits for them; and small tensors kept from step to step would keep the allocator
+    from reusing the large ones around them, which costs more than all the rest of the engine.
+    """
+
+    def __init__(self, capacity: int, device: torch.device) -> None:
+        self.values = torch.zeros(capacity, device=device)
+        self.n = 0
+
+    def add(self, value: Tensor) -> None:
+        if self.n == len(self.values):
+            self.values = torch.cat([self.values, torch.zeros_like(self.values)])
+        self.values[self.n].copy_(value.detach())
+        self.n += 1
+
+    def take(self) -> Tensor:
+        """The numbers `(n,)` since the last call."""
+        taken = self.values[: self.n].clone()
+        self.n = 0
+        return taken
 
 
 class Players:
@@ -44,8 +67,8 @@ class Players:
                 self.stage._modules[name] = self._wrap(getattr(model, name))
             self.optimizers[player] = fabric.setup_optimizers(optimizer(training, self.parameters[player]))
         self.steps = 0
-        # term -> its values since the last look, on the device: the loop never waits for it
-        self._record: dict[str, list[Tensor]] = defaultdict(list)
+        # term -> its values since the last look
+        self._record: dict[str, Column] = {}
 
     def _wrap(self, net: nn.Module) -> nn.Module:
         if self.training.compile:
@@ -70,7 +93,9 @@ class Players:
                 norm = nn.utils.clip_grad_norm_(self.parameters[player], self.training.clip)
                 self._note(self._named(player, "gradient"), norm)
             opt.step()
-            opt.zero_grad(set_to_none=True)
+            # zero_grad, without its profiling
+            for p in self.parameters[player]:
+                p.grad = None
         self.steps += 1
 
     def _differentiate(self, games: list[Iterator[Turn]]) -> str | None:
@@ -93,7 +118,9 @@ class Players:
         return player
 
     def _note(self, name: str, value: Tensor) -> None:
-        self._record[name].append(value.detach())
+        if name not in self._record:
+            self._record[name] = Column(self.training.log_every, value.device)
+        self._record[name].add(value)
 
     def _named(self, player: str, quantity: str) -> str:
         return quantity if len(self.parameters) == 1 else f"{player}_{quantity}"
@@ -107,7 +134,8 @@ class Players:
         Raises:
             DivergedError: a loss was NaN or infinite; the message names player, nets and step.
         """
-        terms = {name: torch.stack(values).float() for name, values in self._record.items()}
+        terms = {name: column.take() for name, column in self._record.items()}
+        terms = {name: values for name, values in terms.items() if len(values)}
         if self.fabric.world_size > 1:
             terms = {
                 name: cast(Tensor, self.fabric.all_reduce(values, reduce_op="mean"))
@@ -115,7 +143,6 @@ class Players:
             }
         for player in self.parameters:
             self._check(player, terms.get(self._named(player, "loss")), step)
-        self._record.clear()
         self.steps = 0
         return {name: values.mean().item() for name, values in terms.items()}
 

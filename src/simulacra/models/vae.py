@@ -73,11 +73,11 @@ class VAE(Autoencoder):
         # z = mu + sigma * eps (Kingma and Welling 2014, eq. 4)
         z = mu + sigma * batch.noise.normal(*mu.shape)
         reconstruction = self.likelihood(self.decoder(z)).log_prob(x).mean()
-        kl_by_dimension = _kl(mu, sigma).mean(dim=0)  # (Z,)
-        kl = kl_by_dimension.sum()
-        # KL <- sum_j max(lambda, KL_j) (Kingma et al. 2016, eq. 15)
-        free = kl_by_dimension.clamp(min=self.config.free_bits).sum() if self.config.free_bits else kl
-        loss = beta * free - reconstruction
+        kl = charged = _kl(mu, sigma).sum() / len(x)
+        if self.config.free_bits:
+            # sum_j max(lambda, KL_j), the KL of each dimension averaged over the batch (Kingma et al. 2016, eq. 15)
+            charged = _kl(mu, sigma).mean(dim=0).clamp(min=self.config.free_bits).sum()
+        loss = beta * charged - reconstruction
         yield Turn("vae", loss, {"reconstruction": reconstruction, "kl": kl})
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
