@@ -1,6 +1,6 @@
 """What the engine costs: the same VAE through the engine and through a bare loop, alternating.
 
-    python benchmarks/engine.py [--rounds 5] [--data mnist]
+    python benchmarks/engine.py [--rounds 20] [--data mnist]
 
 Both train the same nets from the same in-memory uint8 table with the same fused Adam. The bare loop
 is what one would write by hand for this one model. Prints images/s of each and the ratio of times.
@@ -67,13 +67,13 @@ def engine(data: Data, config: VAEConfig, steps: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--data", default="mnist")
     arguments = parser.parse_args()
     data = sources.load(arguments.data) if arguments.data != "random" else random_images()
     for name, config, steps in (
-        ("classical VAE 784-400-20", VAEConfig(latent_dim=20, net="mlp", hidden=(400,)), 450),
-        ("convolutional VAE", VAEConfig(latent_dim=20, net="conv", width=32), 100),
+        ("classical VAE 784-400-20", VAEConfig(latent_dim=20, net="mlp", hidden=(400,)), 200),
+        ("convolutional VAE", VAEConfig(latent_dim=20, net="conv", width=32), 50),
     ):
         times: dict[str, list[float]] = {"bare": [], "engine": []}
         for _ in range(arguments.rounds):

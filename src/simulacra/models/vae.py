@@ -34,8 +34,8 @@ from simulacra.game import Batch, Elbo, Noise, Turn
 from simulacra.models.autoencoder import Autoencoder
 from simulacra.models.configs import VAEConfig
 
-# Rows of latents decoded at once by `log_likelihood`: enough to keep the cores busy, 25 MB of 28x28 images.
-DECODED_AT_ONCE = 4096
+# Latents decoded at once by `log_likelihood`: enough to keep the cores busy, few enough for their caches.
+DECODED_AT_ONCE = 512
 
 
 class VAE(Autoencoder):

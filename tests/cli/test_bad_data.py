@@ -1,0 +1,131 @@
+"""Training on what people really have: broken files, odd zips, full disks. Nothing of theirs is harmed."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from simulacra.cli.main import main
+
+SETTINGS = ["--steps", "4", "--latent-dim", "2", "--net", "mlp", "--hidden", "8", "--image-size", "16"]
+
+
+def pictures(folder: Path, n: int = 40, size: int = 20) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    for i in range(n):
+        Image.fromarray(rng.integers(0, 256, (size, size, 3), dtype=np.uint8)).save(folder / f"{i:03d}.jpg")
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {str(f.relative_to(folder)): f.read_bytes() for f in sorted(folder.rglob("*")) if f.is_file()}
+
+
+def empty(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def truncated(folder: Path) -> Path:
+    pictures(folder)
+    whole = (folder / "007.jpg").read_bytes()
+    (folder / "007.jpg").write_bytes(whole[: len(whole) // 2])
+    return folder
+
+
+def text(folder: Path) -> Path:
+    pictures(folder)
+    (folder / "notes.png").write_text("not a picture at all")
+    return folder
+
+
+def one_pixel(folder: Path) -> Path:
+    pictures(folder)
+    Image.new("RGB", (1, 1)).save(folder / "dot.png")
+    return folder
+
+
+def climbing_zip(folder: Path) -> Path:
+    pictures(folder / "in")
+    out = folder / "pictures.zip"
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.write(folder / "in" / "000.jpg", "../../000.jpg")
+    return out
+
+
+def not_a_zip(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "pictures.zip").write_bytes(b"PK\x03\x04 and nothing more")
+    return folder / "pictures.zip"
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (empty, "no pictures found"),
+        (truncated, "007.jpg"),
+        (text, "notes.png"),
+        (one_pixel, "dot.png"),
+        (climbing_zip, "../../000.jpg"),
+        (not_a_zip, "not a whole .zip"),
+    ],
+)
+def test_refused_in_plain_words(tmp_path: Path, make, said: str, capsys: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
+    source = make(tmp_path / "pics")
+    before = snapshot(tmp_path)
+    code = main(["train", "vae", "--data", f"folder:{source}", "--out", str(tmp_path / "run"), *SETTINGS])
+    out, err = capsys.readouterr()
+    assert code == 1
+    assert out == ""
+    assert said in err
+    assert "Traceback" not in err
+    assert len(err.strip().splitlines()) <= 2
+    assert snapshot(tmp_path) == before, "something was written or changed"
+
+
+@pytest.mark.parametrize("make", [truncated, text, one_pixel])
+def test_skip_bad_goes_on_without_them(tmp_path: Path, make) -> None:  # type: ignore[no-untyped-def]
+    source = make(tmp_path / "pics")
+    run = tmp_path / "run"
+    words = ["train", "vae", "--data", f"folder:{source}", "--out", str(run), "--skip-bad", *SETTINGS]
+    assert main(words) == 0
+    assert (run / "model.safetensors").exists()
+    # what comes after finds the same data by itself
+    assert main(["reconstruct", str(run), "-n", "2", "--out", str(tmp_path / "pairs.png")]) == 0
+
+
+def test_mixed_sizes_are_brought_to_one(tmp_path: Path) -> None:
+    pictures(tmp_path / "pics", n=20, size=20)
+    for i, size in enumerate([(33, 21), (64, 64), (10, 40)]):
+        Image.new("RGB", size, (200, 10, 10)).save(tmp_path / "pics" / f"odd{i}.png")
+    run = tmp_path / "run"
+    assert main(["train", "vae", "--data", f"folder:{tmp_path / 'pics'}", "--out", str(run), *SETTINGS]) == 0
+    assert main(["sample", str(run), "-n", "2", "--out", str(tmp_path / "x.npz")]) == 0
+    assert np.load(tmp_path / "x.npz")["x"].shape == (2, 3, 16, 16)
+
+
+def test_too_few_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures(tmp_path / "pics", n=1)
+    code = main(
+        ["train", "vae", "--data", f"folder:{tmp_path / 'pics'}", "--out", str(tmp_path / "r"), *SETTINGS]
+    )
+    err = capsys.readouterr().err
+    # one picture is a training set where its hash puts it there, and too few where not
+    assert code in (0, 1)
+    assert "Traceback" not in err
+
+
+def test_a_source_of_another_shape_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    assert (
+        main(["train", "vae", "--data", "digits", "--steps", "2", "--latent-dim", "2", "--out", str(run)])
+        == 0
+    )
+    np.savez(tmp_path / "v.npz", x=np.random.default_rng(0).normal(size=(50, 3)))
+    capsys.readouterr()
+    assert main(["evaluate", str(run), "--data", f"npz:{tmp_path / 'v.npz'}"]) == 1
+    assert "holds vectors" in capsys.readouterr().err
