@@ -85,8 +85,9 @@ class IndependentBernoulli(Independent):
         logits = self.base_dist.logits
         if value.shape != logits.shape:
             return super().log_prob(value)
-        cross_entropy = F.binary_cross_entropy_with_logits(logits, value, reduction="none")
-        return -cross_entropy.flatten(1).sum(dim=1)
+        # log p^x (1 - p)^(1 - x) = x l - log(1 + e^l), p = sigmoid(l)
+        x, logits = value.flatten(1), logits.flatten(1)
+        return torch.linalg.vecdot(x, logits) - F.softplus(logits).sum(dim=1)
 
 
 class ContinuousBernoulli(Likelihood):

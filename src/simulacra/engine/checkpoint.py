@@ -10,7 +10,7 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 from torch import nn
 
 from simulacra.errors import RunError
@@ -39,7 +39,8 @@ def save_weights(run: Run, model: nn.Module) -> None:
     """Write model.safetensors."""
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     with replacing(run.weights) as file:
-        save_file(weights, file)
+        # not save_file, which makes files that only their owner can read
+        file.write_bytes(to_bytes(weights))
 
 
 def load(run: Run, device: torch.device) -> dict[str, Any] | None:

@@ -66,7 +66,7 @@ class VAE(Autoencoder):
         if self.config.importance_samples > 1 and batch.step >= self.config.importance_from * batch.steps:
             k = self.config.importance_samples
             # L_k = log 1/k sum_i w_i (Burda et al. 2016, eq. 8)
-            bound = _log_mean_exp(self._log_weights(x, batch.noise, k, beta)).mean()
+            bound = _log_mean_exp(self._log_weights(x, *self._posterior(x), batch.noise, k, beta)).mean()
             yield Turn("vae", -bound)
             return
         mu, sigma = self._posterior(x)
@@ -75,7 +75,7 @@ class VAE(Autoencoder):
         reconstruction = self.likelihood(self.decoder(z)).log_prob(x).mean()
         kl = charged = _kl(mu, sigma).sum() / len(x)
         if self.config.free_bits:
-            # sum_j max(lambda, KL_j), the KL of each dimension averaged over the batch (Kingma et al. 2016, eq. 15)
+            # sum_j max(lambda, KL_j), KL_j averaged over the batch (Kingma et al. 2016, eq. 15)
             charged = _kl(mu, sigma).mean(dim=0).clamp(min=self.config.free_bits).sum()
         loss = beta * charged - reconstruction
         yield Turn("vae", loss, {"reconstruction": reconstruction, "kl": kl})
@@ -103,7 +103,8 @@ class VAE(Autoencoder):
         """The importance-weighted bound with `samples` draws, which tends to ln p(x); `(B,)`."""
         at_once = max(1, DECODED_AT_ONCE // len(x))
         chunks = [min(at_once, samples - start) for start in range(0, samples, at_once)]
-        log_w = [self._log_weights(x, noise, k, beta=1.0) for k in chunks]
+        mu, sigma = self._posterior(x)
+        log_w = [self._log_weights(x, mu, sigma, noise, k, beta=1.0) for k in chunks]
         return _log_mean_exp(torch.cat(log_w, dim=1))
 
     def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -111,15 +112,18 @@ class VAE(Autoencoder):
         mu, s = self.encoder(x).chunk(2, dim=1)
         return mu, F.softplus(s) + 1e-6
 
-    def _log_weights(self, x: Tensor, noise: Noise, k: int, beta: float) -> Tensor:
+    def _log_weights(
+        self, x: Tensor, mu: Tensor, sigma: Tensor, noise: Noise, k: int, beta: float
+    ) -> Tensor:
         """log w = log p(x | z) + beta (log p(z) - log q(z | x)) for k draws of z; `(B, k)`."""
-        mu, sigma = self._posterior(x)
         eps = noise.normal(len(x), k, mu.shape[1]).to(mu)  # (B, k, Z)
         z = mu[:, None] + sigma[:, None] * eps
         # log p(z) - log q(z | x): the normalising constants cancel but for sigma
         log_ratio = (0.5 * (eps**2 - z**2) + sigma.log()[:, None]).sum(dim=2)
         p = self.likelihood(self.decoder(z.flatten(0, 1)))
-        log_p_x = p.log_prob(x.repeat_interleave(k, dim=0)).unflatten(0, (len(x), k))
+        # every x k times, without a copy where there is one
+        repeated = x[:, None].expand(-1, k, *x.shape[1:]).flatten(0, 1)
+        log_p_x = p.log_prob(repeated).unflatten(0, (len(x), k))
         return log_p_x + beta * log_ratio
 
 
