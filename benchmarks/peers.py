@@ -93,8 +93,14 @@ def ours(data: Data, folder: Path, precision: Any) -> Peer:
 
 def examples(script: Path, data: Data) -> Peer:
     """pytorch/examples' own script: its loader, its loss, its loop."""
-    for name in ("torchvision", "torchvision.utils"):
-        sys.modules.setdefault(name, _torchvision(data))
+    try:
+        import torchvision  # noqa: F401
+    except (ImportError, RuntimeError):
+        print("torchvision cannot be imported: a stand-in loads the data, faster than the real one")
+        for name in ("torchvision", "torchvision.utils"):
+            sys.modules[name] = _torchvision(data)
+    # it keeps its data beside its own folder
+    os.chdir(script.parent)
     sys.argv = [str(script), "--no-accel", "--batch-size", str(BATCH), "--log-interval", "1000000"]
     with contextlib.redirect_stdout(io.StringIO()):
         program = runpy.run_path(str(script), run_name="peer")
@@ -114,7 +120,7 @@ def examples(script: Path, data: Data) -> Peer:
 
 
 def _torchvision(data: Data) -> Any:
-    """What the script asks of torchvision, done as torchvision does it, for machines without it."""
+    """What the script asks of torchvision, for machines without it."""
 
     class MNIST(torch.utils.data.Dataset[Any]):
         def __init__(self, root: str, train: bool, transform: Any, download: bool = False) -> None:
@@ -239,7 +245,7 @@ def main() -> None:
         folder = Path(name)
         theirs, their_model = pythae(data, folder)
         peers = {
-            "pytorch/examples": examples(arguments.examples, data),
+            "pytorch/examples": examples(arguments.examples.resolve(), data),
             "pythae 0.1.2": theirs,
             "simulacra fp32": ours(data, folder, "32"),
             "simulacra bf16": ours(data, folder, "bf16"),

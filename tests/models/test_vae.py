@@ -92,11 +92,17 @@ def test_chunks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     from simulacra.models import vae as module
 
     vae, x = linear_vae(exact_posterior=False), data(2)
-    monkeypatch.setattr(module, "DECODED_AT_ONCE", 6)
+    monkeypatch.setattr(module, "DECODED_AT_ONCE", 3)
     chunked = vae.log_likelihood(x, Noise(0), 5)
-    noise = Noise(0)
-    log_w = torch.cat([vae._log_weights(x, *vae._posterior(x), noise, k, 1.0) for k in (3, 2)], dim=1)
-    torch.testing.assert_close(chunked, log_w.logsumexp(dim=1) - log(5))
+    noise, expected = Noise(0), []
+    for one in x.split(1):
+        q = vae._posterior(one)
+        log_w = torch.cat([vae._log_weights(one, *q, noise, k, 1.0) for k in (3, 2)], dim=1)
+        expected.append(log_w.logsumexp(dim=1) - log(5))
+    torch.testing.assert_close(chunked, torch.cat(expected))
+    # several examples at a time where k is small
+    monkeypatch.setattr(module, "DECODED_AT_ONCE", 100)
+    assert vae.log_likelihood(data(7), Noise(0), 40).shape == (7,)
 
 
 def test_kl_closed_form_equals_torch_and_monte_carlo() -> None:

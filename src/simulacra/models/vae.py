@@ -101,11 +101,15 @@ class VAE(Autoencoder):
 
     def log_likelihood(self, x: Tensor, noise: Noise, samples: int) -> Tensor:
         """The importance-weighted bound with `samples` draws, which tends to ln p(x); `(B,)`."""
-        at_once = max(1, DECODED_AT_ONCE // len(x))
-        chunks = [min(at_once, samples - start) for start in range(0, samples, at_once)]
         mu, sigma = self._posterior(x)
-        log_w = [self._log_weights(x, mu, sigma, noise, k, beta=1.0) for k in chunks]
-        return _log_mean_exp(torch.cat(log_w, dim=1))
+        rows = max(1, DECODED_AT_ONCE // samples)
+        groups = zip(x.split(rows), mu.split(rows), sigma.split(rows), strict=True)
+        draws = [min(DECODED_AT_ONCE, samples - k) for k in range(0, samples, DECODED_AT_ONCE)]
+        bounds = []
+        for x_group, mu_group, sigma_group in groups:
+            log_w = [self._log_weights(x_group, mu_group, sigma_group, noise, k, beta=1.0) for k in draws]
+            bounds.append(_log_mean_exp(torch.cat(log_w, dim=1)))
+        return torch.cat(bounds)
 
     def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """mu and sigma of q(z | x), both `(B, Z)`."""
