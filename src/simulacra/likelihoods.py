@@ -74,7 +74,7 @@ class Bernoulli(Likelihood):
         return IndependentBernoulli(output)
 
 
-class IndependentBernoulli(Independent):
+class IndependentBernoulli(Independent):  # type: ignore[type-arg]
     """Bernoulli numbers that add up to one log-likelihood an example, without passes over memory to spare."""
 
     def __init__(self, logits: Tensor) -> None:
@@ -84,7 +84,7 @@ class IndependentBernoulli(Independent):
     def log_prob(self, value: Tensor) -> Tensor:
         logits = self.base_dist.logits
         if value.shape != logits.shape:
-            return super().log_prob(value)
+            return super().log_prob(value)  # type: ignore[no-untyped-call]
         # log p^x (1 - p)^(1 - x) = x l - log(1 + e^l), p = sigmoid(l)
         x, logits = value.flatten(1), logits.flatten(1)
         return torch.linalg.vecdot(x, logits) - F.softplus(logits).sum(dim=1)

@@ -116,9 +116,7 @@ class VAE(Autoencoder):
         mu, s = self.encoder(x).chunk(2, dim=1)
         return mu, F.softplus(s) + 1e-6
 
-    def _log_weights(
-        self, x: Tensor, mu: Tensor, sigma: Tensor, noise: Noise, k: int, beta: float
-    ) -> Tensor:
+    def _log_weights(self, x: Tensor, mu: Tensor, sigma: Tensor, noise: Noise, k: int, beta: float) -> Tensor:
         """log w = log p(x | z) + beta (log p(z) - log q(z | x)) for k draws of z; `(B, k)`."""
         eps = noise.normal(len(x), k, mu.shape[1]).to(mu)  # (B, k, Z)
         z = mu[:, None] + sigma[:, None] * eps
