@@ -22,17 +22,22 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def size(picture: Path) -> tuple[int, int]:
+    with Image.open(picture) as image:
+        return image.size
+
+
 def test_sample_a_grid_a_folder_and_an_archive(runs: Path, tmp_path: Path) -> None:
     run = str(runs / "vae")
     assert main(["sample", run, "-n", "9", "--out", str(tmp_path / "grid.png")]) == 0
-    assert Image.open(tmp_path / "grid.png").size == (3 * 32 + 4 * 2, 3 * 32 + 4 * 2)
+    assert size(tmp_path / "grid.png") == (3 * 32 + 4 * 2, 3 * 32 + 4 * 2)
     assert main(["sample", run, "-n", "3", "--out", str(tmp_path / "folder")]) == 0
     assert [f.name for f in sorted((tmp_path / "folder").iterdir())] == [
         "00000.png",
         "00001.png",
         "00002.png",
     ]
-    assert Image.open(tmp_path / "folder" / "00000.png").size == (8, 8)
+    assert size(tmp_path / "folder" / "00000.png") == (8, 8)
     assert main(["sample", run, "-n", "5", "--out", str(tmp_path / "x.npz")]) == 0
     first = np.load(tmp_path / "x.npz")["x"]
     assert first.shape == (5, 1, 8, 8)
