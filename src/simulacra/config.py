@@ -72,8 +72,10 @@ class Training:
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}: must be at least 1, not {getattr(self, name)}")
         for name in ("weight_decay", "warmup", "checkpoint_every", "seed"):
-            if getattr(self, name) < 0:
+            if not getattr(self, name) >= 0:
                 raise ConfigError(f"{name}: must be 0 or more, not {getattr(self, name)}")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ConfigError(f"betas: both must be in [0, 1), not {self.betas}")
         if self.ema is not None and not 0 < self.ema < 1:
             raise ConfigError(f"ema: must be between 0 and 1, not {self.ema}")
 

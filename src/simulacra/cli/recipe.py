@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Any
 
-from simulacra.errors import ConfigError, RunError, nearest
+from simulacra.errors import ConfigError, nearest
 
 HELP = """usage: simulacra recipe [NAME] [train options]
 
@@ -54,15 +54,10 @@ def main(argv: list[str]) -> int:
     from simulacra.cli import evaluate, report, train
 
     recipe = known[name]
-    train_words = [recipe["model"], *options({"out": f"runs/{name}", **recipe["train"]}), *rest]
-    _, parsed = train.parse(train_words)
-    train.main(train_words)
+    out = str(train.run([recipe["model"], *options({"out": f"runs/{name}", **recipe["train"]}), *rest]))
     from simulacra.engine.distributed import is_first_process
 
     if not is_first_process():
         return 0
-    if parsed.where.out is None:
-        raise RunError(f"recipe {name}: needs a run folder")
-    out = str(parsed.where.out)
     evaluate.main([out, *options(recipe.get("evaluate", {}))])
     return report.main([out])

@@ -34,6 +34,8 @@ def main(argv: list[str]) -> int:
 
     if arguments.n < 1:
         raise ConfigError(f"n: must be at least 1, not {arguments.n}")
+    if not arguments.truncation >= 0:
+        raise ConfigError(f"truncation: must be 0 or more, not {arguments.truncation}")
     run = Run(arguments.run)
     check_output(arguments.out, run.config.spec)
     model = run.load()

@@ -62,6 +62,12 @@ def parse(argv: list[str]) -> tuple[str, Arguments]:
 
 
 def main(argv: list[str]) -> int:
+    run(argv)
+    return 0
+
+
+def run(argv: list[str]) -> Path:
+    """Train as the command line says; returns the run folder."""
     name, arguments = parse(argv)
     from simulacra.api import default_run, start
     from simulacra.engine.distributed import is_first_process
@@ -71,4 +77,4 @@ def main(argv: list[str]) -> int:
     if is_first_process():
         print(f"trained {name}: {out}", file=sys.stderr)
         print(f"next: simulacra evaluate {out}; simulacra report {out}", file=sys.stderr)
-    return 0
+    return out

@@ -15,7 +15,7 @@ from simulacra.files import write_text
 from simulacra.run import Run
 
 # Seconds between plain lines when nobody watches a terminal.
-PLAIN_EVERY = 30.0
+PLAIN_EVERY = 5.0
 
 
 class Events:

@@ -23,7 +23,6 @@ GLOSSARY = {
     ),
     "kl": ("KL", "nats", "KL(q(z | x) || p(z)), how much the latents say about the example"),
     "nll": ("negative log-likelihood", "nats", f"-log p(x) of an example; {LOWER}"),
-    "bits_per_dim": ("bits per dimension", "bits", f"-log2 p(x) for each number of an example; {LOWER}"),
     "mse": ("mean squared error", "", f"of reconstructions, for each number of an example; {LOWER}"),
     "psnr": ("PSNR", "dB", f"peak signal to noise of reconstructions; {HIGHER}"),
     "ssim": ("SSIM", "", f"structural similarity of reconstructions, 1 for equal pictures; {HIGHER}"),
