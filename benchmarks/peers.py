@@ -94,7 +94,7 @@ def ours(data: Data, folder: Path, precision: Any) -> Peer:
 def examples(script: Path, data: Data) -> Peer:
     """pytorch/examples' own script: its loader, its loss, its loop."""
     try:
-        import torchvision  # noqa: F401
+        import torchvision  # noqa: F401  # only whether it can be
     except (ImportError, RuntimeError):
         print("torchvision cannot be imported: a stand-in loads the data, faster than the real one")
         for name in ("torchvision", "torchvision.utils"):
@@ -153,7 +153,7 @@ def pythae(data: Data, folder: Path) -> tuple[Peer, Any]:
     from pythae.models.nn import BaseDecoder, BaseEncoder
     from pythae.trainers import BaseTrainer, BaseTrainerConfig
 
-    class Encoder(BaseEncoder):  # type: ignore[misc]
+    class Encoder(BaseEncoder):  # type: ignore[misc]  # untyped package
         def __init__(self) -> None:
             super().__init__()
             self.hidden, self.mu, self.log_var = nn.Linear(784, 400), nn.Linear(400, 20), nn.Linear(400, 20)
@@ -162,7 +162,7 @@ def pythae(data: Data, folder: Path) -> tuple[Peer, Any]:
             h = F.relu(self.hidden(x.flatten(1)))
             return ModelOutput(embedding=self.mu(h), log_covariance=self.log_var(h))
 
-    class Decoder(BaseDecoder):  # type: ignore[misc]
+    class Decoder(BaseDecoder):  # type: ignore[misc]  # untyped package
         def __init__(self) -> None:
             super().__init__()
             self.hidden, self.out = nn.Linear(20, 400), nn.Linear(400, 784)

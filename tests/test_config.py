@@ -53,7 +53,7 @@ def test_differences_leave_out_what_may_change() -> None:
 )
 def test_impossible_settings(settings: dict[str, float], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        Training(**settings)  # type: ignore[arg-type]
+        Training(**settings)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_steps_and_batches() -> None:

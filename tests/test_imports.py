@@ -29,7 +29,7 @@ ALLOWED = {
     "evaluation": GAME | {"engine", "metrics"},
     "output": GAME | {"engine"},
     "api": GAME | {"models", "run", "engine"},
-    "report": GAME | {"models", "run", "engine", "latent", "metrics", "evaluation"},
+    "report": GAME | {"likelihoods", "models", "run", "engine", "latent", "metrics", "evaluation"},
 }
 FILES = [
     f

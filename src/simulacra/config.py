@@ -112,7 +112,7 @@ def from_dict(cls: type[T], values: dict[str, Any]) -> T:
     Raises:
         ConfigError: an unknown key; the message names the nearest valid one.
     """
-    known = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    known = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]  # cls is a dataclass
     for key in values:
         if key not in known:
             raise ConfigError(f"unknown setting '{key}', {nearest(key, known)}")

@@ -74,7 +74,7 @@ class Bernoulli(Likelihood):
         return IndependentBernoulli(output)
 
 
-class IndependentBernoulli(Independent):  # type: ignore[type-arg]
+class IndependentBernoulli(Independent):  # type: ignore[type-arg]  # not generic in older torch
     """Bernoulli numbers that add up to one log-likelihood an example, without passes over memory to spare."""
 
     def __init__(self, logits: Tensor) -> None:
@@ -84,7 +84,7 @@ class IndependentBernoulli(Independent):  # type: ignore[type-arg]
     def log_prob(self, value: Tensor) -> Tensor:
         logits = self.base_dist.logits
         if value.shape != logits.shape:
-            return super().log_prob(value)  # type: ignore[no-untyped-call]
+            return super().log_prob(value)  # type: ignore[no-untyped-call]  # torch has no types here
         # log p^x (1 - p)^(1 - x) = x l - log(1 + e^l), p = sigmoid(l)
         x, logits = value.flatten(1), logits.flatten(1)
         return torch.linalg.vecdot(x, logits) - F.softplus(logits).sum(dim=1)
@@ -254,6 +254,11 @@ def make(name: str, scale: str = "softplus", sigma: float = 1.0) -> Likelihood:
     if name not in LIKELIHOODS:
         raise ConfigError(f"likelihood: unknown '{name}', {nearest(name, LIKELIHOODS)}")
     return LIKELIHOODS[name](scale=scale, sigma=sigma)
+
+
+def kl_to_standard_normal(mu: Tensor, sigma: Tensor) -> Tensor:
+    """KL(N(mu, sigma^2) || N(0, 1)) of every number, in nats (Kingma and Welling 2014, app. B)."""
+    return 0.5 * (mu**2 + sigma**2 - 1) - sigma.log()
 
 
 class Delta(Distribution):

@@ -214,7 +214,7 @@ class Run:
         except (SafetensorError, RuntimeError, OSError) as error:
             raise RunError(f"{self.weights}: cannot be loaded ({str(error).splitlines()[0]})") from error
         # convolutions on CPU took 1.4 to 1.6 times as long without channels_last (fp32, no gradients)
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
         return model.eval().requires_grad_(False)
 
     def data(self, source: str | None = None) -> Data:

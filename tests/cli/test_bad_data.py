@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 
 from simulacra.cli.main import main
 
+Make = Callable[[Path], Path]
 SETTINGS = ["--steps", "4", "--latent-dim", "2", "--net", "mlp", "--hidden", "8", "--image-size", "16"]
 
 
@@ -74,7 +76,9 @@ def not_a_zip(folder: Path) -> Path:
         (not_a_zip, "not a whole .zip"),
     ],
 )
-def test_refused_in_plain_words(tmp_path: Path, make, said: str, capsys: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
+def test_refused_in_plain_words(
+    tmp_path: Path, make: Make, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     source = make(tmp_path / "pics")
     before = snapshot(tmp_path)
     code = main(["train", "vae", "--data", f"folder:{source}", "--out", str(tmp_path / "run"), *SETTINGS])
@@ -88,7 +92,7 @@ def test_refused_in_plain_words(tmp_path: Path, make, said: str, capsys: pytest.
 
 
 @pytest.mark.parametrize("make", [truncated, text, one_pixel])
-def test_skip_bad_goes_on_without_them(tmp_path: Path, make) -> None:  # type: ignore[no-untyped-def]
+def test_skip_bad_goes_on_without_them(tmp_path: Path, make: Make) -> None:
     source = make(tmp_path / "pics")
     run = tmp_path / "run"
     words = ["train", "vae", "--data", f"folder:{source}", "--out", str(run), "--skip-bad", *SETTINGS]
@@ -111,9 +115,8 @@ def test_mixed_sizes_are_brought_to_one(tmp_path: Path) -> None:
 def test_too_few_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.savez(tmp_path / "two.npz", images=np.zeros((2, 8, 8), np.uint8))
     words = ["--data", f"npz:{tmp_path / 'two.npz'}", "--accumulate", "4", "--out", str(tmp_path / "run")]
-    assert main(["train", "vae", *words, "--net", "mlp"]) in (1, 2)
-    err = capsys.readouterr().err
-    assert "too few" in err or "equal parts" in err
+    assert main(["train", "vae", *words, "--net", "mlp"]) == 2
+    assert "equal parts" in capsys.readouterr().err
     assert not (tmp_path / "run" / "model.safetensors").exists()
 
 

@@ -234,13 +234,13 @@ def test_fewer_faces_are_a_prefix_of_more_in_every_split() -> None:
     for name in ("train", "validation", "test"):
         a, b = few.split(name), many.split(name)
         assert np.array_equal(a.x, b.x[: len(a)])
-        assert np.array_equal(a.attributes, b.attributes[: len(a)])  # type: ignore[arg-type, index]
+        assert np.array_equal(a.attributes, b.attributes[: len(a)])  # type: ignore[arg-type, index]  # never None
 
 
 def test_a_face_is_in_the_same_split_at_every_size() -> None:
     small, large = (load("faces:150", Options(image_size=size)) for size in (32, 64))
     for name in ("train", "validation", "test"):
-        assert np.array_equal(small.split(name).attributes, large.split(name).attributes)  # type: ignore[arg-type]
+        assert np.array_equal(small.split(name).attributes, large.split(name).attributes)  # type: ignore[arg-type]  # never None
 
 
 def test_defaults_and_grey() -> None:

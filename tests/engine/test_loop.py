@@ -262,7 +262,7 @@ class Duel(Model):
     players = {"a": ("a",), "b": ("b",)}
 
     def __init__(self) -> None:
-        super().__init__(None, None)  # type: ignore[arg-type]
+        super().__init__(None, None)  # type: ignore[arg-type]  # it needs no data
         self.a = nn.Linear(1, 1, bias=False)
         self.b = nn.Linear(1, 1, bias=False)
         nn.init.zeros_(self.a.weight)

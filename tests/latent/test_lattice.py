@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from scipy.stats import norm  # type: ignore[import-untyped]
+from scipy.stats import norm  # type: ignore[import-untyped]  # SciPy has no types
 
 from simulacra.latent.lattice import lattice, leading_plane
 

@@ -16,7 +16,10 @@ def pair(size: int = 32, channels: int = 1) -> tuple[torch.Tensor, torch.Tensor]
 
 def ssim_by_scipy(x: np.ndarray, y: np.ndarray) -> float:
     """Wang et al. 2004 with SciPy's Gaussian filter of radius 5, where the window lies inside."""
-    blur = lambda a: gaussian_filter(a, 1.5, radius=5)[5:-5, 5:-5]  # noqa: E731
+
+    def blur(a: np.ndarray) -> np.ndarray:
+        return gaussian_filter(a, 1.5, radius=5)[5:-5, 5:-5]
+
     mx, my = blur(x), blur(y)
     vx, vy, cov = blur(x * x) - mx**2, blur(y * y) - my**2, blur(x * y) - mx * my
     c1, c2 = 0.01**2, 0.03**2

@@ -13,7 +13,7 @@ from simulacra.nets.resnet import Block
 @pytest.mark.parametrize("kind", ["mlp", "conv", "resnet"])
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 64, 64), (1, 8, 8), (3, 17, 23), (1, 28, 20), (1, 4, 4)])
 def test_any_image_in_and_out(kind: str, shape: tuple[int, int, int]) -> None:
-    settings = AutoencoderConfig(net=kind, hidden=(16,), width=4, depth=1)  # type: ignore[arg-type]
+    settings = AutoencoderConfig(net=kind, hidden=(16,), width=4, depth=1)  # type: ignore[arg-type]  # any str
     x = torch.rand(2, *shape)
     z = nets.encoder(shape, 6, settings)(x)
     assert z.shape == (2, 6)

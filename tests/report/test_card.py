@@ -72,7 +72,7 @@ def test_the_code_runs(name: str, request: pytest.FixtureRequest) -> None:
     assert code is not None
     names: dict[str, object] = {}
     exec(code.group(1), names)
-    assert names["y"].shape == (16, *run.config.spec.shape)  # type: ignore[attr-defined]
+    assert names["y"].shape == (16, *run.config.spec.shape)  # type: ignore[attr-defined]  # from exec
 
 
 def test_without_the_data(vectors: Run, tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_kl_bars_are_sorted_and_marked(dims: int) -> None:
     active = kl > 0.5
     figure = figures.kl_bars(kl, active)
     bars = list(figure.axes[0].patches)
-    heights = np.array([bar.get_height() for bar in bars])  # type: ignore[attr-defined]
+    heights = np.array([bar.get_height() for bar in bars])  # type: ignore[attr-defined]  # bars
     np.testing.assert_array_equal(heights, np.sort(kl)[::-1])
     blue = mpl.colors.to_rgba(figures.BLUE)
     assert [bar.get_facecolor() == blue for bar in bars] == np.sort(active)[::-1].tolist()

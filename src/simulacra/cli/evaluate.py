@@ -32,12 +32,12 @@ def main(argv: list[str]) -> int:
     arguments = tyro.cli(Evaluate, args=argv, prog="simulacra evaluate")
     import json
 
-    from simulacra.data import parse
+    from simulacra.data import split_of
     from simulacra.evaluation import evaluate
     from simulacra.run import Run
 
     run = Run(arguments.run)
-    split = (parse(arguments.data)[2] if arguments.data else None) or "test"
+    split = split_of(arguments.data)
     model = run.load()
     numbers = evaluate(
         model,

@@ -28,7 +28,7 @@ def main(argv: list[str]) -> int:
     import numpy as np
     import torch
 
-    from simulacra.data import parse
+    from simulacra.data import split_of
     from simulacra.engine.batches import to_float
     from simulacra.errors import ConfigError, DataError, RunError
     from simulacra.game import Decodes, Encodes
@@ -39,7 +39,7 @@ def main(argv: list[str]) -> int:
         raise ConfigError(f"n: must be at least 1, not {arguments.n}")
     run = Run(arguments.run)
     check_output(arguments.out, run.config.spec)
-    split = (parse(arguments.data)[2] if arguments.data else None) or "test"
+    split = split_of(arguments.data)
     model = run.load()
     if not (isinstance(model, Encodes) and isinstance(model, Decodes)):
         raise RunError(f"{run}: a {run.config.model} has no encoder, so it cannot reconstruct")

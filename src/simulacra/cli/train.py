@@ -53,7 +53,7 @@ def parse(argv: list[str]) -> tuple[str, Arguments]:
         "Arguments", [("config", entry(name).Config)], bases=(Arguments,), frozen=True
     )
     parsed = tyro.cli(
-        tyro.conf.OmitArgPrefixes[shape],  # type: ignore[valid-type,misc]
+        tyro.conf.OmitArgPrefixes[shape],  # type: ignore[valid-type,misc]  # made at run time
         args=rest,
         prog=f"simulacra train {name}",
         description=f"Train: {entry(name).summary}. The same command again resumes.",

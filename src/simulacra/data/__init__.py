@@ -11,7 +11,7 @@ from importlib import import_module
 from simulacra.data.spec import SPLITS, Data, Dataset, DataSpec
 from simulacra.errors import DataError, nearest
 
-__all__ = ["SOURCES", "SPLITS", "Data", "DataSpec", "Dataset", "Options", "load", "parse"]
+__all__ = ["SOURCES", "SPLITS", "Data", "DataSpec", "Dataset", "Options", "load", "parse", "split_of"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,15 @@ def parse(source: str) -> tuple[str, str, str | None]:
     if name not in SOURCES:
         raise DataError(f"data '{source}': unknown source '{name}', {nearest(name, SOURCES)}")
     return name, argument, split if at and split in SPLITS else None
+
+
+def split_of(source: str | None) -> str:
+    """The split that a source names; `test` when it names none.
+
+    >>> split_of("digits@validation"), split_of("digits"), split_of(None)
+    ('validation', 'test', 'test')
+    """
+    return (parse(source)[2] if source else None) or "test"
 
 
 def load(source: str, options: Options | None = None) -> Data:

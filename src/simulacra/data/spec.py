@@ -59,7 +59,7 @@ class Dataset:
     def take(self, index: np.ndarray | slice) -> Dataset:
         """The examples at `index`, in that order."""
         pick = [None if a is None else a[index] for a in (self.x, self.y, self.attributes)]
-        return Dataset(self.spec, *pick)  # type: ignore[arg-type]
+        return Dataset(self.spec, *pick)  # type: ignore[arg-type]  # x is never None
 
 
 @dataclass(frozen=True)

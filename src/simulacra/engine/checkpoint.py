@@ -32,7 +32,7 @@ def save(run: Run, step: int, model: nn.Module, optimizers: dict[str, Any], ema:
     }
     with replacing(run.checkpoint) as file:
         torch.save(state, file)
-    save_weights(run, model if ema is None else ema.module)  # type: ignore[arg-type]
+    save_weights(run, model if ema is None else ema.module)  # type: ignore[arg-type]  # a module
 
 
 def save_weights(run: Run, model: nn.Module) -> None:

@@ -72,7 +72,7 @@ class Players:
 
     def _wrap(self, net: nn.Module) -> nn.Module:
         if self.training.compile:
-            net = torch.compile(net)  # type: ignore[assignment]
+            net = torch.compile(net)  # type: ignore[assignment]  # compiled, and a module still
         # one process and float32: there is nothing to synchronise and nothing to cast
         alone = self.fabric.world_size == 1 and self.training.precision == "32"
         # DDP refuses a net without parameters

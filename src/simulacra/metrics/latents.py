@@ -6,6 +6,8 @@ import numpy as np
 
 # The probes take a moment on more examples, and learn nothing new.
 PROBED = 10_000
+# A dimension whose posterior mean has a larger variance over the data is active (Burda et al. 2016, eq. 11).
+ACTIVE = 0.01
 
 
 def active_units(mu: np.ndarray) -> int:
@@ -17,7 +19,7 @@ def active_units(mu: np.ndarray) -> int:
     >>> active_units(np.array([[0.0, 1.0], [0.0, -1.0]]))
     1
     """
-    return int((mu.var(axis=0) > 0.01).sum())
+    return int((mu.var(axis=0) > ACTIVE).sum())
 
 
 def knn_accuracy(train: np.ndarray, y_train: np.ndarray, test: np.ndarray, y_test: np.ndarray) -> float:

@@ -31,6 +31,7 @@ from torch.distributions import Distribution, Independent, Normal
 from simulacra.data.spec import DataSpec
 from simulacra.errors import ConfigError
 from simulacra.game import Batch, Elbo, Noise, Turn
+from simulacra.likelihoods import kl_to_standard_normal
 from simulacra.models.autoencoder import Autoencoder
 from simulacra.models.configs import VAEConfig
 
@@ -73,10 +74,10 @@ class VAE(Autoencoder):
         # z = mu + sigma * eps (Kingma and Welling 2014, eq. 4)
         z = mu + sigma * batch.noise.normal(*mu.shape)
         reconstruction = self.likelihood(self.decoder(z)).log_prob(x).mean()
-        kl = charged = _kl(mu, sigma).sum() / len(x)
+        kl = charged = kl_to_standard_normal(mu, sigma).sum() / len(x)
         if self.config.free_bits:
             # sum_j max(lambda, KL_j), KL_j averaged over the batch (Kingma et al. 2016, eq. 15)
-            charged = _kl(mu, sigma).mean(dim=0).clamp(min=self.config.free_bits).sum()
+            charged = kl_to_standard_normal(mu, sigma).mean(dim=0).clamp(min=self.config.free_bits).sum()
         loss = beta * charged - reconstruction
         yield Turn("vae", loss, {"reconstruction": reconstruction, "kl": kl})
 
@@ -97,7 +98,7 @@ class VAE(Autoencoder):
         """Both terms with one sample of z for each example."""
         mu, sigma = self._posterior(x)
         z = mu + sigma * noise.normal(*mu.shape).to(mu)
-        return Elbo(self.decode(z).log_prob(x), _kl(mu, sigma).sum(dim=1))
+        return Elbo(self.decode(z).log_prob(x), kl_to_standard_normal(mu, sigma).sum(dim=1))
 
     def log_likelihood(self, x: Tensor, noise: Noise, samples: int) -> Tensor:
         """The importance-weighted bound with `samples` draws, which tends to ln p(x); `(B,)`."""
@@ -127,11 +128,6 @@ class VAE(Autoencoder):
         repeated = x[:, None].expand(-1, k, *x.shape[1:]).flatten(0, 1)
         log_p_x = p.log_prob(repeated).unflatten(0, (len(x), k))
         return log_p_x + beta * log_ratio
-
-
-def _kl(mu: Tensor, sigma: Tensor) -> Tensor:
-    """KL(N(mu, sigma^2) || N(0, 1)), Kingma and Welling 2014, app. B: (mu^2 + sigma^2 - 1) / 2 - ln sigma."""
-    return 0.5 * (mu**2 + sigma**2 - 1) - sigma.log()
 
 
 def _log_mean_exp(log_w: Tensor) -> Tensor:

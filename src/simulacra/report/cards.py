@@ -16,6 +16,7 @@ from PIL import Image
 from simulacra.engine.batches import to_bytes
 from simulacra.game import Bounds, Decodes, Encodes, Noise, Samples
 from simulacra.latent.lattice import lattice, leading_plane
+from simulacra.metrics.latents import ACTIVE
 from simulacra.pictures import SMALLEST_CELL, grid
 from simulacra.report import figures
 from simulacra.report.material import Material, decoded
@@ -168,12 +169,12 @@ def kl(m: Material) -> Card | None:
     """How much each latent dimension says about an example."""
     if m.codes is None or not isinstance(m.model, Bounds):
         return None
-    each, active = m.codes.kl(), m.codes.variance() > figures.ACTIVE
+    each, active = m.codes.kl(), m.codes.variance() > ACTIVE
     figure = figures.kl_bars(each, active)
     caption = (
         f"KL(q(z | x) || p(z)) by dimension, {each.sum():.1f} nats together, on average over"
         f" {len(m.codes.mean):,} examples of the {m.split} split. {active.sum()} of {len(each)} count as"
-        f" active: the variance of the mean over the data is above {figures.ACTIVE} (Burda et al. 2016)."
+        f" active: the variance of the mean over the data is above {ACTIVE} (Burda et al. 2016)."
     )
     return Card("kl", "KL per dimension", chart(figure, "KL of every latent dimension"), caption)
 

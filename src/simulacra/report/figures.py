@@ -75,8 +75,6 @@ NOT_TERMS = {"event", "step", "lr", "images_per_second"}
 LONGEST_NAME = 18
 # class names up to this length are also written into clouds of so many points
 SHORT_NAME, CLOUD = 4, 10
-# variance of a unit's mean over the data above which it is active (Burda et al. 2016)
-ACTIVE = 0.01
 
 # rc_context swaps matplotlib's one table of settings: one thread at a time
 _LOCK = RLock()

@@ -13,6 +13,7 @@ from simulacra.data.spec import Dataset
 from simulacra.engine.batches import in_order
 from simulacra.errors import SimulacraError
 from simulacra.game import Decodes, Encodes, Model
+from simulacra.likelihoods import kl_to_standard_normal
 from simulacra.run import Run, RunConfig
 
 # held-out examples that are encoded: enough for a map
@@ -35,12 +36,10 @@ class Codes:
     def kl(self) -> np.ndarray:
         """KL(q(z_j | x) || N(0, 1)) of every dimension on average over the examples, nats `(Z,)`.
 
-        (mu^2 + sigma^2 - 1) / 2 - ln sigma (Kingma and Welling 2014, app. B). The sum is the KL term of
+        The sum is the KL term of
         the bound where q factorises over the dimensions, as in a VAE and in probabilistic PCA.
         """
-        mu, sigma = self.mean.double(), self.stddev.double()
-        each = 0.5 * (mu**2 + sigma**2 - 1) - sigma.log()
-        return np.asarray(each.mean(dim=0))
+        return np.asarray(kl_to_standard_normal(self.mean.double(), self.stddev.double()).mean(dim=0))
 
     def variance(self) -> np.ndarray:
         """Variance of the means over the examples, `(Z,)`."""
