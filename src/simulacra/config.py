@@ -98,9 +98,15 @@ class Training:
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """A dataclass as plain YAML values: tuples become lists."""
-    plain = dataclasses.asdict(config)
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in plain.items()}
+    """A dataclass as plain YAML values: tuples become lists, dataclasses inside it dicts."""
+    plain: dict[str, Any] = _plain(dataclasses.asdict(config))
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, (tuple, list)) else value
 
 
 def from_dict(cls: type[T], values: dict[str, Any]) -> T:

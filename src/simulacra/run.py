@@ -72,7 +72,7 @@ class RunConfig:
             from_dict(entry(name).Config, model),
             source,
             from_dict(Options, data),
-            from_dict(DataSpec, spec),
+            _spec(spec),
             from_dict(Training, document["training"]),
         )
 
@@ -85,6 +85,11 @@ class RunConfig:
             for key in keys
             if key not in FREE_TO_CHANGE and mine.get(key) != theirs.get(key)
         ]
+
+
+def _spec(values: dict[str, Any]) -> DataSpec:
+    target = values.get("target")
+    return from_dict(DataSpec, {**values, "target": target and _spec(target)})
 
 
 def _flat(config: RunConfig) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 
-from simulacra.data.spec import SPLITS, Data, Dataset, DataSpec
+from simulacra.data.spec import SPLITS, Data, Dataset, DataSpec, Truth
 from simulacra.errors import DataError, nearest
 
-__all__ = ["SOURCES", "SPLITS", "Data", "DataSpec", "Dataset", "Options", "load", "parse", "split_of"]
+__all__ = ["SOURCES", "SPLITS", "Data", "DataSpec", "Dataset", "Options", "Truth", "load", "parse", "split_of"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Options:
         image_size: height and width in pixels, 4 to 4096; None keeps the source's own.
         channels: 1 for grey, 3 for colour; None keeps the source's own.
         skip_bad: go on without the files that cannot be used.
+        target: of a table, the columns to be predicted, with commas between them.
 
     Raises:
         DataError: the size or the channels are none of these.
@@ -30,6 +31,7 @@ class Options:
     image_size: int | None = None
     channels: int | None = None
     skip_bad: bool = False
+    target: str | None = None
 
     def __post_init__(self) -> None:
         if self.image_size is not None and not 4 <= self.image_size <= 4096:

@@ -85,7 +85,8 @@ def load(name: str, argument: str, options: Options) -> Data:
         parts.append(Dataset(spec, x, y, None if labels.values is None else labels.values[rows]))
     if len(parts[TRAIN]) == 0:
         raise DataError(f"{title}: {sum(map(len, parts))} pictures are too few to train on; add more")
-    return Data(title, *parts)
+    train, validation, test = parts
+    return Data(title, train, validation, test)
 
 
 def read_layout(pictures: Pictures) -> Layout:

@@ -5,6 +5,7 @@ Everything here is NumPy: only the engine turns a batch into tensors.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal
@@ -29,12 +30,16 @@ class DataSpec:
         shape: `(C, H, W)` of an image, `(D,)` of a vector.
         classes: the name of every class, in the order of the labels; empty without labels.
         attributes: the name of every attribute column; empty without attributes.
+        columns: the name of every number of a vector; empty where they have none.
+        target: what is to be predicted from an example, described the same way; None without one.
     """
 
     kind: Literal["image", "vector"]
     shape: tuple[int, ...]
     classes: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    target: DataSpec | None = None
 
 
 @dataclass(frozen=True)
@@ -46,30 +51,55 @@ class Dataset:
         x: images as uint8 `(N, C, H, W)`, or vectors as float32 `(N, D)`.
         y: labels, int64 `(N,)`, indices into `spec.classes`.
         attributes: float32 `(N, A)`, one column for each of `spec.attributes`.
+        target: what is to be predicted, as `spec.target` says: uint8 `(N, C, H, W)` or float32 `(N, T)`.
     """
 
     spec: DataSpec
     x: np.ndarray
     y: np.ndarray | None = None
     attributes: np.ndarray | None = None
+    target: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.x)
 
     def take(self, index: np.ndarray | slice) -> Dataset:
         """The examples at `index`, in that order."""
-        pick = [None if a is None else a[index] for a in (self.x, self.y, self.attributes)]
+        arrays = (self.x, self.y, self.attributes, self.target)
+        pick = [None if a is None else a[index] for a in arrays]
         return Dataset(self.spec, *pick)  # type: ignore[arg-type]  # x is never None
 
 
 @dataclass(frozen=True)
+class Truth:
+    """What is known exactly about simulated data; None where it is not.
+
+    Attributes:
+        log_density: log p(x) in nats, from `(N, D)` to `(N,)`; -inf outside the support.
+        log_conditional: log p(y | x) of targets in nats, from `(N, D)` and `(N, T)` to `(N,)`.
+        modes: the centres of the modes of p(x), `(K, D)`.
+        sigma: the standard deviation of each mode around its centre, along each axis.
+        forward: of an inverse problem, the input that a target leads to without noise, `(N, T)` to `(N, D)`.
+        size: of an inverse problem, the length that errors of the input are measured against.
+    """
+
+    log_density: Callable[[np.ndarray], np.ndarray] | None = None
+    log_conditional: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    modes: np.ndarray | None = None
+    sigma: float | None = None
+    forward: Callable[[np.ndarray], np.ndarray] | None = None
+    size: float = 1.0
+
+
+@dataclass(frozen=True)
 class Data:
-    """A source, loaded: its name as the user wrote it and its three disjoint splits."""
+    """A source, loaded: its name as the user wrote it, its three disjoint splits, and what is known of it."""
 
     name: str
     train: Dataset
     validation: Dataset
     test: Dataset
+    truth: Truth = Truth()
 
     @property
     def spec(self) -> DataSpec:
@@ -97,7 +127,9 @@ def content_shares(x: np.ndarray) -> np.ndarray:
     return np.frombuffer(digests, dtype="<u8") / 2.0**64
 
 
-def split_by_content(name: str, everything: Dataset, shares: np.ndarray | None = None) -> Data:
+def split_by_content(
+    name: str, everything: Dataset, shares: np.ndarray | None = None, truth: Truth | None = None
+) -> Data:
     """Cut 80 / 10 / 10 by the hash of the content (or by `shares` in [0, 1), where known).
 
     Raises:
@@ -108,7 +140,8 @@ def split_by_content(name: str, everything: Dataset, shares: np.ndarray | None =
     train, validation, test = (np.flatnonzero(place == split) for split in range(3))
     if len(train) == 0:
         raise DataError(f"{name}: {len(everything)} examples are too few to train on")
-    return Data(name, *(everything.take(index) for index in (train, validation, test)))
+    take = everything.take
+    return Data(name, take(train), take(validation), take(test), truth or Truth())
 
 
 def hold_out_validation(name: str, train: Dataset, test: Dataset) -> Data:
