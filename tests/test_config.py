@@ -57,7 +57,8 @@ def test_impossible_settings(settings: dict[str, float], words: str) -> None:
 
 
 def test_steps_and_batches() -> None:
-    assert Training().total_steps(1000, 100) == 200
+    assert Training().total_steps(1000, 100) == 2000
+    assert Training().total_steps(100_000, 100) == 20_000
     assert Training(epochs=0.5).total_steps(1000, 100) == 5
     assert Training(steps=7).total_steps(1000, 100) == 7
     assert Training(batch_size=128).fitted_batch(50, 1) == 50

@@ -19,17 +19,18 @@ ALLOWED = {
     "pictures": {"errors", "files"},
     "data": {"errors", "files", "pictures"},
     "nets": {"errors"},
-    "likelihoods": {"errors"},
+    "distributions": {"errors"},
+    "likelihoods": {"errors", "distributions"},
     "game": {"errors", "data"},
-    "models": GAME | {"nets", "likelihoods"},
+    "models": GAME | {"nets", "likelihoods", "distributions"},
     "run": GAME | {"models"},
     "engine": GAME | {"models", "run"},
     "latent": GAME,
-    "metrics": GAME,
-    "evaluation": GAME | {"engine", "metrics"},
+    "metrics": GAME | {"distributions"},
+    "evaluation": GAME | {"engine", "metrics", "distributions"},
     "output": GAME | {"engine"},
     "api": GAME | {"models", "run", "engine"},
-    "report": GAME | {"likelihoods", "models", "run", "engine", "latent", "metrics", "evaluation"},
+    "report": GAME | {"distributions", "models", "run", "engine", "latent", "metrics", "evaluation"},
 }
 FILES = [
     f

@@ -5,8 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from simulacra.distributions import Delta
 from simulacra.errors import ConfigError
-from simulacra.likelihoods import LIKELIHOODS, Delta, make
+from simulacra.likelihoods import LIKELIHOODS, make
 
 torch.manual_seed(0)
 SHAPE = (4, 3, 5, 5)
@@ -53,11 +54,18 @@ def test_gradient_is_that_of_the_classical_loss(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LIKELIHOODS)
-def test_shapes(name: str) -> None:
-    p = make(name)(output(name))
-    assert p.log_prob(data()).shape == (4,)
-    assert p.mean.shape == SHAPE
-    assert p.sample().shape == SHAPE
+@pytest.mark.parametrize("shape", [SHAPE[1:], (3,)], ids=["images", "vectors"])
+def test_shapes(name: str, shape: tuple[int, ...]) -> None:
+    likelihood = make(name)
+    if name == "multivariate-normal" and len(shape) == 3:
+        with pytest.raises(ConfigError, match="needs vectors"):
+            likelihood.outputs(shape)
+        return
+    p = likelihood(torch.randn(4, *likelihood.outputs(shape)))
+    x = torch.rand(4, *shape)
+    assert p.log_prob(x).shape == (4,)
+    assert p.mean.shape == x.shape
+    assert p.sample().shape == x.shape
 
 
 @pytest.mark.parametrize("scale", ["exp", "softplus"])
@@ -112,11 +120,10 @@ def test_discretised_logistic_by_hand() -> None:
 
 def test_extreme_outputs_stay_finite() -> None:
     for name in LIKELIHOODS:
-        n = LIKELIHOODS[name].n_parameters
+        likelihood = make(name, "softplus")
         for value in (-40.0, 40.0):
-            out = torch.full((1, 2 * n), value, requires_grad=True)
-            scale = "softplus"
-            log_p = make(name, scale)(out).log_prob(torch.tensor([[0.0, 1.0]]))
+            out = torch.full((1, *likelihood.outputs((2,))), value, requires_grad=True)
+            log_p = likelihood(out).log_prob(torch.tensor([[0.0, 1.0]]))
             log_p.sum().backward()
             assert log_p.isfinite().all(), (name, value)
             assert out.grad is not None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simulacra import data as sources
-from simulacra.config import Training, from_dict
+from simulacra.config import Training, from_dict, to_dict
 from simulacra.data import Options
 from simulacra.errors import ConfigError, DataError, nearest
 from simulacra.game import Model
@@ -33,13 +33,14 @@ def train(model: str, data: str, out: str | Path | None = None, **settings: Any)
     >>> model.config.latent_dim
     2
     """
-    groups: tuple[type[Any], ...] = (entry(model).Config, Training, Options)
+    one = entry(model)
+    groups: tuple[Any, ...] = (one.Config(), one.training, Options())
     fields = [{f.name for f in dataclasses.fields(group)} for group in groups]
     for key in settings:
         if not any(key in names for names in fields):
             raise ConfigError(f"unknown setting '{key}', {nearest(key, set().union(*fields))}")
     config, training, options = (
-        from_dict(group, {k: v for k, v in settings.items() if k in names})
+        from_dict(type(group), {**to_dict(group), **{k: v for k, v in settings.items() if k in names}})
         for group, names in zip(groups, fields, strict=True)
     )
     return start(model, data, out, config, training, options)

@@ -10,7 +10,7 @@ from simulacra.errors import ConfigError, nearest
 
 T = TypeVar("T")
 
-DEFAULT_EPOCHS = 20
+DEFAULT_EPOCHS, DEFAULT_STEPS = 20, 2000
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Training:
     steps: int | None = None
     """rounds of the game; instead of --epochs"""
     epochs: float | None = None
-    """passes over the training data; 20 when neither is given"""
+    """passes over the training data; 20, or as many as make 2,000 steps, when neither is given"""
     batch_size: int = 128
     """examples a step, over all devices and accumulated parts"""
     lr: float = 1e-3
@@ -41,6 +41,8 @@ class Training:
     """parts that a batch is computed in, to save memory"""
     ema: float | None = None
     """decay of the moving average of the weights, e.g. 0.999; the average is what is kept"""
+    keep: Literal["last", "best"] = "last"
+    """weights that are kept: the last ones, or those with the lowest validation loss"""
     precision: Literal["32", "bf16"] = "32"
     """arithmetic: float32, or bfloat16 where it is safe"""
     compile: bool = False
@@ -94,7 +96,10 @@ class Training:
         """Steps for this many training examples. Batches are full, an epoch drops the rest."""
         if self.steps is not None:
             return self.steps
-        return max(1, round((self.epochs or DEFAULT_EPOCHS) * (examples // batch_size)))
+        per_epoch = examples // batch_size
+        if self.epochs is None:
+            return max(DEFAULT_STEPS, DEFAULT_EPOCHS * per_epoch)
+        return max(1, round(self.epochs * per_epoch))
 
 
 def to_dict(config: Any) -> dict[str, Any]:

@@ -9,14 +9,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from simulacra.data.spec import Data, Dataset
-from simulacra.engine.batches import in_order
+from simulacra.data.spec import Data, Dataset, Truth
+from simulacra.distributions import marginals
+from simulacra.engine.batches import in_order, to_bytes
 from simulacra.errors import ConfigError, DataError, nearest
-from simulacra.game import Bounds, Decodes, Encodes, Model, Scores
+from simulacra.game import Batch, Bounds, Decodes, Encodes, Model, Noise, Predicts, Samples, Scores
 from simulacra.metrics.latents import active_units, knn_accuracy, linear_probe_accuracy
+from simulacra.metrics.prediction import INTERVALS, WITH_CDF, calibration_error, covered, crps, pit
 from simulacra.metrics.reconstruction import mse, psnr, ssim
+from simulacra.metrics.samples import mean_distance, mode_coverage, variance_ratio
 
-METRICS = ("elbo", "nll", "reconstruction", "latents")
+METRICS = ("elbo", "nll", "reconstruction", "latents", "prediction", "samples")
+# samples that are drawn, at most
+DRAWN = 10_000
+PIT_BINS = 10
 
 
 @torch.no_grad()
@@ -44,7 +50,11 @@ def evaluate(
 
     Returns:
         `elbo`, `reconstruction`, `kl` (elbo); `nll`, `importance_samples` (nll); `mse`, `psnr`, `ssim`
-        (reconstruction); `active_units`, `latent_dim`, `knn_accuracy`, `linear_probe_accuracy` (latents).
+        (reconstruction); `active_units`, `latent_dim`, `knn_accuracy`, `linear_probe_accuracy` (latents);
+        `nll` of the targets, `rmse`, `crps`, `coverage_50`, `coverage_80`, `coverage_95`, `pit_histogram`,
+        or `accuracy` and `calibration_error` of classes, and against what is known of simulated data
+        `nll_exact`, `round_trip_error` and `round_trip_within_2_percent` (prediction); `mean_distance`,
+        `variance_ratio`, and where the modes are known `modes_covered` and `within_4_sigma` (samples).
 
     Raises:
         ConfigError: an unknown metric.
@@ -76,6 +86,10 @@ def evaluate(
         numbers["importance_samples"] = importance_samples
     if "latents" in metrics and isinstance(model, Encodes):
         numbers |= _of_latents(model, data.train, dataset, batch_size)
+    if "prediction" in metrics and isinstance(model, Predicts):
+        numbers |= _of_predictions(model, data.truth, dataset, batch_size, seed)
+    if "samples" in metrics and isinstance(model, Samples):
+        numbers |= _of_samples(model, data.truth, dataset, seed)
     return numbers
 
 
@@ -109,4 +123,97 @@ def _of_latents(model: Any, train: Dataset, dataset: Dataset, batch_size: int) -
         mu_train = encode_all(model, train, batch_size, model.device)
         numbers["knn_accuracy"] = knn_accuracy(mu_train, train.y, mu, dataset.y)
         numbers["linear_probe_accuracy"] = linear_probe_accuracy(mu_train, train.y, mu, dataset.y)
+    return numbers
+
+
+def _of_predictions(model: Any, truth: Truth, dataset: Dataset, batch_size: int, seed: int) -> dict[str, Any]:
+    batches = list(in_order(dataset, batch_size, model.device, seed))
+    nll = torch.cat([-model.predict(batch.x).log_prob(model.answers(batch)) for batch in batches])
+    numbers: dict[str, Any] = {"nll": nll.double().mean().item()}
+    answers = model.answers(batches[0])
+    if answers.dtype == torch.int64 or not isinstance(marginals(model.predict(batches[0].x[:1])), WITH_CDF):
+        return numbers | _of_classes(model, batches)
+    rows = [_of_numbers(model, batch) for batch in batches]
+    each = {name: torch.cat([row[name] for row in rows]).double().cpu() for name in rows[0]}
+    u = each.pop("pit")
+    counts = torch.histc(u.float(), PIT_BINS, 0, 1)
+    totals = {name: values.mean().item() for name, values in each.items()}
+    numbers |= {"rmse": totals.pop("squared_error") ** 0.5, **totals}
+    numbers["pit_histogram"] = (counts / counts.sum()).tolist()
+    columns = model.spec.target.columns
+    if len(columns) > 1:
+        by_column = {name: values.mean(dim=0).tolist() for name, values in each.items()}
+        by_column["rmse"] = [value**0.5 for value in by_column.pop("squared_error")]
+        numbers["columns"] = {
+            column: {name: values[i] for name, values in by_column.items()}
+            for i, column in enumerate(columns)
+        }
+    return numbers | _of_truth(model, truth, batches)
+
+
+def _of_numbers(model: Any, batch: Batch) -> dict[str, torch.Tensor]:
+    """Of every number of every target: each `(B, T)`, of images `(B, C * H * W)`."""
+    p, y = marginals(model.predict(batch.x)), model.answers(batch)
+    u = pit(p, y)
+    values = {"squared_error": (p.mean - y).square(), "crps": crps(p, y), "pit": u}
+    values |= {f"coverage_{percent}": covered(u, percent) for percent in INTERVALS}
+    return {name: value.flatten(1) for name, value in values.items()}
+
+
+def _of_classes(model: Any, batches: Sequence[Batch]) -> dict[str, Any]:
+    """Of a categorical `(B,)` over K classes, or of Bernoulli numbers."""
+    means, answers = [], torch.cat([model.answers(batch) for batch in batches])
+    for batch in batches:
+        p = model.predict(batch.x)
+        means.append(p.probs if answers.dtype == torch.int64 else p.mean)
+    probs = torch.cat(means)
+    if answers.dtype != torch.int64:
+        if model.spec.target is not None and model.spec.target.kind == "image":
+            return {"rmse": (probs - answers).square().mean().sqrt().item()}
+        # every number is a question of its own with two answers
+        probs, answers = probs.flatten(), answers.flatten().long()
+        probs = torch.stack([1 - probs, probs], dim=1)
+    return {
+        "accuracy": (probs.argmax(dim=1) == answers).double().mean().item(),
+        "calibration_error": calibration_error(probs, answers),
+    }
+
+
+def _of_truth(model: Any, truth: Truth, batches: Sequence[Batch]) -> dict[str, Any]:
+    """Against the exact conditional, and by the way back from answers to inputs."""
+    numbers: dict[str, Any] = {}
+    x = torch.cat([batch.x for batch in batches]).cpu().numpy()
+    if truth.log_conditional is not None:
+        y = torch.cat([model.answers(batch) for batch in batches]).cpu().numpy()
+        numbers["nll_exact"] = -float(np.mean(truth.log_conditional(x, y)))
+    if truth.forward is not None:
+        predictions = [(model.predict(batch.x), batch.noise) for batch in batches]
+        ways = {
+            "": torch.cat([noise.draw(p) for p, noise in predictions]),
+            "_of_mean": torch.cat([p.mean for p, _ in predictions]),
+        }
+        for name, given in ways.items():
+            error = np.linalg.norm(truth.forward(given.cpu().numpy()) - x, axis=1) / truth.size
+            numbers[f"round_trip_error{name}"] = float(np.median(error))
+            numbers[f"round_trip_within_2_percent{name}"] = float((error < 0.02).mean())
+    return numbers
+
+
+def _of_samples(model: Any, truth: Truth, dataset: Dataset, seed: int) -> dict[str, Any]:
+    n = min(len(dataset), DRAWN)
+    x = model.sample(n, Noise(seed))
+    samples = to_bytes(x) if model.spec.kind == "image" else x.cpu().numpy()
+    samples, data = samples.reshape(n, -1), dataset.x.reshape(len(dataset), -1)
+    numbers: dict[str, Any] = {
+        "samples": n,
+        "mean_distance": mean_distance(samples, data),
+        "variance_ratio": variance_ratio(samples, data),
+    }
+    if truth.modes is not None and truth.sigma is not None:
+        coverage = mode_coverage(samples, truth.modes, truth.sigma)
+        numbers |= {
+            "modes": len(truth.modes),
+            "modes_covered": coverage.covered,
+            "within_4_sigma": coverage.near,
+        }
     return numbers

@@ -50,6 +50,19 @@ class Noise:
         """Uniform on [0, 1), `(n, *shape)`."""
         return self._own(torch.rand(n * self.shards, *shape, **self._where), n)
 
+    def draw(self, p: Distribution, *shape: int) -> Tensor:
+        """`(*shape, B, ...)` values of p: `p.sample`, which knows only the global generators, from here.
+
+        >>> p = torch.distributions.Normal(torch.zeros(3), 1.0)
+        >>> bool((Noise(seed=1).draw(p, 2) == Noise(seed=1).draw(p, 2)).all())
+        True
+        """
+        seed = torch.randint(2**62, (), **self._where)
+        device = self.generator.device
+        with torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type):
+            torch.manual_seed(int(seed))
+            return p.sample(torch.Size(shape))
+
     @property
     def _where(self) -> dict[str, Any]:
         return {"generator": self.generator, "device": self.generator.device}
@@ -83,6 +96,7 @@ class Batch:
         noise: the only source of randomness of the step.
         step: steps played before this one.
         steps: steps of the whole training.
+        target: what is to be predicted, images `(B, C, H, W)` in [0, 1] or vectors `(B, T)`, or None.
     """
 
     x: Tensor
@@ -90,6 +104,7 @@ class Batch:
     noise: Noise
     step: int = 0
     steps: int = 1
+    target: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -197,6 +212,19 @@ class Decodes(Protocol):
 
     def decode(self, z: Tensor) -> Distribution:
         """p(x | z) for `(B, Z)`, with a `mean` `(B, C, H, W)` or `(B, D)`."""
+        ...
+
+
+@runtime_checkable
+class Predicts(Protocol):
+    """Says what belongs to an input."""
+
+    def predict(self, x: Tensor) -> Distribution:
+        """p(y | x) for each input, over targets in the units of the data, or over classes."""
+        ...
+
+    def answers(self, batch: Batch) -> Tensor:
+        """The y of a batch that `predict(batch.x).log_prob` takes: its targets or its labels."""
         ...
 
 

@@ -2,25 +2,29 @@
 
 A likelihood is called on a net's output and returns a `torch.distributions` object over whole
 examples: its `log_prob(x)` has one number, in nats, for each example, its `mean` and `sample()`
-have the shape of the examples. A net has to give `likelihood.n_parameters` numbers for every number
-of the data, stacked along dimension 1: `(B, n_parameters * C, H, W)` or `(B, n_parameters * D)`.
+have the shape of the examples. The net has to give outputs of the shape `likelihood.outputs(shape)`;
+most likelihoods take `n_parameters` numbers for every number of the data, stacked along dimension 1.
 
     >>> likelihood = make("normal-learned", scale="exp")
-    >>> p = likelihood(torch.zeros(5, 2 * 3, 8, 8))
+    >>> likelihood.outputs((3, 8, 8))
+    (6, 8, 8)
+    >>> p = likelihood(torch.zeros(5, 6, 8, 8))
     >>> p.log_prob(torch.zeros(5, 3, 8, 8)).shape, p.mean.shape
     (torch.Size([5]), torch.Size([5, 3, 8, 8]))
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import isqrt
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent
+from torch.distributions import Distribution, Independent, MixtureSameFamily
 
+from simulacra.distributions import IndependentBernoulli, Levels, LogisticLevels
 from simulacra.errors import ConfigError, nearest
 
 # How a scale is kept positive; each starts near 1 for an output of 0.
@@ -30,14 +34,21 @@ SCALES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+# Keeps a predicted density finite where the data have no noise at all (black borders).
+SMALLEST_SIGMA = 1e-3
+
+
 class Likelihood(nn.Module):
     """Base class: split the output into parameters, build the distribution.
 
     Attributes:
         n_parameters: numbers the net has to give for every number of the data.
+        location_scale: shift and scale of the data shift and scale the distribution, so that data may
+            be standardised; other likelihoods have a fixed support.
     """
 
     n_parameters = 1
+    location_scale = False
 
     def __init__(self, scale: str = "softplus", sigma: float = 1.0) -> None:
         super().__init__()
@@ -48,8 +59,16 @@ class Likelihood(nn.Module):
         self.scale = SCALES[scale]
         self.sigma = sigma
 
+    def outputs(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """The shape that the net's output needs for data of this shape.
+
+        Raises:
+            ConfigError: the likelihood does not fit such data.
+        """
+        return (self.n_parameters * shape[0], *shape[1:])
+
     def forward(self, output: Tensor) -> Distribution:
-        """The distribution over examples for outputs `(B, n_parameters * C, ...)`.
+        """The distribution over examples for outputs `(B, *outputs(shape))`.
 
         Raises:
             ValueError: dimension 1 of the output is not a multiple of `n_parameters`.
@@ -74,22 +93,6 @@ class Bernoulli(Likelihood):
         return IndependentBernoulli(output)
 
 
-class IndependentBernoulli(Independent):  # type: ignore[type-arg]  # not generic in older torch
-    """Bernoulli numbers that add up to one log-likelihood an example, without passes over memory to spare."""
-
-    def __init__(self, logits: Tensor) -> None:
-        p = torch.distributions.Bernoulli(logits=logits, validate_args=False)
-        super().__init__(p, logits.ndim - 1, validate_args=False)
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        logits = self.base_dist.logits
-        if value.shape != logits.shape:
-            return super().log_prob(value)  # type: ignore[no-untyped-call]  # torch has no types here
-        # log p^x (1 - p)^(1 - x) = x l - log(1 + e^l), p = sigmoid(l)
-        x, logits = value.flatten(1), logits.flatten(1)
-        return torch.linalg.vecdot(x, logits) - F.softplus(logits).sum(dim=1)
-
-
 class ContinuousBernoulli(Likelihood):
     """p(x) = C(p) p^x (1 - p)^(1 - x) on [0, 1] (Loaiza-Ganem and Cunningham 2019, eq. 4)."""
 
@@ -100,12 +103,16 @@ class ContinuousBernoulli(Likelihood):
 class Normal(Likelihood):
     """N(x; output, sigma^2) with a fixed sigma; -log p is the squared error / (2 sigma^2) + const."""
 
+    location_scale = True
+
     def build(self, *parameters: Tensor) -> Distribution:
         return torch.distributions.Normal(parameters[0], self.sigma, validate_args=False)
 
 
 class NormalShared(Likelihood):
     """N(x; output, sigma^2) with one sigma for all data, learned (Rybkin et al. 2021)."""
+
+    location_scale = True
 
     def __init__(self, scale: str = "softplus", sigma: float = 1.0) -> None:
         super().__init__(scale, sigma)
@@ -119,50 +126,100 @@ class NormalLearned(Likelihood):
     """N(x; mu, sigma^2), both predicted for every number of the data (Nix and Weigend 1994)."""
 
     n_parameters = 2
-    # Keeps the density finite where the data have no noise at all (black borders).
-    smallest_sigma = 1e-3
+    location_scale = True
+    family: Any = torch.distributions.Normal
 
     def build(self, *parameters: Tensor) -> Distribution:
         mu, s = parameters
-        sigma = self.scale(s) * self.sigma + self.smallest_sigma
-        return torch.distributions.Normal(mu, sigma, validate_args=False)
+        sigma = self.scale(s) * self.sigma + SMALLEST_SIGMA
+        return self.family(mu, sigma, validate_args=False)
 
 
 class Laplace(Likelihood):
     """Laplace(x; output, b) with a fixed b = sigma; -log p is the absolute error / b + const."""
 
+    location_scale = True
+
     def build(self, *parameters: Tensor) -> Distribution:
         return torch.distributions.Laplace(parameters[0], self.sigma, validate_args=False)
 
 
-class Levels(Distribution):
-    """A distribution over the 256 levels k / 255 of a uint8 image scaled to [0, 1]."""
+class LaplaceLearned(NormalLearned):
+    """Laplace(x; mu, b), both predicted for every number of the data."""
 
-    levels = 256
-    arg_constraints: dict[str, Any] = {}
+    family = torch.distributions.Laplace
 
-    def __init__(self, log_probs: Tensor) -> None:
-        """`log_probs`: normalised, `(..., 256)`."""
-        self.log_probs = log_probs
-        super().__init__(log_probs.shape[:-1], validate_args=False)
 
-    @property
-    def mean(self) -> Tensor:
-        values = torch.linspace(0, 1, self.levels, device=self.log_probs.device)
-        return self.log_probs.exp() @ values
+class MultivariateNormal(Likelihood):
+    """N(x; mu, L L^T) for vectors, mu and the Cholesky factor L predicted: T + T (T + 1) / 2 outputs.
 
-    def log_prob(self, value: Tensor) -> Tensor:
-        k = (value * (self.levels - 1)).round().long()
-        log_probs, k = torch.broadcast_tensors(self.log_probs, k.unsqueeze(-1))
-        return log_probs.gather(-1, k[..., :1]).squeeze(-1)
+    The diagonal of L is kept positive by the activation, all below it is free (Williams 1996).
+    """
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
-        levels = torch.distributions.Categorical(logits=self.log_probs, validate_args=False)
-        k = levels.sample(torch.Size(sample_shape))
-        return k / (self.levels - 1)
+    location_scale = True
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Levels:
-        return Levels(self.log_probs.expand(*batch_shape, self.levels))
+    def outputs(self, shape: Sequence[int]) -> tuple[int, ...]:
+        if len(shape) != 1:
+            raise ConfigError(
+                f"likelihood: a full covariance needs vectors, the data have shape {tuple(shape)};"
+                " use normal-learned"
+            )
+        return (shape[0] + shape[0] * (shape[0] + 1) // 2,)
+
+    def forward(self, output: Tensor) -> Distribution:
+        # M = T (T + 3) / 2
+        T = (isqrt(9 + 8 * output.shape[-1]) - 3) // 2
+        mu, s, below = output.split([T, T, T * (T - 1) // 2], dim=-1)
+        L = torch.diag_embed(self.scale(s) * self.sigma + SMALLEST_SIGMA)
+        i, j = torch.tril_indices(T, T, offset=-1, device=output.device)
+        L[..., i, j] = below
+        return torch.distributions.MultivariateNormal(mu, scale_tril=L, validate_args=False)
+
+
+class Mixture(Likelihood):
+    """p(x) = sum_k pi_k p_k(x) for vectors: the mixture density network's output (Bishop 1994, eq. 22).
+
+    pi = softmax of the first K outputs; the components are `normal-learned` (diagonal covariance) or
+    `multivariate-normal` (full) from the rest, K times their number of outputs.
+
+    Args:
+        components: K.
+        component: the likelihood of one component.
+    """
+
+    location_scale = True
+
+    def __init__(self, components: int, component: Likelihood) -> None:
+        super().__init__()
+        self.components, self.component = components, component
+
+    def outputs(self, shape: Sequence[int]) -> tuple[int, ...]:
+        if len(shape) != 1:
+            raise ConfigError(
+                f"a mixture of densities needs vectors, the data have shape {tuple(shape)}; use a regressor"
+            )
+        return (self.components * (1 + self.component.outputs(shape)[0]),)
+
+    def forward(self, output: Tensor) -> Distribution:
+        K = self.components
+        logits, each = output[:, :K], output[:, K:].unflatten(1, (K, -1))  # (B, K), (B, K, M)
+        if isinstance(self.component, MultivariateNormal):
+            parts = self.component(each)
+        else:
+            p = self.component.build(*each.chunk(self.component.n_parameters, dim=-1))
+            parts = Independent(p, 1, validate_args=False)
+        pi = torch.distributions.Categorical(logits=logits, validate_args=False)
+        return MixtureSameFamily(pi, parts, validate_args=False)
+
+
+class Classes(Likelihood):
+    """One of K classes by softmax; labels are whole numbers `(B,)`, -log p is the cross-entropy.
+
+    `outputs` takes `(K,)`.
+    """
+
+    def forward(self, output: Tensor) -> Distribution:
+        return torch.distributions.Categorical(logits=output, validate_args=False)
 
 
 class Categorical(Likelihood):
@@ -182,50 +239,10 @@ class DiscretisedLogistic(Likelihood):
     """
 
     n_parameters = 2
-    smallest_sigma = 1e-3
 
     def build(self, *parameters: Tensor) -> Distribution:
         mu, s = parameters
-        return LogisticLevels(mu, self.scale(s) * self.sigma + self.smallest_sigma)
-
-
-class LogisticLevels(Distribution):
-    """See `DiscretisedLogistic`; `mu` and `s` broadcast, values in [0, 1]."""
-
-    arg_constraints: dict[str, Any] = {}
-    half = 0.5 / (Levels.levels - 1)
-
-    def __init__(self, mu: Tensor, s: Tensor) -> None:
-        self.mu, self.s = torch.broadcast_tensors(mu, s)
-        super().__init__(self.mu.shape, validate_args=False)
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        upper = (value + self.half - self.mu) / self.s
-        lower = (value - self.half - self.mu) / self.s
-        # log(sigmoid(b) - sigmoid(a)) = b + log(1 - e^(a - b)) - log(1 + e^a) - log(1 + e^b)
-        inside = upper + torch.log(-torch.expm1(lower - upper)) - F.softplus(upper) - F.softplus(lower)
-        below = -F.softplus(-upper)
-        above = -F.softplus(lower)
-        return torch.where(value < self.half, below, torch.where(value > 1 - self.half, above, inside))
-
-    def to_levels(self) -> Levels:
-        """The same distribution with its 256 probabilities written out."""
-        values = torch.linspace(0, 1, Levels.levels, device=self.mu.device)
-        return Levels(LogisticLevels(self.mu[..., None], self.s[..., None]).log_prob(values))
-
-    @property
-    def mean(self) -> Tensor:
-        return self.to_levels().mean
-
-    def sample(self, sample_shape: Any = ()) -> Tensor:
-        shape = self._extended_shape(torch.Size(sample_shape))
-        u = torch.rand(shape, device=self.mu.device).clamp(1e-6, 1 - 1e-6)
-        # the inverse of the distribution function, then the nearest level
-        x = self.mu + self.s * (u.log() - torch.log1p(-u))
-        return (x.clamp(0, 1) * (Levels.levels - 1)).round() / (Levels.levels - 1)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> LogisticLevels:
-        return LogisticLevels(self.mu.expand(batch_shape), self.s.expand(batch_shape))
+        return LogisticLevels(mu, self.scale(s) * self.sigma + SMALLEST_SIGMA)
 
 
 LIKELIHOODS: dict[str, type[Likelihood]] = {
@@ -235,6 +252,8 @@ LIKELIHOODS: dict[str, type[Likelihood]] = {
     "normal-shared": NormalShared,
     "normal-learned": NormalLearned,
     "laplace": Laplace,
+    "laplace-learned": LaplaceLearned,
+    "multivariate-normal": MultivariateNormal,
     "categorical": Categorical,
     "discretised-logistic": DiscretisedLogistic,
 }
@@ -254,31 +273,3 @@ def make(name: str, scale: str = "softplus", sigma: float = 1.0) -> Likelihood:
     if name not in LIKELIHOODS:
         raise ConfigError(f"likelihood: unknown '{name}', {nearest(name, LIKELIHOODS)}")
     return LIKELIHOODS[name](scale=scale, sigma=sigma)
-
-
-def kl_to_standard_normal(mu: Tensor, sigma: Tensor) -> Tensor:
-    """KL(N(mu, sigma^2) || N(0, 1)) of every number, in nats (Kingma and Welling 2014, app. B)."""
-    return 0.5 * (mu**2 + sigma**2 - 1) - sigma.log()
-
-
-class Delta(Distribution):
-    """All mass on one point: what an encoder without noise says about z. `value`: `(B, Z)`."""
-
-    arg_constraints: dict[str, Any] = {}
-
-    def __init__(self, value: Tensor) -> None:
-        self.value = value
-        super().__init__(value.shape[:1], value.shape[1:], validate_args=False)
-
-    @property
-    def mean(self) -> Tensor:
-        return self.value
-
-    @property
-    def stddev(self) -> Tensor:
-        return torch.zeros_like(self.value)
-
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
-        return self.value.expand(*sample_shape, *self.value.shape)
-
-    sample = rsample

@@ -14,7 +14,7 @@ import json
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -234,12 +234,18 @@ class Run:
         config = self.config
         if source is None:
             return data.load(config.source, config.options)
-        spec, options = config.spec, Options(skip_bad=config.options.skip_bad)
+        spec, options = config.spec, Options(skip_bad=config.options.skip_bad, target=config.options.target)
         if spec.kind == "image" and spec.shape[1] == spec.shape[2]:
-            options = Options(image_size=spec.shape[1], channels=spec.shape[0], skip_bad=options.skip_bad)
+            options = replace(options, image_size=spec.shape[1], channels=spec.shape[0])
         loaded = data.load(source, options)
-        if loaded.spec.shape != spec.shape:
-            raise DataError(
-                f"{source}: examples have shape {loaded.spec.shape}, {self.path} was trained on {spec.shape}"
-            )
+        for what, ours, theirs in (
+            ("examples", spec, loaded.spec),
+            ("targets", spec.target, loaded.spec.target),
+        ):
+            if ours is not None and (theirs is None or theirs.shape != ours.shape):
+                there = "are missing" if theirs is None else f"have shape {theirs.shape}"
+                raise DataError(f"{source}: {what} {there}, {self.path} was trained on {ours.shape}")
+            if ours is not None and theirs is not None and theirs.columns != ours.columns:
+                named = [", ".join(columns[:10]) for columns in (theirs.columns, ours.columns)]
+                raise DataError(f"{source}: columns {named[0]}; {self.path} was trained on {named[1]}")
         return loaded

@@ -193,7 +193,7 @@ def test_a_damaged_checkpoint_is_named(trains: Trains) -> None:
 def test_checkpoints_load_without_pickled_code(trains: Trains) -> None:
     run, _ = trains("run", **RICH)
     state = torch.load(run.checkpoint, weights_only=True)
-    assert set(state) == {"step", "model", "optimizers", "ema"}
+    assert set(state) == {"step", "model", "optimizers", "ema", "best"}
     assert state["step"] == 20
 
 

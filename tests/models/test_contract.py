@@ -1,5 +1,6 @@
 """What every registered model owes the engine and the tools, over every kind of data."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,37 +10,61 @@ import torch
 from torch.distributions import Distribution
 
 from simulacra.data.spec import Dataset, DataSpec
-from simulacra.game import Batch, Bounds, Decodes, Encodes, Model, Noise, Samples, Scores
+from simulacra.engine.batches import in_order
+from simulacra.game import Batch, Bounds, Decodes, Encodes, Model, Noise, Predicts, Samples, Scores
+from simulacra.models import configs
 from simulacra.models.registry import MODELS, build, entry
 
 SPECS = {
     "grey": DataSpec("image", (1, 8, 8), ("a", "b")),
     "colour": DataSpec("image", (3, 17, 20)),
     "vector": DataSpec("vector", (5,)),
+    "table": DataSpec("vector", (5,), target=DataSpec("vector", (2,))),
+    "image to image": DataSpec("image", (1, 8, 8), target=DataSpec("image", (3, 8, 8))),
+    "image to numbers": DataSpec("image", (3, 16, 16), target=DataSpec("vector", (2,))),
 }
-CASES = [(model, kind) for model in MODELS for kind in SPECS]
+# what a model needs of its data, by the settings that say what it is for
+NEEDS: dict[type[Any], Callable[[DataSpec], bool]] = {
+    configs.RegressorConfig: lambda spec: spec.target is not None or bool(spec.classes),
+    configs.MDNConfig: lambda spec: spec.target is not None and spec.target.kind == "vector",
+}
+CASES = [
+    (model, kind)
+    for model in MODELS
+    for kind, spec in SPECS.items()
+    if NEEDS.get(entry(model).Config, lambda spec: True)(spec)
+]
+Z = 4
 N = 6
 
 
 def dataset(spec: DataSpec) -> Dataset:
     rng = np.random.default_rng(0)
-    if spec.kind == "image":
-        x = rng.integers(0, 256, (40, *spec.shape), dtype=np.uint8)
-    else:
-        x = rng.normal(size=(40, *spec.shape)).astype(np.float32)
-    return Dataset(spec, x, rng.integers(0, 2, 40) if spec.classes else None)
+
+    def examples(spec: DataSpec) -> np.ndarray:
+        if spec.kind == "image":
+            return rng.integers(0, 256, (40, *spec.shape), dtype=np.uint8)
+        return rng.normal(size=(40, *spec.shape)).astype(np.float32)
+
+    x, target = examples(spec), None if spec.target is None else examples(spec.target)
+    return Dataset(spec, x, rng.integers(0, 2, 40) if spec.classes else None, target=target)
 
 
 def batch(spec: DataSpec, seed: int = 0) -> Batch:
-    data = dataset(spec)
-    x = torch.from_numpy(data.x[:N]).float() / (255 if spec.kind == "image" else 1)
-    y = None if data.y is None else torch.from_numpy(data.y[:N])
-    return Batch(x, y, Noise(seed, 1), step=10, steps=100)
+    batch = next(in_order(dataset(spec), N, torch.device("cpu"), seed))
+    return replace(batch, noise=Noise(seed, 1), step=10, steps=100)
+
+
+def untrained(name: str, kind: str) -> Model:
+    config = entry(name).Config()
+    return build(
+        name, SPECS[kind], replace(config, latent_dim=Z) if hasattr(config, "latent_dim") else config
+    )
 
 
 def built(name: str, kind: str) -> Model:
     torch.manual_seed(0)
-    model = build(name, SPECS[kind], replace(entry(name).Config(), latent_dim=4))
+    model = untrained(name, kind)
     model.prepare(dataset(SPECS[kind]))
     return model
 
@@ -54,7 +79,8 @@ def test_players_own_every_parameter_once(case: tuple[str, str, Model]) -> None:
     _, _, model = case
     owned = [p for nets in model.players.values() for net in nets for p in getattr(model, net).parameters()]
     assert len({id(p) for p in owned}) == len(owned)
-    assert {id(p) for p in owned} == {id(p) for p in model.parameters()}
+    # what is not trained has no players
+    assert {id(p) for p in owned} == {id(p) for p in model.parameters() if model.players}
 
 
 def test_a_turn_gives_its_player_gradients_and_nobody_else(case: tuple[str, str, Model]) -> None:
@@ -90,10 +116,10 @@ def test_same_seed_same_losses(case: tuple[str, str, Model]) -> None:
 def test_state_survives_saving(case: tuple[str, str, Model]) -> None:
     name, kind, model = case
     torch.manual_seed(99)
-    other = build(name, SPECS[kind], replace(entry(name).Config(), latent_dim=4))
+    other = untrained(name, kind)
     other.load_state_dict(model.state_dict())
     x = batch(SPECS[kind]).x
-    for tool in (_sample, _encode, _decode, _score):
+    for tool in (_sample, _encode, _decode, _score, _predict):
         a, b = tool(model, x), tool(other, x)
         assert (a is None) == (b is None)
         assert a is None or torch.equal(a, b)
@@ -103,7 +129,7 @@ def test_capabilities_have_their_shapes(case: tuple[str, str, Model]) -> None:
     _, kind, model = case
     shape = SPECS[kind].shape
     x = batch(SPECS[kind]).x
-    assert isinstance(model, Encodes | Samples), "a model that can do nothing"
+    assert isinstance(model, Encodes | Samples | Predicts), "a model that can do nothing"
     if isinstance(model, Samples):
         few, same = model.sample(3, Noise(5)), model.sample(3, Noise(5))
         assert few.shape == (3, *shape)
@@ -113,11 +139,17 @@ def test_capabilities_have_their_shapes(case: tuple[str, str, Model]) -> None:
     if isinstance(model, Encodes):
         q = model.encode(x)
         assert isinstance(q, Distribution)
-        assert q.mean.shape == (N, 4)
+        assert q.mean.shape == (N, Z)
     if isinstance(model, Decodes):
-        p = model.decode(torch.zeros(2, 4))
+        p = model.decode(torch.zeros(2, Z))
         assert p.mean.shape == (2, *shape)
         assert p.log_prob(x[:2]).shape == (2,)
+    if isinstance(model, Predicts):
+        y = model.answers(batch(SPECS[kind]))
+        p = model.predict(x)
+        assert len(y) == N
+        assert p.log_prob(y).shape == (N,)
+        assert Noise(0).draw(p, 3).shape == (3, *y.shape)
     if isinstance(model, Scores):
         assert model.log_likelihood(x, Noise(0), 3).shape == (N,)
     if isinstance(model, Bounds):
@@ -141,7 +173,11 @@ def _encode(model: Any, x: torch.Tensor) -> torch.Tensor | None:
 
 
 def _decode(model: Any, x: torch.Tensor) -> torch.Tensor | None:
-    return model.decode(torch.ones(2, 4)).mean if isinstance(model, Decodes) else None
+    return model.decode(torch.ones(2, Z)).mean if isinstance(model, Decodes) else None
+
+
+def _predict(model: Any, x: torch.Tensor) -> torch.Tensor | None:
+    return Noise(1).draw(model.predict(x)) if isinstance(model, Predicts) else None
 
 
 def _score(model: Any, x: torch.Tensor) -> torch.Tensor | None:

@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from simulacra.data.spec import DataSpec
+from simulacra.distributions import kl_to_standard_normal
 from simulacra.errors import ConfigError
 from simulacra.game import Batch, Noise
-from simulacra.likelihoods import kl_to_standard_normal
 from simulacra.models.configs import VAEConfig
 from simulacra.models.vae import VAE
 

@@ -16,7 +16,7 @@ class Evaluate:
     """run folder"""
     data: str | None = None
     """data source, e.g. mnist@validation; the run's own test split when not given"""
-    metrics: str = "elbo,nll,reconstruction,latents"
+    metrics: str = "elbo,nll,reconstruction,latents,prediction,samples"
     """groups of numbers, with commas between them"""
     importance_samples: int = 100
     """draws k of z for an estimated log-likelihood"""

@@ -25,11 +25,10 @@ class Reconstruct:
 
 def main(argv: list[str]) -> int:
     arguments = tyro.cli(Reconstruct, args=argv, prog="simulacra reconstruct")
-    import numpy as np
     import torch
 
     from simulacra.data import split_of
-    from simulacra.engine.batches import to_float
+    from simulacra.engine.batches import tensor
     from simulacra.errors import ConfigError, DataError, RunError
     from simulacra.game import Decodes, Encodes
     from simulacra.output import check_output, write_examples
@@ -46,7 +45,7 @@ def main(argv: list[str]) -> int:
     dataset = run.data(arguments.data).split(split).take(slice(0, arguments.n))
     if len(dataset) == 0:
         raise DataError(f"{arguments.data or run.config.source}@{split}: no examples; choose another split")
-    x = to_float(torch.from_numpy(np.array(dataset.x)))
+    x = tensor(dataset.x)
     y = model.decode(model.encode(x).mean).mean
     write_examples(torch.stack([x, y], dim=1).flatten(0, 1), arguments.out, columns=8)
     print(arguments.out)

@@ -49,14 +49,18 @@ def parse(argv: list[str]) -> tuple[str, Arguments]:
     if not argv or argv[0].startswith("-"):
         raise ConfigError(f"train: name a model first: {', '.join(MODELS)}")
     name, *rest = argv
-    shape = dataclasses.make_dataclass(
-        "Arguments", [("config", entry(name).Config)], bases=(Arguments,), frozen=True
-    )
+    one = entry(name)
+    # the model's own settings, and its defaults for those of the training
+    fields: list[Any] = [
+        ("config", one.Config),
+        ("training", Training, dataclasses.field(default=one.training)),
+    ]
+    shape = dataclasses.make_dataclass("Arguments", fields, bases=(Arguments,), frozen=True, kw_only=True)
     parsed = tyro.cli(
         tyro.conf.OmitArgPrefixes[shape],  # type: ignore[valid-type,misc]  # made at run time
         args=rest,
         prog=f"simulacra train {name}",
-        description=f"Train: {entry(name).summary}. The same command again resumes.",
+        description=f"Train: {one.summary}. The same command again resumes.",
     )
     return name, parsed
 

@@ -47,6 +47,7 @@ class Batches:
         home = device if resident else torch.device("cpu")
         self.x = torch.from_numpy(dataset.x).to(home)
         self.y = None if dataset.y is None else torch.from_numpy(dataset.y).to(home)
+        self.target = None if dataset.target is None else torch.from_numpy(dataset.target).to(home)
         self._epoch = -1
         self._order = torch.empty(0, dtype=torch.int64)
 
@@ -62,16 +63,25 @@ class Batches:
         index = self._order[start : start + rows]
         # step + 1: step 0 of the noise belongs to sample grids, which share the seed
         noise = Noise(self.seed, step + 1, shard, self.shards, self.device)
-        x = self.x.index_select(0, index).to(self.device, non_blocking=True)
-        y = None if self.y is None else self.y.index_select(0, index).to(self.device, non_blocking=True)
-        return Batch(to_float(x), y, noise, step, self.steps)
+
+        def rows_of(table: Tensor) -> Tensor:
+            return to_float(table.index_select(0, index).to(self.device, non_blocking=True))
+
+        y = None if self.y is None else rows_of(self.y)
+        target = None if self.target is None else rows_of(self.target)
+        return Batch(rows_of(self.x), y, noise, step, self.steps, target)
 
 
 def in_order(dataset: Dataset, size: int, device: torch.device, seed: int = 0) -> Iterator[Batch]:
     """Every example once, in order: for validation and evaluation."""
     for start in range(0, len(dataset), size):
         part = dataset.take(slice(start, start + size))
-        # a copy: the table may be read-only, and tensors are not
-        x = to_float(torch.from_numpy(np.array(part.x)).to(device))
-        y = None if part.y is None else torch.from_numpy(np.array(part.y)).to(device)
-        yield Batch(x, y, Noise(seed, start, device=device))
+        x = tensor(part.x, device)
+        y = None if part.y is None else tensor(part.y, device)
+        target = None if part.target is None else tensor(part.target, device)
+        yield Batch(x, y, Noise(seed, start, device=device), target=target)
+
+
+def tensor(table: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
+    """Rows of a table for a model; a copy: the table may be read-only, and tensors are not."""
+    return to_float(torch.from_numpy(np.array(table)).to(device))

@@ -6,20 +6,44 @@ and the global generators (dropout) are seeded from them before every step.
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass, field, fields
+from math import inf
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors.torch import save as to_bytes
-from torch import nn
+from torch import Tensor, nn
 
 from simulacra.errors import RunError
 from simulacra.files import replacing
 from simulacra.run import Run
 
 
-def save(run: Run, step: int, model: nn.Module, optimizers: dict[str, Any], ema: nn.Module | None) -> None:
-    """Write the checkpoint, then the weights that `sim.load` reads.
+@dataclass
+class Best:
+    """The weights with the lowest validation loss so far, and the step they are from."""
+
+    loss: float = inf
+    step: int = 0
+    weights: dict[str, Tensor] = field(default_factory=dict)
+
+    def see(self, loss: float, step: int, model: nn.Module) -> None:
+        """Keep the weights if none were better."""
+        if loss < self.loss:
+            self.loss, self.step = loss, step
+            self.weights = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def save(
+    run: Run,
+    step: int,
+    model: nn.Module,
+    optimizers: dict[str, Any],
+    ema: nn.Module | None = None,
+    best: Best | None = None,
+) -> None:
+    """Write the checkpoint, then the weights that `sim.load` reads: the best, or the last (averaged) ones.
 
     Raises:
         RunError: the disk is full or cannot be written; the last checkpoint is intact.
@@ -29,15 +53,17 @@ def save(run: Run, step: int, model: nn.Module, optimizers: dict[str, Any], ema:
         "model": model.state_dict(),
         "optimizers": {player: optimizer.state_dict() for player, optimizer in optimizers.items()},
         "ema": None if ema is None else ema.state_dict(),
+        "best": None if best is None else asdict(best),
     }
     with replacing(run.checkpoint) as file:
         torch.save(state, file)
-    save_weights(run, model if ema is None else ema.module)  # type: ignore[arg-type]  # a module
+    last = model if ema is None else cast(nn.Module, ema.module)
+    save_weights(run, best.weights if best is not None and best.weights else last.state_dict())
 
 
-def save_weights(run: Run, model: nn.Module) -> None:
+def save_weights(run: Run, state: dict[str, Tensor]) -> None:
     """Write model.safetensors."""
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     with replacing(run.weights) as file:
         # not save_file, which makes files that only their owner can read
         file.write_bytes(to_bytes(weights))
@@ -62,7 +88,11 @@ def load(run: Run, device: torch.device) -> dict[str, Any] | None:
 
 
 def restore(
-    state: dict[str, Any], model: nn.Module, optimizers: dict[str, Any], ema: nn.Module | None
+    state: dict[str, Any],
+    model: nn.Module,
+    optimizers: dict[str, Any],
+    ema: nn.Module | None = None,
+    best: Best | None = None,
 ) -> None:
     """Put a loaded checkpoint back in place."""
     model.load_state_dict(state["model"])
@@ -70,3 +100,5 @@ def restore(
         optimizer.load_state_dict(state["optimizers"][player])
     if ema is not None:
         ema.load_state_dict(state["ema"])
+    if best is not None:
+        best.loss, best.step, best.weights = (state["best"][f.name] for f in fields(Best))

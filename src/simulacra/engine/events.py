@@ -81,7 +81,7 @@ class Events:
 
     def _show(self, step: int, terms: dict[str, float], more: dict[str, float]) -> None:
         text = "  ".join(f"{name} {value:.5g}" for name, value in terms.items())
-        text += f"  {more['images_per_second']:,.0f} images/s"
+        text += f"  {more['images_per_second']:,.0f} examples/s"
         if self.live:
             self.bar.update(self.task, completed=step, terms=text)
             return

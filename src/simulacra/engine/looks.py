@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from simulacra.data.spec import Dataset
-from simulacra.engine.batches import in_order, to_bytes, to_float
+from simulacra.engine.batches import in_order, tensor, to_bytes
 from simulacra.game import Decodes, Encodes, Model, Noise, Samples
 from simulacra.pictures import grid, save_png
 
@@ -42,7 +41,7 @@ def picture(model: Model, dataset: Dataset, file: Path, seed: int) -> None:
     if isinstance(model, Samples):
         x = model.sample(SHOWN, Noise(seed))
     elif isinstance(model, Encodes) and isinstance(model, Decodes) and len(dataset):
-        real = to_float(torch.from_numpy(np.array(dataset.x[: SHOWN // 2]))).to(model.device)
+        real = tensor(dataset.x[: SHOWN // 2], model.device)
         x = torch.stack([real, model.decode(model.encode(real).mean).mean], dim=1).flatten(0, 1)
     else:
         return

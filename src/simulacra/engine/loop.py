@@ -19,6 +19,7 @@ from simulacra.engine.events import Events
 from simulacra.engine.looks import picture, validation
 from simulacra.engine.optim import average, learning_rate
 from simulacra.engine.players import Players
+from simulacra.errors import ConfigError
 from simulacra.game import Model, mix
 from simulacra.models.registry import build
 from simulacra.run import Run, RunConfig
@@ -55,13 +56,14 @@ def _play(run: Run, config: RunConfig, data: Data) -> None:
     steps = training.total_steps(len(data.train), batch_size) if model.players else 0
     players = Players(model, training, fabric)
     ema = None if training.ema is None else average(model, training.ema)
+    best = checkpoint.Best() if training.keep == "best" else None
     shown = model if ema is None else cast(Model, ema.module)
     state = checkpoint.load(run, fabric.device)
     start = 0 if state is None else state["step"]
     if state is None:
         model.prepare(data.train)
     else:
-        checkpoint.restore(state, model, players.optimizers, ema)
+        checkpoint.restore(state, model, players.optimizers, ema, best)
 
     batches = Batches(data.train, batch_size, training.seed, steps, shards, fabric.device)
     validate_every = training.validate_every or max(1, steps // 20)
@@ -97,17 +99,22 @@ def _play(run: Run, config: RunConfig, data: Data) -> None:
             if rank == 0:
                 last = played == steps
                 if len(data.validation) and (last or played % validate_every < steps_told):
-                    events.tell("validation", played, validation(shown, data.validation, training.seed))
+                    held = validation(shown, data.validation, training.seed)
+                    events.tell("validation", played, held)
+                    if best is not None and "loss" not in held:
+                        raise ConfigError(f"keep: a {config.model} has no validation loss; leave --keep out")
+                    if best is not None:
+                        best.see(held["loss"], played, shown)
                 if last or played % sample_every < steps_told:
                     picture(shown, data.validation, run.path / "samples" / f"{played:06d}.png", training.seed)
                 if stop or due or last:
-                    checkpoint.save(run, played, model, players.optimizers, ema)
+                    checkpoint.save(run, played, model, players.optimizers, ema, best)
                     saved = time.monotonic()
             told = time.monotonic()
             if stop:
                 break
         if steps == 0 and start == 0 and rank == 0:
-            checkpoint.save(run, 0, model, {}, ema)
+            checkpoint.save(run, 0, model, {})
         fabric.barrier()
     if stop and played < steps:
         if rank > 0:

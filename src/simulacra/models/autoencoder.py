@@ -16,16 +16,17 @@ PCA's subspace (Baldi and Hornik 1989).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from torch import Tensor
 from torch.distributions import Distribution
 
 from simulacra import likelihoods, nets
 from simulacra.data.spec import DataSpec
+from simulacra.distributions import Delta
 from simulacra.errors import ConfigError
 from simulacra.game import Batch, Model, Noise, Turn
-from simulacra.likelihoods import Delta
-from simulacra.models.configs import AutoencoderConfig
+from simulacra.models.configs import AutoencoderConfig, check_sizes
 
 
 class Autoencoder(Model):
@@ -39,18 +40,15 @@ class Autoencoder(Model):
     def __init__(self, spec: DataSpec, config: AutoencoderConfig) -> None:
         """Raises ConfigError for settings that cannot be."""
         super().__init__(spec, config)
-        for name in ("latent_dim", "width", "depth"):
-            if getattr(config, name) < 1:
-                raise ConfigError(f"{name}: must be at least 1, not {getattr(config, name)}")
-        if any(size < 1 for size in config.hidden):
-            raise ConfigError(f"hidden: every layer needs at least 1 unit, not {config.hidden}")
+        check_sizes(config)
         if config.binarise and self.likelihood_name != "bernoulli":
             raise ConfigError(f"binarise: needs the bernoulli likelihood, not {self.likelihood_name}")
         self.likelihood = likelihoods.make(self.likelihood_name, config.scale, config.sigma)
-        outputs = (self.likelihood.n_parameters * spec.shape[0], *spec.shape[1:])
+        outputs = self.likelihood.outputs(spec.shape)
         codes = self.latent_parameters * config.latent_dim
         self.encoder = nets.encoder(spec.shape, codes, config)
-        self.decoder = nets.decoder(config.latent_dim, outputs, config)
+        mirrored = replace(config, hidden=config.hidden[::-1])
+        self.decoder = nets.decoder(config.latent_dim, outputs, mirrored)
 
     @property
     def likelihood_name(self) -> str:

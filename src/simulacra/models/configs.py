@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+from simulacra.errors import ConfigError
 
 LikelihoodName = Literal[
     "bernoulli",
@@ -12,9 +14,20 @@ LikelihoodName = Literal[
     "normal-shared",
     "normal-learned",
     "laplace",
+    "laplace-learned",
+    "multivariate-normal",
     "categorical",
     "discretised-logistic",
 ]
+
+
+def check_sizes(config: Any) -> None:
+    """Raises ConfigError for a size of a net that is not positive."""
+    for name in ("latent_dim", "width", "depth", "components"):
+        if getattr(config, name, 1) < 1:
+            raise ConfigError(f"{name}: must be at least 1, not {getattr(config, name)}")
+    if any(size < 1 for size in config.hidden):
+        raise ConfigError(f"hidden: every layer needs at least 1 unit, not {config.hidden}")
 
 
 @dataclass(frozen=True)
@@ -23,8 +36,9 @@ class AutoencoderConfig:
 
     latent_dim: int = 16
     """numbers in a latent z"""
-    net: Literal["auto", "mlp", "conv", "resnet"] = "auto"
-    """kind of net; auto: conv for images of 16 pixels and more, else mlp"""
+    net: Literal["auto", "mlp", "conv", "upsample", "resnet"] = "auto"
+    """kind of net; auto: conv for images of 16 pixels and more, else mlp; upsample: as conv, but the decoder
+    enlarges and convolves instead of transposed convolutions"""
     hidden: tuple[int, ...] = (400,)
     """mlp: sizes of the encoder's hidden layers, the decoder has them mirrored; resnet: of its last layers"""
     width: int = 32
@@ -63,3 +77,78 @@ class PCAConfig:
 
     latent_dim: int = 16
     """number of principal components"""
+
+
+@dataclass(frozen=True)
+class PredictionConfig:
+    """The net between an input and the distribution of what belongs to it."""
+
+    net: Literal["auto", "mlp", "conv", "resnet"] = "auto"
+    """kind of net; auto: conv for images of 16 pixels and more, else mlp"""
+    hidden: tuple[int, ...] = (64, 64)
+    """mlp: sizes of the hidden layers; resnet: of its last layers"""
+    width: int = 32
+    """conv, resnet: channels of the first level, doubled at every halving of the image"""
+    depth: int = 2
+    """resnet: residual blocks a level"""
+    scale: Literal["softplus", "exp"] = "softplus"
+    """activation of predicted scales"""
+
+
+@dataclass(frozen=True)
+class RegressorConfig(PredictionConfig):
+    """One distribution for every input."""
+
+    likelihood: LikelihoodName | Literal["auto"] = "auto"
+    """p(y | x); auto: normal-learned for targets that are numbers or images, categorical for classes"""
+    sigma: float = 1.0
+    """fixed scale of normal and laplace, or where a learned one starts, in deviations of the target"""
+
+
+@dataclass(frozen=True)
+class MDNConfig(PredictionConfig):
+    """A mixture of normal distributions for every input."""
+
+    components: int = 5
+    """number K of components"""
+    covariance: Literal["diagonal", "full"] = "diagonal"
+    """of every component"""
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """A net whose input is random."""
+
+    latent_dim: int = 2
+    """numbers in a latent z ~ N(0, I)"""
+    net: Literal["auto", "mlp", "conv", "upsample", "resnet"] = "auto"
+    """kind of net; conv: transposed convolutions; upsample: enlarge, then convolve; auto: conv for images of
+    16 pixels and more, else mlp"""
+    hidden: tuple[int, ...] = (100,) * 12
+    """mlp: sizes of the hidden layers; resnet: of its first layers"""
+    width: int = 32
+    """conv, upsample, resnet: channels of the last level, doubled at every halving of the image"""
+    depth: int = 2
+    """resnet: residual blocks a level"""
+
+
+@dataclass(frozen=True)
+class GeneratorConfig(NetworkConfig):
+    """An untrained generator network, with or without a distribution at its output."""
+
+    likelihood: LikelihoodName | Literal["none"] = "none"
+    """p(x | z) that samples are drawn from; none: the net's output itself"""
+    scale: Literal["softplus", "exp"] = "softplus"
+    """activation of predicted scales"""
+    sigma: float = 1.0
+    """fixed scale of normal and laplace"""
+
+
+@dataclass(frozen=True)
+class NaiveConfig(NetworkConfig):
+    """A generator network that is compared with examples picked at random."""
+
+    hidden: tuple[int, ...] = (128, 128, 128)
+    """mlp: sizes of the hidden layers"""
+    loss: Literal["mse", "bce", "l1"] = "mse"
+    """distance between a sample and an example; bce needs images"""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from simulacra.config import Training
 from simulacra.errors import ConfigError, nearest
 from simulacra.models import configs
 
@@ -14,14 +15,20 @@ if TYPE_CHECKING:
     from simulacra.game import Model
 
 
+DEFAULTS = Training()
+# a net learns a table of some hundred rows by heart long before the training ends
+PREDICTION = Training(keep="best", lr=2e-3, schedule="cosine")
+
+
 @dataclass(frozen=True)
 class Entry:
-    """Where a model is, its settings, a line for people, and what it is known not to do."""
+    """Where a model is, its settings, a line for people, what it is known not to do, and how it trains."""
 
     path: str
     Config: type[Any]
     summary: str
     limits: tuple[str, ...]
+    training: Training = DEFAULTS
 
 
 MODELS: dict[str, Entry] = {
@@ -55,6 +62,48 @@ MODELS: dict[str, Entry] = {
             "It is linear and Gaussian: samples are sums of a mean and a few components, and look like the"
             " data only as far as that goes.",
             "It is here as a baseline, which better models have to beat.",
+        ),
+    ),
+    "regressor": Entry(
+        "simulacra.models.regressor:Regressor",
+        configs.RegressorConfig,
+        "a net whose output is a distribution: p(y | x)",
+        (
+            "Where several answers are right its distribution covers all of them and what lies between: the"
+            " mean may be no answer at all. An mdn keeps them apart.",
+            "Predicted scales say how much the training data scatter, not how little the net knows far away"
+            " from them.",
+        ),
+        PREDICTION,
+    ),
+    "mdn": Entry(
+        "simulacra.models.mdn:MDN",
+        configs.MDNConfig,
+        "mixture density network: p(y | x) with several modes",
+        (
+            "K components show at most about K answers; a continuum of them is covered by pieces.",
+            "Maximum likelihood may leave components unused, or spend one on few examples.",
+            "Predicted scales say how much the training data scatter, not how little the net knows far away"
+            " from them.",
+        ),
+        PREDICTION,
+    ),
+    "generator": Entry(
+        "simulacra.models.generator:Generator",
+        configs.GeneratorConfig,
+        "an untrained net whose input is random",
+        (
+            "It has seen no data: only the shape of its samples is the data's.",
+            "Its density is not known.",
+        ),
+    ),
+    "naive": Entry(
+        "simulacra.models.naive:Naive",
+        configs.NaiveConfig,
+        "a generator compared with examples picked at random: collapses",
+        (
+            "It collapses: every sample tends to the mean of the data (mse, bce) or its median (l1). It is"
+            " here to show why adversaries and encoders are needed.",
         ),
     ),
 }

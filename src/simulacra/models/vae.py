@@ -29,9 +29,9 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
 from simulacra.data.spec import DataSpec
+from simulacra.distributions import kl_to_standard_normal
 from simulacra.errors import ConfigError
 from simulacra.game import Batch, Elbo, Noise, Turn
-from simulacra.likelihoods import kl_to_standard_normal
 from simulacra.models.autoencoder import Autoencoder
 from simulacra.models.configs import VAEConfig
 

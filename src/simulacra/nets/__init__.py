@@ -1,4 +1,4 @@
-"""Nets know shapes, and nothing of losses, data or devices. `encoder` and `decoder` pick by name."""
+"""Nets know shapes, and nothing of losses, data or devices. The functions here pick one by name."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from simulacra.errors import ConfigError, nearest
 from simulacra.nets.conv import ConvDecoder, ConvEncoder
 from simulacra.nets.mlp import MLP
 from simulacra.nets.resnet import ResNetDecoder, ResNetEncoder
+from simulacra.nets.unet import UNet
 
-__all__ = ["decoder", "encoder", "pick"]
+__all__ = ["decoder", "encoder", "mapping", "pick"]
 
-KINDS = ("mlp", "conv", "resnet")
+KINDS = ("mlp", "conv", "upsample", "resnet")
 
 
 def pick(kind: str, shape: Sequence[int]) -> str:
@@ -53,19 +54,39 @@ def encoder(shape: Sequence[int], outputs: int, settings: Settings) -> nn.Module
     match pick(settings.net, shape):
         case "mlp":
             return MLP(shape, (outputs,), settings.hidden)
-        case "conv":
+        case "conv" | "upsample":
             return ConvEncoder(shape, outputs, settings.width)
         case _:
             return ResNetEncoder(shape, outputs, settings.hidden, settings.width, settings.depth)
 
 
 def decoder(inputs: int, shape: Sequence[int], settings: Settings) -> nn.Module:
-    """A net from latents `(B, inputs)` to `(B, *shape)`: the encoder's mirror image."""
+    """A net from latents `(B, inputs)` to `(B, *shape)`; the hidden layers as they are listed."""
     match pick(settings.net, shape):
         case "mlp":
-            return MLP((inputs,), shape, tuple(reversed(settings.hidden)))
-        case "conv":
-            return ConvDecoder(inputs, shape, settings.width)
-        case _:
-            hidden = tuple(reversed(settings.hidden))
-            return ResNetDecoder(inputs, shape, hidden, settings.width, settings.depth)
+            return MLP((inputs,), shape, settings.hidden)
+        case "resnet":
+            return ResNetDecoder(inputs, shape, settings.hidden, settings.width, settings.depth)
+        case kind:
+            return ConvDecoder(inputs, shape, settings.width, upsample=kind == "upsample")
+
+
+def mapping(inputs: Sequence[int], outputs: Sequence[int], settings: Settings) -> nn.Module:
+    """A net from `(B, *inputs)` to `(B, *outputs)`, each images or vectors.
+
+    Raises:
+        ConfigError: a net from images to images of another size, which only an MLP can be; or the
+            net does not fit the data.
+    """
+    if len(inputs) == 1:
+        return decoder(inputs[0], outputs, settings)
+    if len(outputs) == 1:
+        return encoder(inputs, outputs[0], settings)
+    if pick(settings.net, inputs) == "mlp":
+        return MLP(inputs, outputs, settings.hidden)
+    if tuple(inputs[1:]) != tuple(outputs[1:]):
+        raise ConfigError(
+            f"net: '{settings.net}' needs targets as large as the inputs, not {outputs[1]}x{outputs[2]} from"
+            f" {inputs[1]}x{inputs[2]}; bring them to one size, or use mlp"
+        )
+    return UNet(inputs, outputs, settings.width)

@@ -58,14 +58,17 @@ class ConvEncoder(nn.Module):
 
 
 class ConvDecoder(nn.Module):
-    """One linear layer, then stride-2 transposed convolutions: `(B, inputs)` to `(B, C, H, W)`.
+    """One linear layer, then a doubling a level: `(B, inputs)` to `(B, C, H, W)`.
+
+    A map is doubled by a transposed convolution of stride 2, or, with `upsample`, by repeating every
+    pixel and convolving (Odena et al. 2016).
 
     >>> import torch
     >>> ConvDecoder(16, (3, 28, 28), width=32)(torch.zeros(2, 16)).shape
     torch.Size([2, 3, 28, 28])
     """
 
-    def __init__(self, inputs: int, shape: Sequence[int], width: int) -> None:
+    def __init__(self, inputs: int, shape: Sequence[int], width: int, upsample: bool = False) -> None:
         super().__init__()
         sizes = ladder(shape[1:])[::-1]
         widths = channels(width, len(sizes) - 1)[::-1]
@@ -75,9 +78,12 @@ class ConvDecoder(nn.Module):
             nn.Unflatten(1, (widths[0], h, w)),
         ]
         for c_in, c_out, size in zip(widths, [*widths[1:], width], sizes[1:], strict=True):
-            # kernel 4, stride 2, padding 1 doubles the map without the checkerboard of odd kernels
-            up = nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1)
-            layers += [nn.ReLU(inplace=True), up, Crop(size)]
+            layers += [nn.ReLU(inplace=True)]
+            if upsample:
+                layers += [nn.Upsample(size), nn.Conv2d(c_in, c_out, 3, padding=1)]
+            else:
+                # kernel 4, stride 2, padding 1 doubles the map without the checkerboard of odd kernels
+                layers += [nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1), Crop(size)]
         layers += [nn.ReLU(inplace=True), nn.Conv2d(width, shape[0], 3, padding=1)]
         self.layers = nn.Sequential(*layers)
 

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from simulacra.data import Data
 from simulacra.data.spec import Dataset
+from simulacra.distributions import kl_to_standard_normal
 from simulacra.engine.batches import in_order
 from simulacra.errors import SimulacraError
 from simulacra.game import Decodes, Encodes, Model
-from simulacra.likelihoods import kl_to_standard_normal
 from simulacra.run import Run, RunConfig
 
 # held-out examples that are encoded: enough for a map

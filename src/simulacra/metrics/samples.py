@@ -1,0 +1,60 @@
+"""Samples against data: whether they lie where the data lie, and vary as much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# A sample belongs to a mode when it is this many standard deviations from its centre, or nearer.
+NEAR = 4.0
+# A mode is covered when it has this share of the samples it would have by right.
+ENOUGH = 0.1
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How samples spread over modes that are equally likely in the data.
+
+    Attributes:
+        covered: modes with at least a tenth of their share of samples within 4 sigma.
+        near: share of the samples within 4 sigma of a mode.
+        counts: samples within 4 sigma of each mode, `(K,)`.
+    """
+
+    covered: int
+    near: float
+    counts: np.ndarray
+
+
+def mode_coverage(samples: np.ndarray, modes: np.ndarray, sigma: float) -> Coverage:
+    """Samples `(N, D)` against modes `(K, D)` of standard deviation `sigma`.
+
+    >>> mode_coverage(np.zeros((10, 2)), np.array([[0.0, 0.0], [1.0, 0.0]]), sigma=0.1)
+    Coverage(covered=1, near=1.0, counts=array([10,  0]))
+    """
+    distance = np.linalg.norm(samples[:, None] - modes, axis=2)  # (N, K)
+    nearest = distance.argmin(axis=1)
+    inside = distance[np.arange(len(samples)), nearest] <= NEAR * sigma
+    counts = np.bincount(nearest[inside], minlength=len(modes))
+    enough = max(1.0, ENOUGH * len(samples) / len(modes))
+    return Coverage(int((counts >= enough).sum()), float(inside.mean()), counts)
+
+
+def mean_distance(samples: np.ndarray, data: np.ndarray) -> float:
+    """|mean of samples - mean of data|, in standard deviations of the data (root of their total variance)."""
+    apart = samples.mean(axis=0, dtype=np.float64) - data.mean(axis=0, dtype=np.float64)
+    return float(np.linalg.norm(apart) / max(np.sqrt(_total_variance(data)), 1e-12))
+
+
+def variance_ratio(samples: np.ndarray, data: np.ndarray) -> float:
+    """Total variance of the samples over that of the data: 1 where they vary alike, 0 after a collapse.
+
+    >>> variance_ratio(np.zeros((10, 2)), np.eye(2))
+    0.0
+    """
+    return float(_total_variance(samples) / max(_total_variance(data), 1e-12))
+
+
+def _total_variance(x: np.ndarray) -> float:
+    return float(x.var(axis=0, dtype=np.float64).sum())

@@ -1,0 +1,72 @@
+"""Generator network: a net whose input is random, z ~ N(0, I), and so its output as well.
+
+x = g(z), or, with a likelihood at the output, x ~ p(x | z = g(z)): a network whose input and output are
+distributions both. Untrained, with Glorot and Bengio's (2010, eq. 16) weights and no biases, a deep
+ReLU net already folds and stretches the plane of its latents into strands and sheets.
+
+    >>> from simulacra.data.spec import DataSpec
+    >>> from simulacra.game import Noise
+    >>> from simulacra.models.configs import GeneratorConfig
+    >>> Generator(DataSpec("vector", (2,)), GeneratorConfig()).sample(1000, Noise(seed=0)).shape
+    torch.Size([1000, 2])
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from simulacra import likelihoods, nets
+from simulacra.data.spec import DataSpec
+from simulacra.distributions import Delta
+from simulacra.game import Model, Noise
+from simulacra.likelihoods import Likelihood
+from simulacra.models.configs import GeneratorConfig, check_sizes
+
+# Latents decoded at once by `sample`.
+AT_ONCE = 10_000
+
+
+class Generator(Model):
+    """See the module. Capabilities: samples, decodes. No players."""
+
+    config: Any
+
+    def __init__(self, spec: DataSpec, config: Any) -> None:
+        """Raises ConfigError for settings that cannot be."""
+        super().__init__(spec, config)
+        check_sizes(config)
+        self.likelihood = self.head()
+        outputs = spec.shape if self.likelihood is None else self.likelihood.outputs(spec.shape)
+        self.generator = nets.decoder(config.latent_dim, outputs, config)
+        self.generator.apply(glorot)
+
+    def head(self) -> Likelihood | None:
+        """The likelihood at the output, where there is one."""
+        config: GeneratorConfig = self.config
+        if config.likelihood == "none":
+            return None
+        return likelihoods.make(config.likelihood, config.scale, config.sigma)
+
+    def decode(self, z: Tensor) -> Distribution:
+        """p(x | z); without a likelihood all mass on g(z), of images on sigmoid(g(z))."""
+        x = self.generator(z)
+        if self.likelihood is not None:
+            return cast(Distribution, self.likelihood(x))
+        return Delta(x.sigmoid() if self.spec.kind == "image" else x)
+
+    def sample(self, n: int, noise: Noise, truncation: float = 1.0) -> Tensor:
+        """x ~ p(x | z) for z ~ N(0, truncation^2 I)."""
+        z = truncation * noise.normal(n, self.config.latent_dim).to(self.device)
+        return torch.cat([noise.draw(self.decode(part)) for part in z.split(AT_ONCE)])
+
+
+def glorot(layer: nn.Module) -> None:
+    """U(-a, a) with a = sqrt(6 / (n_in + n_out)), no bias (Glorot and Bengio 2010, eq. 16)."""
+    if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.xavier_uniform_(layer.weight)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
