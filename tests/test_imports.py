@@ -28,6 +28,7 @@ ALLOWED = {
     "latent": GAME,
     "metrics": GAME | {"distributions"},
     "evaluation": GAME | {"engine", "metrics", "distributions"},
+    "estimators": GAME | {"distributions", "models", "engine", "run"},
     "output": GAME | {"engine"},
     "api": GAME | {"models", "run", "engine"},
     "report": GAME | {"distributions", "models", "run", "engine", "latent", "metrics", "evaluation"},

@@ -2,7 +2,7 @@
 
 >>> import simulacra as sim
 >>> sorted(sim.MODELS)
-['autoencoder', 'pca', 'vae']
+['autoencoder', 'generator', 'mdn', 'naive', 'pca', 'regressor', 'vae']
 """
 
 from __future__ import annotations
@@ -13,15 +13,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from simulacra.api import load, train
     from simulacra.data import load as load_data
+    from simulacra.estimators import DistributionRegressor, MDNRegressor
     from simulacra.evaluation import evaluate
     from simulacra.game import Noise
     from simulacra.models.registry import MODELS
 
-__all__ = ["MODELS", "Noise", "evaluate", "load", "load_data", "train"]
+__all__ = [
+    "MODELS",
+    "DistributionRegressor",
+    "MDNRegressor",
+    "Noise",
+    "evaluate",
+    "load",
+    "load_data",
+    "train",
+]
 
 # Imported when first used: torch takes over a second.
 _WHERE = {
     "MODELS": ("simulacra.models.registry", "MODELS"),
+    "DistributionRegressor": ("simulacra.estimators", "DistributionRegressor"),
+    "MDNRegressor": ("simulacra.estimators", "MDNRegressor"),
     "Noise": ("simulacra.game", "Noise"),
     "evaluate": ("simulacra.evaluation", "evaluate"),
     "load": ("simulacra.api", "load"),

@@ -234,7 +234,9 @@ class Run:
         config = self.config
         if source is None:
             return data.load(config.source, config.options)
-        spec, options = config.spec, Options(skip_bad=config.options.skip_bad, target=config.options.target)
+        spec, options = config.spec, Options(skip_bad=config.options.skip_bad)
+        if data.parse(source)[0] in data.TAKE_TARGET:
+            options = replace(options, target=config.options.target)
         if spec.kind == "image" and spec.shape[1] == spec.shape[2]:
             options = replace(options, image_size=spec.shape[1], channels=spec.shape[0])
         loaded = data.load(source, options)

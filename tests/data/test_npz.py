@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulacra.data import Data, Options, load
+from simulacra.data import Data, DataSpec, Options, load
 from simulacra.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -26,6 +26,15 @@ def rows(data: Data) -> dict[bytes, tuple[Any, ...]]:
         for i, x in enumerate(part.x):
             y = None if part.y is None else part.y[i]
             found[x.tobytes()] = (y, None if part.attributes is None else part.attributes[i].tolist())
+    return found
+
+
+def pairs(data: Data) -> dict[bytes, bytes]:
+    """content -> target, whatever the split."""
+    found = {}
+    for part in (data.train, data.validation, data.test):
+        assert part.target is not None
+        found |= {x.tobytes(): t.tobytes() for x, t in zip(part.x, part.target, strict=True)}
     return found
 
 
@@ -109,6 +118,83 @@ def test_options_apply_and_crop_to_a_square(tmp_path: Path) -> None:
     assert {int(image.min()) for image in data.train.x} == {int(image.max()) for image in data.train.x}
 
 
+VECTORS = RNG.normal(size=(40, 3))
+
+
+def test_targets_of_numbers_stay_with_their_examples(tmp_path: Path) -> None:
+    targets = RNG.normal(size=(40, 2))
+    names = {"column_names": np.array(["a", "b", "c"]), "target_names": np.array(["u", "v"])}
+    data = load(write(tmp_path / "a.npz", x=VECTORS, targets=targets, **names))
+    assert data.spec.columns == ("a", "b", "c")
+    assert data.spec.target == DataSpec("vector", (2,), columns=("u", "v"))
+    assert data.train.target is not None
+    assert data.train.target.dtype == np.float32
+    expected = zip(VECTORS.astype(np.float32), targets.astype(np.float32), strict=True)
+    assert pairs(data) == {x.tobytes(): t.tobytes() for x, t in expected}
+
+
+def test_names_are_optional(tmp_path: Path) -> None:
+    data = load(write(tmp_path / "a.npz", x=VECTORS, targets=VECTORS[:, :1] > 0))
+    assert data.spec.columns == ()
+    assert data.spec.target == DataSpec("vector", (1,))
+    data = load(write(tmp_path / "a.npz", x=VECTORS))
+    assert data.spec.target is None
+    assert data.train.target is None
+
+
+@pytest.mark.parametrize(("x", "key"), [(GREY, "images"), (VECTORS, "x")])
+def test_targets_may_be_images(x: np.ndarray, key: str, tmp_path: Path) -> None:
+    targets = COLOUR.transpose(0, 2, 3, 1) / 255
+    data = load(write(tmp_path / "a.npz", **{key: x}, targets=targets))
+    assert data.spec.target == DataSpec("image", (3, 6, 8))
+    expected = x[:, None] if key == "images" else x.astype(np.float32)
+    assert pairs(data) == {one.tobytes(): t.tobytes() for one, t in zip(expected, COLOUR, strict=True)}
+
+
+def test_image_targets_are_brought_to_the_size_of_the_images(tmp_path: Path) -> None:
+    x = np.zeros((40, 8, 16), np.uint8)
+    x[:, :, 4:12] = np.arange(100, 140, dtype=np.uint8)[:, None, None]  # the middle square
+    targets = 255 - np.repeat(x[:, None], 3, axis=1)
+    source = write(tmp_path / "a.npz", images=x, targets=targets)
+    data = load(source, Options(image_size=4))
+    assert data.spec.shape == (1, 4, 4)
+    assert data.spec.target == DataSpec("image", (3, 4, 4))
+    t = data.train.target
+    assert t is not None
+    assert t.shape[1:] == (3, 4, 4)
+    np.testing.assert_array_equal(t, 255 - np.repeat(data.train.x, 3, axis=1))
+    assert 115 <= t.min() <= t.max() <= 155
+    # channels are those of the examples
+    data = load(source, Options(channels=3))
+    assert data.spec.shape == (3, 8, 16)
+    assert data.spec.target == DataSpec("image", (3, 8, 16))
+    grey = load(write(tmp_path / "a.npz", images=targets, targets=x), Options(channels=1))
+    assert grey.spec.shape == (1, 8, 16)
+    assert grey.spec.target == DataSpec("image", (1, 8, 16))
+    colour = load(write(tmp_path / "a.npz", images=x, targets=x), Options(channels=3))
+    assert colour.spec.target == DataSpec("image", (1, 8, 16))
+
+
+def test_images_of_vectors_have_a_size_but_vectors_no_channels(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.npz", x=VECTORS, targets=GREY)
+    data = load(source, Options(image_size=4))
+    assert data.spec.shape == (3,)
+    assert data.spec.target == DataSpec("image", (1, 4, 4))
+    with pytest.raises(DataError, match="no channels"):
+        load(source, Options(channels=3))
+    # the other way round
+    data = load(write(tmp_path / "a.npz", images=GREY, targets=VECTORS), Options(image_size=4, channels=3))
+    assert data.spec.shape == (3, 4, 4)
+    assert data.spec.target == DataSpec("vector", (3,))
+    with pytest.raises(DataError, match="no image size"):
+        load(write(tmp_path / "a.npz", x=VECTORS, targets=VECTORS), Options(image_size=4))
+
+
+def test_one_number_of_a_target_may_be_constant(tmp_path: Path) -> None:
+    targets = VECTORS * [1, 0, 1]
+    assert load(write(tmp_path / "a.npz", x=VECTORS, targets=targets)).spec.target is not None
+
+
 def test_the_split_does_not_depend_on_the_size(tmp_path: Path) -> None:
     source = write(tmp_path / "a.npz", images=GREY, y=np.arange(40))
     small, large = load(source, Options(image_size=4)), load(source, Options(image_size=32))
@@ -143,6 +229,23 @@ BAD: list[tuple[dict[str, Any], str]] = [
         {"images": GREY, "attributes": np.zeros((40, 2)), "attribute_names": np.array(["a", "a"])},
         "2 different",
     ),
+    ({"x": VECTORS, "targets": VECTORS[:39]}, "'targets' has shape .39, 3.; it must hold 40 targets"),
+    ({"x": VECTORS, "targets": np.float32(3)}, "'targets' has shape .*; it must hold 40 targets"),
+    ({"x": VECTORS, "targets": VECTORS[:, 0]}, r"'targets' has shape .40,.; write it as .40, 1.: targets\["),
+    ({"x": VECTORS, "targets": VECTORS.astype(str)}, "'targets' has type <U32, which are no numbers"),
+    ({"x": VECTORS, "targets": VECTORS[:, :0]}, "'targets' has shape .40, 0., which is empty"),
+    ({"x": VECTORS, "targets": np.where(VECTORS > 0, np.nan, 1)}, "'targets' holds values that are NaN"),
+    ({"x": VECTORS, "targets": GREY[:, :3]}, "'targets' has shape"),
+    ({"x": VECTORS, "targets": GREY * 2.0}, "'targets' has values from"),
+    ({"x": VECTORS, "targets": np.ones((40, 3))}, "'targets' holds the same target .* nothing to learn"),
+    ({"images": GREY, "targets": GREY[:1].repeat(40, axis=0)}, "'targets' holds the same target"),
+    ({"x": VECTORS, "column_names": np.array(["a", "b"])}, "'column_names' must hold 3 different strings"),
+    ({"x": VECTORS, "column_names": np.array(["a", "b", "a"])}, "'column_names' must hold 3 different"),
+    ({"x": VECTORS, "column_names": np.arange(3)}, "'column_names' must hold 3 different strings"),
+    ({"images": GREY, "column_names": np.array(["a"])}, "'column_names' names .* 'images' holds images"),
+    ({"x": VECTORS, "targets": VECTORS, "target_names": np.array(["a"])}, "'target_names' must hold 3"),
+    ({"x": VECTORS, "targets": GREY, "target_names": np.array(["a"])}, "but 'targets' holds images"),
+    ({"x": VECTORS, "target_names": np.array(["a"])}, "'target_names' names .* 'targets', which is missing"),
 ]
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 import tyro
 
-from simulacra.data import SOURCES, Options, load, parse
+from simulacra.data import SOURCES, DataSpec, Options, load, parse
 from simulacra.data.check import Report, check
 from simulacra.data.labels import FILE_NAME
 from simulacra.data.paths import data_folders
@@ -34,12 +35,14 @@ class Check:
         source: what to check, e.g. folder:holiday.zip.
         image_size: height and width in pixels; the source's own if not given.
         channels: 1 for grey, 3 for colour; the source's own if not given.
+        target: of a table, the columns to be predicted, with commas between them.
         json: print one JSON object and nothing else.
     """
 
     source: tyro.conf.Positional[str]
     image_size: int | None = None
     channels: Literal[1, 3] | None = None
+    target: str | None = None
     json: tyro.conf.FlagCreatePairsOff[bool] = False
 
 
@@ -54,6 +57,7 @@ class Preview:
         seed: which pictures.
         image_size: height and width in pixels; the source's own if not given.
         channels: 1 for grey, 3 for colour; the source's own if not given.
+        target: of a table, the columns to be predicted, with commas between them.
         skip_bad: go on without the files that cannot be used.
     """
 
@@ -63,6 +67,7 @@ class Preview:
     seed: int = 0
     image_size: int | None = None
     channels: Literal[1, 3] | None = None
+    target: str | None = None
     skip_bad: tyro.conf.FlagCreatePairsOff[bool] = False
 
 
@@ -98,7 +103,7 @@ def _list() -> int:
 
 
 def _check(verb: Check) -> int:
-    report = check(verb.source, Options(verb.image_size, verb.channels))
+    report = check(verb.source, Options(verb.image_size, verb.channels, target=verb.target))
     if verb.json:
         print(json.dumps({"ok": report.ok, **dataclasses.asdict(report)}))
     else:
@@ -113,8 +118,12 @@ def _lines(report: Report) -> list[str]:
     if len(report.duplicates) > SHOWN:
         lines.append(f"same picture: {len(report.duplicates) - SHOWN} more; --json lists them")
     lines += [f"note: {note}" for note in report.notes]
-    size = "x".join(map(str, report.shape))
-    lines.append(f"{report.kind}s of {size}{_counts(', from ', report.sizes)}")
+    lines.append(f"{_kind(report)}{_counts(', from ', report.sizes)}")
+    if report.columns:
+        lines.append(f"columns: {_shown(report.columns)}")
+    if report.target:
+        named = report.target.columns
+        lines.append(f"target: {f'{_shown(named)} (numbers)' if named else _kind(report.target)}")
     lines.append(_counts("splits: ", report.splits))
     if report.classes:
         lines.append(_counts("classes: ", report.classes))
@@ -128,19 +137,29 @@ def _lines(report: Report) -> list[str]:
     return [*lines, f"{report.source}: {usable} of {report.total} can be used: {verdict}"]
 
 
+def _kind(described: Report | DataSpec) -> str:
+    size = "x".join(map(str, described.shape))
+    if described.kind == "image":
+        return f"images of {size}"
+    return f"vectors of {size} number{'' if size == '1' else 's'}"
+
+
+def _shown(names: Sequence[str]) -> str:
+    more = [f"and {len(names) - SHOWN} more"] if len(names) > SHOWN else []
+    return ", ".join([*names[:SHOWN], *more])
+
+
 def _counts(title: str, counts: dict[str, int]) -> str:
     if not counts:
         return ""
-    shown = [f"{name} {count}" for name, count in list(counts.items())[:SHOWN]]
-    more = [f"and {len(counts) - SHOWN} more"] if len(counts) > SHOWN else []
-    return title + ", ".join(shown + more)
+    return title + _shown([f"{name} {count}" for name, count in counts.items()])
 
 
 def _preview(verb: Preview) -> int:
     if verb.n < 1 or verb.seed < 0:
         raise ConfigError(f"-n {verb.n} --seed {verb.seed}: -n must be at least 1, --seed at least 0")
     _, _, split = parse(verb.source)
-    data = load(verb.source, Options(verb.image_size, verb.channels, verb.skip_bad))
+    data = load(verb.source, Options(verb.image_size, verb.channels, verb.skip_bad, verb.target))
     split = split or "train"
     x = data.split(split).x
     if data.spec.kind != "image":

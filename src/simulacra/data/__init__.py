@@ -11,7 +11,18 @@ from importlib import import_module
 from simulacra.data.spec import SPLITS, Data, Dataset, DataSpec, Truth
 from simulacra.errors import DataError, nearest
 
-__all__ = ["SOURCES", "SPLITS", "Data", "DataSpec", "Dataset", "Options", "Truth", "load", "parse", "split_of"]
+__all__ = [
+    "SOURCES",
+    "SPLITS",
+    "Data",
+    "DataSpec",
+    "Dataset",
+    "Options",
+    "Truth",
+    "load",
+    "parse",
+    "split_of",
+]
 
 
 @dataclass(frozen=True)
@@ -52,6 +63,26 @@ SOURCES = {
         "faces[:N]",
         "N drawn colour faces with every factor known, 32 to 128 px (default 10,000)",
     ),
+    "gaussians-8": ("toys", "gaussians-8[:N]", "N points of 8 normals on a circle (default 50,000)"),
+    "gaussians-25": ("toys", "gaussians-25[:N]", "N points of 25 normals on a grid (default 50,000)"),
+    "rings": ("toys", "rings[:N]", "N points near 4 concentric circles (default 50,000)"),
+    "moons": ("toys", "moons[:N]", "N points near two interleaved half circles (default 50,000)"),
+    "swiss-roll": ("toys", "swiss-roll[:N]", "N points near a spiral (default 50,000)"),
+    "checkerboard": (
+        "toys",
+        "checkerboard[:N]",
+        "N points on the dark squares of a 4x4 board (default 50,000)",
+    ),
+    "bishop-inverse": (
+        "bishop_inverse",
+        "bishop-inverse[:N]",
+        "N pairs of Bishop's inverse problem, predict t from x (default 50,000)",
+    ),
+    "robot-arm": (
+        "robot_arm",
+        "robot-arm[:N][,joints=J]",
+        "N hands of an arm, predict its 1 to 8 joint angles (default 50,000, 2 joints)",
+    ),
     "mnist": ("idx", "mnist", "60,000 + 10,000 handwritten digits, 28x28 grey"),
     "fashion-mnist": ("idx", "fashion-mnist", "60,000 + 10,000 pieces of clothing, 28x28 grey"),
     "folder": (
@@ -59,8 +90,16 @@ SOURCES = {
         "folder:PATH",
         "a folder or .zip of pictures; labels from sub-folders or labels.csv",
     ),
-    "npz": ("npz", "npz:PATH", "a NumPy archive with images or vectors, and labels"),
+    "npz": ("npz", "npz:PATH", "a NumPy archive with images or vectors, and labels or targets"),
+    "csv": ("tables", "csv:PATH", "a table of numbers; --target names the columns to be predicted"),
+    "diabetes": ("bundled", "diabetes", "442 patients: 10 measures, predict the disease's progression"),
+    "iris": ("bundled", "iris", "150 flowers: 4 measures, 3 species"),
+    "wine": ("bundled", "wine", "178 wines: 13 measures, 3 growers"),
+    "breast-cancer": ("bundled", "breast-cancer", "569 tumours: 30 measures, malignant or benign"),
 }
+
+# the sources of which `Options.target` chooses what is predicted
+TAKE_TARGET = ("csv",)
 
 
 def parse(source: str) -> tuple[str, str, str | None]:
@@ -94,6 +133,17 @@ def split_of(source: str | None) -> str:
     return (parse(source)[2] if source else None) or "test"
 
 
+def refuse_unused(name: str, options: Options) -> None:
+    """What would be ignored is an error.
+
+    Raises:
+        DataError: the source of that name takes no target, and the options have one.
+    """
+    if options.target is not None and name not in TAKE_TARGET:
+        those = " and ".join(SOURCES[one][1] for one in TAKE_TARGET)
+        raise DataError(f"{name}: a target can only be chosen for {those}; leave '{options.target}' out")
+
+
 def load(source: str, options: Options | None = None) -> Data:
     """Load a source with its three splits.
 
@@ -105,6 +155,8 @@ def load(source: str, options: Options | None = None) -> Data:
         DataError: the source is unknown, missing, or holds files that cannot be used.
     """
     name, argument, _ = parse(source)
+    options = options or Options()
+    refuse_unused(name, options)
     module = import_module(f"simulacra.data.{SOURCES[name][0]}")
-    data: Data = module.load(name, argument, options or Options())
+    data: Data = module.load(name, argument, options)
     return data

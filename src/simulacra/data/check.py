@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulacra.data import Options, load, parse
+from simulacra.data import Options, load, parse, refuse_unused
 from simulacra.data.cache import decode_all, find_shape
 from simulacra.data.decode import BadImage
 from simulacra.data.folder import read_layout
 from simulacra.data.labels import FILE_NAME, Labels
 from simulacra.data.picture_files import open_pictures, printable
-from simulacra.data.spec import SPLITS
+from simulacra.data.spec import SPLITS, Data, DataSpec
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Report:
         splits: examples in each split.
         classes: examples in each class.
         attributes: the names of the attributes.
+        columns: the names of the numbers of a vector; empty where they have none.
+        target: what is to be predicted from an example; None if nothing is.
     """
 
     source: str
@@ -47,6 +49,8 @@ class Report:
     splits: dict[str, int]
     classes: dict[str, int]
     attributes: tuple[str, ...]
+    columns: tuple[str, ...] = ()
+    target: DataSpec | None = None
 
     @property
     def ok(self) -> bool:
@@ -68,6 +72,7 @@ def check(source: str, options: Options | None = None) -> Report:
     """
     name, argument, _ = parse(source)
     options = options or Options()
+    refuse_unused(name, options)
     if name == "folder":
         return _check_pictures(f"{name}:{argument}", argument, options)
     data = load(source, options)
@@ -82,12 +87,24 @@ def check(source: str, options: Options | None = None) -> Report:
         bad={},
         problems=(),
         duplicates=(),
-        notes=(),
+        notes=_constant_columns(data),
         sizes={},
         splits=dict(zip(SPLITS, map(len, parts), strict=True)),
         classes=dict(zip(data.spec.classes, map(int, counts), strict=True)),
         attributes=data.spec.attributes,
+        columns=data.spec.columns,
+        target=data.spec.target,
     )
+
+
+def _constant_columns(data: Data) -> tuple[str, ...]:
+    """Numbers of vectors that tell nothing."""
+    if data.spec.kind != "vector":
+        return ()
+    x = np.concatenate([data.split(split).x for split in SPLITS])
+    names = data.spec.columns or [str(i + 1) for i in range(x.shape[1])]
+    constant = [names[i] for i in np.flatnonzero((x == x[0]).all(axis=0))]
+    return (f"the same value in every example: column {', '.join(constant)}",) if constant else ()
 
 
 def _check_pictures(title: str, path: str, options: Options) -> Report:

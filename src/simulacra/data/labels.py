@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import PurePosixPath
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +19,9 @@ FILE_NAME = "labels.csv"
 # A text column with more different values than this is free text, not a category.
 MOST_VALUES = 20
 _LARGEST = float(np.finfo(np.float32).max)
+# a quoted cell; the reader allows no spaces after it
+_QUOTED = re.compile(r'((?:^|[,;\t]) *"[^"]*(?:""[^"]*)*") *(?=[,;\t\r\n]|\Z)', re.MULTILINE)
+_QUOTES = "a cell's quotes (\") do not match: close them, and write one inside the cell twice"
 
 
 @dataclass(frozen=True)
@@ -114,18 +119,67 @@ def from_csv(raw: bytes, paths: Sequence[str]) -> Labels:
     return Labels(classes, y, tuple(columns), values, notes=tuple(notes))
 
 
+def decode(raw: bytes) -> str:
+    """The text of a file, with or without a byte order mark.
+
+    Raises:
+        ValueError: it is no UTF-8 text; in plain words.
+    """
+    if b"\0" in raw:
+        if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            raise ValueError("it is UTF-16 text; save it again as UTF-8")
+        line = raw.count(b"\n", 0, raw.index(b"\0")) + 1
+        raise ValueError(f"it is no text, or damaged (a zero byte in line {line}); write it again as UTF-8")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"it is not UTF-8 text (see line {line}); save it again as UTF-8") from error
+
+
+def delimiter(text: str) -> str:
+    r"""What separates the cells, as the first line that is not blank shows: a comma, a semicolon or a tab.
+
+    >>> delimiter('"height, cm";"weight, kg"\n1;2\n')
+    ';'
+    """
+    first = re.search(r"[^\r\n]*\S[^\r\n]*", text)
+    bare = re.sub('"[^"]*"', "", first[0]) if first else ""
+    return max(",;\t", key=bare.count)
+
+
+def read_rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    r"""Each row that is not blank: the line it begins in, and its cells without the spaces around them.
+
+    >>> list(read_rows('a,b\n\n1, "2"\n'))
+    [(1, ['a', 'b']), (3, ['1', '2'])]
+
+    Raises:
+        ValueError: quotes do not match; in plain words.
+    """
+    reader = csv_reader(text)
+    line = 1
+    try:
+        for row in reader:
+            if any(row):
+                yield line, [cell.strip() for cell in row]
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise ValueError(f"line {line}: {_QUOTES}") from error
+
+
+def csv_reader(text: str) -> Any:
+    """The standard reader of `text`, from its first line; it gives up where quotes do not match."""
+    if re.search('" +[,;\t\r\n]', text):
+        text = _QUOTED.sub(r"\1", text)
+    return csv.reader(
+        StringIO(text, newline=""), delimiter=delimiter(text), strict=True, skipinitialspace=True
+    )
+
+
 def _parse(raw: bytes) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The header and the rows with their line numbers; ValueError in plain words."""
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError("it is not UTF-8 text; save it again as UTF-8") from error
-    first = text.partition("\n")[0]
-    reader = csv.reader(StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
-    try:
-        lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(row)]
-    except csv.Error as error:
-        raise ValueError(f"line {reader.line_num}: {error}") from error
+    lines = list(read_rows(decode(raw)))
     header = lines[0][1] if lines else [""]
     if header[0].casefold() != "file":
         raise ValueError(f"the first column must be named 'file', not '{header[0]}'")

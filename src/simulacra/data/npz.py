@@ -1,9 +1,12 @@
-"""`npz:PATH`: images or vectors from a NumPy archive, with labels and attributes.
+"""`npz:PATH`: images or vectors from a NumPy archive, with labels, attributes and targets.
 
     images or x     uint8, or floats in [0, 1]: (N, H, W), (N, H, W, 1|3|4) or (N, 1|3, H, W);
                     or vectors (N, D) of any numbers. An archive's only array may have any name.
     labels or y     optional (N,), whole numbers or strings
     attributes      optional (N, A), numbers; attribute_names (A,) names them
+    targets         optional, what is to be predicted: images or vectors (N, T), as the examples
+    column_names    optional (D,), strings; names the numbers of a vector
+    target_names    optional (T,), strings; names the numbers of a target
 
 The splits are cut by content.
 """
@@ -30,11 +33,11 @@ def load(name: str, argument: str, options: Options) -> Data:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     np.savez(f"{folder}/a.npz", images=np.arange(20 * 48, dtype=np.uint8).reshape(20, 6, 8))
     ...     load("npz", f"{folder}/a.npz", Options()).spec
-    DataSpec(kind='image', shape=(1, 6, 8), classes=(), attributes=())
+    DataSpec(kind='image', shape=(1, 6, 8), classes=(), attributes=(), columns=(), target=None)
 
     Raises:
         DataError: the file is missing or no archive, or an array is missing, of a wrong shape or type,
-            or holds values that are not finite or out of range.
+            or holds values that are not finite or out of range; or the targets are all the same.
     """
     title = f"{name}:{argument}"
     arrays = _read(title, argument)
@@ -42,13 +45,14 @@ def load(name: str, argument: str, options: Options) -> Data:
     x = _examples(f"{title}: array '{key}'", arrays[key])
     classes, y = _labels(title, arrays, len(x))
     attributes, values = _attributes(title, arrays, len(x))
-    spec = DataSpec("image" if x.ndim == 4 else "vector", x.shape[1:], classes, attributes)
-    data = split_by_content(title, Dataset(spec, x, y, values))
-    if spec.kind == "image":
-        return resize_data(data, options.image_size, options.channels)
-    if options.image_size or options.channels:
+    target, t = _targets(title, arrays, len(x))
+    columns = _names(title, arrays, "column_names", key, x)
+    spec = DataSpec("image" if x.ndim == 4 else "vector", x.shape[1:], classes, attributes, columns, target)
+    data = split_by_content(title, Dataset(spec, x, y, values, t))
+    images = [one for one in (spec, target) if one and one.kind == "image"]
+    if (options.image_size and not images) or (options.channels and spec.kind == "vector"):
         raise DataError(f"{title}: array '{key}' holds vectors, which have no image size and no channels")
-    return data
+    return resize_data(data, options.image_size, options.channels)
 
 
 def _read(title: str, path: str) -> dict[str, np.ndarray]:
@@ -165,9 +169,43 @@ def _attributes(
             f"{title}: array 'attributes' has shape {array.shape} and type {array.dtype}; "
             f"it must be numbers of shape ({n}, A)"
         )
-    names = arrays.get("attribute_names", np.array([f"attribute_{i}" for i in range(array.shape[1])]))
-    if names.shape != array.shape[1:] or names.dtype.kind != "U" or len(set(names.tolist())) < len(names):
-        raise DataError(
-            f"{title}: array 'attribute_names' must hold {array.shape[1]} different strings, one a column"
-        )
-    return tuple(names.tolist()), _finite(f"{title}: array 'attributes'", array)
+    names = _strings(title, arrays, "attribute_names", array.shape[1])
+    names = names or tuple(f"attribute_{i}" for i in range(array.shape[1]))
+    return names, _finite(f"{title}: array 'attributes'", array)
+
+
+def _targets(title: str, arrays: dict[str, np.ndarray], n: int) -> tuple[DataSpec | None, np.ndarray | None]:
+    """What is to be predicted: uint8 `(N, C, H, W)` or float32 `(N, T)`."""
+    if "targets" not in arrays:
+        if "target_names" in arrays:
+            raise DataError(f"{title}: array 'target_names' names numbers of 'targets', which is missing")
+        return None, None
+    array = arrays["targets"]
+    what = f"{title}: array 'targets'"
+    if array.ndim == 0 or len(array) != n:
+        raise DataError(f"{what} has shape {array.shape}; it must hold {n} targets, one an example")
+    if array.ndim == 1:
+        raise DataError(f"{what} has shape {array.shape}; write it as ({n}, 1): targets[:, None]")
+    t = _examples(what, array)
+    if (t == t[0]).all():
+        raise DataError(f"{what} holds the same target for every example: there is nothing to learn")
+    columns = _names(title, arrays, "target_names", "targets", t)
+    return DataSpec("image" if t.ndim == 4 else "vector", t.shape[1:], columns=columns), t
+
+
+def _names(
+    title: str, arrays: dict[str, np.ndarray], key: str, of: str, vectors: np.ndarray
+) -> tuple[str, ...]:
+    """The names of the numbers of vectors; empty where they have none."""
+    if key in arrays and vectors.ndim == 4:
+        raise DataError(f"{title}: array '{key}' names the numbers of vectors, but '{of}' holds images")
+    return _strings(title, arrays, key, vectors.shape[1])
+
+
+def _strings(title: str, arrays: dict[str, np.ndarray], key: str, n: int) -> tuple[str, ...]:
+    if key not in arrays:
+        return ()
+    names = arrays[key]
+    if names.shape != (n,) or names.dtype.kind != "U" or len(set(names.tolist())) < n:
+        raise DataError(f"{title}: array '{key}' must hold {n} different strings, one a column")
+    return tuple(names.tolist())

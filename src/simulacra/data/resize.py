@@ -36,18 +36,23 @@ def resize(x: np.ndarray, image_size: int | None, channels: int | None) -> np.nd
     size = (image_size, image_size)
     out = np.empty((*x.shape[:2], *size), np.uint8)
     box = centre_square(x.shape[3], x.shape[2])
-    for example, target in zip(x, out, strict=True):
-        for plane, small in zip(example, target, strict=True):
+    for example, resized in zip(x, out, strict=True):
+        for plane, small in zip(example, resized, strict=True):
             # cropped first: resize(box=...) would let the filter reach beyond the box
             small[:] = Image.fromarray(plane).crop(box).resize(size, Image.Resampling.BILINEAR)
     return out
 
 
 def resize_data(data: Data, image_size: int | None, channels: int | None) -> Data:
-    """`resize` applied to every split."""
+    """`resize` applied to every split: images and image targets to one size; targets keep their channels."""
 
     def one(dataset: Dataset) -> Dataset:
-        x = resize(dataset.x, image_size, channels)
-        return replace(dataset, x=x, spec=replace(dataset.spec, shape=x.shape[1:]))
+        spec, x, t = dataset.spec, dataset.x, dataset.target
+        if spec.kind == "image":
+            x = resize(x, image_size, channels)
+        if spec.target is not None and spec.target.kind == "image" and t is not None:
+            t = resize(t, image_size, None)
+            spec = replace(spec, target=replace(spec.target, shape=t.shape[1:]))
+        return replace(dataset, x=x, target=t, spec=replace(spec, shape=x.shape[1:]))
 
-    return Data(data.name, one(data.train), one(data.validation), one(data.test))
+    return replace(data, train=one(data.train), validation=one(data.validation), test=one(data.test))

@@ -25,13 +25,14 @@ from simulacra.models.registry import build
 from simulacra.run import Run, RunConfig
 
 
-def train(run: Run, config: RunConfig, data: Data) -> Model:
+def train(run: Run, config: RunConfig, data: Data, quiet: bool = False) -> Model:
     """Train, or go on training, in a run folder; returns the trained model, on the CPU.
 
     Args:
         run: the folder; the same call again resumes from its last checkpoint.
         config: model, data and training.
         data: the data that `config` names, loaded.
+        quiet: tell nobody, and log nothing.
 
     Raises:
         RunError: the folder is busy, of other settings, or cannot be written.
@@ -39,11 +40,11 @@ def train(run: Run, config: RunConfig, data: Data) -> Model:
         KeyboardInterrupt: SIGINT or SIGTERM came; the step was finished and a checkpoint saved.
     """
     with run.opened(config) if is_first_process() else nullcontext():
-        _play(run, config, data)
+        _play(run, config, data, quiet)
         return run.load()
 
 
-def _play(run: Run, config: RunConfig, data: Data) -> None:
+def _play(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
     training = config.training
     fabric = launch(training)
     rank, parts = fabric.global_rank, training.accumulate
@@ -69,7 +70,7 @@ def _play(run: Run, config: RunConfig, data: Data) -> None:
     validate_every = training.validate_every or max(1, steps // 20)
     sample_every = training.sample_every or max(1, steps // 10)
     model.train()
-    with Events(run, start, steps, quiet=rank > 0) as events, interrupts() as interrupted:
+    with Events(run, start, steps, quiet=quiet or rank > 0) as events, interrupts() as interrupted:
         if start:
             events.say(
                 f"{run}: {'resuming' if start < steps else 'already finished'} at step {start} of {steps}"
