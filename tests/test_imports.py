@@ -29,6 +29,7 @@ ALLOWED = {
     "metrics": GAME | {"distributions"},
     "evaluation": GAME | {"engine", "metrics", "distributions"},
     "estimators": GAME | {"distributions", "models", "engine", "run"},
+    "predictions": GAME | {"distributions", "engine", "metrics"},
     "output": GAME | {"engine"},
     "api": GAME | {"models", "run", "engine"},
     "report": GAME | {"distributions", "models", "run", "engine", "latent", "metrics", "evaluation"},

@@ -220,8 +220,15 @@ class Levels(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        values = torch.linspace(0, 1, self.levels, device=self.log_probs.device)
-        return self.log_probs.exp() @ values
+        return self.log_probs.exp() @ self._values
+
+    @property
+    def variance(self) -> Tensor:
+        return self.log_probs.exp() @ self._values**2 - self.mean**2
+
+    @property
+    def _values(self) -> Tensor:
+        return torch.linspace(0, 1, self.levels, device=self.log_probs.device)
 
     def log_prob(self, value: Tensor) -> Tensor:
         k = (value * (self.levels - 1)).round().long()
@@ -264,6 +271,10 @@ class LogisticLevels(Distribution):
     @property
     def mean(self) -> Tensor:
         return self.to_levels().mean
+
+    @property
+    def variance(self) -> Tensor:
+        return self.to_levels().variance
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         shape = self._extended_shape(torch.Size(sample_shape))

@@ -19,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import yaml
 
 from simulacra.config import Training, from_dict, to_dict
@@ -221,6 +222,21 @@ class Run:
         # convolutions on CPU took 1.4 to 1.6 times as long without channels_last (fp32, no gradients)
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
         return model.eval().requires_grad_(False)
+
+    def inputs(self, source: str) -> np.ndarray:
+        """What to predict for: every row of a table in its order, of another source one split.
+
+        Raises:
+            DataError: the source is not there, or its examples have another shape.
+        """
+        from simulacra import data
+
+        name, path, split = data.parse(source)
+        if name == "csv" and split is None:
+            from simulacra.data.tables import read_inputs
+
+            return read_inputs(source, path, self.config.spec.columns)
+        return self.data(source).split(data.split_of(source)).x
 
     def data(self, source: str | None = None) -> Data:
         """The data it was trained on, or another source brought to the same shape.

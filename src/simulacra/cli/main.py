@@ -13,6 +13,7 @@ VERBS = {
     "train": "train a model on data, or go on where it stopped",
     "sample": "draw new examples from a trained model",
     "reconstruct": "show examples beside what the model makes of them",
+    "predict": "write what a model predicts for every example",
     "evaluate": "measure a trained model on held-out data",
     "report": "write the report of a run, one HTML page",
     "recipe": "list the recipes, or run one",

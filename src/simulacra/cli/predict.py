@@ -1,0 +1,54 @@
+"""`simulacra predict RUN --data SOURCE --out predictions.csv`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Predict:
+    """Write what a model predicts for every example: mean, spread, quantiles, or classes."""
+
+    run: tyro.conf.Positional[Path]
+    """run folder"""
+    data: str
+    """data source; of csv:PATH every row in the order of the file, whether its target is known or not; of
+    others one split, the test split when none is named"""
+    out: Path
+    """predictions.csv: a line for every example; predictions.npz: arrays; of images also means.png"""
+    samples: int = 0
+    """draws of every predicted distribution"""
+    seed: int = 0
+    """of the draws"""
+
+
+def main(argv: list[str]) -> int:
+    arguments = tyro.cli(Predict, args=argv, prog="simulacra predict")
+    from simulacra.errors import ConfigError, DataError, RunError
+    from simulacra.game import Predicts
+    from simulacra.predictions import check_out, predictions, write_csv, write_npz, write_pictures
+    from simulacra.run import Run
+
+    if arguments.samples < 0:
+        raise ConfigError(f"samples: must be 0 or more, not {arguments.samples}")
+    run, out = Run(arguments.run), arguments.out
+    spec = run.config.spec
+    check_out(out, spec)
+    model = run.load()
+    if not isinstance(model, Predicts):
+        raise RunError(f"{run}: a {run.config.model} predicts nothing; train a regressor or an mdn")
+    x = run.inputs(arguments.data)
+    if len(x) == 0:
+        raise DataError(f"{arguments.data}: no examples; choose another split")
+    arrays = predictions(model, x, arguments.samples, arguments.seed)
+    if out.suffix == ".npz":
+        write_npz(arrays, out)
+    elif out.suffix == ".png":
+        write_pictures(arrays, out)
+    else:
+        write_csv(arrays, spec, out)
+    print(out)
+    return 0

@@ -1,0 +1,142 @@
+"""What a model predicts for a table of inputs, as arrays and as a file."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch.distributions import Categorical, MixtureSameFamily
+
+from simulacra.data.spec import Dataset, DataSpec
+from simulacra.distributions import marginals, modes, quantile
+from simulacra.engine.batches import in_order, to_bytes
+from simulacra.errors import ConfigError
+from simulacra.files import replacing
+from simulacra.game import Predicts
+from simulacra.metrics.prediction import WITH_CDF
+from simulacra.pictures import grid, save_png
+
+# probabilities of the quantiles that are told
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+class Predicting(Predicts, Protocol):
+    """A model that predicts."""
+
+    spec: DataSpec
+
+    @property
+    def device(self) -> torch.device: ...
+
+
+@torch.no_grad()
+def predictions(
+    model: Predicting, x: np.ndarray, samples: int = 0, seed: int = 0, batch_size: int = 500
+) -> dict[str, np.ndarray]:
+    """The predicted distribution of every input in numbers.
+
+    Args:
+        model: one that predicts.
+        x: inputs, as a `Dataset` holds them.
+        samples: draws of every distribution.
+        seed: of the draws.
+        batch_size: inputs at a time.
+
+    Returns:
+        Of classes `probabilities` `(N, K)`. Of numbers `mean` and `std`, of mixtures `mode` (the highest),
+        each `(N, *shape of a target)`; `quantiles` `(N, 5, ...)` for the probabilities `QUANTILES` where
+        the distribution has a distribution function. With `samples` also `samples` `(N, samples, ...)`.
+
+    >>> import simulacra as sim, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model = sim.train("regressor", "diabetes", f"{folder}/run", steps=10)
+    >>> predictions(model, sim.load_data("diabetes").test.x[:3])["quantiles"].shape
+    (3, 5, 1)
+    """
+    parts = []
+    for batch in in_order(Dataset(model.spec, x), batch_size, model.device, seed):
+        p = model.predict(batch.x)
+        if isinstance(p, Categorical):
+            part = {"probabilities": p.probs}
+        elif model.spec.target is None:
+            part = {"probabilities": torch.cat([1 - p.mean, p.mean], dim=1)}
+        else:
+            part = {"mean": p.mean, "std": p.stddev}
+            if isinstance(p, MixtureSameFamily):
+                part["mode"] = modes(p).values[:, 0]
+            each = marginals(p)
+            if isinstance(each, WITH_CDF):
+                part["quantiles"] = torch.stack([quantile(each, q) for q in QUANTILES], dim=1)
+        if samples:
+            part["samples"] = batch.noise.draw(p, samples).transpose(0, 1)
+        parts.append({name: value.cpu().numpy() for name, value in part.items()})
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def check_out(out: Path, spec: DataSpec) -> None:
+    """Refuse an output that predictions of this kind cannot be written to, before any work is done.
+
+    Raises:
+        ConfigError: an ending that does not fit, or a folder.
+    """
+    images = spec.target is not None and spec.target.kind == "image"
+    endings = (".png", ".npz") if images else (".csv", ".npz")
+    if out.suffix not in endings or out.is_dir():
+        raise ConfigError(f"out: {out} must be a file that ends in {' or '.join(endings)}")
+
+
+def write_npz(arrays: dict[str, np.ndarray], out: Path) -> None:
+    """The arrays by their names."""
+    with replacing(out) as file, file.open("wb") as stream:
+        np.savez_compressed(stream, allow_pickle=False, **arrays)
+
+
+def write_csv(arrays: dict[str, np.ndarray], spec: DataSpec, out: Path) -> None:
+    """One line for every input, numbered from 1 in the column `row`.
+
+    Of classes the columns `predicted` and `p_CLASS`; of numbers `TARGET_mean`, `TARGET_std`, `TARGET_mode`,
+    `TARGET_q05` and so on, `TARGET_sample_1` and so on.
+    """
+    columns: dict[str, Sequence[object]] = {"row": range(1, len(next(iter(arrays.values()))) + 1)}
+    for name, values in _columns(arrays, spec):
+        columns[name] = values
+    with replacing(out) as file, file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+
+
+def _columns(arrays: dict[str, np.ndarray], spec: DataSpec) -> Iterator[tuple[str, Sequence[object]]]:
+    if "probabilities" in arrays:
+        p = arrays["probabilities"]
+        yield "predicted", [spec.classes[k] for k in p.argmax(axis=1)]
+        yield from ((f"p_{name}", list(p[:, k])) for k, name in enumerate(spec.classes))
+        if "samples" in arrays:
+            for k, draws in enumerate(arrays["samples"].reshape(len(p), -1).T, 1):
+                yield f"sample_{k}", [spec.classes[int(draw)] for draw in draws]
+        return
+    assert spec.target is not None
+    names = spec.target.columns or tuple(f"y_{i + 1}" for i in range(spec.target.shape[0]))
+    for i, name in enumerate(names):
+        for key in ("mean", "std", "mode"):
+            if key in arrays:
+                yield f"{name}_{key}", list(arrays[key][:, i])
+        if "quantiles" in arrays:
+            for k, q in enumerate(QUANTILES):
+                yield f"{name}_q{round(100 * q):02d}", list(arrays["quantiles"][:, k, i])
+        if "samples" in arrays:
+            for k in range(arrays["samples"].shape[1]):
+                yield f"{name}_sample_{k + 1}", list(arrays["samples"][:, k, i])
+
+
+def write_pictures(arrays: dict[str, np.ndarray], out: Path) -> None:
+    """Predicted images, a row each: mean, standard deviation (white is the largest of all), any samples."""
+    std = arrays["std"] / max(float(arrays["std"].max()), 1e-12)
+    shown = [arrays["mean"][:, None], std[:, None]]
+    shown += [arrays["samples"]] if "samples" in arrays else []
+    rows = np.concatenate(shown, axis=1)
+    save_png(grid(to_bytes(torch.from_numpy(rows).flatten(0, 1)), columns=rows.shape[1]), out)
