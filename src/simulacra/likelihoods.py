@@ -29,7 +29,8 @@ from simulacra.errors import ConfigError, nearest
 
 # How a scale is kept positive; each starts near 1 for an output of 0.
 SCALES: dict[str, Callable[[Tensor], Tensor]] = {
-    "exp": torch.exp,
+    # e^30: its square, and a squared distance over it, are far from both ends of float32
+    "exp": lambda s: torch.exp(s.clamp(max=30)),
     "softplus": F.softplus,
 }
 

@@ -43,6 +43,8 @@ class Generator(Model):
         outputs = spec.shape if self.likelihood is None else self.likelihood.outputs(spec.shape)
         self.generator = nets.decoder(config.latent_dim, outputs, config)
         self.generator.apply(glorot)
+        if spec.kind == "image" and self.likelihood is None:
+            self._spread()
 
     def head(self) -> Likelihood | None:
         """The likelihood at the output, where there is one."""
@@ -50,6 +52,13 @@ class Generator(Model):
         if config.likelihood == "none":
             return None
         return likelihoods.make(config.likelihood, config.scale, config.sigma)
+
+    @torch.no_grad()
+    def _spread(self) -> None:
+        """Scale the last layer until outputs have variance 1 (Mishkin and Matas 2016): no grey pictures."""
+        last = [m for m in self.generator.modules() if isinstance(m, nn.Linear | nn.Conv2d)][-1]
+        x = self.generator(torch.randn(64, self.config.latent_dim))
+        last.weight /= x.std().clamp(min=1e-12)
 
     def decode(self, z: Tensor) -> Distribution:
         """p(x | z); without a likelihood all mass on g(z), of images on sigmoid(g(z))."""
