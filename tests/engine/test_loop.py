@@ -291,3 +291,39 @@ def test_a_game_of_two_alternates_and_parts_stay_in_step() -> None:
     assert model.b.weight.item() == pytest.approx(-0.3, abs=0.01)
     terms = players.averages(3)
     assert set(terms) == {"a_loss", "b_loss"}
+
+
+def test_the_best_weights_are_kept_through_an_interruption(
+    trains: Trains, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # a rate this high makes validation worse again and again
+    settings = {"steps": 40, "lr": 0.1, "validate_every": 5, "log_every": 5, "keep": "best"}
+    run, model = trains("whole", **settings)
+    losses = {event["step"]: event["loss"] for event in run.events("validation")}
+    best = min(losses, key=lambda step: losses[step])
+    assert best < 40
+    _, early = trains("early", **{**settings, "steps": best, "keep": "last"})
+    assert_same(model, early)
+    state = torch.load(run.checkpoint, weights_only=True)
+    assert (state["step"], state["best"]["step"]) == (40, best)
+    assert state["best"]["loss"] == pytest.approx(losses[best])
+
+    play = VAE.play
+
+    def interrupted(self: VAE, batch: Batch) -> Iterator[Turn]:
+        if batch.step == 37:
+            os.kill(os.getpid(), signal.SIGINT)
+        return play(self, batch)
+
+    monkeypatch.setattr(VAE, "play", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        trains("cut", **settings)
+    monkeypatch.setattr(VAE, "play", play)
+    _, resumed = trains("cut", **settings)
+    assert_same(model, resumed)
+
+
+def test_best_needs_a_validation_loss(trains: Trains, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(VAE, "validate", Model.validate)
+    with pytest.raises(ConfigError, match="has no validation loss"):
+        trains("run", keep="best")

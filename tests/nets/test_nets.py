@@ -5,12 +5,13 @@ import torch
 
 from simulacra import nets
 from simulacra.errors import ConfigError
-from simulacra.models.configs import AutoencoderConfig
+from simulacra.models.configs import AutoencoderConfig, RegressorConfig
 from simulacra.nets.conv import channels, ladder
 from simulacra.nets.resnet import Block
+from simulacra.nets.unet import UNet
 
 
-@pytest.mark.parametrize("kind", ["mlp", "conv", "resnet"])
+@pytest.mark.parametrize("kind", ["mlp", "conv", "upsample", "resnet"])
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 64, 64), (1, 8, 8), (3, 17, 23), (1, 28, 20), (1, 4, 4)])
 def test_any_image_in_and_out(kind: str, shape: tuple[int, int, int]) -> None:
     settings = AutoencoderConfig(net=kind, hidden=(16,), width=4, depth=1)  # type: ignore[arg-type]  # any str
@@ -33,6 +34,37 @@ def test_a_residual_block_starts_as_the_identity() -> None:
     bias = out - x
     # all that is added at first is the last convolution's bias, the same everywhere
     torch.testing.assert_close(bias, bias[:1, :, :1, :1].expand_as(bias))
+
+
+@pytest.mark.parametrize("kind", ["auto", "mlp", "conv", "resnet"])
+@pytest.mark.parametrize("inputs", [(3,), (1, 17, 23), (3, 16, 16)])
+@pytest.mark.parametrize("same", [True, False])
+def test_mappings_between_vectors_and_images(kind: str, inputs: tuple[int, ...], same: bool) -> None:
+    settings = RegressorConfig(net=kind, hidden=(16,), width=4, depth=1)  # type: ignore[arg-type]  # any str
+    outputs = (6, *inputs[1:]) if same else (5,)
+    if len(inputs) == len(outputs) == 1 and kind in ("conv", "resnet"):
+        with pytest.raises(ConfigError, match="needs images"):
+            nets.mapping(inputs, outputs, settings)
+        return
+    assert nets.mapping(inputs, outputs, settings)(torch.rand(2, *inputs)).shape == (2, *outputs)
+
+
+def test_only_an_mlp_changes_the_size_of_images() -> None:
+    small, large = (1, 16, 16), (1, 32, 32)
+    with pytest.raises(ConfigError, match="32x32 from 16x16"):
+        nets.mapping(small, large, RegressorConfig(net="conv"))
+    net = nets.mapping(small, large, RegressorConfig(net="mlp"))
+    assert net(torch.rand(2, *small)).shape == (2, *large)
+
+
+def test_a_unet_sees_pixels_and_the_whole() -> None:
+    torch.manual_seed(0)
+    x = torch.rand(1, 1, 16, 16, requires_grad=True)
+    y = UNet((1, 16, 16), (1, 16, 16), width=16)(x)
+    (gradient,) = torch.autograd.grad(y[0, 0, 0, 0], x)
+    # the nearest pixels through the skips, the farthest corner through the bottom
+    assert gradient[0, 0, 0, 0] != 0
+    assert gradient[0, 0, 15, 15] != 0
 
 
 def test_auto_picks_by_shape() -> None:

@@ -101,5 +101,5 @@ def calibration_error(probs: Tensor, y: Tensor, bins: int = 15) -> float:
     right = (guess == y).to(confidence)
     place = (confidence * bins).ceil().long().clamp(1, bins) - 1
     # |B| / N |acc(B) - conf(B)|: the sums over each bin, over N
-    gaps = torch.zeros(bins, device=probs.device).index_add_(0, place, right - confidence)
+    gaps = torch.zeros(bins).to(probs).index_add_(0, place, right - confidence)
     return float(gaps.abs().sum() / len(y))

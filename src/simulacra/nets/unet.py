@@ -9,7 +9,7 @@ from simulacra.nets.conv import Crop, channels, ladder
 
 
 class UNet(nn.Module):
-    """Halve the image down to 4 to 7 pixels and double it again, joined by skips at every size.
+    """Halve the image down to one pixel and double it again, joined by skips at every size.
 
     >>> import torch
     >>> UNet((3, 30, 20), (6, 30, 20), width=8)(torch.zeros(2, 3, 30, 20)).shape
@@ -18,7 +18,7 @@ class UNet(nn.Module):
 
     def __init__(self, inputs: Sequence[int], outputs: Sequence[int], width: int) -> None:
         super().__init__()
-        sizes = ladder(inputs[1:])
+        sizes = ladder(inputs[1:], smallest=1)
         widths = [width, *channels(width, len(sizes) - 1)]
         self.first = nn.Sequential(nn.Conv2d(inputs[0], width, 3, padding=1), nn.ReLU(inplace=True))
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
