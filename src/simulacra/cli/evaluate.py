@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tyro
 
@@ -53,6 +55,24 @@ def main(argv: list[str]) -> int:
     if arguments.json:
         print(json.dumps({"run": str(run), **numbers}))
         return 0
-    for name, value in numbers.items():
-        print(f"{name:24}{value:.4f}" if isinstance(value, float) else f"{name:24}{value}")
+    print("\n".join(lines(numbers)))
     return 0
+
+
+def lines(numbers: dict[str, Any]) -> Iterator[str]:
+    """Numbers as text, one a line; those of single columns below each other.
+
+    >>> print("\\n".join(lines({"nll": 1.25, "columns": {"height": {"rmse": 0.5}}, "pit": [0.5, 0.5]})))
+    nll                                    1.2500
+    pit                                    0.50 0.50
+    height rmse                            0.5000
+    """
+    flat = {name: value for name, value in numbers.items() if not isinstance(value, dict)}
+    for column, values in numbers.get("columns", {}).items():
+        flat |= {f"{column} {name}": value for name, value in values.items()}
+    for name, value in flat.items():
+        if isinstance(value, list):
+            text = " ".join(f"{number:.2f}" for number in value)
+        else:
+            text = f"{value:.4f}" if isinstance(value, float) else str(value)
+        yield f"{name:38} {text}"
