@@ -80,7 +80,9 @@ class RunConfig:
     def differences(self, other: RunConfig) -> list[str]:
         """Settings of `other` that a training under this config cannot go on with."""
         mine, theirs = _flat(self), _flat(other)
-        keys = dict.fromkeys([*mine, *theirs])
+        # another model or source brings other settings with it
+        roots = [key for key in ("model", "data") if mine[key] != theirs[key]]
+        keys = roots or dict.fromkeys([*mine, *theirs])
         return [
             f"{key} {mine.get(key)} there, {theirs.get(key)} here"
             for key in keys
@@ -168,7 +170,9 @@ class Run:
                 f"{self.path}: cannot be written ({error.strerror}); choose another --out"
             ) from error
         try:
-            if file.exists() and (different := self.config.differences(config)):
+            # what was never saved is no training to go on with
+            saved = file.exists() and self.checkpoint.exists()
+            if saved and (different := self.config.differences(config)):
                 raise RunError(
                     f"{self.path}: holds a training with other settings ({'; '.join(different)});"
                     " choose another --out, or delete it"
