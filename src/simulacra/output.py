@@ -14,16 +14,20 @@ from simulacra.files import replacing
 from simulacra.pictures import grid, save_png
 
 
-def check_output(out: Path, spec: DataSpec) -> None:
+def check_output(out: Path, spec: DataSpec, charts: bool = False) -> None:
     """Refuse an output that examples of this kind cannot be written to, before any work is done.
+
+    Args:
+        charts: vectors may be drawn, as a chart.
 
     Raises:
         ConfigError: an ending other than .png and .npz, or pictures asked of data that are none.
     """
     if out.suffix not in (".png", ".npz", ""):
         raise ConfigError(f"out: {out} ends in '{out.suffix}'; give a .png, a .npz or a folder")
-    if spec.kind != "image" and out.suffix != ".npz":
-        raise ConfigError(f"out: these examples are vectors, not pictures; give a .npz, not {out}")
+    if spec.kind != "image" and out.suffix not in ((".png", ".npz") if charts else (".npz",)):
+        endings = "a .npz, or a .png for a chart," if charts else "a .npz,"
+        raise ConfigError(f"out: these examples are vectors, not pictures; give {endings} not {out}")
     if out.suffix and out.is_dir():
         raise ConfigError(f"out: {out} is a folder")
     if not out.suffix and out.is_file():

@@ -58,3 +58,52 @@ def vectors(folder: Path) -> Run:
     save_vectors(folder / "vectors.npz")
     sim.train("vae", f"npz:{folder / 'vectors.npz'}", folder / "vectors", latent_dim=2, steps=20, log_every=5)
     return Run(folder / "vectors")
+
+
+@pytest.fixture(scope="session")
+def mdn(folder: Path) -> Run:
+    """A mixture for one number from one number."""
+    run = Run(folder / "mdn")
+    sim.train("mdn", "bishop-inverse:2000", run.path, components=3, steps=60, lr=0.01)
+    return run
+
+
+@pytest.fixture(scope="session")
+def arm(folder: Path) -> Run:
+    """A mixture for two joint angles, evaluated."""
+    run = Run(folder / "arm")
+    sim.train("mdn", "robot-arm:2000", run.path, components=3, steps=60, lr=0.01)
+    run.log("evaluation", step=60, **sim.evaluate(sim.load(run.path), run.data()))
+    return run
+
+
+@pytest.fixture(scope="session")
+def classifier(folder: Path) -> Run:
+    run = Run(folder / "classifier")
+    sim.train("regressor", "digits", run.path, steps=40)
+    run.log("evaluation", step=40, **sim.evaluate(sim.load(run.path), run.data()))
+    return run
+
+
+@pytest.fixture(scope="session")
+def painter(folder: Path) -> Run:
+    """Colour images of 8x8 pixels from grey ones of 4x6."""
+    rng = np.random.default_rng(0)
+    y = rng.uniform(size=(120, 8, 8, 3)).astype(np.float32)
+    np.savez(folder / "images.npz", images=y[:, ::2, 1:7, 0], targets=y)
+    sim.train("regressor", f"npz:{folder / 'images.npz'}", folder / "painter", steps=5)
+    return Run(folder / "painter")
+
+
+@pytest.fixture(scope="session")
+def generator(folder: Path) -> Run:
+    """Untrained."""
+    sim.train("generator", "gaussians-8:500", folder / "generator")
+    return Run(folder / "generator")
+
+
+@pytest.fixture(scope="session")
+def naive(folder: Path) -> Run:
+    """Collapsed."""
+    sim.train("naive", "gaussians-8:2000", folder / "naive", steps=30)
+    return Run(folder / "naive")

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from simulacra.errors import RunError
 from simulacra.report.card import write_card
@@ -63,6 +64,40 @@ def test_limits_go_with_the_model(vae: Run, autoencoder: Run, pca: Run) -> None:
     assert "lower bound" in card(vae)
     assert "draws no new examples" in card(autoencoder)
     assert "linear" in card(pca)
+
+
+def test_columns_and_targets_are_listed(arm: Run, painter: Run, generator: Run) -> None:
+    text = card(arm)
+    assert "- Columns: hand_x, hand_y\n- Targets: theta_1, theta_2\n" in text
+    assert "- keep: best" in text
+    assert "| theta_2 | " in text
+    assert f"simulacra predict {arm} --data robot-arm:2000 --out predictions.csv" in text
+    text = card(painter)
+    assert "- Columns" not in text
+    assert "4x6 grey images, 8x8 colour images to predict" in text
+    assert "- Columns: x_1, x_2" in card(generator)
+
+
+def test_an_untrained_net_was_not_trained(generator: Run) -> None:
+    text = card(generator)
+    assert "none were trained on" in text
+    assert "- Not at all: its weights are as they were drawn, seed 0." in text
+    assert "It knows only" not in text
+    assert "single training examples" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"), [("mdn", (5, 1)), ("classifier", (5, 10)), ("painter", (5, 3, 8, 8))]
+)
+def test_the_code_of_predictions_runs(
+    name: str, shape: tuple[int, ...], request: pytest.FixtureRequest
+) -> None:
+    run: Run = request.getfixturevalue(name)
+    code = re.search(r"```python\n(.*?)```", card(run), re.DOTALL)
+    assert code is not None
+    names: dict[str, object] = {"given": torch.zeros(5, *run.config.spec.shape)}
+    exec(code.group(1).replace("...", "given"), names)
+    assert names["y"].shape == shape  # type: ignore[attr-defined]  # from exec
 
 
 @pytest.mark.parametrize("name", ["vae", "pca", "vectors"])

@@ -113,15 +113,11 @@ def test_kl_bars_are_sorted_and_marked(dims: int) -> None:
     opened(figure)
 
 
-@pytest.mark.parametrize("columns", [1, 2, 7])
-def test_scatter_of_vectors(columns: int) -> None:
-    data, samples = RNG.normal(size=(50, columns)), RNG.normal(size=(30, columns))
-    both = figures.scatter(data, samples)
-    assert [text.get_text() for text in both.legends[0].get_texts()] == ["data", "samples"]
-    if columns > 1:
-        np.testing.assert_array_equal(np.asarray(both.axes[0].collections[1].get_offsets()), samples[:, :2])
-    alone = figures.scatter(None, samples)
-    assert [text.get_text() for text in alone.legends[0].get_texts()] == ["samples"]
+def test_the_step_whose_weights_are_kept_is_marked() -> None:
+    events = [train(5, loss=3.0), validation(5, loss=4.0), train(10, loss=2.0), validation(10, loss=5.0)]
+    (chart,) = figures.curves(events, kept=5).values()
+    assert np.asarray(chart.axes[0].lines[0].get_xdata()).tolist() == [5, 5]
+    assert [line.get_label() for line in chart.axes[0].lines[1:]] == ["train", "validation"]
 
 
 def test_pictures_are_sharp_the_same_every_time_and_never_empty() -> None:

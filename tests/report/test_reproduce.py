@@ -8,8 +8,9 @@ import pytest
 from simulacra.cli.train import parse
 from simulacra.config import Training
 from simulacra.data import DataSpec, Options
-from simulacra.models.configs import AutoencoderConfig, PCAConfig, VAEConfig
-from simulacra.report.reproduce import changed, command, versions
+from simulacra.models.configs import AutoencoderConfig, MDNConfig, PCAConfig, VAEConfig
+from simulacra.models.registry import entry
+from simulacra.report.reproduce import changed, command, prediction, versions
 from simulacra.run import Run, RunConfig
 
 SPEC = DataSpec("image", (1, 8, 8))
@@ -50,6 +51,25 @@ def test_defaults_are_not_named() -> None:
         "simulacra train vae --data digits"
     )
     assert changed(Training()) == {}
+
+
+def test_the_defaults_are_those_of_the_model() -> None:
+    spec = DataSpec("vector", (1,), target=DataSpec("vector", (1,)))
+    for training, words in (
+        (entry("mdn").training, ""),
+        (Training(), " --lr 0.001 --schedule constant --keep last"),
+    ):
+        text = command(RunConfig("mdn", MDNConfig(), "bishop-inverse", Options(), spec, training))
+        assert text == f"simulacra train mdn --data bishop-inverse{words}"
+        assert parse(shlex.split(text)[2:])[1].training == training
+
+
+def test_the_command_of_predictions(mdn: Run, painter: Run) -> None:
+    assert prediction(mdn.config, mdn) == [
+        "simulacra", "predict", str(mdn), "--data", "bishop-inverse:2000", "--out", "predictions.csv",
+    ]  # fmt: skip
+    # images do not fit in a table
+    assert prediction(painter.config, painter)[-1] == "predictions.npz"
 
 
 def test_of_a_run(vae: Run) -> None:

@@ -1,12 +1,16 @@
-"""`simulacra sample RUN --out grid.png | folder/ | samples.npz`."""
+"""`simulacra sample RUN --out grid.png | folder/ | samples.npz`; vectors: `points.png | samples.npz`."""
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -16,7 +20,8 @@ class Sample:
     run: tyro.conf.Positional[Path]
     """run folder"""
     out: Path
-    """grid.png: one picture; folder/ or a name without ending: a PNG each; samples.npz: an array"""
+    """grid.png: one picture, of vectors a chart; folder/ or a name without ending: a PNG each; samples.npz:
+    an array"""
     n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 64
     """how many"""
     seed: int = 0
@@ -25,10 +30,16 @@ class Sample:
     """how far from their mean latents are drawn: below 1 more typical, less varied"""
 
 
+# points up to which each is drawn; more are counted in bins
+SCATTERED = 5000
+# columns whose mean and standard deviation are printed
+TOLD = 8
+
+
 def main(argv: list[str]) -> int:
     arguments = tyro.cli(Sample, args=argv, prog="simulacra sample")
     from simulacra.errors import ConfigError, RunError
-    from simulacra.game import Noise, Samples
+    from simulacra.game import Noise, Predicts, Samples
     from simulacra.output import check_output, write_examples
     from simulacra.run import Run
 
@@ -36,12 +47,36 @@ def main(argv: list[str]) -> int:
         raise ConfigError(f"n: must be at least 1, not {arguments.n}")
     if not arguments.truncation >= 0:
         raise ConfigError(f"truncation: must be 0 or more, not {arguments.truncation}")
-    run = Run(arguments.run)
-    check_output(arguments.out, run.config.spec)
-    model = run.load()
+    run, out = Run(arguments.run), arguments.out
+    spec, model = run.config.spec, run.load()
     if not isinstance(model, Samples):
-        raise RunError(f"{run}: a {run.config.model} does not sample; train a vae, or use reconstruct")
+        name = run.config.model
+        if isinstance(model, Predicts):
+            from simulacra.report.reproduce import prediction
+
+            words = shlex.join(prediction(run.config, run))
+            raise RunError(f"{run}: this {name} predicts what belongs to inputs, and needs some: {words}")
+        raise RunError(f"{run}: a {name} does not sample; train a vae, or use reconstruct")
+    check_output(out, spec, charts=True)
     x = model.sample(arguments.n, Noise(arguments.seed), arguments.truncation)
-    write_examples(x, arguments.out)
-    print(arguments.out)
+    if spec.kind == "vector" and out.suffix == ".png":
+        _draw(x.cpu().numpy(), spec.columns, out)
+    else:
+        write_examples(x, out)
+    print(out)
+    if spec.kind == "vector":
+        from simulacra.report.numbers import moments
+
+        told = moments(x.cpu().numpy(), spec.columns, TOLD)
+        print(f"{len(x):,} points, mean (standard deviation): {told}")
     return 0
+
+
+def _draw(x: np.ndarray, names: tuple[str, ...], out: Path) -> None:
+    """A chart of vectors `(N, D)`, whole or not at all."""
+    from simulacra.files import replacing
+    from simulacra.report import clouds, figures
+
+    figure = clouds.density(x, names) if len(x) > SCATTERED else clouds.scatter(None, x, names)
+    with replacing(out) as file:
+        file.write_bytes(figures.png(figure, ground="white"))

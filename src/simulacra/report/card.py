@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
+
+import torch
+from torch.distributions import Categorical
 
 from simulacra.data import SPLITS
 from simulacra.files import write_text
-from simulacra.game import Decodes, Encodes, Model, Samples
+from simulacra.game import Decodes, Encodes, Model, Predicts, Samples
 from simulacra.models.registry import entry
-from simulacra.report.material import load_data
-from simulacra.report.numbers import examples, last_numbers, listed, played, summary
-from simulacra.report.reproduce import changed, command, versions
+from simulacra.report.material import load_data, untrained
+from simulacra.report.numbers import SHOWN, Numbers, examples, last_numbers, listed, played, summary
+from simulacra.report.reproduce import changed, command, prediction, versions
 from simulacra.run import Run, RunConfig
 
 # Settings of the data and of where it was computed are not how it was trained.
-SETTINGS = ("batch_size", "lr", "optimizer", "schedule", "ema", "precision", "seed")
+SETTINGS = ("batch_size", "lr", "optimizer", "schedule", "ema", "keep", "precision", "seed")
 
 
 def write_card(run: Run) -> Path:
@@ -34,7 +38,7 @@ def write_card(run: Run) -> Path:
 def _card(run: Run) -> str:
     config, model = run.config, run.load()
     sections = {
-        "What it was trained on": _data(run, config),
+        "What it was trained on": _data(run, config, model),
         "How it was trained": _training(run, config, model),
         "Metrics": _metrics(run),
         "Limits": "\n".join(f"- {line}" for line in _limits(run, config, model)),
@@ -45,7 +49,7 @@ def _card(run: Run) -> str:
     return head + "".join(f"\n## {title}\n\n{body}\n" for title, body in sections.items())
 
 
-def _data(run: Run, config: RunConfig) -> str:
+def _data(run: Run, config: RunConfig, model: Model) -> str:
     lines = [f"- Source: `{config.source}`", f"- Examples: {examples(config)}"]
     lines += [f"- {name}: {value}" for name, value in changed(config.options).items()]
     data, missing = load_data(run, config)
@@ -53,7 +57,12 @@ def _data(run: Run, config: RunConfig) -> str:
         lines.append(f"- Sizes: unknown, the data could not be read when this was written ({missing})")
     else:
         sizes = ", ".join(f"{len(data.split(split)):,} {split}" for split in SPLITS)
-        lines.append(f"- Sizes: {sizes}; only the first were trained on")
+        used = "none were trained on" if untrained(model) else "only the first were trained on"
+        lines.append(f"- Sizes: {sizes}; {used}")
+    if config.spec.columns:
+        lines.append(f"- Columns: {listed(config.spec.columns)}")
+    if config.spec.target is not None and config.spec.target.columns:
+        lines.append(f"- Targets: {listed(config.spec.target.columns)}")
     if config.spec.classes:
         lines.append(f"- Classes: {listed(config.spec.classes)}")
     if config.spec.attributes:
@@ -66,6 +75,8 @@ def _training(run: Run, config: RunConfig, model: Model) -> str:
     if model.players:
         lines.append(f"- steps: {played(run):,}")
         lines += [f"- {name}: {getattr(config.training, name)}" for name in SETTINGS]
+    elif untrained(model):
+        lines.append(f"- Not at all: its weights are as they were drawn, seed {config.training.seed}.")
     else:
         lines.append("- Solved exactly, without steps.")
     lines.append(f"- Made with {', '.join(f'{name} {number}' for name, number in versions(run).items())}")
@@ -83,7 +94,21 @@ def _metrics(run: Run) -> str:
             f"| {_cell(row.name)} | {_cell(row.value)} | {row.unit} | {_cell(row.meaning)} |"
             for row in numbers.rows
         )
-    return text
+    return text + _by_column(numbers)
+
+
+def _by_column(numbers: Numbers) -> str:
+    """A table with a row for each of the first columns that are predicted."""
+    if not numbers.columns:
+        return ""
+    names = [row.name for row in next(iter(numbers.columns.values()))]
+    text = f"\n\n| column | {' | '.join(names)} |\n|---|{'---:|' * len(names)}\n"
+    text += "\n".join(
+        f"| {_cell(column)} | {' | '.join(f'{row.value} {row.unit}'.strip() for row in values)} |"
+        for column, values in list(numbers.columns.items())[:SHOWN]
+    )
+    left = len(numbers.columns) - SHOWN
+    return text + (f"\n\nAnd {left:,} more columns." if left > 0 else "")
 
 
 def _cell(text: str) -> str:
@@ -93,9 +118,10 @@ def _cell(text: str) -> str:
 
 def _limits(run: Run, config: RunConfig, model: Model) -> list[str]:
     lines = list(entry(config.model).limits)
-    lines.append(f"It knows only `{config.source}`: what is rare, missing or wrong there is so here.")
-    if isinstance(model, Samples):
-        lines.append("Samples may come close to single training examples; this was not checked.")
+    if not untrained(model):
+        lines.append(f"It knows only `{config.source}`: what is rare, missing or wrong there is so here.")
+        if isinstance(model, Samples):
+            lines.append("Samples may come close to single training examples; this was not checked.")
     if not last_numbers(run).evaluated:
         lines.append("It has not been evaluated on held-out test data.")
     return lines
@@ -105,11 +131,18 @@ def _loading(run: Run, config: RunConfig, model: Model) -> str:
     lines = ["import simulacra as sim", "", f"model = sim.load({str(run)!r})"]
     if isinstance(model, Samples):
         lines.append("x = model.sample(16, sim.Noise(seed=0))")
-    elif isinstance(model, Encodes):
+    elif isinstance(model, Encodes | Predicts):
         size = ", ".join(map(str, config.spec.shape))
         lines.append(f"x = ...  # float32, (N, {size}){' in [0, 1]' if config.spec.kind == 'image' else ''}")
     if isinstance(model, Encodes):
         lines.append("z = model.encode(x).mean")
     if isinstance(model, Encodes) and isinstance(model, Decodes):
         lines.append("y = model.decode(z).mean")
-    return "```python\n" + "\n".join(lines) + "\n```"
+    if isinstance(model, Predicts):
+        lines.append("p = model.predict(x)  # p(y | x), a torch distribution")
+        classes = isinstance(model.predict(torch.zeros(1, *config.spec.shape)), Categorical)
+        lines.append("y = p.probs  # of the classes" if classes else "y = p.mean")
+    text = "```python\n" + "\n".join(lines) + "\n```"
+    if isinstance(model, Predicts):
+        text += f"\n\n```sh\n{shlex.join(prediction(config, run))}\n```"
+    return text

@@ -70,30 +70,18 @@ def _img(png: bytes, width: int, height: int, alt: str, css: str) -> str:
 
 
 def samples(m: Material) -> Card | None:
-    """New examples: pictures, or the first two columns of vectors over the data's."""
-    if not isinstance(m.model, Samples):
+    """New pictures."""
+    if not isinstance(m.model, Samples) or m.config.spec.kind != "image":
         return None
     seed = m.config.training.seed
-    if m.config.spec.kind == "vector":
-        return _vectors(m, m.model, seed)
-    scale, columns = _layout(m, target=58, width=WIDTH, most=8)
+    scale, columns = layout(m.config.spec.shape, target=58, width=WIDTH, most=8)
     with torch.no_grad():
         x = to_bytes(m.model.sample(columns**2, Noise(seed)))
     body = tiles(x, columns, scale, f"{len(x)} samples")
-    caption = f"{len(x)} draws of z ~ p(z), each shown as the mean of p(x | z). Seed {seed}; not selected."
+    # a model that encodes shows the mean of its likelihood
+    how = "each shown as the mean of p(x | z)" if isinstance(m.model, Encodes) else "x ~ p(x | z)"
+    caption = f"{len(x)} draws of z ~ p(z), {how}. Seed {seed}; not selected."
     return Card("samples", "Samples", body, caption)
-
-
-def _vectors(m: Material, model: Samples, seed: int) -> Card:
-    data = None if m.held is None else m.held.x
-    n = 1000 if data is None else len(data)
-    with torch.no_grad():
-        x = np.asarray(model.sample(n, Noise(seed)))
-    dims = m.config.spec.shape[0]
-    columns = "" if dims <= 2 else f" The first 2 of {dims} columns."
-    against = "" if data is None else f" over {n:,} examples of the {m.split} split"
-    caption = f"{n:,} draws of z ~ p(z), each shown as the mean of p(x | z){against}.{columns} Seed {seed}."
-    return Card("samples", "Samples", chart(figures.scatter(data, x), "samples and data"), caption)
 
 
 def reconstructions(m: Material) -> Card | None:
@@ -102,7 +90,7 @@ def reconstructions(m: Material) -> Card | None:
         return None
     if m.held is None or m.codes is None or m.config.spec.kind != "image":
         return None
-    scale, columns = _layout(m, target=48, width=STRIP, most=8)
+    scale, columns = layout(m.config.spec.shape, target=48, width=STRIP, most=8)
     n = min(len(m.held), PAIRS * columns)
     if n > columns:  # whole rows
         n -= n % columns
@@ -142,7 +130,7 @@ def decoded_lattice(m: Material) -> Card | None:
     if not isinstance(m.model, Decodes) or m.config.spec.kind != "image":
         return None
     dims = m.codes.mean.shape[1] if m.codes is not None else getattr(m.config.config, "latent_dim", None)
-    scale, n = _layout(m, target=40, width=WIDTH, most=20, least=6, padding=1)
+    scale, n = layout(m.config.spec.shape, target=40, width=WIDTH, most=20, least=6, padding=1)
     # the prior of every model that samples from two dimensions is N(0, I)
     if dims == 2 and isinstance(m.model, Samples):
         z = lattice(n, n)
@@ -179,10 +167,10 @@ def kl(m: Material) -> Card | None:
     return Card("kl", "KL per dimension", chart(figure, "KL of every latent dimension"), caption)
 
 
-def _layout(
-    m: Material, target: int, width: int, most: int, least: int = 4, padding: int = 2
+def layout(
+    shape: tuple[int, ...], target: int, width: int, most: int, least: int = 4, padding: int = 2
 ) -> tuple[int, int]:
     """The whole factor that brings images near `target` pixels, and how many then fit side by side."""
-    _, h, w = m.config.spec.shape
+    _, h, w = shape
     scale = max(round(target / w), ceil(SMALLEST_CELL / min(h, w)))
     return scale, min(max(width // (w * scale + padding), least), most)

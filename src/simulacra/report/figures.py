@@ -27,7 +27,7 @@ from simulacra.report.numbers import label, unit
 
 INK, MUTED, RULE = "#24292f", "#6e7781", "#e4e7eb"
 # Okabe and Ito 2008
-BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#b4bac1"
+BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#b4bac1"
 # Tol 2021, muted, and a dark grey for the tenth
 CLASS_COLOURS = (
     "#332288", "#88ccee", "#44aa99", "#117733", "#999933",
@@ -81,35 +81,37 @@ _LOCK = RLock()
 
 
 @contextmanager
-def _style() -> Iterator[None]:
+def style() -> Iterator[None]:
+    """The settings that every chart is drawn and saved with."""
     with _LOCK, mpl.rc_context(RC):
         yield
 
 
-def png(figure: Figure, dpi: int = 200) -> bytes:
+def png(figure: Figure, dpi: int = 200, ground: str = "none") -> bytes:
     """The figure as a PNG file, in two pixels for each of the 100 dpi it is laid out for.
 
-    Deterministic: the same figure gives the same bytes.
+    Deterministic: the same figure gives the same bytes. `ground`: colour behind it; none is transparent.
     """
     file = BytesIO()
-    with _style(), warnings.catch_warnings():
+    with style(), warnings.catch_warnings():
         # class names may be in any script; what the font lacks becomes a box
         warnings.filterwarnings("ignore", "Glyph .* missing from")
-        figure.savefig(file, format="png", dpi=dpi, metadata={"Software": None})
+        figure.savefig(file, format="png", dpi=dpi, facecolor=ground, metadata={"Software": None})
     return file.getvalue()
 
 
-def _axes(width: int, height: int) -> tuple[Figure, Axes]:
+def single(width: int, height: int) -> tuple[Figure, Axes]:
     """A figure of this many pixels at 100 dpi, and its one pair of axes."""
     figure = Figure(figsize=(width / 100, height / 100), layout="constrained")
     return figure, figure.add_subplot()
 
 
-def curves(events: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
+def curves(events: Sequence[Mapping[str, Any]], kept: int | None = None) -> dict[str, Figure]:
     """One chart for each term of the game: its averages in training and on the validation data, by step.
 
     Args:
         events: of metrics.jsonl; all but `train` and `validation` are passed over.
+        kept: a step to be marked, whose weights were kept.
 
     Returns:
         Term -> chart, in the order in which the terms appear. Terms that never have a finite value have none.
@@ -123,12 +125,21 @@ def curves(events: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
             if term not in NOT_TERMS and isinstance(value, (int, float)) and isfinite(value):
                 lines = series.setdefault(term, {kind: [] for kind in kinds})
                 lines[event["event"]].append((event["step"], value))
-    with _style():
-        return {term: _curve(term, lines["train"], lines["validation"]) for term, lines in series.items()}
+    with style():
+        return {
+            term: _curve(term, lines["train"], lines["validation"], kept) for term, lines in series.items()
+        }
 
 
-def _curve(term: str, train: list[tuple[float, float]], validation: list[tuple[float, float]]) -> Figure:
-    figure, axes = _axes(330, 240)
+def _curve(
+    term: str,
+    train: list[tuple[float, float]],
+    validation: list[tuple[float, float]],
+    kept: int | None,
+) -> Figure:
+    figure, axes = single(330, 240)
+    if kept is not None:
+        axes.axvline(kept, color=MUTED, linewidth=1, linestyle=":")
     for name, points, colour, marker in (("train", train, BLUE, ""), ("validation", validation, ORANGE, "o")):
         if points:
             # a line of one point is not seen
@@ -166,8 +177,8 @@ def latent_map(
         classes: their names. The ten with most points have a colour of their own, the rest is grey.
     """
     groups = _groups(y, classes, len(points))
-    with _style():
-        figure, axes = _axes(520, 440)
+    with style():
+        figure, axes = single(520, 440)
         axes.set_xlabel(axis_names[0])
         axes.grid()
         if points.shape[1] == 1:
@@ -180,7 +191,7 @@ def latent_map(
             colours[member] = colour
         # in the order of the data, so that no class lies on top of the others
         axes.scatter(
-            points[:, 0], points[:, 1], s=_dot(len(points)), c=colours.tolist(), alpha=0.85, linewidths=0
+            points[:, 0], points[:, 1], s=dot(len(points)), c=colours.tolist(), alpha=0.85, linewidths=0
         )
         if len(groups) == 1:
             return figure
@@ -190,7 +201,7 @@ def latent_map(
         marks = [
             Line2D([], [], marker="o", linestyle="", markersize=5, color=colour) for _, colour, _ in groups
         ]
-        names = [_shortened(name) for name, _, _ in groups]
+        names = [shortened(name) for name, _, _ in groups]
         figure.legend(marks, names, loc="outside right upper", handletextpad=0.1)
     return figure
 
@@ -203,7 +214,7 @@ def _line(axes: Axes, z: np.ndarray, groups: list[tuple[str, str, np.ndarray]]) 
         return
     for row, (_, colour, member) in enumerate(groups):
         axes.scatter(z[member], np.full(member.sum(), row), s=60, c=colour, marker="|", linewidths=1)
-    axes.set_yticks(range(len(groups)), [_shortened(name) for name, _, _ in groups])
+    axes.set_yticks(range(len(groups)), [shortened(name) for name, _, _ in groups])
     axes.invert_yaxis()
 
 
@@ -219,7 +230,7 @@ def _groups(y: np.ndarray | None, classes: Sequence[str], n: int) -> list[tuple[
     return groups
 
 
-def _dot(n: int) -> float:
+def dot(n: int) -> float:
     """Area of a point of a cloud of `n`, in square points."""
     return 20 if n < 500 else 10
 
@@ -231,8 +242,13 @@ def _name_in_cloud(axes: Axes, name: str, points: np.ndarray) -> None:
     text.set_path_effects([withStroke(linewidth=3, foreground="white")])
 
 
-def _shortened(name: str) -> str:
-    name = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+def shortened(name: str, longest: int = LONGEST_NAME) -> str:
+    """A name for a legend or an axis.
+
+    >>> shortened("disease progression", 10)
+    'disease p…'
+    """
+    name = name if len(name) <= longest else name[: longest - 1] + "…"
     # matplotlib leaves names with a leading underscore out of legends
     return f" {name}" if name.startswith("_") else name
 
@@ -245,8 +261,8 @@ def kl_bars(kl: np.ndarray, active: np.ndarray) -> Figure:
         active: whether the dimension's mean varies over the data, bool `(Z,)`.
     """
     order = np.argsort(-kl, kind="stable")
-    with _style():
-        figure, axes = _axes(min(520, max(260, 100 + 26 * len(kl))), 300)
+    with style():
+        figure, axes = single(min(520, max(260, 100 + 26 * len(kl))), 300)
         colours = np.where(active[order], BLUE, GREY)
         places = np.arange(1, len(kl) + 1)
         axes.bar(places, kl[order], color=colours.tolist(), width=0.75)
@@ -265,38 +281,4 @@ def kl_bars(kl: np.ndarray, active: np.ndarray) -> Figure:
         patches = [Patch(color=BLUE), Patch(color=GREY)]
         names = [f"active: {active.sum()}", f"not active: {(~active).sum()}"]
         figure.legend(patches, names, loc="outside upper right", ncols=2, handlelength=1)
-    return figure
-
-
-def scatter(data: np.ndarray | None, samples: np.ndarray) -> Figure:
-    """Vectors by their first two columns, samples over data; by the only one, as histograms.
-
-    Args:
-        data: `(N, D)`, or None.
-        samples: `(M, D)`.
-    """
-    groups = [("data", GREY, data)] if data is not None else []
-    groups.append(("samples", BLUE, samples))
-    with _style():
-        figure, axes = _axes(520, 440)
-        if samples.shape[1] == 1:
-            bins = np.histogram_bin_edges(np.concatenate([x[:, 0] for _, _, x in groups]), 40)
-            for name, colour, x in groups:
-                axes.hist(
-                    x[:, 0],
-                    bins.tolist(),
-                    histtype="step",
-                    density=True,
-                    color=colour,
-                    linewidth=1.6,
-                    label=name,
-                )
-            axes.set_ylabel("density")
-        else:
-            for name, colour, x in groups:
-                axes.scatter(x[:, 0], x[:, 1], s=_dot(len(x)), c=colour, alpha=0.7, linewidths=0, label=name)
-            axes.set_ylabel("column 2")
-        axes.set_xlabel("column 1")
-        axes.grid()
-        figure.legend(loc="outside upper right", ncols=2, markerscale=1.6, handletextpad=0.2)
     return figure

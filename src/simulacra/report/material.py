@@ -13,7 +13,7 @@ from simulacra.data.spec import Dataset
 from simulacra.distributions import kl_to_standard_normal
 from simulacra.engine.batches import in_order
 from simulacra.errors import SimulacraError
-from simulacra.game import Decodes, Encodes, Model
+from simulacra.game import Decodes, Encodes, Model, Predicts
 from simulacra.run import Run, RunConfig
 
 # held-out examples that are encoded: enough for a map
@@ -55,7 +55,8 @@ class Material:
         data: what it was trained on; None when that is not there any more.
         missing: why `data` is None; empty otherwise.
         split: the split that `held` comes from.
-        held: at most 2,000 random held-out examples, the same for the same seed; None without data.
+        held: at most 2,000 random held-out examples with their labels and targets, the same for the same
+            seed; None without data.
         codes: of `held`; None without data or for a model that does not encode.
     """
 
@@ -92,9 +93,18 @@ def load_data(run: Run, config: RunConfig) -> tuple[Data | None, str]:
         data = run.data()
     except SimulacraError as error:
         return None, str(error)
-    if data.spec.shape != config.spec.shape:
-        return None, f"{data.name}: its examples now have shape {data.spec.shape}, not {config.spec.shape}"
+    ours, theirs = config.spec, data.spec
+    if theirs.shape != ours.shape:
+        return None, f"{data.name}: its examples now have shape {theirs.shape}, not {ours.shape}"
+    if ours.target is not None and (theirs.target is None or theirs.target.shape != ours.target.shape):
+        now = "are missing" if theirs.target is None else f"have shape {theirs.target.shape}"
+        return None, f"{data.name}: its targets now {now}, not {ours.target.shape}"
     return data, ""
+
+
+def untrained(model: Model) -> bool:
+    """Whether it has seen no data: nothing moves its nets, and nothing in it was fitted to examples."""
+    return not model.players and not isinstance(model, Encodes | Predicts)
 
 
 @torch.no_grad()

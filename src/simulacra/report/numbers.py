@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
+import numpy as np
+
+from simulacra.data.spec import DataSpec
 from simulacra.models.registry import entry
 from simulacra.run import Run, RunConfig
 
 HIGHER, LOWER = "higher is better", "lower is better"
+
+COVERAGE = "observed values inside the central interval"
 
 # key -> (name, unit, half a line about it)
 GLOSSARY = {
@@ -31,6 +37,73 @@ GLOSSARY = {
         "",
         "latent dimensions whose mean has a variance above 0.01 over the data",
     ),
+    "rmse": (
+        "root mean squared error",
+        "",
+        f"of the predicted mean, in the units of what is predicted; {LOWER}",
+    ),
+    "crps": (
+        "CRPS",
+        "",
+        "continuous ranked probability score: the whole predicted distribution against the observed value, in"
+        f" its units; the absolute error where nothing is left open; {LOWER}",
+    ),
+    "coverage_50": ("coverage of 50% intervals", "%", f"{COVERAGE}; 50 is right"),
+    "coverage_80": ("coverage of 80% intervals", "%", f"{COVERAGE}; 80 is right"),
+    "coverage_95": ("coverage of 95% intervals", "%", f"{COVERAGE}; 95 is right"),
+    "accuracy": ("accuracy", "%", f"classes named right; {HIGHER}"),
+    "calibration_error": (
+        "calibration error",
+        "%",
+        "by how much the probability of the class named is off from how often it is right, on average"
+        f" (ECE, 15 bins); {LOWER}",
+    ),
+    "nll_exact": (
+        "exact negative log-likelihood",
+        "nats",
+        "-log p(y | x) under the distribution that the data were simulated from: the least there is, on"
+        " average",
+    ),
+    "round_trip_error": (
+        "round-trip error",
+        "%",
+        f"from the input to where a drawn answer leads back to, median, as a share of the size; {LOWER}",
+    ),
+    "round_trip_within_2_percent": (
+        "round trips within 2%",
+        "%",
+        f"drawn answers that lead back to within 2% of the size; {HIGHER}",
+    ),
+    "round_trip_error_of_mean": (
+        "round-trip error of the mean",
+        "%",
+        "the same for the mean of the answers, which need not be an answer itself",
+    ),
+    "round_trip_within_2_percent_of_mean": (
+        "round trips of the mean within 2%",
+        "%",
+        "the same for the mean of the answers",
+    ),
+    "mean_distance": (
+        "distance of the means",
+        "",
+        "of samples and data, in standard deviations of the data; 0 is best",
+    ),
+    "variance_ratio": (
+        "variance ratio",
+        "",
+        "total variance of samples over that of data: 1 where they vary alike, 0 after a collapse",
+    ),
+    "modes_covered": (
+        "modes covered",
+        "",
+        "modes of the data that get at least a tenth of the samples that are theirs by right; all is best",
+    ),
+    "within_4_sigma": (
+        "samples at a mode",
+        "%",
+        f"within 4 standard deviations of one; {HIGHER}",
+    ),
     "knn_accuracy": (
         "nearest-neighbour accuracy",
         "%",
@@ -47,7 +120,14 @@ GLOSSARY = {
 SHOWN = 20
 
 # keys of an event that say how it was made, or belong to another number
-CIRCUMSTANCES = {"event", "step", "data", "examples", "seed", "importance_samples", "latent_dim"}
+CIRCUMSTANCES = {
+    "event", "step", "data", "examples", "seed", "importance_samples", "latent_dim", "modes", "samples",
+    "pit_histogram", "columns",
+}  # fmt: skip
+# key of a number -> key of what it is counted out of
+OUT_OF = {"active_units": "latent_dim", "modes_covered": "modes"}
+# numbers of predictions: their log-likelihood is that of p(y | x)
+OF_PREDICTIONS = {"rmse", "accuracy"}
 
 
 @dataclass(frozen=True)
@@ -68,21 +148,25 @@ class Numbers:
         title: where the numbers come from; a sentence.
         rows: the numbers; empty when nothing was measured.
         evaluated: they come from an evaluation, not from the looks at validation data in training.
+        columns: of every column that is predicted its numbers, in the same order for all.
     """
 
     title: str
     rows: list[Number]
     evaluated: bool
+    columns: Mapping[str, list[Number]] = field(default_factory=dict)
 
 
 def last_numbers(run: Run) -> Numbers:
-    """The last `evaluation` event of a run, or else its last `validation` event."""
+    """The last `evaluation` event of a run, or else the `validation` event of its weights."""
     events = run.events()
     for event in reversed(events):
         if event["event"] == "evaluation":
-            return Numbers(_origin(event, played(run)), _rows(event), True)
+            columns = {name: _rows(values) for name, values in event.get("columns", {}).items()}
+            return Numbers(_origin(event, run), _rows(event), True, columns)
+    best = kept(run)
     for event in reversed(events):
-        if event["event"] == "validation":
+        if event["event"] == "validation" and best in (None, event["step"]):
             title = f"Not evaluated yet: these are averages over validation data at step {event['step']:,}."
             return Numbers(title, _rows(event), False)
     return Numbers("Not evaluated yet.", [], False)
@@ -107,19 +191,41 @@ def summary(config: RunConfig, steps: int) -> str:
 
 
 def examples(config: RunConfig) -> str:
-    """What the data are, in a few words: `8x8 grey images, 10 classes`."""
+    """What the data are, in a few words: `8x8 grey images, 10 classes`.
+
+    >>> from simulacra.config import Training
+    >>> from simulacra.data import Options
+    >>> from simulacra.models.configs import MDNConfig
+    >>> spec = DataSpec("vector", (2,), target=DataSpec("vector", (3,)))
+    >>> examples(RunConfig("mdn", MDNConfig(), "robot-arm", Options(), spec, Training()))
+    'vectors of 2 numbers, 3 numbers to predict'
+    """
     spec = config.spec
+    text = _shaped(spec) if spec.kind == "image" else f"vectors of {_shaped(spec)}"
+    if spec.target is not None:
+        text += f", {_shaped(spec.target)} to predict"
+    return text + (f", {len(spec.classes):,} classes" if spec.classes else "")
+
+
+def _shaped(spec: DataSpec) -> str:
+    """`8x8 grey images`, `2 numbers`."""
     if spec.kind == "image":
         channels, height, width = spec.shape
-        text = f"{height}x{width} {'grey' if channels == 1 else 'colour'} images"
-    else:
-        text = f"vectors of {spec.shape[0]:,} number{'s' if spec.shape[0] > 1 else ''}"
-    return text + (f", {len(spec.classes):,} classes" if spec.classes else "")
+        return f"{height}x{width} {'grey' if channels == 1 else 'colour'} images"
+    return f"{spec.shape[0]:,} number{'s' if spec.shape[0] > 1 else ''}"
 
 
 def played(run: Run) -> int:
     """Steps that the training has told of."""
     return max((event["step"] for event in run.events("train")), default=0)
+
+
+def kept(run: Run, until: float = inf) -> int | None:
+    """The step with the lowest validation loss up to a step, where its weights are kept; else None."""
+    if run.config.training.keep != "best":
+        return None
+    seen = [event for event in run.events("validation") if event["step"] <= until and "loss" in event]
+    return min(seen, key=lambda event: event["loss"])["step"] if seen else None
 
 
 def listed(names: Sequence[str]) -> str:
@@ -130,6 +236,31 @@ def listed(names: Sequence[str]) -> str:
     """
     more = [f"and {len(names) - SHOWN:,} more"] if len(names) > SHOWN else []
     return ", ".join([*names[:SHOWN], *more])
+
+
+def column(names: Sequence[str], i: int) -> str:
+    """The name of column i, or its number.
+
+    >>> column(("age", "weight"), 1), column((), 1)
+    ('weight', 'column 2')
+    """
+    return names[i] if names else f"column {i + 1}"
+
+
+def moments(x: np.ndarray, names: tuple[str, ...] = (), most: int = 4) -> str:
+    """The mean, and in brackets the standard deviation, of every column of `(N, D)`, of at most so many.
+
+    >>> moments(np.array([[1.0, 0.0], [3.0, 0.0]]), ("a", "b"))
+    'a 2.000 (1.000), b 0.000 (0.000)'
+    """
+    mean, std = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
+    D = len(mean)
+    each = [
+        f"{column(names, i)} {written(float(mean[i]))} ({written(float(std[i]))})"
+        for i in range(min(D, most))
+    ]
+    more = [f"and {D - most:,} more"] if most < D else []
+    return ", ".join([*each, *more])
 
 
 def label(key: str) -> str:
@@ -163,12 +294,17 @@ def written(value: Any) -> str:
     return f"{value:#.4g}".rstrip(".")
 
 
-def _origin(event: dict[str, Any], steps: int) -> str:
+def _origin(event: dict[str, Any], run: Run) -> str:
+    steps, best = played(run), kept(run, event.get("step", 0))
     title = f"Evaluated on {event.get('data', 'held-out data')}"
     if "examples" in event:
         title += f", {event['examples']:,} examples"
+    if "samples" in event:
+        title += f" and {event['samples']:,} samples"
     if event.get("step"):
         title += f", at step {event['step']:,}"
+        if best not in (None, event["step"]):
+            title += f", with the weights of step {best:,}, where the validation loss was lowest"
         if event["step"] < steps:
             title += f"; the weights have since gone on to step {steps:,}, so evaluate again"
     return f"{title}."
@@ -180,9 +316,11 @@ def _rows(event: dict[str, Any]) -> list[Number]:
 
 def _number(key: str, value: Any, event: dict[str, Any]) -> Number:
     name, measure, meaning = GLOSSARY.get(key, (label(key), "", ""))
-    if key == "active_units" and "latent_dim" in event:
-        measure = f"of {event['latent_dim']}"
-    if key == "nll" and "importance_samples" in event:
+    if OUT_OF.get(key) in event:
+        measure = f"of {event[OUT_OF[key]]}"
+    if key == "nll" and OF_PREDICTIONS & set(event):
+        meaning = f"-log p(y | x), of what is predicted from an example; {LOWER}"
+    elif key == "nll" and "importance_samples" in event:
         draws = event["importance_samples"]
         meaning = f"-log p(x) of an example, estimated with {draws:,} samples of z unless exact; {LOWER}"
     if measure == "%" and isinstance(value, (int, float)):

@@ -10,17 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from simulacra.config import to_dict
+from simulacra.data.spec import DataSpec
 from simulacra.files import write_text
-from simulacra.game import Decodes, Encodes, Samples
-from simulacra.report import cards, figures
+from simulacra.game import Decodes, Encodes, Predicts, Samples
+from simulacra.report import arms, cards, figures, predictions, vectors
 from simulacra.report.cards import Card
-from simulacra.report.material import Material, gather
-from simulacra.report.numbers import label, last_numbers, listed, played, summary
-from simulacra.report.reproduce import changed, command, versions
+from simulacra.report.material import Material, gather, untrained
+from simulacra.report.numbers import SHOWN, Numbers, kept, label, last_numbers, listed, played, summary
+from simulacra.report.reproduce import changed, command, prediction, retrained, versions
 from simulacra.run import Run
 
 CARDS = (
-    cards.samples, cards.reconstructions, cards.latent_map, cards.decoded_lattice, cards.kl,
+    cards.samples, vectors.samples,
+    predictions.conditional_density, arms.arms, predictions.strips, predictions.named,
+    predictions.observed, predictions.calibration,
+    cards.reconstructions, cards.latent_map, cards.decoded_lattice, cards.kl,
 )  # fmt: skip
 
 CSS = """
@@ -52,6 +56,11 @@ tr:last-child > * { border-bottom: 0 }
   padding-right: 6px }
 .numbers .unit { color: var(--muted); white-space: nowrap; padding-right: 28px }
 .numbers .meaning { color: var(--muted); width: 100%; padding-right: 0 }
+.scroll { overflow-x: auto; margin-top: 24px }
+.columns { font-size: .875rem; width: auto; font-variant-numeric: tabular-nums }
+.columns th, .columns td { text-align: right; padding: 5px 0 5px 24px }
+.columns tr > :first-child { text-align: left; padding-left: 0 }
+.columns tr:first-child > * { color: var(--muted); vertical-align: bottom }
 .curves { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr));
   gap: 16px 20px }
 .gallery { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 48px 40px }
@@ -66,7 +75,12 @@ img { display: block; max-width: 100%; height: auto }
   align-items: center }
 .pairs > div { font-size: .8125rem; color: var(--muted) }
 .pairs > :nth-child(4n + 3), .pairs > :nth-child(4n) { margin-bottom: 12px }
-.pairs > :nth-last-child(-n + 2) { margin-bottom: 0 }
+.pairs > :nth-last-child(-n + 2), .pairs.strips > * { margin-bottom: 0 }
+.named { display: grid; grid-template-columns: repeat(var(--n), minmax(0, var(--w))); gap: 12px 14px;
+  font-size: .75rem; line-height: 1.35; margin-bottom: 16px }
+.named > div { overflow-wrap: anywhere }
+.named img { margin-bottom: 4px }
+.named .wrong img { outline: 2px solid #d55e00; outline-offset: 1px }
 details > summary { cursor: pointer; font-size: 1.125rem; font-weight: 600 }
 .settings { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 260px), 1fr));
   gap: 24px 40px;
@@ -178,7 +192,24 @@ def _numbers(run: Run) -> str:
         for row in numbers.rows
     )
     table = f'<table class="numbers">\n{rows}</table>' if rows else ""
-    return _section("numbers", "Key numbers", f'<p class="note">{note}</p>{table}')
+    return _section("numbers", "Key numbers", f'<p class="note">{note}</p>{table}{_by_column(numbers)}')
+
+
+def _by_column(numbers: Numbers) -> str:
+    """A table with a row for each of the first columns that are predicted."""
+    if not numbers.columns:
+        return ""
+    names = [row.name for row in next(iter(numbers.columns.values()))]
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in ["column", *names])
+    rows = "".join(
+        f'<tr><th scope="row">{escape(column)}</th>'
+        + "".join(f"<td>{escape(_minus(row.value))}{row.unit and ' ' + row.unit}</td>" for row in values)
+        + "</tr>\n"
+        for column, values in list(numbers.columns.items())[:SHOWN]
+    )
+    left = len(numbers.columns) - SHOWN
+    more = f'<p class="note">And {left:,} more columns.</p>' if left > 0 else ""
+    return f'<div class="scroll"><table class="columns">\n<tr>{head}</tr>\n{rows}</table></div>{more}'
 
 
 def _minus(text: str) -> str:
@@ -187,11 +218,18 @@ def _minus(text: str) -> str:
 
 
 def _curves(run: Run) -> str:
-    charts = figures.curves(run.events())
+    best, steps = kept(run), played(run)
+    # the last weights need no mark
+    best = None if best == steps else best
+    charts = figures.curves(run.events(), best)
     if not charts:
         return ""
     images = "\n".join(cards.chart(chart, f"{label(term)} by step") for term, chart in charts.items())
-    return _section("curves", "Training", f'<div class="curves">{images}</div>')
+    note = ""
+    if best is not None:
+        note = f"The weights are those of step {best:,}, dotted, where the validation loss was lowest."
+        note = f'<p class="note">{note}</p>'
+    return _section("curves", "Training", f'{note}<div class="curves">{images}</div>')
 
 
 def _gallery(shown: list[Card]) -> str:
@@ -199,7 +237,7 @@ def _gallery(shown: list[Card]) -> str:
         return ""
     made = "\n".join(
         f'<figure id="{card.name}"><h2>{escape(card.title)}</h2>{card.body}'
-        f"<figcaption>{escape(card.caption)}</figcaption></figure>"
+        f"<figcaption>{escape(_minus(card.caption))}</figcaption></figure>"
         for card in shown
     )
     return f'<div class="gallery">\n{made}\n</div>'
@@ -207,19 +245,26 @@ def _gallery(shown: list[Card]) -> str:
 
 def _settings(m: Material) -> str:
     config = m.config
-    spec = to_dict(config.spec)
-    spec |= {"classes": listed(config.spec.classes), "attributes": listed(config.spec.attributes)}
-    data = {"source": config.source, **to_dict(config.options), **spec}
+    data = {"source": config.source, **to_dict(config.options), **_described(config.spec)}
+    if config.spec.target is not None:
+        target = _described(config.spec.target)
+        data |= {f"target {name}": target[name] for name in ("kind", "shape", "columns")}
     tables = (
         _table("Model", {"name": config.model, **to_dict(config.config)}, changed(config.config)),
         _table("Data", data, changed(config.options)),
-        _table("Training", to_dict(config.training), changed(config.training)),
+        _table("Training", to_dict(config.training), retrained(config)),
     )
     note = '<p class="note">Settings in bold are not at their defaults.</p>'
     return (
         '<section id="settings"><details><summary>Settings</summary>'
         f'<div class="settings">{"".join(tables)}</div>{note}</details></section>'
     )
+
+
+def _described(spec: DataSpec) -> dict[str, Any]:
+    """What one example is; names of many things shortened."""
+    names = {key: listed(getattr(spec, key)) for key in ("classes", "attributes", "columns")}
+    return {"kind": spec.kind, "shape": to_dict(spec)["shape"], **names}
 
 
 def _table(title: str, values: Mapping[str, Any], bold: Iterable[str]) -> str:
@@ -243,14 +288,22 @@ def _reproduce(m: Material) -> str:
     run, seed = str(m.run), m.config.training.seed
     more = [["evaluate", run]]
     if isinstance(m.model, Samples):
-        file = "samples.png" if m.config.spec.kind == "image" else "samples.npz"
-        more.append(["sample", run, "-n", "64", "--seed", str(seed), "--out", file])
+        image, many = m.config.spec.kind == "image", untrained(m.model)
+        file = "samples.png" if image or many else "samples.npz"
+        n = "64" if image or not many else str(vectors.MANY)
+        more.append(["sample", run, "-n", n, "--seed", str(seed), "--out", file])
+    if isinstance(m.model, Predicts):
+        more.append(prediction(m.config, m.run)[1:])
     if isinstance(m.model, Encodes) and isinstance(m.model, Decodes) and m.config.spec.kind == "image":
         more.append(["reconstruct", run, "--data", m.config.source, "--out", "pairs.png"])
+    again = (
+        "Its weights are drawn, not trained."
+        if untrained(m.model)
+        else "In the same folder the command finds this training finished; another --out trains anew."
+    )
     made_with = ", ".join(f"{name} {number}" for name, number in versions(m.run).items())
     note = (
-        "In the same folder the command finds this training finished; another --out trains anew."
-        f" Seed {seed}; {made_with}. The same seed, versions and machine give the same bits on a CPU."
+        f"{again} Seed {seed}; {made_with}. The same seed, versions and machine give the same bits on a CPU."
     )
     body = (
         f"<pre>{_shell([shlex.split(command(m.config, run))])}</pre>"

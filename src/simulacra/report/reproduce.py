@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from simulacra.models.registry import entry
 from simulacra.run import Run, RunConfig
 
 
@@ -29,14 +30,26 @@ def command(config: RunConfig, out: str | Path | None = None) -> str:
     """
     words = ["simulacra", "train", config.model, "--data", config.source]
     words += [] if out is None else ["--out", str(out)]
-    for part in (config.config, config.options, config.training):
-        words += _words(part)
-    return shlex.join(words)
+    words += _words(changed(config.config)) + _words(changed(config.options))
+    return shlex.join(words + _words(retrained(config)))
 
 
-def changed(part: Any) -> dict[str, Any]:
-    """The fields of a dataclass that are not at their defaults."""
-    default = type(part)()
+def prediction(config: RunConfig, run: Run) -> list[str]:
+    """The words of the command that predicts what belongs to the run's own held-out inputs."""
+    target = config.spec.target
+    # images do not fit in a table
+    file = "predictions.npz" if target is not None and target.kind == "image" else "predictions.csv"
+    return ["simulacra", "predict", str(run), "--data", config.source, "--out", file]
+
+
+def retrained(config: RunConfig) -> dict[str, Any]:
+    """The settings of the training that are not at the defaults of the model."""
+    return changed(config.training, entry(config.model).training)
+
+
+def changed(part: Any, default: Any = None) -> dict[str, Any]:
+    """The fields of a dataclass that are not at their defaults, those of `default` where it is given."""
+    default = type(part)() if default is None else default
     return {
         field.name: value
         for field in dataclasses.fields(part)
@@ -50,9 +63,9 @@ def versions(run: Run) -> dict[str, str]:
     return dict(document.get("versions") or {})
 
 
-def _words(part: Any) -> list[str]:
+def _words(settings: dict[str, Any]) -> list[str]:
     words = []
-    for name, value in changed(part).items():
+    for name, value in settings.items():
         option = name.replace("_", "-")
         if isinstance(value, bool):
             words.append(f"--{option}" if value else f"--no-{option}")
