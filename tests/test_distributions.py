@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import (
     AffineTransform,
+    Categorical,
     Distribution,
     Independent,
     MixtureSameFamily,
@@ -17,7 +18,7 @@ from torch.distributions import (
     TransformedDistribution,
 )
 
-from simulacra.distributions import Delta, component, marginals, modes, quantile, rescaled
+from simulacra.distributions import Delta, component, marginals, modes, quantile, rescaled, widened
 from simulacra.likelihoods import Mixture, make
 
 B, T, K = 5, 2, 3
@@ -63,6 +64,24 @@ def test_rescaled_is_the_affine_transform(p: Distribution) -> None:
     )
     torch.testing.assert_close(q.mean, shift + scale * p.mean)
     torch.testing.assert_close(q.variance, scale**2 * p.variance)
+
+
+def test_widened_is_wider_about_the_same_places(p: Distribution) -> None:
+    q = widened(p, torch.tensor(2.0))
+    torch.testing.assert_close(q.mean, p.mean)
+    if not isinstance(p, MixtureSameFamily):
+        torch.testing.assert_close(q.stddev, 2 * p.stddev)
+        return
+    torch.testing.assert_close(q.component_distribution.stddev, 2 * p.component_distribution.stddev)
+    torch.testing.assert_close(q.mixture_distribution.probs, p.mixture_distribution.probs)
+
+
+def test_a_temperature_divides_logits() -> None:
+    logits = torch.tensor([[2.0, 0.0], [0.0, -4.0]])
+    classes = widened(Categorical(logits=logits), torch.tensor(2.0))
+    torch.testing.assert_close(classes.probs, (logits / 2).softmax(dim=1))
+    bits = widened(make("bernoulli")(logits), torch.tensor(4.0))
+    torch.testing.assert_close(bits.mean, (logits / 4).sigmoid())
 
 
 def test_what_has_no_scale_cannot_be_rescaled() -> None:

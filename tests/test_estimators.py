@@ -102,7 +102,7 @@ def test_diabetes_learned_variance_pays_and_intervals_hold() -> None:
     for likelihood in ("normal", "normal-shared", "normal-learned"):
         log_p, z = [], []
         for train, test in KFold(10, shuffle=True, random_state=0).split(X):
-            model = DistributionRegressor(likelihood, hidden=(), random_state=0).fit(X[train], y[train])
+            model = DistributionRegressor(likelihood, random_state=0).fit(X[train], y[train])
             log_p.append(model.log_prob(X[test], y[test]))
             mean, std = model.predict(X[test], return_std=True)
             z.append(np.abs(y[test] - mean) / std)

@@ -39,7 +39,8 @@ HELD_OUT = 0.1
 class _Estimator(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """What both have in common: the training, and the questions to p(y | x).
 
-    A tenth of the rows is held out, and the weights with the lowest -log p(y | x) on it are kept.
+    A tenth of the rows is held out: the weights with the lowest -log p(y | x) on it are kept, and the
+    spread is calibrated on it.
     """
 
     name: str

@@ -6,7 +6,7 @@ loss that moves one player. `Model.play` tells the game in the order of the pape
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
@@ -156,6 +156,9 @@ class Model(nn.Module):
     def play(self, batch: Batch) -> Iterator[Turn]:
         """Tell the game of one step: yield the turns in order. A model without players tells none."""
         yield from ()
+
+    def finish(self, held_out: Iterable[Batch]) -> None:
+        """See held-out data once, after the last step: to calibrate, say. The default does nothing."""
 
     def observed(self, x: Tensor, noise: Noise) -> Tensor:
         """Examples as the likelihood sees them (binarised, say). The default changes nothing."""

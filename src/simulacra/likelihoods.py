@@ -46,10 +46,12 @@ class Likelihood(nn.Module):
         n_parameters: numbers the net has to give for every number of the data.
         location_scale: shift and scale of the data shift and scale the distribution, so that data may
             be standardised; other likelihoods have a fixed support.
+        calibrated: its spread may be scaled after training (`distributions.widened`).
     """
 
     n_parameters = 1
     location_scale = False
+    calibrated = False
 
     def __init__(self, scale: str = "softplus", sigma: float = 1.0) -> None:
         super().__init__()
@@ -90,6 +92,8 @@ class Likelihood(nn.Module):
 class Bernoulli(Likelihood):
     """p(x) = p^x (1 - p)^(1 - x), p = sigmoid(output); -log p is the binary cross-entropy."""
 
+    calibrated = True
+
     def forward(self, output: Tensor) -> Distribution:
         return IndependentBernoulli(output)
 
@@ -114,6 +118,7 @@ class NormalShared(Likelihood):
     """N(x; output, sigma^2) with one sigma for all data, learned (Rybkin et al. 2021)."""
 
     location_scale = True
+    calibrated = True
 
     def __init__(self, scale: str = "softplus", sigma: float = 1.0) -> None:
         super().__init__(scale, sigma)
@@ -128,6 +133,7 @@ class NormalLearned(Likelihood):
 
     n_parameters = 2
     location_scale = True
+    calibrated = True
     family: Any = torch.distributions.Normal
 
     def build(self, *parameters: Tensor) -> Distribution:
@@ -158,6 +164,7 @@ class MultivariateNormal(Likelihood):
     """
 
     location_scale = True
+    calibrated = True
 
     def outputs(self, shape: Sequence[int]) -> tuple[int, ...]:
         if len(shape) != 1:
@@ -189,6 +196,7 @@ class Mixture(Likelihood):
     """
 
     location_scale = True
+    calibrated = True
 
     def __init__(self, components: int, component: Likelihood) -> None:
         super().__init__()
@@ -218,6 +226,8 @@ class Classes(Likelihood):
 
     `outputs` takes `(K,)`.
     """
+
+    calibrated = True
 
     def forward(self, output: Tensor) -> Distribution:
         return torch.distributions.Categorical(logits=output, validate_args=False)

@@ -132,3 +132,47 @@ def test_targets_outside_the_support_are_refused() -> None:
     for likelihood in ("bernoulli", "continuous-bernoulli"):
         with pytest.raises(DataError, match="from 0 to 1"):
             made(NUMBERS, x, target=3 * y, likelihood=likelihood)
+
+
+@pytest.mark.parametrize("likelihood", ["normal-learned", "multivariate-normal", "normal-shared"])
+def test_the_spread_is_calibrated_on_held_out_examples(likelihood: str) -> None:
+    x, _ = table()
+    model = made(NUMBERS, x, target=x[:, :2], likelihood=likelihood).eval()
+    inputs = torch.from_numpy(x)
+    p = model.predict(inputs)
+    torch.manual_seed(0)
+    # what is held out scatters three times as much as the model says
+    y = p.mean + 3 * (p.sample() - p.mean)
+    batch = Batch(inputs, None, Noise(0), target=y)
+    model.finish([batch])
+    assert float(model.spread) == pytest.approx(3, rel=0.15)
+    torch.testing.assert_close(model.predict(inputs).stddev, model.spread * p.stddev)
+    again = model.spread.clone()
+    model.finish([batch])
+    assert torch.equal(model.spread, again), "calibrated twice is calibrated once"
+    model.train()
+    torch.testing.assert_close(model.predict(inputs).stddev, p.stddev)
+
+
+def test_a_fixed_scale_stays_and_few_examples_say_nothing() -> None:
+    x, y = table()
+    for likelihood, n in (("normal", 200), ("laplace", 200), ("normal-learned", 20)):
+        model = made(NUMBERS, x, target=y, likelihood=likelihood).eval()
+        model.finish([Batch(torch.from_numpy(x[:n]), None, Noise(0), target=torch.from_numpy(9 * y[:n]))])
+        assert model.spread == 1
+
+
+def test_classes_have_a_temperature() -> None:
+    spec = DataSpec("vector", (3,), ("a", "b"))
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2000, 3)).astype(np.float32)
+    model = made(spec, x, y=np.zeros(2000, np.int64)).eval()
+    with torch.no_grad():
+        for parameter in model.net.parameters():
+            parameter *= 3
+    p: Any = model.predict(torch.from_numpy(x))
+    torch.manual_seed(0)
+    # the truth is half as sure
+    y = Categorical(logits=p.logits / 2).sample()
+    model.finish([Batch(torch.from_numpy(x), y, Noise(0))])
+    assert float(model.spread) == pytest.approx(2, rel=0.2)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from math import inf
 from pickle import UnpicklingError
-from typing import Any, cast
+from typing import Any
 
 import torch
 from safetensors.torch import save as to_bytes
@@ -42,8 +42,11 @@ def save(
     optimizers: dict[str, Any],
     ema: nn.Module | None = None,
     best: Best | None = None,
+    weights: dict[str, Tensor] | None = None,
 ) -> None:
-    """Write the checkpoint, then the weights that `sim.load` reads: the best, or the last (averaged) ones.
+    """Write the weights that `sim.load` reads, `weights` or else the model's own, then the checkpoint.
+
+    A run that dies in between goes on from the checkpoint before, and writes both again.
 
     Raises:
         RunError: the disk is full or cannot be written; the last checkpoint is intact.
@@ -55,10 +58,9 @@ def save(
         "ema": None if ema is None else ema.state_dict(),
         "best": None if best is None else asdict(best),
     }
+    save_weights(run, model.state_dict() if weights is None else weights)
     with replacing(run.checkpoint) as file:
         torch.save(state, file)
-    last = model if ema is None else cast(nn.Module, ema.module)
-    save_weights(run, best.weights if best is not None and best.weights else last.state_dict())
 
 
 def save_weights(run: Run, state: dict[str, Tensor]) -> None:

@@ -10,10 +10,11 @@ from contextlib import contextmanager, nullcontext
 from typing import cast
 
 import torch
+from torch import Tensor
 
-from simulacra.data.spec import Data
+from simulacra.data.spec import Data, Dataset
 from simulacra.engine import checkpoint
-from simulacra.engine.batches import Batches
+from simulacra.engine.batches import Batches, in_order
 from simulacra.engine.distributed import is_first_process, launch
 from simulacra.engine.events import Events
 from simulacra.engine.looks import picture, validation
@@ -23,6 +24,9 @@ from simulacra.errors import ConfigError
 from simulacra.game import Model, mix
 from simulacra.models.registry import build
 from simulacra.run import Run, RunConfig
+
+# held-out examples that `Model.finish` sees
+FINISHED_ON = 5000
 
 
 def train(run: Run, config: RunConfig, data: Data, quiet: bool = False) -> Model:
@@ -109,7 +113,10 @@ def _play(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
                 if last or played % sample_every < steps_told:
                     picture(shown, data.validation, run.path / "samples" / f"{played:06d}.png", training.seed)
                 if stop or due or last:
-                    checkpoint.save(run, played, model, players.optimizers, ema, best)
+                    kept = best.weights if best is not None and best.weights else shown.state_dict()
+                    if last and len(data.validation):
+                        kept = finished(config, kept, data.validation, fabric.device)
+                    checkpoint.save(run, played, model, players.optimizers, ema, best, kept)
                     saved = time.monotonic()
             told = time.monotonic()
             if stop:
@@ -123,6 +130,16 @@ def _play(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
         raise KeyboardInterrupt(
             f"{run}: interrupted, saved at step {played} of {steps}; run the same command to go on"
         )
+
+
+def finished(
+    config: RunConfig, weights: dict[str, Tensor], held_out: Dataset, device: torch.device
+) -> dict[str, Tensor]:
+    """The kept weights after the model has seen some held-out examples once (`Model.finish`)."""
+    model = build(config.model, config.spec, config.config).to(device).eval()
+    model.load_state_dict(weights)
+    model.finish(in_order(held_out.take(slice(0, FINISHED_ON)), 256, device, config.training.seed))
+    return model.state_dict()
 
 
 def seed_global(seed: int, device: torch.device) -> None:

@@ -4,7 +4,8 @@ Trained by maximum likelihood, L = -log p(y | x), averaged over the examples. Wi
 classical loss: the squared error (normal), the absolute error (laplace), the binary cross-entropy
 (bernoulli), the cross-entropy (categorical) (Bishop 2006, sections 1.2.5 and 4.3; Nix and Weigend 1994
 for a predicted variance). Inputs and, where the likelihood has a location and a scale, targets are
-standardised inside; everything that comes out is in the units of the data.
+standardised inside; everything that comes out is in the units of the data. After the last step the
+spread is calibrated on held-out examples, by one number.
 
     >>> import numpy as np
     >>> import torch
@@ -21,8 +22,8 @@ standardised inside; everything that comes out is in the units of the data.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from math import prod
+from collections.abc import Callable, Iterable, Iterator
+from math import exp, log, prod, sqrt
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ from torch.distributions import Distribution
 
 from simulacra import likelihoods, nets
 from simulacra.data.spec import Dataset, DataSpec
-from simulacra.distributions import rescaled
+from simulacra.distributions import rescaled, widened
 from simulacra.errors import ConfigError, DataError
 from simulacra.game import Batch, Model, Turn
 from simulacra.likelihoods import Classes, Likelihood
@@ -40,6 +41,8 @@ from simulacra.models.configs import RegressorConfig, check_sizes
 
 # likelihoods of classes, besides that of numbers
 OF_CLASSES = ("bernoulli", "categorical")
+# held-out examples from which a spread is worth estimating: its error is about 1 / sqrt(2 N)
+ENOUGH = 30
 
 
 class Regressor(Model):
@@ -51,6 +54,7 @@ class Regressor(Model):
     x_std: Tensor
     y_mean: Tensor
     y_std: Tensor
+    spread: Tensor
 
     def __init__(self, spec: DataSpec, config: Any) -> None:
         """Raises ConfigError for settings that cannot be, or data with nothing to predict."""
@@ -66,6 +70,7 @@ class Regressor(Model):
             per = (shape[0], *(1 for _ in shape[1:]))
             self.register_buffer(f"{name}_mean", torch.zeros(per))
             self.register_buffer(f"{name}_std", torch.ones(per))
+        self.register_buffer("spread", torch.ones(()))
 
     def head(self) -> Likelihood:
         """The likelihood that the settings and the data ask for.
@@ -135,10 +140,26 @@ class Regressor(Model):
     def validate(self, batch: Batch) -> dict[str, Tensor]:
         return {"loss": -self.predict(batch.x).log_prob(self.answers(batch))}
 
+    @torch.no_grad()
+    def finish(self, held_out: Iterable[Batch]) -> None:
+        """Calibrate: the spread with the largest likelihood of held-out examples, where these are enough."""
+        self.spread.fill_(1)
+        pairs = [(self.predict(batch.x), self.answers(batch)) for batch in held_out]
+        if not self.likelihood.calibrated or sum(len(y) for _, y in pairs) < ENOUGH:
+            return
+
+        def loss(log_spread: float) -> float:
+            spread = torch.tensor(log_spread).exp().to(self.spread)
+            return -sum(float(widened(p, spread).log_prob(y).double().sum()) for p, y in pairs)
+
+        self.spread.fill_(exp(_minimum(loss, log(0.1), log(10))))
+
     def predict(self, x: Tensor) -> Distribution:
-        """p(y | x) in the units of the data."""
+        """p(y | x) in the units of the data; in evaluation mode calibrated."""
         p: Distribution = self.likelihood(self.net((x - self.x_mean) / self.x_std))
-        return rescaled(p, self.y_mean, self.y_std) if self.likelihood.location_scale else p
+        if self.likelihood.location_scale:
+            p = rescaled(p, self.y_mean, self.y_std)
+        return p if self.training else widened(p, self.spread)
 
     def answers(self, batch: Batch) -> Tensor:
         """Targets `(B, *shape)`, labels `(B,)` of a categorical, 0 or 1 `(B, 1)` of a bernoulli.
@@ -153,6 +174,27 @@ class Regressor(Model):
         if batch.target is None:
             raise DataError("the data have no targets")
         return batch.target
+
+
+def _minimum(f: Callable[[float], float], low: float, high: float) -> float:
+    """Golden-section search of a function with one minimum, to 1e-3 (Kiefer 1953).
+
+    >>> round(_minimum(lambda x: (x - 0.3) ** 2, -2, 2), 3)
+    0.3
+    """
+    g = (sqrt(5) - 1) / 2
+    a, b = high - g * (high - low), low + g * (high - low)
+    fa, fb = f(a), f(b)
+    while high - low > 1e-3:
+        if fa < fb:
+            high, b, fb = b, a, fa
+            a = high - g * (high - low)
+            fa = f(a)
+        else:
+            low, a, fa = a, b, fb
+            b = low + g * (high - low)
+            fb = f(b)
+    return (low + high) / 2
 
 
 def _moments(x: np.ndarray) -> tuple[Tensor, Tensor]:
