@@ -96,8 +96,18 @@ def restore(
     ema: nn.Module | None = None,
     best: Best | None = None,
 ) -> None:
-    """Put a loaded checkpoint back in place."""
-    model.load_state_dict(state["model"])
+    """Put a loaded checkpoint back in place.
+
+    Raises:
+        RunError: it is of a model that was built otherwise.
+    """
+    try:
+        model.load_state_dict(state["model"])
+    except RuntimeError as error:
+        raise RunError(
+            f"the checkpoint does not fit this model ({str(error).splitlines()[-1].strip()}): it was made by"
+            " another version; choose another --out"
+        ) from error
     for player, optimizer in optimizers.items():
         optimizer.load_state_dict(state["optimizers"][player])
     if ema is not None:
