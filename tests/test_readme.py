@@ -28,6 +28,14 @@ def test_the_python_example_runs(
     assert elbo < -nll < 0
 
 
+def test_the_estimator_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", section("Several right answers"), re.DOTALL)
+    exec(compile(code.replace("components=3", "components=3, steps=50"), "README.md", "exec"), {})
+    log_p, r2 = map(float, capsys.readouterr().out.split())
+    assert -10 < log_p < 0
+    assert r2 < 1
+
+
 def test_every_verb_has_an_example_that_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     commands = re.findall(r"^simulacra (.*?)(?: +#.*)?$", section("The verbs"), re.MULTILINE)
