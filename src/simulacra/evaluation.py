@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from simulacra.data.spec import Data, Dataset, Truth
 from simulacra.distributions import marginals
 from simulacra.engine.batches import in_order, to_bytes
 from simulacra.errors import ConfigError, DataError, nearest
 from simulacra.game import Batch, Bounds, Decodes, Encodes, Model, Noise, Predicts, Samples, Scores
+from simulacra.metrics import judge
 from simulacra.metrics.latents import active_units, knn_accuracy, linear_probe_accuracy
 from simulacra.metrics.prediction import INTERVALS, WITH_CDF, calibration_error, covered, crps, pit
 from simulacra.metrics.reconstruction import mse, psnr, ssim
 from simulacra.metrics.samples import mean_distance, mode_coverage, variance_ratio
 
 METRICS = ("elbo", "nll", "reconstruction", "latents", "prediction", "samples")
+# what a judge of samples takes longer for
+SCORES = judge.METRICS
 # samples that are drawn, at most
 DRAWN = 10_000
 PIT_BINS = 10
@@ -35,6 +40,8 @@ def evaluate(
     examples: int | None = None,
     batch_size: int = 100,
     seed: int = 0,
+    features: str | object = "raw",
+    weights: str | Path | None = None,
 ) -> dict[str, Any]:
     """Numbers on one split, averaged over examples; log-likelihoods in nats an example.
 
@@ -42,11 +49,14 @@ def evaluate(
         model: a trained model.
         data: the splits; `latents` also reads the training split, to fit its probes.
         split: `train`, `validation` or `test`.
-        metrics: groups out of `METRICS`; those the model has no capability for are left out.
+        metrics: groups out of `METRICS` and `SCORES`; those the model has no capability for are left out.
         importance_samples: draws k of z for an estimated log-likelihood.
         examples: the first so many of the split; all of it when not given.
         batch_size: examples at a time.
         seed: of all noise.
+        features: what `SCORES` compare: `raw` numbers, `efficientnet-lite0`, `inception`, or a model that
+            has features.
+        weights: a file of weights, for `inception`.
 
     Returns:
         `elbo`, `reconstruction`, `kl` (elbo); `nll`, `importance_samples` (nll); `mse`, `psnr`, `ssim`
@@ -54,7 +64,8 @@ def evaluate(
         `nll` of the targets, `rmse`, `crps`, `coverage_50`, `coverage_80`, `coverage_95`, `pit_histogram`,
         or `accuracy` and `calibration_error` of classes, and against what is known of simulated data
         `nll_exact`, `round_trip_error` and `round_trip_within_2_percent` (prediction); `mean_distance`,
-        `variance_ratio`, and where the modes are known `modes_covered` and `within_4_sigma` (samples).
+        `variance_ratio`, and where the modes are known `modes_covered` and `within_4_sigma` (samples);
+        what `metrics.judge` gives (`SCORES`), as many samples as examples.
 
     Raises:
         ConfigError: an unknown metric.
@@ -67,8 +78,8 @@ def evaluate(
     0.9
     """
     for name in metrics:
-        if name not in METRICS:
-            raise ConfigError(f"metrics: unknown '{name}', {nearest(name, METRICS)}")
+        if name not in (*METRICS, *SCORES):
+            raise ConfigError(f"metrics: unknown '{name}', {nearest(name, (*METRICS, *SCORES))}")
     if importance_samples < 1 or (examples is not None and examples < 1):
         raise ConfigError("importance_samples and examples: must be at least 1")
     dataset = data.split(split)
@@ -90,6 +101,11 @@ def evaluate(
         numbers |= _of_predictions(model, data.truth, dataset, batch_size, seed)
     if "samples" in metrics and isinstance(model, Samples):
         numbers |= _of_samples(model, data.truth, dataset, seed)
+    scores = [name for name in metrics if name in SCORES]
+    if scores and isinstance(model, Samples):
+        n = min(len(dataset), DRAWN)
+        x, train = _drawn(model, n, seed), data.train.x[:DRAWN]
+        numbers |= judge.judge(x, dataset.x[:n], features, scores, seed, train=train, weights=weights)
     return numbers
 
 
@@ -199,11 +215,15 @@ def _of_truth(model: Any, truth: Truth, batches: Sequence[Batch]) -> dict[str, A
     return numbers
 
 
+def _drawn(model: Any, n: int, seed: int) -> np.ndarray:
+    """Samples as the data are stored: images as uint8."""
+    x: Tensor = model.sample(n, Noise(seed))
+    return to_bytes(x) if model.spec.kind == "image" else x.cpu().numpy()
+
+
 def _of_samples(model: Any, truth: Truth, dataset: Dataset, seed: int) -> dict[str, Any]:
     n = min(len(dataset), DRAWN)
-    x = model.sample(n, Noise(seed))
-    samples = to_bytes(x) if model.spec.kind == "image" else x.cpu().numpy()
-    samples, data = samples.reshape(n, -1), dataset.x.reshape(len(dataset), -1)
+    samples, data = _drawn(model, n, seed).reshape(n, -1), dataset.x.reshape(len(dataset), -1)
     numbers: dict[str, Any] = {
         "samples": n,
         "mean_distance": mean_distance(samples, data),

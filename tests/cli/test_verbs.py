@@ -173,3 +173,19 @@ def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert all(verb in out for verb in VERBS)
     assert main([]) == 2
+
+
+def test_samples_are_judged_by_features_of_choice(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = ["--metrics", "fid,kid,prdc,is,memorisation", "--json"]
+    capsys.readouterr()
+    assert main(["evaluate", str(runs / "vae"), *metrics]) == 0
+    raw = json.loads(capsys.readouterr().out)
+    assert (raw["extractor"], raw["features"], raw["samples"], raw["seed"]) == ("raw", 64, raw["real"], 0)
+    assert raw["fid"] > 0
+    assert 0 <= raw["precision"] <= 1
+    assert "inception_score" not in raw, "numbers know no classes"
+    assert main(["evaluate", str(runs / "vae"), "--metrics", "fid", "--features", "nonsense"]) == 2
+    assert "nonsense" in capsys.readouterr().err
+    # a model that does not sample has nothing to judge
+    assert main(["evaluate", str(runs / "autoencoder"), *metrics]) == 0
+    assert "fid" not in json.loads(capsys.readouterr().out)

@@ -19,7 +19,12 @@ class Evaluate:
     data: str | None = None
     """data source, e.g. mnist@validation; the run's own test split when not given"""
     metrics: str = "elbo,nll,reconstruction,latents,prediction,samples"
-    """groups of numbers, with commas between them"""
+    """groups of numbers, with commas between them; besides these fid, kid, prdc, is, memorisation"""
+    features: str = "raw"
+    """what fid, kid, prdc, is and memorisation compare: raw, efficientnet-lite0, inception, or the run folder
+    of a classifier"""
+    weights: Path | None = None
+    """file with the weights of inception"""
     importance_samples: int = 100
     """draws k of z for an estimated log-likelihood"""
     examples: int | None = None
@@ -39,6 +44,9 @@ def main(argv: list[str]) -> int:
     from simulacra.run import Run
 
     run = Run(arguments.run)
+    features: object = arguments.features
+    if Path(arguments.features, "config.yaml").is_file():
+        features = Run(arguments.features).load()
     split = split_of(arguments.data)
     model = run.load()
     numbers = evaluate(
@@ -49,6 +57,8 @@ def main(argv: list[str]) -> int:
         arguments.importance_samples,
         arguments.examples,
         seed=arguments.seed,
+        features=features,
+        weights=arguments.weights,
     )
     trained = run.events("train")
     run.log("evaluation", step=trained[-1]["step"] if trained else 0, **numbers)

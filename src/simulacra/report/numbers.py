@@ -12,109 +12,8 @@ import numpy as np
 
 from simulacra.data.spec import DataSpec
 from simulacra.models.registry import entry
+from simulacra.report.glossary import GLOSSARY, LOWER
 from simulacra.run import Run, RunConfig
-
-HIGHER, LOWER = "higher is better", "lower is better"
-
-COVERAGE = "observed values inside the central interval"
-
-# key -> (name, unit, half a line about it)
-GLOSSARY = {
-    "loss": ("loss", "", f"what training minimises, on average over examples; {LOWER}"),
-    "elbo": ("ELBO", "nats", f"lower bound on log p(x), reconstruction minus KL; {HIGHER}"),
-    "reconstruction": (
-        "reconstruction",
-        "nats",
-        f"log p(x | z) of an example under its own latent; {HIGHER}",
-    ),
-    "kl": ("KL", "nats", "KL(q(z | x) || p(z)), how much the latents say about the example"),
-    "nll": ("negative log-likelihood", "nats", f"-log p(x) of an example; {LOWER}"),
-    "mse": ("mean squared error", "", f"of reconstructions, for each number of an example; {LOWER}"),
-    "psnr": ("PSNR", "dB", f"peak signal to noise of reconstructions; {HIGHER}"),
-    "ssim": ("SSIM", "", f"structural similarity of reconstructions, 1 for equal pictures; {HIGHER}"),
-    "active_units": (
-        "active units",
-        "",
-        "latent dimensions whose mean has a variance above 0.01 over the data",
-    ),
-    "rmse": (
-        "root mean squared error",
-        "",
-        f"of the predicted mean, in the units of what is predicted; {LOWER}",
-    ),
-    "crps": (
-        "CRPS",
-        "",
-        "continuous ranked probability score: the whole predicted distribution against the observed value, in"
-        f" its units; the absolute error where nothing is left open; {LOWER}",
-    ),
-    "coverage_50": ("coverage of 50% intervals", "%", f"{COVERAGE}; 50 is right"),
-    "coverage_80": ("coverage of 80% intervals", "%", f"{COVERAGE}; 80 is right"),
-    "coverage_95": ("coverage of 95% intervals", "%", f"{COVERAGE}; 95 is right"),
-    "accuracy": ("accuracy", "%", f"classes named right; {HIGHER}"),
-    "calibration_error": (
-        "calibration error",
-        "%",
-        "by how much the probability of the class named is off from how often it is right, on average"
-        f" (ECE, 15 bins); {LOWER}",
-    ),
-    "nll_exact": (
-        "exact negative log-likelihood",
-        "nats",
-        "-log p(y | x) under the distribution that the data were simulated from: the least there is, on"
-        " average",
-    ),
-    "round_trip_error": (
-        "round-trip error",
-        "%",
-        f"from the input to where a drawn answer leads back to, median, as a share of the size; {LOWER}",
-    ),
-    "round_trip_within_2_percent": (
-        "round trips within 2%",
-        "%",
-        f"drawn answers that lead back to within 2% of the size; {HIGHER}",
-    ),
-    "round_trip_error_of_mean": (
-        "round-trip error of the mean",
-        "%",
-        "the same for the mean of the answers, which need not be an answer itself",
-    ),
-    "round_trip_within_2_percent_of_mean": (
-        "round trips of the mean within 2%",
-        "%",
-        "the same for the mean of the answers",
-    ),
-    "mean_distance": (
-        "distance of the means",
-        "",
-        "of samples and data, in standard deviations of the data; 0 is best",
-    ),
-    "variance_ratio": (
-        "variance ratio",
-        "",
-        "total variance of samples over that of data: 1 where they vary alike, 0 after a collapse",
-    ),
-    "modes_covered": (
-        "modes covered",
-        "",
-        "modes of the data that get at least a tenth of the samples that are theirs by right; all is best",
-    ),
-    "within_4_sigma": (
-        "samples at a mode",
-        "%",
-        f"within 4 standard deviations of one; {HIGHER}",
-    ),
-    "knn_accuracy": (
-        "nearest-neighbour accuracy",
-        "%",
-        f"classes told from the latents by neighbours; {HIGHER}",
-    ),
-    "linear_probe_accuracy": (
-        "linear-probe accuracy",
-        "%",
-        f"classes told from the latents linearly; {HIGHER}",
-    ),
-}
 
 # of long lists of names
 SHOWN = 20
@@ -122,7 +21,8 @@ SHOWN = 20
 # keys of an event that say how it was made, or belong to another number
 CIRCUMSTANCES = {
     "event", "step", "data", "examples", "seed", "importance_samples", "latent_dim", "modes", "samples",
-    "pit_histogram", "columns",
+    "pit_histogram", "columns", "extractor", "weights", "resize", "features", "real", "train",
+    "kid_subsets", "kid_subset_size", "neighbours", "splits",
 }  # fmt: skip
 # key of a number -> key of what it is counted out of
 OUT_OF = {"active_units": "latent_dim", "modes_covered": "modes"}
@@ -301,6 +201,8 @@ def _origin(event: dict[str, Any], run: Run) -> str:
         title += f", {event['examples']:,} examples"
     if "samples" in event:
         title += f" and {event['samples']:,} samples"
+    if "extractor" in event:
+        title += f" (scores by {event['extractor']} features, {event['resize']})"
     if event.get("step"):
         title += f", at step {event['step']:,}"
         if best not in (None, event["step"]):

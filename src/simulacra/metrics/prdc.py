@@ -1,0 +1,79 @@
+"""Precision, recall, density and coverage: who lies among whose neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from simulacra.errors import ConfigError
+from simulacra.metrics.neighbours import distances
+
+
+@dataclass(frozen=True)
+class Prdc:
+    """Fidelity and variety. Every example has a ball that reaches to its k-th nearest neighbour.
+
+    Attributes:
+        precision: share of samples inside the ball of a real example (Kynkäänniemi et al. 2019, eq. 1-2).
+        recall: share of real examples inside the ball of a sample.
+        density: real balls a sample lies in, on average, over k; can exceed 1 (Naeem et al. 2020, section 3).
+        coverage: share of real balls that hold a sample (Naeem et al. 2020, section 3).
+    """
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+
+
+def radii(x: np.ndarray, k: int) -> np.ndarray:
+    """Distance of each row of x `(N, F)` to its k-th nearest other row, `(N,)`.
+
+    Raises:
+        ConfigError: fewer than k other rows.
+
+    >>> radii(np.array([[0.0], [1.0], [3.0]]), k=1)
+    array([1., 1., 2.])
+    """
+    if not 1 <= k < len(x):
+        raise ConfigError(
+            f"neighbours: {len(x)} examples have no {k} neighbours each; take more, or fewer of them"
+        )
+    # each row is the nearest to itself
+    return torch.cat([d.kthvalue(k + 1, dim=1).values for _, d in distances(x, x)]).numpy()
+
+
+def prdc(real: np.ndarray, fake: np.ndarray, k: int = 5, real_radii: np.ndarray | None = None) -> Prdc:
+    """Of fake features `(M, F)` against real ones `(N, F)`, as the authors' package `prdc` counts.
+
+    Inside is strictly inside. Distances are taken by blocks: no matrix of M x N is held.
+
+    Args:
+        real: features of data.
+        fake: features of samples.
+        k: neighbours; the papers take 3 for precision and recall, 5 for density and coverage.
+        real_radii: `radii(real, k)`, when they are known.
+
+    Raises:
+        ConfigError: there are not more than k of either.
+
+    >>> real, fake = np.array([[0.0], [1], [2], [3], [10]]), np.array([[0.5], [1.5], [9], [20]])
+    >>> prdc(real, fake, k=1)
+    Prdc(precision=0.75, recall=1.0, density=1.25, coverage=0.8)
+    """
+    of_real = torch.from_numpy(radii(real, k) if real_radii is None else real_radii)
+    of_fake = torch.from_numpy(radii(fake, k))
+    inside, nearest = torch.zeros(len(fake)), torch.full((len(real),), torch.inf, dtype=torch.float64)
+    recalled = torch.zeros(len(real), dtype=torch.bool)
+    for some, d in distances(fake, real):
+        inside[some] = (d < of_real).float().sum(dim=1)
+        recalled |= (d < of_fake[some, None]).any(dim=0)
+        nearest = torch.minimum(nearest, d.amin(dim=0))
+    return Prdc(
+        precision=(inside > 0).double().mean().item(),
+        recall=recalled.double().mean().item(),
+        density=inside.double().mean().item() / k,
+        coverage=(nearest < of_real).double().mean().item(),
+    )
