@@ -34,8 +34,10 @@ def test_unknown_keys_name_the_nearest() -> None:
 def test_differences_leave_out_what_may_change() -> None:
     longer = replace(CONFIG, training=replace(CONFIG.training, steps=5, epochs=None, devices=2))
     assert CONFIG.differences(longer) == []
-    other = replace(CONFIG, source="mnist", training=replace(CONFIG.training, lr=0.5))
-    assert CONFIG.differences(other) == ["data digits there, mnist here", "lr 0.001 there, 0.5 here"]
+    faster = replace(CONFIG, training=replace(CONFIG.training, lr=0.5, warmup=3))
+    assert CONFIG.differences(faster) == ["lr 0.001 there, 0.5 here", "warmup 0 there, 3 here"]
+    # another source says all there is to say
+    assert CONFIG.differences(replace(faster, source="mnist")) == ["data digits there, mnist here"]
 
 
 @pytest.mark.parametrize(
