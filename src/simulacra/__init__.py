@@ -2,7 +2,7 @@
 
 >>> import simulacra as sim
 >>> sorted(sim.MODELS)
-['autoencoder', 'generator', 'mdn', 'naive', 'pca', 'regressor', 'vae']
+['autoencoder', 'classifier', 'gan', 'generator', 'mdn', 'naive', 'pca', 'regressor', 'vae']
 """
 
 from __future__ import annotations

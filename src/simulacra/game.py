@@ -134,6 +134,16 @@ def frozen(*nets: nn.Module) -> Iterator[None]:
             p.requires_grad_(True)
 
 
+def bare(net: nn.Module) -> nn.Module:
+    """The net without what the engine wraps it in: gradients with respect to inputs need it so.
+
+    Neither a compiled net nor one under several processes or bf16 can be differentiated twice.
+    """
+    net = getattr(net, "module", net)
+    inner: nn.Module = getattr(net, "_orig_mod", net)
+    return inner
+
+
 class Model(nn.Module):
     """A model: its nets, its likelihood and the game that trains it.
 
@@ -228,6 +238,15 @@ class Predicts(Protocol):
 
     def answers(self, batch: Batch) -> Tensor:
         """The y of a batch that `predict(batch.x).log_prob` takes: its targets or its labels."""
+        ...
+
+
+@runtime_checkable
+class Features(Protocol):
+    """Says what an example looks like to it: what comparisons of sets of examples are made in."""
+
+    def features(self, x: Tensor) -> Tensor:
+        """`(B, F)`: what the last layer sees."""
         ...
 
 

@@ -96,3 +96,28 @@ def test_interrupted_by_a_person(tmp_path: Path, number: signal.Signals) -> None
     assert "Traceback" not in said
     assert (out / "checkpoints" / "last" / "training.pt").exists()
     assert (out / "model.safetensors").exists()
+
+
+@pytest.mark.slow
+def test_an_adversarial_game_in_two_processes_equals_one(tmp_path: Path) -> None:
+    gan = [sys.executable, "-m", "simulacra", "train", "gan", "--data", "gaussians-8:1000", "--hidden", "16"]
+    options = [
+        "--steps",
+        "20",
+        "--log-every",
+        "1",
+        "--batch-size",
+        "64",
+        "--r1",
+        "1",
+        "--r2",
+        "1",
+        "--device",
+        "cpu",
+    ]
+    run([*gan, *options, "--out", str(tmp_path / "one")])
+    run([*gan, *options, "--devices", "2", "--out", str(tmp_path / "two")], OMP_NUM_THREADS="1")
+    run([*gan, *options, "--precision", "bf16", "--out", str(tmp_path / "half")])
+    ours = load_file(tmp_path / "two" / "model.safetensors")
+    for name, tensor in load_file(tmp_path / "one" / "model.safetensors").items():
+        torch.testing.assert_close(ours[name], tensor, rtol=1e-3, atol=1e-5)

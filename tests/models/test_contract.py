@@ -26,6 +26,7 @@ SPECS = {
 # what a model needs of its data, by the settings that say what it is for
 NEEDS: dict[type[Any], Callable[[DataSpec], bool]] = {
     configs.RegressorConfig: lambda spec: spec.target is not None or bool(spec.classes),
+    configs.ClassifierConfig: lambda spec: bool(spec.classes),
     configs.MDNConfig: lambda spec: spec.target is not None and spec.target.kind == "vector",
 }
 CASES = [

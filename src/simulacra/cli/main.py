@@ -14,6 +14,7 @@ VERBS = {
     "sample": "draw new examples from a trained model",
     "reconstruct": "show examples beside what the model makes of them",
     "predict": "write what a model predicts for every example",
+    "attack": "make a classifier misread images, or play against such attacks",
     "evaluate": "measure a trained model on held-out data",
     "report": "write the report of a run, one HTML page",
     "recipe": "list the recipes, or run one",

@@ -24,8 +24,9 @@ LikelihoodName = Literal[
 def check_sizes(config: Any) -> None:
     """Raises ConfigError for a size of a net that is not positive."""
     for name in ("latent_dim", "width", "depth", "components"):
-        if getattr(config, name, 1) < 1:
-            raise ConfigError(f"{name}: must be at least 1, not {getattr(config, name)}")
+        size = getattr(config, name, None)
+        if size is not None and size < 1:
+            raise ConfigError(f"{name}: must be at least 1, not {size}")
     if any(size < 1 for size in config.hidden):
         raise ConfigError(f"hidden: every layer needs at least 1 unit, not {config.hidden}")
 
@@ -116,6 +117,28 @@ class MDNConfig(PredictionConfig):
 
 
 @dataclass(frozen=True)
+class ClassifierConfig:
+    """The net between an example and the probabilities of the classes, and how it is trained."""
+
+    net: Literal["auto", "mlp", "conv", "resnet"] = "auto"
+    """kind of net; auto: conv for images, mlp for vectors"""
+    hidden: tuple[int, ...] = (128,)
+    """sizes of the hidden layers, after the convolutions where there are any; the last gives the features"""
+    width: int = 32
+    """conv, resnet: channels of the first level, doubled at every halving of the image"""
+    depth: int = 1
+    """conv: convolutions a level; resnet: residual blocks a level"""
+    shift: int = 1
+    """pixels that images are moved by at random in training, at most"""
+    robust: bool = False
+    """train on adversarial examples, made anew in every step (Madry et al. 2018)"""
+    epsilon: float = 0.3
+    """robust: largest change of a pixel, of 1"""
+    attack_steps: int = 7
+    """robust: gradient steps to an adversarial example; 1 is fast (Wong et al. 2020)"""
+
+
+@dataclass(frozen=True)
 class NetworkConfig:
     """A net whose input is random."""
 
@@ -142,6 +165,47 @@ class GeneratorConfig(NetworkConfig):
     """activation of predicted scales"""
     sigma: float = 1.0
     """fixed scale of normal and laplace"""
+
+
+@dataclass(frozen=True)
+class GANConfig(NetworkConfig):
+    """Generator, discriminator and the objective of their game."""
+
+    latent_dim: int | None = None  # type: ignore[assignment]  # None is resolved from the data
+    """numbers in a latent z ~ N(0, I); 64 for images, as many as a vector has when not given"""
+    hidden: tuple[int, ...] = (128, 128, 128, 128)
+    """mlp: sizes of the hidden layers; resnet: of the layers next to the latent"""
+    norm: Literal["none", "batch", "group"] = "none"
+    """normalisation in the generator's convolutions"""
+    features: int = 256
+    """numbers that the discriminator judges by"""
+    batch_deviation: bool = False
+    """show the discriminator how much features vary over the batch (Karras et al. 2018)"""
+    spectral_norm: bool = False
+    """divide the discriminator's weights by their largest singular value (Miyato et al. 2018)"""
+    objective: Literal[
+        "non-saturating",
+        "minimax",
+        "least-squares",
+        "hinge",
+        "wasserstein",
+        "wasserstein-gp",
+        "relativistic",
+        "relativistic-average",
+    ] = "relativistic"
+    """what the players minimise"""
+    r1: float | None = None
+    """weight of the squared gradient at real examples; the objective's own when not given"""
+    r2: float | None = None
+    """weight of the squared gradient at fake examples; the objective's own when not given"""
+    gradient_penalty: float | None = None
+    """weight of (|gradient| - 1)^2 between real and fake examples; 10 for wasserstein-gp, else 0"""
+    clip_weights: float | None = None
+    """largest weight of the discriminator; 0.01 for wasserstein, else none"""
+    lazy: int = 1
+    """steps between penalties, which then count as much more"""
+    n_critic: int = 1
+    """moves of the discriminator for one of the generator"""
 
 
 @dataclass(frozen=True)

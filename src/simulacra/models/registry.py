@@ -19,6 +19,9 @@ DEFAULTS = Training()
 # a net learns a table of some hundred rows by heart long before the training ends
 PREDICTION = Training(keep="best", lr=2e-3, schedule="cosine")
 
+# averages of the gradient itself carry the game past its balance (Gidel et al. 2019)
+ADVERSARIAL = Training(betas=(0.0, 0.99), ema=0.999, schedule="cosine", batch_size=256)
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -88,6 +91,17 @@ MODELS: dict[str, Entry] = {
         ),
         PREDICTION,
     ),
+    "classifier": Entry(
+        "simulacra.models.classifier:Classifier",
+        configs.ClassifierConfig,
+        "which class, and how sure: p(class | x)",
+        (
+            "It always names one of its classes, and may be sure of one for an image of nothing it knows.",
+            "Small changes made to mislead it do, unless it was trained with --robust, and then only those of"
+            " the kind and size it was trained on are harder to find: simulacra attack.",
+        ),
+        PREDICTION,
+    ),
     "generator": Entry(
         "simulacra.models.generator:Generator",
         configs.GeneratorConfig,
@@ -96,6 +110,16 @@ MODELS: dict[str, Entry] = {
             "It has seen no data: only the shape of its samples is the data's.",
             "Its density is not known.",
         ),
+    ),
+    "gan": Entry(
+        "simulacra.models.gan:GAN",
+        configs.GANConfig,
+        "generative adversarial network, eight objectives",
+        (
+            "It has no likelihood and no encoder: it draws, and says nothing of given examples.",
+            "It may leave out parts of the data; coverage and recall say how much.",
+        ),
+        ADVERSARIAL,
     ),
     "naive": Entry(
         "simulacra.models.naive:Naive",

@@ -49,26 +49,30 @@ class Settings(Protocol):
     def depth(self) -> int: ...
 
 
-def encoder(shape: Sequence[int], outputs: int, settings: Settings) -> nn.Module:
-    """A net from data `(B, *shape)` to `(B, outputs)`."""
+def encoder(
+    shape: Sequence[int], outputs: int, settings: Settings, norm: str = "none", slope: float = 0.0
+) -> nn.Module:
+    """A net from data `(B, *shape)` to `(B, outputs)`; `norm` of convolutions, `slope` of leaky ReLU."""
     match pick(settings.net, shape):
         case "mlp":
-            return MLP(shape, (outputs,), settings.hidden)
+            return MLP(shape, (outputs,), settings.hidden, slope)
         case "conv" | "upsample":
-            return ConvEncoder(shape, outputs, settings.width)
+            return ConvEncoder(shape, outputs, settings.width, norm, slope)
         case _:
             return ResNetEncoder(shape, outputs, settings.hidden, settings.width, settings.depth)
 
 
-def decoder(inputs: int, shape: Sequence[int], settings: Settings) -> nn.Module:
+def decoder(
+    inputs: int, shape: Sequence[int], settings: Settings, norm: str = "none", slope: float = 0.0
+) -> nn.Module:
     """A net from latents `(B, inputs)` to `(B, *shape)`; the hidden layers as they are listed."""
     match pick(settings.net, shape):
         case "mlp":
-            return MLP((inputs,), shape, settings.hidden)
+            return MLP((inputs,), shape, settings.hidden, slope)
         case "resnet":
             return ResNetDecoder(inputs, shape, settings.hidden, settings.width, settings.depth)
         case kind:
-            return ConvDecoder(inputs, shape, settings.width, upsample=kind == "upsample")
+            return ConvDecoder(inputs, shape, settings.width, kind == "upsample", norm, slope)
 
 
 def mapping(inputs: Sequence[int], outputs: Sequence[int], settings: Settings) -> nn.Module:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from simulacra.nets.layers import norm, rectifier
+
 
 def ladder(size: Sequence[int], smallest: int = 4) -> list[tuple[int, int]]:
     """Heights and widths from the image down, each half of the one before, rounded up.
@@ -42,13 +44,16 @@ class ConvEncoder(nn.Module):
     torch.Size([2, 32])
     """
 
-    def __init__(self, shape: Sequence[int], outputs: int, width: int) -> None:
+    def __init__(
+        self, shape: Sequence[int], outputs: int, width: int, kind: str = "none", slope: float = 0.0
+    ) -> None:
         super().__init__()
         sizes = ladder(shape[1:])
         widths = [shape[0], *channels(width, len(sizes) - 1)]
         layers: list[nn.Module] = []
         for c_in, c_out in zip(widths, widths[1:], strict=False):
-            layers += [nn.Conv2d(c_in, c_out, 3, stride=2, padding=1), nn.ReLU(inplace=True)]
+            layers += [nn.Conv2d(c_in, c_out, 3, stride=2, padding=1)]
+            layers += [*norm(kind, c_out), rectifier(slope)]
         h, w = sizes[-1]
         self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * h * w, outputs))
 
@@ -68,7 +73,15 @@ class ConvDecoder(nn.Module):
     torch.Size([2, 3, 28, 28])
     """
 
-    def __init__(self, inputs: int, shape: Sequence[int], width: int, upsample: bool = False) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        shape: Sequence[int],
+        width: int,
+        upsample: bool = False,
+        kind: str = "none",
+        slope: float = 0.0,
+    ) -> None:
         super().__init__()
         sizes = ladder(shape[1:])[::-1]
         widths = channels(width, len(sizes) - 1)[::-1]
@@ -78,13 +91,13 @@ class ConvDecoder(nn.Module):
             nn.Unflatten(1, (widths[0], h, w)),
         ]
         for c_in, c_out, size in zip(widths, [*widths[1:], width], sizes[1:], strict=True):
-            layers += [nn.ReLU(inplace=True)]
+            layers += [*norm(kind, c_in), rectifier(slope)]
             if upsample:
                 layers += [nn.Upsample(size), nn.Conv2d(c_in, c_out, 3, padding=1)]
             else:
                 # kernel 4, stride 2, padding 1 doubles the map without the checkerboard of odd kernels
                 layers += [nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1), Crop(size)]
-        layers += [nn.ReLU(inplace=True), nn.Conv2d(width, shape[0], 3, padding=1)]
+        layers += [*norm(kind, width), rectifier(slope), nn.Conv2d(width, shape[0], 3, padding=1)]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, z: Tensor) -> Tensor:

@@ -5,22 +5,26 @@ from math import prod
 
 from torch import Tensor, nn
 
+from simulacra.nets.layers import rectifier
+
 
 class MLP(nn.Module):
-    """Linear layers with ReLU between them, from `(B, *inputs)` to `(B, *outputs)`.
+    """Linear layers with (leaky) ReLU between them, from `(B, *inputs)` to `(B, *outputs)`.
 
     >>> import torch
     >>> MLP((1, 28, 28), (40,), hidden=(400,))(torch.zeros(5, 1, 28, 28)).shape
     torch.Size([5, 40])
     """
 
-    def __init__(self, inputs: Sequence[int], outputs: Sequence[int], hidden: Sequence[int]) -> None:
+    def __init__(
+        self, inputs: Sequence[int], outputs: Sequence[int], hidden: Sequence[int], slope: float = 0.0
+    ) -> None:
         super().__init__()
         self.outputs = tuple(outputs)
         sizes = [prod(inputs), *hidden, prod(outputs)]
         layers: list[nn.Module] = []
         for n_in, n_out in zip(sizes, sizes[1:], strict=False):
-            layers += [nn.Linear(n_in, n_out), nn.ReLU(inplace=True)]
+            layers += [nn.Linear(n_in, n_out), rectifier(slope)]
         self.layers = nn.Sequential(*layers[:-1])
 
     def forward(self, x: Tensor) -> Tensor:

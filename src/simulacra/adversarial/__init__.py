@@ -1,0 +1,1 @@
+"""Adversarial examples: inputs made to be misread, and training against them."""
