@@ -11,7 +11,7 @@ from simulacra.run import Run
 EVALUATION = {
     "step": 20, "data": "digits@test", "examples": 157, "seed": 0, "elbo": -104.123, "nll": 98.31,
     "importance_samples": 100, "active_units": 4, "latent_dim": 5, "knn_accuracy": 0.961,
-    "new_score": 1.5, "extractor": "<inception>",
+    "new_score": 1.5, "said_by": "<inception>",
 }  # fmt: skip
 
 

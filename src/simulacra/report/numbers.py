@@ -201,8 +201,8 @@ def _origin(event: dict[str, Any], run: Run) -> str:
         title += f", {event['examples']:,} examples"
     if "samples" in event:
         title += f" and {event['samples']:,} samples"
-    if "extractor" in event:
-        title += f" (scores by {event['extractor']} features, {event['resize']})"
+    if "resize" in event:
+        title += f" (scores by {event['extractor']} features, resize: {event['resize']})"
     if event.get("step"):
         title += f", at step {event['step']:,}"
         if best not in (None, event["step"]):
