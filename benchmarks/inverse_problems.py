@@ -2,7 +2,7 @@
 
     python benchmarks/inverse_problems.py [--out runs/inverse]
 
-Trains what is not there yet (about 6 minutes on 2 cores), then prints two tables. A hand within 2% of
+Trains what is not there yet, then prints its tables. `--out` keeps what is trained. A hand within 2% of
 the arm's length of its target counts as there.
 """
 

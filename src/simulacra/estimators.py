@@ -131,6 +131,7 @@ class _Estimator(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         return np.asarray(y[:, 0] if self.flat_ else y, dtype=np.float64)
 
 
+# scikit-learn reads the settings off each __init__, so both write all of theirs out
 class DistributionRegressor(_Estimator):
     """A net with any head: one distribution p(y | x) for every row. `score` is R^2 of the mean.
 

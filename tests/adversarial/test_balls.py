@@ -27,8 +27,8 @@ def test_projections(norm: Norm) -> None:
 def test_random_starts_fill_the_ball() -> None:
     x = torch.zeros(4000, 1, 1, 2)
     for norm, area in (("linf", 1.0), ("l2", torch.pi / 4)):
-        delta = uniform(x, 2.0, norm, Noise(0))  # type: ignore[arg-type]
-        assert (length(delta, norm) <= 2.0001).all()  # type: ignore[arg-type]
+        delta = uniform(x, 2.0, norm, Noise(0))  # type: ignore[arg-type]  # a Norm by its name
+        assert (length(delta, norm) <= 2.0001).all()  # type: ignore[arg-type]  # a Norm by its name
         # of a ball of radius 2, the square of radius 1 holds a quarter, of the disc 1 / pi
         share = (length(delta, "linf") <= 1).float().mean().item()
         assert share == pytest.approx(0.25 / area, abs=0.03)
@@ -37,8 +37,8 @@ def test_random_starts_fill_the_ball() -> None:
 def test_no_gradient_no_move() -> None:
     x = torch.full((2, 1, 2, 2), 0.5)
     for norm in ("linf", "l2"):
-        assert torch.equal(steepest(torch.zeros_like(x), norm), torch.zeros_like(x))  # type: ignore[arg-type]
-        moved = climb(lambda x: 0 * x.flatten(1).sum(dim=1), x, x, 0.1, norm, steps=3)  # type: ignore[arg-type]
+        assert torch.equal(steepest(torch.zeros_like(x), norm), torch.zeros_like(x))  # type: ignore[arg-type]  # a Norm by its name
+        moved = climb(lambda x: 0 * x.flatten(1).sum(dim=1), x, x, 0.1, norm, steps=3)  # type: ignore[arg-type]  # a Norm by its name
         assert torch.equal(moved, x)
 
 
@@ -46,5 +46,5 @@ def test_radii_of_their_own() -> None:
     x = torch.full((3, 1, 2, 2), 0.5)
     radius = torch.tensor([0.0, 0.1, 0.2])
     for norm in ("linf", "l2"):
-        found = climb(lambda x: x.flatten(1).sum(dim=1), x, x, radius, norm, steps=4)  # type: ignore[arg-type]
-        torch.testing.assert_close(length(found - x, norm), radius)  # type: ignore[arg-type]
+        found = climb(lambda x: x.flatten(1).sum(dim=1), x, x, radius, norm, steps=4)  # type: ignore[arg-type]  # a Norm by its name
+        torch.testing.assert_close(length(found - x, norm), radius)  # type: ignore[arg-type]  # a Norm by its name

@@ -42,7 +42,7 @@ def test_corrected_negatives(data: Data) -> None:
         seen.append(grown)
         return Linear() if number == 1 else Stubborn()
 
-    attack: Attack = lambda model, x, y, noise: fgsm(model, x, y, 0.3)  # noqa: E731
+    attack: Attack = lambda model, x, y, noise: fgsm(model, x, y, 0.3)  # noqa: E731  # typed where it stands
     table = list(rounds(Linear(), data, data.test, attack, retrain, count=3, added=10))
     assert [row.number for row in table] == [0, 1, 2, 3]
     # a linear model is right on what it labelled, and wrong on all of it within 0.3

@@ -205,7 +205,7 @@ def test_the_largest_numbers(tmp_path: Path) -> None:
 
 def test_faults_are_counted(tmp_path: Path) -> None:
     rows = [[i, i, i] for i in range(40)]
-    rows[4][1] = rows[9][1] = rows[9][2] = "NA"  # type: ignore[call-overload]
+    rows[4][1] = rows[9][1] = rows[9][2] = "NA"  # type: ignore[call-overload]  # rows of lists
     rows[20][0] = "Oslo"  # type: ignore[call-overload]  # of another kind
     with pytest.raises(
         DataError, match=r"column 'b', row 5 \(line 6\): .*'NA'.* \(3 such cells in 2 columns\)"

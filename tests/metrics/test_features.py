@@ -217,7 +217,7 @@ def test_inception_is_not_downloaded_wrong(
     (nowhere / "served.pth").write_bytes(b"not the weights" if reachable else b"")
     url = f"file://{nowhere / ('served.pth' if reachable else 'missing.pth')}"
     package, part = ModuleType("torch_fidelity"), ModuleType("feature_extractor_inceptionv3")
-    part.URL_INCEPTION_V3 = url  # type: ignore[attr-defined]
+    part.URL_INCEPTION_V3 = url  # type: ignore[attr-defined]  # replaced for the test
     monkeypatch.setitem(sys.modules, "torch_fidelity", package)
     monkeypatch.setitem(sys.modules, "torch_fidelity.feature_extractor_inceptionv3", part)
     with pytest.raises(ConfigError, match=r"could not be downloaded .*give the file as weights"):

@@ -61,7 +61,7 @@ def test_robust_in_bfloat16(tmp_path: Path) -> None:
 @pytest.mark.parametrize("net", ["mlp", "conv", "resnet"])
 @pytest.mark.parametrize("hidden", [(), (7, 5)])
 def test_features_are_what_the_last_layer_sees(net: str, hidden: tuple[int, ...]) -> None:
-    model = Classifier(IMAGES, ClassifierConfig(net=net, hidden=hidden, width=4)).eval()  # type: ignore[arg-type]
+    model = Classifier(IMAGES, ClassifierConfig(net=net, hidden=hidden, width=4)).eval()  # type: ignore[arg-type]  # any value
     x = torch.rand(6, 1, 8, 8)
     assert isinstance(model, Features)
     assert isinstance(model, Predicts)
@@ -74,7 +74,7 @@ def test_features_are_what_the_last_layer_sees(net: str, hidden: tuple[int, ...]
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 17, 20), (3, 4, 4), (3, 64, 48)])
 @pytest.mark.parametrize("net", ["auto", "resnet"])
 def test_images_of_any_size(net: str, shape: tuple[int, ...]) -> None:
-    model = Classifier(DataSpec("image", shape, ("a", "b")), ClassifierConfig(net=net, width=4))  # type: ignore[arg-type]
+    model = Classifier(DataSpec("image", shape, ("a", "b")), ClassifierConfig(net=net, width=4))  # type: ignore[arg-type]  # any value
     assert model.predict(torch.rand(2, *shape)).probs.shape == (2, 2)
 
 
@@ -142,7 +142,7 @@ def test_classes_of_vectors(tmp_path: Path) -> None:
 )
 def test_what_cannot_be(spec: DataSpec, settings: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        Classifier(spec, ClassifierConfig(**settings))  # type: ignore[arg-type]
+        Classifier(spec, ClassifierConfig(**settings))  # type: ignore[arg-type]  # any value
 
 
 def test_colour_is_standardised_by_channel() -> None:

@@ -2,8 +2,6 @@
 
 from torch import nn
 
-NORMS = ("none", "batch", "group")
-
 
 def norm(kind: str, channels: int) -> list[nn.Module]:
     """The layer that normalises maps of so many channels, or none; groups have at least 8 channels.

@@ -113,7 +113,11 @@ GLOSSARY = {
         "samples nearer to a training example than that is to its own nearest; far above what is expected"
         " speaks of memorised examples",
     ),
-    "closer_expected": ("expected of new data", "%", "the same for examples that were held out"),
+    "closer_expected": (
+        "expected of new data",
+        "%",
+        "the same for new examples, estimated from the training data",
+    ),
     "duplicates": ("duplicates", "", "samples that are equal to another sample"),
     "copies": ("copies", "", "samples that are equal to a training example"),
     "knn_accuracy": (
