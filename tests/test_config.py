@@ -34,6 +34,8 @@ def test_unknown_keys_name_the_nearest() -> None:
 def test_differences_leave_out_what_may_change() -> None:
     longer = replace(CONFIG, training=replace(CONFIG.training, steps=5, epochs=None, devices=2))
     assert CONFIG.differences(longer) == []
+    scored = replace(CONFIG.training, evaluate_every=5, evaluate_features="inception")
+    assert CONFIG.differences(replace(CONFIG, training=scored)) == []
     faster = replace(CONFIG, training=replace(CONFIG.training, lr=0.5, warmup=3))
     assert CONFIG.differences(faster) == ["lr 0.001 there, 0.5 here", "warmup 0 there, 3 here"]
     # another source says all there is to say
@@ -50,6 +52,7 @@ def test_differences_leave_out_what_may_change() -> None:
         ({"batch_size": 0}, "batch_size"),
         ({"ema": 1.0}, "ema"),
         ({"seed": -1}, "seed"),
+        ({"evaluate_every": 0}, "evaluate_every"),
         ({"warmup": -1}, "warmup"),
     ],
 )

@@ -59,6 +59,10 @@ class Training:
     """steps between looks at the validation data; a twentieth of the training when not given"""
     sample_every: int | None = None
     """steps between sample grids; a tenth of the training when not given"""
+    evaluate_every: int | None = None
+    """steps between scores of samples (FID, KID, precision, recall, ...); no scores when not given"""
+    evaluate_features: str = "raw"
+    """what these scores compare: raw, efficientnet-lite0, inception, or the run folder of a classifier"""
     checkpoint_every: float = 60.0
     """seconds between checkpoints"""
 
@@ -66,7 +70,7 @@ class Training:
         """Raises ConfigError for settings that cannot be."""
         if self.steps is not None and self.epochs is not None:
             raise ConfigError("give --steps or --epochs, not both")
-        for name in ("steps", "epochs", "lr", "clip", "validate_every", "sample_every"):
+        for name in ("steps", "epochs", "lr", "clip", "validate_every", "sample_every", "evaluate_every"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError(f"{name}: must be above 0, not {value}")

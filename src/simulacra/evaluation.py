@@ -13,9 +13,20 @@ from torch import Tensor
 
 from simulacra.data.spec import Data, Dataset, Truth
 from simulacra.distributions import marginals
-from simulacra.engine.batches import in_order, to_bytes
+from simulacra.engine.batches import in_order, to_bytes, to_float
 from simulacra.errors import ConfigError, DataError, nearest
-from simulacra.game import Batch, Bounds, Decodes, Encodes, Model, Noise, Predicts, Samples, Scores
+from simulacra.game import (
+    Batch,
+    Bounds,
+    Conditional,
+    Decodes,
+    Encodes,
+    Model,
+    Noise,
+    Predicts,
+    Samples,
+    Scores,
+)
 from simulacra.metrics import judge
 from simulacra.metrics.latents import active_units, knn_accuracy, linear_probe_accuracy
 from simulacra.metrics.prediction import INTERVALS, WITH_CDF, calibration_error, covered, crps, pit
@@ -64,8 +75,10 @@ def evaluate(
         `nll` of the targets, `rmse`, `crps`, `coverage_50`, `coverage_80`, `coverage_95`, `pit_histogram`,
         or `accuracy` and `calibration_error` of classes, and against what is known of simulated data
         `nll_exact`, `round_trip_error` and `round_trip_within_2_percent` (prediction); `mean_distance`,
-        `variance_ratio`, and where the modes are known `modes_covered` and `within_4_sigma` (samples);
-        what `metrics.judge` gives (`SCORES`), as many samples as examples.
+        `variance_ratio`, and where the modes are known `modes_covered`, `within_4_sigma` and `mode_shares`,
+        the share of all samples at each (samples);
+        what `metrics.judge` gives (`SCORES`), as many samples as examples; and of samples of a class that
+        was asked for `asked_accuracy`, the share that a classifier given as `features` reads as it (classes).
 
     Raises:
         ConfigError: an unknown metric.
@@ -106,6 +119,8 @@ def evaluate(
         n = min(len(dataset), DRAWN)
         x, train = _drawn(model, n, seed), data.train.x[:DRAWN]
         numbers |= judge.judge(x, dataset.x[:n], features, scores, seed, train=train, weights=weights)
+        if "classes" in scores and isinstance(model, Conditional) and isinstance(features, Predicts):
+            numbers["asked_accuracy"] = _asked(model, features, n, seed)
     return numbers
 
 
@@ -221,6 +236,24 @@ def _drawn(model: Any, n: int, seed: int) -> np.ndarray:
     return to_bytes(x) if model.spec.kind == "image" else x.cpu().numpy()
 
 
+def _asked(model: Any, classifier: Any, n: int, seed: int) -> float:
+    """Share of samples, as many of each class, that the classifier reads as the class asked for.
+
+    Raises:
+        ConfigError: the two know other classes.
+    """
+    classes = model.spec.classes
+    if classifier.spec.classes != classes:
+        known = ", ".join(classifier.spec.classes)
+        raise ConfigError(f"features: the classifier knows {known}, the model {', '.join(classes)}")
+    right = []
+    for k in range(len(classes)):
+        x = torch.from_numpy(_drawn(model.given(k), -(-n // len(classes)), seed + k))
+        for part in x.to(classifier.device).split(256):
+            right.append(classifier.predict(to_float(part)).probs.argmax(dim=1) == k)
+    return torch.cat(right).double().mean().item()
+
+
 def _of_samples(model: Any, truth: Truth, dataset: Dataset, seed: int) -> dict[str, Any]:
     n = min(len(dataset), DRAWN)
     samples, data = _drawn(model, n, seed).reshape(n, -1), dataset.x.reshape(len(dataset), -1)
@@ -235,5 +268,6 @@ def _of_samples(model: Any, truth: Truth, dataset: Dataset, seed: int) -> dict[s
             "modes": len(truth.modes),
             "modes_covered": coverage.covered,
             "within_4_sigma": coverage.near,
+            "mode_shares": (coverage.counts / n).tolist(),
         }
     return numbers

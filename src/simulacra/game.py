@@ -137,7 +137,7 @@ def frozen(*nets: nn.Module) -> Iterator[None]:
 def bare(net: nn.Module) -> nn.Module:
     """The net without what the engine wraps it in: gradients with respect to inputs need it so.
 
-    Neither a compiled net nor one under several processes or bf16 can be differentiated twice.
+    Neither a compiled net nor one under several processes can be differentiated twice.
     """
     net = getattr(net, "module", net)
     inner: nn.Module = getattr(net, "_orig_mod", net)
@@ -211,6 +211,15 @@ class Samples(Protocol):
 
 
 @runtime_checkable
+class Conditional(Protocol):
+    """Draws examples of a class that is asked for."""
+
+    def given(self, y: int) -> Model:
+        """The model of one class, an index into `spec.classes`: it samples, and decodes if it can."""
+        ...
+
+
+@runtime_checkable
 class Encodes(Protocol):
     """Says which latents could have made an example."""
 
@@ -247,6 +256,20 @@ class Features(Protocol):
 
     def features(self, x: Tensor) -> Tensor:
         """`(B, F)`: what the last layer sees."""
+        ...
+
+
+@runtime_checkable
+class Judges(Protocol):
+    """Tells examples from samples: has a discriminator."""
+
+    def judge(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """The discriminator's output `(B,)` on examples in the units of the data; larger is more real.
+
+        Args:
+            x: images `(B, C, H, W)` in [0, 1], or vectors `(B, D)`.
+            y: labels `(B,)`, for a discriminator that is told classes.
+        """
         ...
 
 

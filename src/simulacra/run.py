@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 # Settings that may differ when a training goes on: they change no weight, or only lengthen it.
 FREE_TO_CHANGE = {
     "steps", "epochs", "device", "devices", "compile",
-    "log_every", "validate_every", "sample_every", "checkpoint_every",
+    "log_every", "validate_every", "sample_every", "evaluate_every", "evaluate_features", "checkpoint_every",
 }  # fmt: skip
 
 

@@ -48,8 +48,9 @@ def test_equals_a_loop_by_hand(trains: Trains, digits: Data) -> None:
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
+        decay = min(0.9, (1 + step) / (10 + step)) if step else 0.0
         for name, tensor in model.state_dict().items():
-            average[name] = tensor.clone() if step == 0 else 0.9 * average[name] + 0.1 * tensor
+            average[name] = decay * average[name] + (1 - decay) * tensor
     for name, tensor in trained.state_dict().items():
         torch.testing.assert_close(tensor, average[name], rtol=1e-5, atol=1e-6)
 
@@ -290,7 +291,21 @@ def test_a_game_of_two_alternates_and_parts_stay_in_step() -> None:
     assert len(model.seen) == 6
     assert model.b.weight.item() == pytest.approx(-0.3, abs=0.01)
     terms = players.averages(3)
-    assert set(terms) == {"a_loss", "b_loss"}
+    assert set(terms) == {"a_loss", "b_loss", "a_gradient", "b_gradient"}
+
+
+@pytest.mark.parametrize("clip", [None, 0.5])
+def test_gradients_of_a_game_of_two_are_noted(clip: float | None) -> None:
+    from simulacra.engine.distributed import launch
+    from simulacra.engine.players import Players
+    from simulacra.game import Noise
+
+    model, training = Duel(), Training(clip=clip)
+    players = Players(model, training, launch(training))
+    players.play([Batch(torch.zeros(2, 1), None, Noise(0))], rate=0.1)
+    terms = players.averages(1)
+    # d (w - 1)^2 / dw at 0, before it is clipped
+    assert (terms["a_gradient"], terms["b_gradient"]) == pytest.approx((2, 2))
 
 
 def test_the_best_weights_are_kept_through_an_interruption(

@@ -126,3 +126,13 @@ def test_few_examples_are_judged_as_they_are() -> None:
     found = judge(FAKE[:6], REAL[:6])
     assert found["kid_subset_size"] == 3
     assert all(np.isfinite(found[name]) for name in ("fid", "kid", "kid_error", "precision"))
+
+
+def test_classes_are_counted_as_the_extractor_sees_them() -> None:
+    upper, lower = np.zeros((2, 1, 1, 4, 4), np.uint8)
+    upper[..., :2, :], lower[..., 2:, :] = 255, 255
+    samples, real = np.concatenate([upper] * 9 + [lower] * 1), np.concatenate([upper] * 5 + [lower] * 5)
+    found = judge(samples[:, None].reshape(-1, 1, 4, 4), real.reshape(-1, 1, 4, 4), Halves(), ("classes",))
+    assert found["class_shares"] == [0.9, 0.1]
+    assert found["class_shares_data"] == [0.5, 0.5]
+    assert found["class_share_difference"] == pytest.approx(0.4)

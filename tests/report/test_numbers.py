@@ -56,12 +56,14 @@ def test_shares_are_percent_and_counts_say_out_of_how_many(tmp_path: Path) -> No
     event = {
         "kind": "evaluation", "step": 5, "data": "gaussians-8@test", "examples": 50, "samples": 40,
         "modes": 8, "modes_covered": 3, "within_4_sigma": 0.25, "variance_ratio": 0.5, "accuracy": 0.9,
+        "mode_shares": [0.25, 0, 0, 0, 0, 0, 0, 0],
         "calibration_error": 0.031, "round_trip_error": 0.0831, "round_trip_within_2_percent": 0.5,
         "nll_exact": -1.2, "mean_distance": 0.01,
     }  # fmt: skip
     run = run_with(tmp_path, event, keep="last")
     numbers = numbers_of(run)
     assert numbers["modes covered"][:2] == ("3", "of 8")
+    assert "mode shares" not in numbers
     assert numbers["samples at a mode"][:2] == ("25.0", "%")
     assert numbers["round-trip error"][:2] == ("8.3", "%")
     assert numbers["calibration error"][:2] == ("3.1", "%")

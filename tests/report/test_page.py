@@ -1,6 +1,7 @@
 """The report, read back: it parses, stands alone, and has the parts that model and data allow."""
 
 import re
+import shutil
 from base64 import b64decode
 from html.parser import HTMLParser
 from io import BytesIO
@@ -174,8 +175,42 @@ def test_generators(generator: Run, naive: Run) -> None:
     assert "-n 100000 --seed 0 --out samples.png" in page.words
     assert "Its weights are drawn, not trained." in page.words
     page = report(naive)
-    assert page.ids == ALWAYS | {"curves", "samples"}
+    assert page.ids == ALWAYS | {"curves", "samples", "modes"}
     assert "of 8 modes" in page.words
+
+
+def test_how_a_game_went(gan: Run) -> None:
+    page = report(gan)
+    assert page.ids == ALWAYS | {"curves", "samples", "modes", "warnings"}
+    drawn = [image["alt"].removesuffix(" by step") for image in page.images]
+    assert drawn == [
+        "discriminator loss", "output of the discriminator", "norm of the gradient", "generator loss",
+        "diversity", "accuracy of the discriminator", "Fréchet distance", "kernel distance",
+        "fidelity and variety", "samples and data", "shares of samples and data at every mode",
+    ]  # fmt: skip
+    assert "Step 30: samples <vary> little. Try more." in page.words
+    n = len(gan.data().validation)
+    compared = f"compare {n} samples with {n} validation examples by raw features (resize: none; seed 0)."
+    assert compared in page.words
+    assert "What it takes for what it is; held-out examples far below" in page.words
+
+
+def test_shares_of_classes_are_those_of_the_last_evaluation(vae: Run, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(vae.path, tmp_path / "run"))
+    made: dict[str, Any] = {
+        "data": "digits@test",
+        "samples": 50,
+        "real": 60,
+        "extractor": "classifier",
+        "seed": 1,
+    }
+    # of another number of classes: an extractor that knows others
+    run.log("evaluation", **made, class_shares=[0.5, 0.5], class_shares_data=[0.5, 0.5])
+    assert "classes" not in report(run).ids
+    run.log("evaluation", **made, class_shares=[0.1] * 10, class_shares_data=[0.1] * 10)
+    page = report(run)
+    assert "classes" in page.ids
+    assert "Shares of 50 samples, and of 60 examples of digits@test, that the classifier reads" in page.words
 
 
 def test_targets_of_another_shape_are_not_used(tmp_path: Path) -> None:

@@ -19,10 +19,10 @@ class Evaluate:
     data: str | None = None
     """data source, e.g. mnist@validation; the run's own test split when not given"""
     metrics: str = "elbo,nll,reconstruction,latents,prediction,samples"
-    """groups of numbers, with commas between them; besides these fid, kid, prdc, is, memorisation"""
+    """groups of numbers, with commas between them; besides these fid, kid, prdc, is, classes,
+    memorisation"""
     features: str = "raw"
-    """what fid, kid, prdc, is and memorisation compare: raw, efficientnet-lite0, inception, or the run folder
-    of a classifier"""
+    """what those compare: raw, efficientnet-lite0, inception, or the run folder of a classifier"""
     weights: Path | None = None
     """file with the weights of inception"""
     importance_samples: int = 100

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Self
@@ -14,6 +15,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from simulacra.files import write_text
 from simulacra.run import Run
 
+# of a `scores` event, what the person sees
+SCORES = ("fid", "kid", "precision", "recall", "density", "coverage")
 # Seconds between plain lines when nobody watches a terminal.
 PLAIN_EVERY = 5.0
 
@@ -63,24 +66,37 @@ class Events:
         if self.board:
             self.board.close()
 
-    def tell(self, kind: str, step: int, terms: dict[str, float], **more: float) -> None:
+    def tell(self, kind: str, step: int, terms: Mapping[str, Any], **more: float) -> None:
         """One event: into metrics.jsonl, onto the board, and in front of the person."""
         if self.quiet:
             return
         self.run.log(kind, step=step, **terms, **more)
         if self.board:
             for name, value in {**terms, **more}.items():
-                self.board.add_scalar(f"{kind}/{name}", value, step)
+                # scores come with words about how they were made
+                if isinstance(value, (int, float)):
+                    self.board.add_scalar(f"{kind}/{name}", value, step)
         if kind == "train":
             self._show(step, terms, more)
+        elif kind == "scores":
+            text = "  ".join(f"{name} {terms[name]:.4g}" for name in SCORES)
+            self.say(f"step {step}/{self.steps}  {text}  ({terms['extractor']})")
+
+    def warn(self, step: int, sign: str, text: str) -> None:
+        """A line about a sign that the training goes wrong; kept for the report."""
+        if not self.quiet:
+            self.run.log("warning", step=step, sign=sign, text=text)
+            self.say(f"step {step}/{self.steps}  {text}")
 
     def say(self, text: str) -> None:
         """A line for the person."""
         if not self.quiet:
             self.bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
-    def _show(self, step: int, terms: dict[str, float], more: dict[str, float]) -> None:
-        text = "  ".join(f"{name} {value:.5g}" for name, value in terms.items())
+    def _show(self, step: int, terms: Mapping[str, float], more: Mapping[str, float]) -> None:
+        # norms of gradients are for the report: the line is long enough
+        shown = {name: value for name, value in terms.items() if not name.endswith("_gradient")}
+        text = "  ".join(f"{name} {value:.5g}" for name, value in shown.items())
         text += f"  {more['images_per_second']:,.0f} examples/s"
         if self.live:
             self.bar.update(self.task, completed=step, terms=text)

