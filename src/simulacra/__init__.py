@@ -1,8 +1,8 @@
 """Deep generative models: train them on your data, work with them, measure them, audit them.
 
 >>> import simulacra as sim
->>> sorted(sim.MODELS)
-['autoencoder', 'classifier', 'gan', 'generator', 'mdn', 'naive', 'pca', 'regressor', 'vae']
+>>> "vae" in sim.MODELS
+True
 """
 
 from __future__ import annotations

@@ -28,10 +28,15 @@ from torch import Tensor
 
 
 class Objective(NamedTuple):
-    """The losses of both players, each a function of the outputs on real and on fake examples."""
+    """The losses of both players, each a function of the outputs on real and on fake examples.
+
+    Attributes:
+        relativistic: whether the generator's loss depends on the outputs on real examples.
+    """
 
     discriminate: Callable[[Tensor, Tensor], Tensor]
     generate: Callable[[Tensor, Tensor], Tensor]
+    relativistic: bool = False
 
 
 def _cross_entropy(x: Tensor, g: Tensor) -> Tensor:
@@ -57,8 +62,9 @@ OBJECTIVES: dict[str, Objective] = {
     "relativistic": Objective(
         lambda x, g: F.softplus(g - x).mean(),
         lambda x, g: F.softplus(x - g).mean(),
+        relativistic=True,
     ),
-    "relativistic-average": Objective(_average, lambda x, g: _average(g, x)),
+    "relativistic-average": Objective(_average, lambda x, g: _average(g, x), relativistic=True),
 }
 
 

@@ -189,3 +189,20 @@ def test_samples_are_judged_by_features_of_choice(runs: Path, capsys: pytest.Cap
     # a model that does not sample has nothing to judge
     assert main(["evaluate", str(runs / "autoencoder"), *metrics]) == 0
     assert "fid" not in json.loads(capsys.readouterr().out)
+
+
+def test_sample_a_class_by_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str], runs: Path) -> None:
+    run = str(tmp_path / "run")
+    words = ["--data", "iris", "--steps", "10", "--hidden", "8", "--out", run]
+    assert main(["train", "conditional_gan", *words]) == 0
+    for name in ("setosa", "virginica"):
+        assert main(["sample", run, "--class", name, "-n", "5", "--out", str(tmp_path / f"{name}.npz")]) == 0
+    drawn = [np.load(tmp_path / f"{name}.npz")["x"] for name in ("setosa", "virginica")]
+    assert drawn[0].shape == (5, 4)
+    assert not np.array_equal(*drawn)
+    capsys.readouterr()
+    assert main(["sample", run, "--class", "setossa", "--out", str(tmp_path / "x.npz")]) == 2
+    assert "did you mean 'setosa'" in capsys.readouterr().err
+    assert main(["sample", str(runs / "vae"), "--class", "3", "--out", str(tmp_path / "x.png")]) == 1
+    assert "a vae is told no classes; train a conditional_gan" in capsys.readouterr().err
+    assert not (tmp_path / "x.npz").exists()

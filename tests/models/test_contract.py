@@ -11,7 +11,19 @@ from torch.distributions import Distribution
 
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.engine.batches import in_order
-from simulacra.game import Batch, Bounds, Decodes, Encodes, Model, Noise, Predicts, Samples, Scores
+from simulacra.game import (
+    Batch,
+    Bounds,
+    Conditional,
+    Decodes,
+    Encodes,
+    Judges,
+    Model,
+    Noise,
+    Predicts,
+    Samples,
+    Scores,
+)
 from simulacra.models import configs
 from simulacra.models.registry import MODELS, build, entry
 
@@ -27,6 +39,7 @@ SPECS = {
 NEEDS: dict[type[Any], Callable[[DataSpec], bool]] = {
     configs.RegressorConfig: lambda spec: spec.target is not None or bool(spec.classes),
     configs.ClassifierConfig: lambda spec: bool(spec.classes),
+    configs.ConditionalGANConfig: lambda spec: bool(spec.classes),
     configs.MDNConfig: lambda spec: spec.target is not None and spec.target.kind == "vector",
 }
 CASES = [
@@ -135,8 +148,18 @@ def test_capabilities_have_their_shapes(case: tuple[str, str, Model]) -> None:
         few, same = model.sample(3, Noise(5)), model.sample(3, Noise(5))
         assert few.shape == (3, *shape)
         assert torch.equal(few, same)
-        typical = model.sample(2, Noise(5), truncation=0.0)
+        one = model.given(1) if isinstance(model, Conditional) else model
+        assert isinstance(one, Samples)
+        typical = one.sample(2, Noise(5), truncation=0.0)
         assert torch.equal(typical[0], typical[1]), "without spread all samples are alike"
+    if isinstance(model, Conditional):
+        a, b = (model.given(y) for y in (0, 1))
+        assert isinstance(a, Samples)
+        assert isinstance(b, Samples)
+        assert a.sample(3, Noise(5)).shape == (3, *shape)
+        assert not torch.equal(a.sample(3, Noise(5)), b.sample(3, Noise(5)))
+    if isinstance(model, Judges):
+        assert model.judge(x).shape == (N,)
     if isinstance(model, Encodes):
         q = model.encode(x)
         assert isinstance(q, Distribution)

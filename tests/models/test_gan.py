@@ -92,9 +92,9 @@ def test_a_lazy_penalty_comes_rarely_and_counts_more() -> None:
 
 def test_weights_are_clipped_and_spectra_are_one() -> None:
     model = made(objective="wasserstein")
-    assert model.penalties.clip_weights == 0.01
+    assert model.penalties.clip_weights == 0.05
     turns(model)
-    assert max(float(p.detach().abs().max()) for p in model.discriminator.parameters()) <= 0.01
+    assert max(float(p.detach().abs().max()) for p in model.discriminator.parameters()) <= 0.05 + 1e-6
     model = made(spectral_norm=True, hidden=(32, 32)).train()
     for _ in range(30):
         turns(model)
@@ -122,6 +122,74 @@ def test_a_collapsed_batch_is_seen() -> None:
     assert apart != alike
 
 
+def test_only_relativistic_generators_look_at_real_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, objective in OBJECTIVES.items():
+        model, seen = made(objective=name, clip_weights=None), []
+        forward = model.discriminator.forward
+        monkeypatch.setattr(model.discriminator, "forward", lambda x: seen.append(x) or forward(x))  # noqa: B023
+        turns(model)
+        assert len(seen) == 3 + objective.relativistic
+
+
+@pytest.mark.parametrize("augment", ["diff", "ada"])
+def test_the_discriminator_sees_changed_images_only(augment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = DataSpec("image", (1, 16, 16))
+    torch.manual_seed(0)
+    model = GAN(spec, replace(SMALL, width=4, augment=augment))  # type: ignore[arg-type]  # any str
+    assert model.augment is not None
+    shifts: list[float] = []
+
+    def brighter(x: torch.Tensor, noise: Noise) -> torch.Tensor:
+        shifts.append(len(shifts) + 1.0)
+        return x + shifts[-1]
+
+    monkeypatch.setattr(model.augment, "forward", brighter)
+    x = torch.rand(4, 1, 16, 16)
+    d, g = model.play(Batch(x, None, Noise(0, 1), step=0, steps=10))
+    real, fake = (x - model.mean) / model.std, model.generate(Noise(0, 1).normal(4, 2))
+    # real and fake of the discriminator's turn, then fake and real of the generator's
+    outputs = [model.discriminator(y + k) for y, k in ((real, 1), (fake, 2), (fake, 3), (real, 4))]
+    objective = OBJECTIVES["relativistic"]
+    torch.testing.assert_close(d.loss, objective.discriminate(outputs[0], outputs[1]))
+    torch.testing.assert_close(g.loss, objective.generate(outputs[3], outputs[2]))
+
+
+def test_augmentation_adapts_to_how_sure_the_discriminator_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    for sign, expected in ((1, 64 / 500_000), (-1, 0.0)):
+        model = GAN(DataSpec("image", (1, 16, 16)), replace(SMALL, width=4, augment="ada"))
+        # white images lie on one side of halfway to whatever the generator draws
+        monkeypatch.setattr(model.discriminator, "forward", lambda x, sign=sign: sign * x.mean(dim=(1, 2, 3)))
+        for step in range(8):
+            turn = next(model.play(Batch(torch.ones(8, 1, 16, 16), None, Noise(0, step + 1), step, 10)))
+        # eight images in each of eight steps, of 500,000
+        assert float(turn.terms["augment"]) == pytest.approx(expected)
+
+
+def test_augmentation_needs_images() -> None:
+    with pytest.raises(ConfigError, match="augment: 'ada' changes images"):
+        made(augment="ada")
+
+
+def test_judging_is_what_the_discriminator_says_of_examples_in_their_own_units() -> None:
+    model, x = made(), 3 + torch.rand(8, 2)
+    model.mean.fill_(3.0)
+    torch.testing.assert_close(model.judge(x), model.discriminator((x - 3) / model.std))
+
+
+@pytest.mark.parametrize("net", ["mlp", "dcgan", "conv", "upsample", "resnet"])
+@pytest.mark.parametrize("norm", ["none", "batch", "group"])
+@pytest.mark.parametrize("size", [8, 32, 128])
+def test_nets_are_sized_from_the_images(net: str, norm: str, size: int) -> None:
+    spec = DataSpec("image", (3, size, size))
+    model = made(spec, net=net, norm=norm, width=8, depth=1)
+    assert model.sample(2, Noise(0)).shape == (2, 3, size, size)
+    assert model.judge(torch.rand(2, 3, size, size)).shape == (2,)
+    kinds = {"batch": torch.nn.BatchNorm2d, "group": torch.nn.GroupNorm}
+    for kind, layer in kinds.items():
+        normalised = any(isinstance(m, layer) for m in model.generator.modules())
+        assert normalised == (kind == norm and net != "mlp")
+
+
 @pytest.mark.parametrize(("name", "value"), [("lazy", 0), ("n_critic", 0), ("features", 0), ("r1", -1.0)])
 def test_impossible_settings_are_refused(name: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=name):
@@ -130,8 +198,8 @@ def test_impossible_settings_are_refused(name: str, value: Any) -> None:
 
 @pytest.mark.slow
 def test_it_covers_what_the_naive_generator_does_not(tmp_path: Any) -> None:
-    model = sim.train("gan", "gaussians-8", tmp_path / "run", steps=8000, lr=3e-3)
+    model = sim.train("gan", "gaussians-8", tmp_path / "run", steps=3000)
     numbers = sim.evaluate(model, load("gaussians-8"))
     assert numbers["modes_covered"] == 8
-    assert numbers["within_4_sigma"] > 0.8
+    assert numbers["within_4_sigma"] > 0.85
     assert 0.8 < numbers["variance_ratio"] < 1.2

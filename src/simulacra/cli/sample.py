@@ -5,12 +5,15 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from simulacra.game import Model
+    from simulacra.run import Run
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class Sample:
     """how many"""
     seed: int = 0
     """of the latents"""
+    class_: Annotated[str | None, tyro.conf.arg(name="class")] = None
+    """name of the class to draw, of a model that is told classes; without, as frequent as in the data"""
     truncation: float = 1.0
     """how far from their mean latents are drawn: below 1 more typical, less varied"""
 
@@ -58,6 +63,8 @@ def main(argv: list[str]) -> int:
             raise RunError(f"{run}: this {name} predicts what belongs to inputs, and needs some: {words}")
         raise RunError(f"{run}: a {name} does not sample; train a vae, or use reconstruct")
     check_output(out, spec, charts=True)
+    if arguments.class_ is not None:
+        model = of_class(model, run, arguments.class_)
     x = model.sample(arguments.n, Noise(arguments.seed), arguments.truncation)
     if spec.kind == "vector" and out.suffix == ".png":
         _draw(x.cpu().numpy(), spec.columns, out)
@@ -70,6 +77,26 @@ def main(argv: list[str]) -> int:
         told = moments(x.cpu().numpy(), spec.columns, TOLD)
         print(f"{len(x):,} points, mean (standard deviation): {told}")
     return 0
+
+
+def of_class(model: Model, run: Run, name: str) -> Any:
+    """The model of one class, called by its name.
+
+    Raises:
+        ConfigError: there is no such class.
+        RunError: the model is told no classes.
+    """
+    from simulacra.errors import ConfigError, RunError, nearest
+    from simulacra.game import Conditional
+
+    if not isinstance(model, Conditional):
+        raise RunError(
+            f"{run}: a {run.config.model} is told no classes; train a conditional_gan, or leave --class out"
+        )
+    classes = model.spec.classes
+    if name not in classes:
+        raise ConfigError(f"class: unknown '{name}', {nearest(name, classes)}")
+    return model.given(classes.index(name))
 
 
 def _draw(x: np.ndarray, names: tuple[str, ...], out: Path) -> None:

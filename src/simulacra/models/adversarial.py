@@ -1,41 +1,35 @@
-"""Generative adversarial network (Goodfellow et al. 2014): a generator, and a discriminator that judges it.
+"""The game of a generator and a discriminator that judges it (Goodfellow et al. 2014).
 
     min over G, max over D of E_x ln D(x) + E_z ln(1 - D(G(z)))
 
-and its relatives (`simulacra.objectives`). The game of one step: the discriminator moves with real and
-fake examples, penalised for steep gradients where it is due; every `n_critic` steps the generator moves
-against the discriminator as it now is. Numbers of vectors are standardised and images brought to [-1, 1]
-inside.
-
-    >>> from simulacra.data.spec import DataSpec
-    >>> from simulacra.game import Noise
-    >>> from simulacra.models.configs import GANConfig
-    >>> model = GAN(DataSpec("image", (3, 32, 32)), GANConfig(latent_dim=16))
-    >>> model.sample(5, Noise(seed=0)).shape
-    torch.Size([5, 3, 32, 32])
+and its relatives (`simulacra.objectives`), with or without classes. In one step the discriminator moves
+with real and fake examples, penalised for steep gradients where it is due; every `n_critic` steps the
+generator moves against the discriminator as it now is. Numbers of vectors are standardised and images
+brought to [-1, 1] inside.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution
 from torch.nn.utils.parametrizations import spectral_norm
 
 from simulacra import nets
+from simulacra.augmentation import AdaptiveAugment, DiffAugment
 from simulacra.data.spec import Dataset, DataSpec
-from simulacra.distributions import Delta
 from simulacra.errors import ConfigError
 from simulacra.game import Batch, Model, Noise, Turn, bare, frozen
 from simulacra.models.configs import GANConfig, check_sizes
-from simulacra.nets.critic import Critic
+from simulacra.nets.critic import Condition, Critic
+from simulacra.nets.labelled import Labelled
 from simulacra.objectives import OBJECTIVES, squared_gradient
 
-SLOPE = 0.2
+# samples drawn at a time
+DRAWN = 250
 
 
 @dataclass(frozen=True)
@@ -48,24 +42,41 @@ class Penalties:
     clip_weights: float | None = None
 
 
-# what each objective is known to need
+# What each objective needs, and all others. Images have many numbers that a gradient adds up over.
 PENALTIES = {
-    "wasserstein": Penalties(clip_weights=0.01),
-    "wasserstein-gp": Penalties(gradient_penalty=10.0),
-    "relativistic": Penalties(r1=0.1, r2=0.1),
+    "image": {
+        "wasserstein": Penalties(clip_weights=0.01),
+        "wasserstein-gp": Penalties(gradient_penalty=10.0),
+        "relativistic": Penalties(r1=1.0, r2=1.0),
+        "others": Penalties(r1=1.0),
+    },
+    "vector": {
+        "wasserstein": Penalties(clip_weights=0.05),
+        "wasserstein-gp": Penalties(gradient_penalty=0.1),
+        "relativistic": Penalties(r1=0.1, r2=0.1),
+        "others": Penalties(r1=0.1),
+    },
 }
-USUAL = Penalties(r1=0.1)
 
 
-class GAN(Model):
-    """See the module. Capabilities: samples, decodes."""
+class Adversarial(Model):
+    """See the module. A subclass says what is sampled. Capabilities: judges.
+
+    Args:
+        spec: the data.
+        config: nets, objective and penalties.
+        classes: that both players are told; 0 for none.
+        condition: how the discriminator is told.
+    """
 
     players = {"discriminator": ("discriminator",), "generator": ("generator",)}
     config: GANConfig
     mean: Tensor
     std: Tensor
 
-    def __init__(self, spec: DataSpec, config: GANConfig) -> None:
+    def __init__(
+        self, spec: DataSpec, config: GANConfig, classes: int = 0, condition: Condition = "projection"
+    ) -> None:
         """Raises ConfigError for settings that cannot be."""
         super().__init__(spec, config)
         check_sizes(config)
@@ -73,11 +84,19 @@ class GAN(Model):
             if getattr(config, name) < 1:
                 raise ConfigError(f"{name}: must be at least 1, not {getattr(config, name)}")
         self.objective = OBJECTIVES[config.objective.removesuffix("-gp")]
-        self.penalties = _penalties(config)
+        self.penalties = _penalties(spec, config)
         # more latent numbers than the data have leave more samples between modes
         self.latent_dim = config.latent_dim or (64 if spec.kind == "image" else spec.shape[0])
-        self.generator = nets.decoder(self.latent_dim, spec.shape, config, config.norm, SLOPE)
-        self.discriminator = Critic(spec.shape, config, config.features, config.batch_deviation)
+        if config.net == "auto":
+            config = replace(config, net="dcgan" if nets.pick("auto", spec.shape) == "conv" else "mlp")
+        # leaky only where gradients have to come through (Radford et al. 2016)
+        style = nets.Style(config.norm, classes=classes)
+        make = Labelled if classes else nets.decoder
+        self.generator: nn.Module = make(self.latent_dim, spec.shape, config, style)
+        self.discriminator = Critic(
+            spec.shape, config, config.features, config.batch_deviation, classes, condition
+        )
+        self.augment = _augmentation(spec, config)
         if config.spectral_norm:
             for module in list(self.discriminator.modules()):
                 if isinstance(module, nn.Linear | nn.Conv2d):
@@ -95,51 +114,72 @@ class GAN(Model):
         # one scale for all columns: what is round stays round
         self.std.fill_(float(np.sqrt(train.x.var(axis=0, dtype=np.float64).mean())) or 1.0)
 
+    def told(self, batch: Batch) -> tuple[Tensor, ...]:
+        """What both players are told of a batch beside its examples. The default is nothing."""
+        return ()
+
     def play(self, batch: Batch) -> Iterator[Turn]:
-        x = (batch.x - self.mean) / self.std
+        x, y = (batch.x - self.mean) / self.std, self.told(batch)
         z = batch.noise.normal(len(x), self.latent_dim)
         moves = batch.step % self.config.n_critic == self.config.n_critic - 1
         # made once: the discriminator sees it without, the generator with its history
         with torch.set_grad_enabled(moves):
-            fake = self.generate(z)
-        yield Turn("discriminator", *self._discriminate(x, fake.detach(), batch))
+            fake = self.generate(z, *y)
+        yield Turn("discriminator", *self._discriminate(x, fake.detach(), y, batch))
         if self.penalties.clip_weights is not None:
             self._clip(self.penalties.clip_weights)
         if not moves:
             return
         with frozen(self.discriminator):
-            loss = self.objective.generate(self.discriminator(x), self.discriminator(fake))
+            judged = self._judge(self.discriminator, fake, y, batch.noise)
+            # what the loss does not look at need not be computed
+            real = (
+                self._judge(self.discriminator, x, y, batch.noise) if self.objective.relativistic else judged
+            )
+            loss = self.objective.generate(real, judged)
         yield Turn("generator", loss)
 
-    def _discriminate(self, x: Tensor, fake: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def _judge(self, net: nn.Module, x: Tensor, y: tuple[Tensor, ...], noise: Noise) -> Tensor:
+        """The outputs `(B,)` on examples, augmented where that is asked for."""
+        output: Tensor = net(x if self.augment is None else self.augment(x, noise), *y)
+        return output
+
+    def _discriminate(
+        self, x: Tensor, fake: Tensor, y: tuple[Tensor, ...], batch: Batch
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """The discriminator's loss, with its penalties when they are due, and what it says."""
         due = batch.step % self.config.lazy == 0
-        p = self.penalties
+        p, noise = self.penalties, batch.noise
         real_leaf, fake_leaf = x, fake
         if due and p.r1:
             real_leaf = x.detach().requires_grad_(True)
         if due and p.r2:
             fake_leaf = fake.requires_grad_(True)
-        real, judged = self.discriminator(real_leaf), self.discriminator(fake_leaf)
+        net, wrapped = bare(self.discriminator), self.discriminator
+        real, judged = (self._judge(wrapped, leaf, y, noise) for leaf in (real_leaf, fake_leaf))
         loss = self.objective.discriminate(real, judged)
         terms = {"real": real.mean(), "fake": judged.mean()}
+        if isinstance(self.augment, AdaptiveAugment):
+            # halfway between its mean outputs no objective prefers real to fake
+            halfway = (real.mean() + judged.mean()) / 2
+            self.augment.update((real - halfway).detach(), noise)
+            terms["augment"] = self.augment.p
         if due:
             penalty = torch.zeros((), device=x.device)
-            net = bare(self.discriminator)
             for weight, leaf, output in ((p.r1, real_leaf, real), (p.r2, fake_leaf, judged)):
                 if weight:
-                    output = output if net is self.discriminator else net(leaf)
+                    output = output if net is wrapped else self._judge(net, leaf, y, noise)
                     penalty = penalty + weight / 2 * squared_gradient(output, leaf).mean()
             if p.gradient_penalty:
-                penalty = penalty + p.gradient_penalty * self._slope(x, fake, batch.noise)
+                penalty = penalty + p.gradient_penalty * self._slope(x, fake, y, noise)
             loss = loss + self.config.lazy * penalty
         return loss, terms
 
-    def _slope(self, x: Tensor, fake: Tensor, noise: Noise) -> Tensor:
+    def _slope(self, x: Tensor, fake: Tensor, y: tuple[Tensor, ...], noise: Noise) -> Tensor:
         """(|dD/du| - 1)^2 at u between real and fake examples (Gulrajani et al. 2017, eq. 3)."""
         e = noise.uniform(len(x), *(1 for _ in x.shape[1:]))
         u = (e * x + (1 - e) * fake.detach()).requires_grad_(True)
-        norm = squared_gradient(bare(self.discriminator)(u), u).add(1e-12).sqrt()
+        norm = squared_gradient(self._judge(bare(self.discriminator), u, y, noise), u).add(1e-12).sqrt()
         return (norm - 1).square().mean()
 
     @torch.no_grad()
@@ -148,24 +188,25 @@ class GAN(Model):
         for parameter in self.discriminator.parameters():
             parameter.clamp_(-largest, largest)
 
-    def generate(self, z: Tensor) -> Tensor:
-        """G(z), standardised as the discriminator sees it."""
-        x: Tensor = self.generator(z)
+    def generate(self, z: Tensor, *y: Tensor) -> Tensor:
+        """G(z), or G(z, y), standardised as the discriminator sees it."""
+        x: Tensor = self.generator(z, *y)
         return x.tanh() if self.spec.kind == "image" else x
 
-    def decode(self, z: Tensor) -> Distribution:
-        """All mass on G(z)."""
-        return Delta(self.generate(z) * self.std + self.mean)
+    def shown(self, z: Tensor, *y: Tensor) -> Tensor:
+        """G(z), or G(z, y), in the units of the data."""
+        return self.generate(z, *y) * self.std + self.mean
 
-    def sample(self, n: int, noise: Noise, truncation: float = 1.0) -> Tensor:
-        """G(z) for z ~ N(0, truncation^2 I)."""
-        z = truncation * noise.normal(n, self.latent_dim).to(self.device)
-        return torch.cat([self.decode(part).mean for part in z.split(1000)])
+    def judge(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """The discriminator's output `(B,)` on examples in the units of the data; larger is more real."""
+        output: Tensor = self.discriminator((x - self.mean) / self.std, *(() if y is None else (y,)))
+        return output
 
 
-def _penalties(config: GANConfig) -> Penalties:
+def _penalties(spec: DataSpec, config: GANConfig) -> Penalties:
     """The objective's own penalties, with those that the settings name instead."""
-    own = PENALTIES.get(config.objective, USUAL)
+    usual = PENALTIES[spec.kind]
+    own = usual.get(config.objective, usual["others"])
     given = {
         name: getattr(config, name)
         for name in ("r1", "r2", "gradient_penalty", "clip_weights")
@@ -175,3 +216,13 @@ def _penalties(config: GANConfig) -> Penalties:
         if not value >= 0:
             raise ConfigError(f"{name}: must be 0 or more, not {value}")
     return Penalties(**{**own.__dict__, **given})
+
+
+def _augmentation(spec: DataSpec, config: GANConfig) -> DiffAugment | AdaptiveAugment | None:
+    if config.augment == "none":
+        return None
+    if spec.kind != "image":
+        raise ConfigError(
+            f"augment: '{config.augment}' changes images, and the data are vectors; leave it out"
+        )
+    return DiffAugment() if config.augment == "diff" else AdaptiveAugment()

@@ -173,9 +173,12 @@ class GANConfig(NetworkConfig):
 
     latent_dim: int | None = None  # type: ignore[assignment]  # None is resolved from the data
     """numbers in a latent z ~ N(0, I); 64 for images, as many as a vector has when not given"""
-    hidden: tuple[int, ...] = (128, 128, 128, 128)
+    net: Literal["auto", "mlp", "dcgan", "conv", "upsample", "resnet"] = "auto"  # type: ignore[assignment]
+    """kind of nets; dcgan: strided and transposed convolutions; conv: with one more at full size; upsample:
+    enlarge, then convolve; auto: dcgan for images of 16 pixels and more, else mlp"""
+    hidden: tuple[int, ...] = (128, 128, 128)
     """mlp: sizes of the hidden layers; resnet: of the layers next to the latent"""
-    norm: Literal["none", "batch", "group"] = "none"
+    norm: Literal["none", "batch", "group"] = "batch"
     """normalisation in the generator's convolutions"""
     features: int = 256
     """numbers that the discriminator judges by"""
@@ -199,13 +202,24 @@ class GANConfig(NetworkConfig):
     r2: float | None = None
     """weight of the squared gradient at fake examples; the objective's own when not given"""
     gradient_penalty: float | None = None
-    """weight of (|gradient| - 1)^2 between real and fake examples; 10 for wasserstein-gp, else 0"""
+    """weight of (|gradient| - 1)^2 between real and fake; for wasserstein-gp 10, of vectors 0.1, else 0"""
     clip_weights: float | None = None
-    """largest weight of the discriminator; 0.01 for wasserstein, else none"""
+    """largest weight of the discriminator; for wasserstein 0.01, of vectors 0.05, else none"""
     lazy: int = 1
     """steps between penalties, which then count as much more"""
     n_critic: int = 1
     """moves of the discriminator for one of the generator"""
+    augment: Literal["none", "diff", "ada"] = "none"
+    """change the images that the discriminator sees, for small sets: always a little (diff, Zhao et al. 2020)
+    or as much as it overfits (ada, Karras et al. 2020)"""
+
+
+@dataclass(frozen=True)
+class ConditionalGANConfig(GANConfig):
+    """Generator and discriminator that are told the class, and the objective of their game."""
+
+    condition: Literal["projection", "concatenation"] = "projection"
+    """how the discriminator is told: by projection (Miyato and Koyama 2018), or beside its input"""
 
 
 @dataclass(frozen=True)

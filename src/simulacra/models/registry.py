@@ -20,7 +20,7 @@ DEFAULTS = Training()
 PREDICTION = Training(keep="best", lr=2e-3, schedule="cosine")
 
 # averages of the gradient itself carry the game past its balance (Gidel et al. 2019)
-ADVERSARIAL = Training(betas=(0.0, 0.99), ema=0.999, schedule="cosine", batch_size=256)
+ADVERSARIAL = Training(betas=(0.0, 0.99), ema=0.999, schedule="cosine", lr=2e-3)
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,18 @@ MODELS: dict[str, Entry] = {
         (
             "It has no likelihood and no encoder: it draws, and says nothing of given examples.",
             "It may leave out parts of the data; coverage and recall say how much.",
+        ),
+        ADVERSARIAL,
+    ),
+    "conditional_gan": Entry(
+        "simulacra.models.conditional_gan:ConditionalGAN",
+        configs.ConditionalGANConfig,
+        "a gan that is told the class: sample --class",
+        (
+            "It has no likelihood and no encoder: it draws, and says nothing of given examples.",
+            "It draws the classes as often as the training data had them, which may not be how often they"
+            " are.",
+            "It may leave out parts of a class; coverage and recall say how much.",
         ),
         ADVERSARIAL,
     ),

@@ -9,13 +9,14 @@ from torch import nn
 
 from simulacra.errors import ConfigError, nearest
 from simulacra.nets.conv import ConvDecoder, ConvEncoder
+from simulacra.nets.layers import PLAIN, Style
 from simulacra.nets.mlp import MLP
 from simulacra.nets.resnet import ResNetDecoder, ResNetEncoder
 from simulacra.nets.unet import UNet
 
-__all__ = ["decoder", "encoder", "mapping", "pick"]
+__all__ = ["Style", "decoder", "encoder", "mapping", "pick"]
 
-KINDS = ("mlp", "conv", "upsample", "resnet")
+KINDS = ("mlp", "conv", "dcgan", "upsample", "resnet")
 
 
 def pick(kind: str, shape: Sequence[int]) -> str:
@@ -49,30 +50,31 @@ class Settings(Protocol):
     def depth(self) -> int: ...
 
 
-def encoder(
-    shape: Sequence[int], outputs: int, settings: Settings, norm: str = "none", slope: float = 0.0
-) -> nn.Module:
-    """A net from data `(B, *shape)` to `(B, outputs)`; `norm` of convolutions, `slope` of leaky ReLU."""
+def encoder(shape: Sequence[int], outputs: int, settings: Settings, style: Style = PLAIN) -> nn.Module:
+    """A net from data `(B, *shape)` to `(B, outputs)`."""
     match pick(settings.net, shape):
         case "mlp":
-            return MLP(shape, (outputs,), settings.hidden, slope)
-        case "conv" | "upsample":
-            return ConvEncoder(shape, outputs, settings.width, norm, slope)
+            return MLP(shape, (outputs,), settings.hidden, style.slope)
+        case "conv" | "dcgan" | "upsample":
+            return ConvEncoder(shape, outputs, settings.width, style)
         case _:
-            return ResNetEncoder(shape, outputs, settings.hidden, settings.width, settings.depth)
+            return ResNetEncoder(shape, outputs, settings.hidden, settings.width, settings.depth, style)
 
 
-def decoder(
-    inputs: int, shape: Sequence[int], settings: Settings, norm: str = "none", slope: float = 0.0
-) -> nn.Module:
-    """A net from latents `(B, inputs)` to `(B, *shape)`; the hidden layers as they are listed."""
+def decoder(inputs: int, shape: Sequence[int], settings: Settings, style: Style = PLAIN) -> nn.Module:
+    """A net from latents `(B, inputs)` to `(B, *shape)`; the hidden layers as they are listed.
+
+    It takes the classes of the batch behind the latents, and needs them where the style has classes.
+    """
     match pick(settings.net, shape):
         case "mlp":
-            return MLP((inputs,), shape, settings.hidden, slope)
+            return MLP((inputs,), shape, settings.hidden, style.slope)
         case "resnet":
-            return ResNetDecoder(inputs, shape, settings.hidden, settings.width, settings.depth)
+            return ResNetDecoder(inputs, shape, settings.hidden, settings.width, settings.depth, style)
         case kind:
-            return ConvDecoder(inputs, shape, settings.width, kind == "upsample", norm, slope)
+            return ConvDecoder(
+                inputs, shape, settings.width, kind == "upsample", style, refine=kind != "dcgan"
+            )
 
 
 def mapping(inputs: Sequence[int], outputs: Sequence[int], settings: Settings) -> nn.Module:

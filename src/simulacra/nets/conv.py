@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from simulacra.nets.layers import norm, rectifier
+from simulacra.nets.layers import PLAIN, Layers, Style
 
 
 def ladder(size: Sequence[int], smallest: int = 4) -> list[tuple[int, int]]:
@@ -44,16 +44,13 @@ class ConvEncoder(nn.Module):
     torch.Size([2, 32])
     """
 
-    def __init__(
-        self, shape: Sequence[int], outputs: int, width: int, kind: str = "none", slope: float = 0.0
-    ) -> None:
+    def __init__(self, shape: Sequence[int], outputs: int, width: int, style: Style = PLAIN) -> None:
         super().__init__()
         sizes = ladder(shape[1:])
         widths = [shape[0], *channels(width, len(sizes) - 1)]
         layers: list[nn.Module] = []
         for c_in, c_out in zip(widths, widths[1:], strict=False):
-            layers += [nn.Conv2d(c_in, c_out, 3, stride=2, padding=1)]
-            layers += [*norm(kind, c_out), rectifier(slope)]
+            layers += [nn.Conv2d(c_in, c_out, 3, stride=2, padding=1), *style.between(c_out)]
         h, w = sizes[-1]
         self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * h * w, outputs))
 
@@ -66,7 +63,8 @@ class ConvDecoder(nn.Module):
     """One linear layer, then a doubling a level: `(B, inputs)` to `(B, C, H, W)`.
 
     A map is doubled by a transposed convolution of stride 2, or, with `upsample`, by repeating every
-    pixel and convolving (Odena et al. 2016).
+    pixel and convolving (Odena et al. 2016). With `refine` there are `width` maps at full size and one more
+    convolution; without, the last doubling gives the image (Radford et al. 2016), at a third of the cost.
 
     >>> import torch
     >>> ConvDecoder(16, (3, 28, 28), width=32)(torch.zeros(2, 16)).shape
@@ -79,8 +77,8 @@ class ConvDecoder(nn.Module):
         shape: Sequence[int],
         width: int,
         upsample: bool = False,
-        kind: str = "none",
-        slope: float = 0.0,
+        style: Style = PLAIN,
+        refine: bool = True,
     ) -> None:
         super().__init__()
         sizes = ladder(shape[1:])[::-1]
@@ -90,16 +88,17 @@ class ConvDecoder(nn.Module):
             nn.Linear(inputs, widths[0] * h * w),
             nn.Unflatten(1, (widths[0], h, w)),
         ]
-        for c_in, c_out, size in zip(widths, [*widths[1:], width], sizes[1:], strict=True):
-            layers += [*norm(kind, c_in), rectifier(slope)]
+        last = width if refine else shape[0]
+        for c_in, c_out, size in zip(widths, [*widths[1:], last], sizes[1:], strict=True):
+            layers += style.between(c_in)
             if upsample:
                 layers += [nn.Upsample(size), nn.Conv2d(c_in, c_out, 3, padding=1)]
             else:
                 # kernel 4, stride 2, padding 1 doubles the map without the checkerboard of odd kernels
                 layers += [nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1), Crop(size)]
-        layers += [*norm(kind, width), rectifier(slope), nn.Conv2d(width, shape[0], 3, padding=1)]
-        self.layers = nn.Sequential(*layers)
+        if refine:
+            layers += [*style.between(width), nn.Conv2d(width, shape[0], 3, padding=1)]
+        self.layers = Layers(*layers)
 
-    def forward(self, z: Tensor) -> Tensor:
-        out: Tensor = self.layers(z)
-        return out
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        return self.layers(z, y)

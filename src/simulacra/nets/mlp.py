@@ -27,6 +27,7 @@ class MLP(nn.Module):
             layers += [nn.Linear(n_in, n_out), rectifier(slope)]
         self.layers = nn.Sequential(*layers[:-1])
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Without normalisation nothing in it depends on the class y."""
         out: Tensor = self.layers(x.flatten(1))
         return out.unflatten(1, self.outputs)

@@ -1,7 +1,7 @@
-"""Residual ladders (He et al. 2016, pre-activation), sized from the data, without normalisation.
+"""Residual ladders (He et al. 2016, pre-activation), sized from the data.
 
 The last convolution of every block starts at zero, so a deep net starts as the identity between
-its levels and trains stably without batch statistics (Zhang et al. 2019, Fixup).
+its levels and trains stably without normalisation (Zhang et al. 2019, Fixup).
 """
 
 from collections.abc import Sequence
@@ -9,23 +9,24 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from simulacra.nets.conv import Crop, channels, ladder
+from simulacra.nets.layers import PLAIN, Layers, Style, Told
 from simulacra.nets.mlp import MLP
 
 
-class Block(nn.Module):
+class Block(Told):
     """x + conv(relu(conv(relu(x)))), both convolutions 3x3 on `width` channels."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, style: Style = PLAIN) -> None:
         super().__init__()
         last = nn.Conv2d(width, width, 3, padding=1)
         nn.init.zeros_(last.weight)
-        self.residual = nn.Sequential(
-            nn.ReLU(), nn.Conv2d(width, width, 3, padding=1), nn.ReLU(inplace=True), last
-        )
+        first = nn.Conv2d(width, width, 3, padding=1)
+        # x itself is needed after the first rectifier
+        before = style.between(width, in_place=False)
+        self.residual = Layers(*before, first, *style.between(width), last)
 
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = x + self.residual(x)
-        return out
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        return x + self.residual(x, y)
 
 
 class ResNetEncoder(nn.Module):
@@ -37,7 +38,13 @@ class ResNetEncoder(nn.Module):
     """
 
     def __init__(
-        self, shape: Sequence[int], outputs: int, hidden: Sequence[int], width: int, depth: int
+        self,
+        shape: Sequence[int],
+        outputs: int,
+        hidden: Sequence[int],
+        width: int,
+        depth: int,
+        style: Style = PLAIN,
     ) -> None:
         super().__init__()
         sizes = ladder(shape[1:])
@@ -45,13 +52,12 @@ class ResNetEncoder(nn.Module):
         layers: list[nn.Module] = []
         for c_in, c_out in zip(widths, widths[1:], strict=False):
             layers += [nn.Conv2d(c_in, c_out, 3, stride=2, padding=1)]
-            layers += [Block(c_out) for _ in range(depth)]
-        layers += [nn.ReLU(), MLP((widths[-1], *sizes[-1]), (outputs,), hidden)]
-        self.layers = nn.Sequential(*layers)
+            layers += [Block(c_out, style) for _ in range(depth)]
+        layers += [*style.between(widths[-1]), MLP((widths[-1], *sizes[-1]), (outputs,), hidden, style.slope)]
+        self.layers = Layers(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.layers(x)
-        return out
+        return self.layers(x)
 
 
 class ResNetDecoder(nn.Module):
@@ -63,20 +69,29 @@ class ResNetDecoder(nn.Module):
     """
 
     def __init__(
-        self, inputs: int, shape: Sequence[int], hidden: Sequence[int], width: int, depth: int
+        self,
+        inputs: int,
+        shape: Sequence[int],
+        hidden: Sequence[int],
+        width: int,
+        depth: int,
+        style: Style = PLAIN,
     ) -> None:
         super().__init__()
         sizes = ladder(shape[1:])[::-1]
         widths = channels(width, len(sizes) - 1)[::-1]
-        layers: list[nn.Module] = [MLP((inputs,), (widths[0], *sizes[0]), hidden)]
+        layers: list[nn.Module] = [MLP((inputs,), (widths[0], *sizes[0]), hidden, style.slope)]
         # half the channels at full size, where a channel costs most
         last = max(8, width // 2)
         for c_in, c_out, size in zip(widths, [*widths[1:], last], sizes[1:], strict=True):
-            layers += [Block(c_in) for _ in range(depth)]
-            layers += [nn.ReLU(), nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1), Crop(size)]
-        layers += [nn.ReLU(), nn.Conv2d(last, shape[0], 3, padding=1)]
-        self.layers = nn.Sequential(*layers)
+            layers += [Block(c_in, style) for _ in range(depth)]
+            layers += [
+                *style.between(c_in),
+                nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1),
+                Crop(size),
+            ]
+        layers += [*style.between(last), nn.Conv2d(last, shape[0], 3, padding=1)]
+        self.layers = Layers(*layers)
 
-    def forward(self, z: Tensor) -> Tensor:
-        out: Tensor = self.layers(z)
-        return out
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        return self.layers(z, y)
