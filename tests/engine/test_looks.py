@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from simulacra.data import Data
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.engine import looks
-from simulacra.engine.looks import COMPARED, Scorer, at_rest, diagnosis, some
+from simulacra.engine.looks import COMPARED, Scorer, at_rest, diagnosis, picture, some
 from simulacra.errors import ConfigError, DataError
 from simulacra.game import Model, Noise
 from simulacra.metrics.judge import judge
+from simulacra.models.configs import ConditionalGANConfig
+from simulacra.models.registry import build
 
 PLANE = DataSpec("vector", (2,), classes=("left", "right"))
 
@@ -217,3 +221,14 @@ def test_what_cannot_be_scored_is_refused_at_once(monkeypatch: pytest.MonkeyPatc
     big = DataSpec("image", (3, 64, 64))
     with pytest.raises(ConfigError, match="raw has 12,288 features, too many for the Fréchet distance"):
         Scorer(Sampler(), "sampler", Dataset(big, np.zeros((9, 3, 64, 64), np.uint8)), "raw", 0)
+
+
+def test_a_picture_has_a_row_for_each_class(tmp_path: Path) -> None:
+    spec = DataSpec("image", (1, 8, 8), ("a", "b", "c"))
+    model = build("conditional_gan", spec, ConditionalGANConfig(hidden=(8,)))
+    file = tmp_path / "picture.png"
+    nothing = Dataset(spec, np.zeros((0, 1, 8, 8), np.uint8))
+    picture(model, nothing, file, seed=0)
+    with Image.open(file) as image:
+        # images of 8 pixels are shown four times as large, with two between them
+        assert image.size == (8 * 34 + 2, 3 * 34 + 2)

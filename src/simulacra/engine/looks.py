@@ -25,6 +25,8 @@ from simulacra.run import Run
 # Held-out examples looked at: enough for a curve, few enough to cost nothing.
 LOOKED_AT = 1024
 SHOWN = 64
+# of a model that is told classes
+ROW, SHOWN_CLASSES = 8, 10
 # of each kind that diagnoses compare: shares of so many are known to 0.02
 COMPARED = 500
 # of each kind that scores compare, at most and at least: a neighbourhood has 5 others
@@ -179,15 +181,23 @@ def at_rest(model: Model) -> Iterator[None]:
 
 @torch.no_grad()
 def picture(model: Model, dataset: Dataset, file: Path, seed: int) -> None:
-    """Samples from the same latents every time, or else held-out examples beside their reconstructions."""
+    """Samples from the same latents every time, or else held-out examples beside their reconstructions.
+
+    Of a model that is told classes a row a class, for the first of them.
+    """
     if model.spec.kind != "image":
         return
+    columns = None
     with at_rest(model):
-        if isinstance(model, Samples):
+        if isinstance(model, Conditional):
+            columns = ROW
+            rows = range(min(len(model.spec.classes), SHOWN_CLASSES))
+            x = torch.cat([drawn(model.given(y), ROW, seed) for y in rows])
+        elif isinstance(model, Samples):
             x = model.sample(SHOWN, Noise(seed))
         elif isinstance(model, Encodes) and isinstance(model, Decodes) and len(dataset):
             real = tensor(dataset.x[: SHOWN // 2], model.device)
             x = torch.stack([real, model.decode(model.encode(real).mean).mean], dim=1).flatten(0, 1)
         else:
             return
-    save_png(grid(to_bytes(x)), file)
+    save_png(grid(to_bytes(x), columns), file)
