@@ -74,7 +74,8 @@ def test_a_normalised_generator_has_scales_for_each_class() -> None:
 
 
 def test_fakes_are_judged_as_the_classes_they_were_made_for() -> None:
-    model, x, y = made(), torch.rand(6, 2), torch.tensor([0, 1, 1, 0, 1, 1])
+    model = made(objective="relativistic")
+    x, y = torch.rand(6, 2), torch.tensor([0, 1, 1, 0, 1, 1])
     d, g = model.play(Batch(x, y, Noise(0, 1), step=0, steps=10))
     z = Noise(0, 1).normal(6, 2)
     real, fake = model.discriminator(x, y), model.discriminator(model.generator(z, y), y)

@@ -195,7 +195,7 @@ class GANConfig(NetworkConfig):
         "wasserstein-gp",
         "relativistic",
         "relativistic-average",
-    ] = "relativistic"
+    ] = "non-saturating"
     """what the players minimise"""
     r1: float | None = None
     """weight of the squared gradient at real examples; the objective's own when not given"""
@@ -205,8 +205,8 @@ class GANConfig(NetworkConfig):
     """weight of (|gradient| - 1)^2 between real and fake; for wasserstein-gp 10, of vectors 0.1, else 0"""
     clip_weights: float | None = None
     """largest weight of the discriminator; for wasserstein 0.01, of vectors 0.05, else none"""
-    lazy: int = 1
-    """steps between penalties, which then count as much more"""
+    lazy: int | None = None
+    """steps between penalties, which then count as much more; 4 for images, else 1"""
     n_critic: int = 1
     """moves of the discriminator for one of the generator"""
     augment: Literal["none", "diff", "ada"] = "none"
