@@ -67,7 +67,8 @@ def default_run(model: str, data: str) -> Path:
     'runs/holiday-vae'
     """
     name, argument, _ = sources.parse(data)
-    return Path("runs") / f"{Path(argument).stem if name != 'faces' and argument else name}-{model}"
+    from_path = argument and sources.SOURCES[name][1].endswith(":PATH")
+    return Path("runs") / f"{Path(argument).stem if from_path else name}-{model}"
 
 
 def load(path: str | Path) -> Model:

@@ -257,6 +257,8 @@ class Run:
         spec, options = config.spec, Options(skip_bad=config.options.skip_bad)
         if data.parse(source)[0] in data.TAKE_TARGET:
             options = replace(options, target=config.options.target)
+        if data.parse(source)[0] in data.TAKE_SWAP:
+            options = replace(options, swap=config.options.swap)
         if spec.kind == "image" and spec.shape[1] == spec.shape[2]:
             options = replace(options, image_size=spec.shape[1], channels=spec.shape[0])
         loaded = data.load(source, options)

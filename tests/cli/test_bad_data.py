@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 
 from simulacra.cli.main import main
+from simulacra.data import load
+from simulacra.run import Run
 
 Make = Callable[[Path], Path]
 SETTINGS = ["--steps", "4", "--latent-dim", "2", "--net", "mlp", "--hidden", "8", "--image-size", "16"]
@@ -130,3 +132,67 @@ def test_a_source_of_another_shape_is_named(tmp_path: Path, capsys: pytest.Captu
     capsys.readouterr()
     assert main(["evaluate", str(run), "--data", f"npz:{tmp_path / 'v.npz'}"]) == 1
     assert "holds vectors" in capsys.readouterr().err
+
+
+def halves(folder: Path, n: int = 3) -> Path:
+    """Pairs side by side."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(n):
+        Image.fromarray(rng.integers(0, 256, (8, 16), dtype=np.uint8)).save(folder / f"{i}.png")
+    return folder
+
+
+def test_three_pairs_train_and_swap_is_remembered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, run = f"pairs:{halves(tmp_path / 'pairs')}", tmp_path / "run"
+    words = ["train", "regressor", "--data", source, "--steps", "2", "--out", str(run), "--net", "mlp"]
+    assert main([*words, "--swap"]) == 0
+    there, back = load(source).train, Run(run).data(f"{source}@train").train
+    assert there.target is not None
+    assert len(back) > 0
+    assert np.array_equal(back.x, there.target)
+    assert np.array_equal(Run(run).data().train.x, there.target)
+    # the other way round is another training
+    capsys.readouterr()
+    assert main(words) == 1
+    assert "swap True there, False here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_pairs_that_are_none(skip: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, run = halves(tmp_path / "pairs", 20), tmp_path / "run"
+    Image.new("L", (17, 8)).save(folder / "odd.png")
+    words = [
+        "train",
+        "regressor",
+        "--data",
+        f"pairs:{folder}",
+        "--steps",
+        "2",
+        "--out",
+        str(run),
+        "--net",
+        "mlp",
+    ]
+    assert main([*words, *["--skip-bad"] * skip]) == (0 if skip else 1)
+    assert skip or "(first: odd.png: 17x8 pixels; an odd width" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["vae", "--data", "digits", "--swap"], "only pairs:PATH and face-outlines[:N] can be swapped"),
+        (["vae", "--data", "unpaired:{}"], "two domains stand in two folders"),
+        (["regressor", "--data", "pairs:{}/nowhere"], "there is no"),
+        (["regressor", "--data", "pairs:{}", "--target", "b"], "a target can only be chosen for csv:PATH"),
+    ],
+)
+def test_wrong_words_about_pairs(
+    words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = halves(tmp_path / "pairs")
+    assert main(["train", *(word.format(folder) for word in words), "--out", str(tmp_path / "run")]) == 1
+    err = capsys.readouterr().err
+    assert said in err
+    assert len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "run").exists()

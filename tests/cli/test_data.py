@@ -97,6 +97,50 @@ def test_preview_is_a_matter_of_the_seed_and_the_split(pics: Path, tmp_path: Pat
     assert sheet(f"folder:{pics}@test") != train
 
 
+def test_preview_shows_pairs_side_by_side(capsys: Capture, tmp_path: Path) -> None:
+    (tmp_path / "pairs").mkdir()
+    for i in range(12):
+        both = Image.new("L", (64, 32), 200 + i)
+        both.paste(10 + i, (0, 0, 32, 32))
+        both.save(tmp_path / "pairs" / f"{i}.png")
+    source, out = f"pairs:{tmp_path / 'pairs'}", tmp_path / "sheet.png"
+    for swap in ([], ["--swap"]):
+        assert main(["preview", source, "--out", str(out), "-n", "4", *swap]) == 0
+        assert f"{out}: 4 of " in (told := capsys.readouterr().out)
+        assert f" pairs of the train split of {source}" in told
+        with Image.open(out) as image:
+            assert image.size == (2 + 4 * 34, 2 + 2 * 34)  # two pairs a row
+            sheet = np.asarray(image)[..., 0].astype(int)
+        # the pixels between the white lines
+        tiles = sheet[2:, 2:].reshape(2, 34, 4, 34)[:, :32, :, :32].transpose(0, 2, 1, 3).reshape(8, -1)
+        assert (tiles == tiles[:, :1]).all()
+        example, target = tiles[::2, 0], tiles[1::2, 0]
+        assert ((example - target) == (190 if swap else -190)).all()
+        assert len(set(example.tolist())) == 4
+    assert main(["preview", "face-outlines:30", "--image-size", "32", "-n", "2", "--out", str(out)]) == 0
+    assert f"{out}: 2 of " in capsys.readouterr().out
+
+
+def test_check_of_pairs(capsys: Capture, tmp_path: Path) -> None:
+    for side, names in {"A": ("1", "2", "4"), "B": ("1", "2", "3")}.items():
+        (tmp_path / side).mkdir()
+        for name in names:
+            Image.new("L", (16, 20 if side + name == "B2" else 16), int(name)).save(
+                tmp_path / side / f"{name}.png"
+            )
+    assert main(["check", f"pairs:{tmp_path}"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "A/2.png: 16x16 pixels, but 16x20 its partner B/2.png",
+        "A/4.png: no partner of this name in the other folder",
+        "B/3.png: no partner of this name in the other folder",
+        "images of 1x16x16, from 16x16 1",
+        "target: images of 1x16x16",
+        "splits: train 1, validation 0, test 0",
+        f"pairs:{tmp_path}: 1 of 4 can be used: 3 cannot be used; remove them, or train with --skip-bad",
+    ]
+
+
 def test_preview_skips_bad_files_when_told(pics: Path, tmp_path: Path) -> None:
     (pics / "diary.png").write_text("a diary")
     arguments = ["preview", f"folder:{pics}", "--out", str(tmp_path / "sheet.png"), "--image-size", "8"]

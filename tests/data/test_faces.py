@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from simulacra.data import Options, face_drawing, load, parse
+from simulacra.data import SPLITS, DataSpec, Options, face_drawing, load, parse
 from simulacra.data.faces import ATTRIBUTES, FACTORS, draw, sample_factors
 from simulacra.errors import DataError
 
@@ -250,6 +252,62 @@ def test_defaults_and_grey() -> None:
     luma = np.asarray(Image.fromarray(colour.train.x[0].transpose(1, 2, 0)).convert("L"))
     assert np.abs(grey.train.x[0, 0].astype(int) - luma).max() <= 1
     assert parse("faces:20@test") == ("faces", "20", "test")
+
+
+# --- pairs and domains ---------------------------------------------------------------------------
+
+
+def test_outlines_are_paired_with_the_faces_of_the_same_split() -> None:
+    faces, pairs = (load(f"{name}:200", Options(image_size=32)) for name in ("faces", "face-outlines"))
+    assert pairs.spec == replace(faces.spec, target=DataSpec("image", (3, 32, 32)))
+    for name in SPLITS:
+        face, pair = faces.split(name), pairs.split(name)
+        assert np.array_equal(pair.target, face.x)  # type: ignore[arg-type]  # never None
+        assert np.array_equal(pair.attributes, face.attributes)  # type: ignore[arg-type]  # never None
+        assert pair.x.shape == face.x.shape
+    swapped = load("face-outlines:200", Options(image_size=32, swap=True))
+    assert np.array_equal(swapped.train.x, faces.train.x)
+    assert np.array_equal(swapped.train.target, pairs.train.x)  # type: ignore[arg-type]  # never None
+    grey = load("face-outlines:50", Options(channels=1))
+    assert grey.spec.target is not None
+    assert grey.spec.shape == grey.spec.target.shape == (1, 64, 64)
+
+
+def test_domains_are_labelled_with_every_factor_known() -> None:
+    faces, domains = (load(f"{name}:300", Options(image_size=32)) for name in ("faces", "face-smiles"))
+    assert domains.spec == replace(faces.spec, classes=("not_smiling", "smiling"))
+    for name in SPLITS:
+        face, part = faces.split(name), domains.split(name)
+        assert np.array_equal(part.x, face.x)
+        assert part.y is not None
+        assert face.attributes is not None
+        assert part.attributes is not None
+        assert part.y.dtype == np.int64
+        assert np.array_equal(part.y, face.attributes[:, ATTRIBUTES.index("smile")] > 0)
+        assert np.array_equal(part.attributes, face.attributes)
+
+
+def test_no_face_stands_in_both_domains() -> None:
+    data = load("face-smiles:5000", Options(image_size=32))
+    parts = [data.split(split) for split in SPLITS]
+    identity = np.concatenate([part.attributes[:, 1:-1] for part in parts if part.attributes is not None])
+    assert len(np.unique(identity, axis=0)) == 5000
+    # nor does a domain tell the identity: all factors but the smile are alike in both
+    smiling = np.concatenate([part.y for part in parts if part.y is not None]) == 1
+    means, spread = [identity[mask].mean(0) for mask in (smiling, ~smiling)], identity.std(0)
+    assert (np.abs(means[0] - means[1]) < 4 * spread / np.sqrt(1250)).all()
+
+
+def test_a_domain_without_a_face_is_refused() -> None:
+    smiles = sample_factors(1)[0, 0] > 0
+    with pytest.raises(DataError, match=f"no picture of '{'not_smiling' if smiles else 'smiling'}' is left"):
+        load("face-smiles:1")
+
+
+@pytest.mark.parametrize("name", ["face-outlines", "face-smiles"])
+def test_counts_of_pairs_and_domains_are_refused_alike(name: str) -> None:
+    with pytest.raises(DataError, match=f"^{name}:many: write {name}:N with N a whole number"):
+        load(f"{name}:many")
 
 
 @pytest.mark.parametrize("count", ["0", "-5", "many", "1.5", "1e4", "10,000", "²", "9" * 5_000, "10000001"])

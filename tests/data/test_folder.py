@@ -197,6 +197,27 @@ def test_train_alone_or_beside_others_is_no_split(tmp_path: Path) -> None:
     assert load(f"folder:{tmp_path / 'b'}").spec.classes == ("bus", "train")
 
 
+@pytest.mark.parametrize("form", ["{label}/{split}", "{split}{label}"])
+def test_splits_inside_of_classes_or_joined_to_them(form: str, tmp_path: Path) -> None:
+    root = tmp_path / "pics"
+    tops = ["train", "test", "val"]
+    fill(root, (f"{form.format(split=tops[i % 3], label='AB'[i % 2])}/{i}.png" for i in range(30)))
+    data = load(f"folder:{root}")
+    assert data.spec.classes == ("A", "B")
+    for top, split in zip(tops, ("train", "test", "validation"), strict=True):
+        assert {(level - 3) % 3 for level in levels(data.split(split))} == {tops.index(top)}
+    assert all(name == "AB"[(level - 3) % 2] for level, (name, _) in everything(data).items())
+
+
+def test_a_class_that_is_called_like_a_split_stays_a_class(tmp_path: Path) -> None:
+    # no split is named by every picture
+    fill(tmp_path / "a", (f"{['cat/train', 'cat/test', 'dog/old'][i % 3]}/{i}.png" for i in range(30)))
+    assert load(f"folder:{tmp_path / 'a'}").spec.classes == ("cat", "dog")
+    assert len(load(f"folder:{tmp_path / 'a'}").validation) > 0
+    fill(tmp_path / "b", (f"{['trainA', 'trainB', 'other'][i % 3]}/{i}.png" for i in range(30)))
+    assert load(f"folder:{tmp_path / 'b'}").spec.classes == ("other", "trainA", "trainB")
+
+
 # Labels
 
 

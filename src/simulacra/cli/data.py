@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
+from math import ceil, sqrt
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 import tyro
 
-from simulacra.data import SOURCES, DataSpec, Options, load, parse
+from simulacra.data import SOURCES, Dataset, DataSpec, Options, load, parse
 from simulacra.data.check import Report, check
 from simulacra.data.labels import FILE_NAME
 from simulacra.data.paths import data_folders
@@ -48,7 +49,7 @@ class Check:
 
 @dataclasses.dataclass(frozen=True)
 class Preview:
-    """Tile random pictures of a source into a PNG.
+    """Tile random pictures of a source into a PNG; of pairs, each beside its target.
 
     Attributes:
         source: what to show, e.g. digits or folder:holiday.zip@test; the training split if none is named.
@@ -59,6 +60,7 @@ class Preview:
         channels: 1 for grey, 3 for colour; the source's own if not given.
         target: of a table, the columns to be predicted, with commas between them.
         skip_bad: go on without the files that cannot be used.
+        swap: of pairs of pictures, exchange the example and its target.
     """
 
     source: tyro.conf.Positional[str]
@@ -69,6 +71,7 @@ class Preview:
     channels: Literal[1, 3] | None = None
     target: str | None = None
     skip_bad: tyro.conf.FlagCreatePairsOff[bool] = False
+    swap: tyro.conf.FlagCreatePairsOff[bool] = False
 
 
 def main(argv: list[str]) -> int:
@@ -159,14 +162,25 @@ def _preview(verb: Preview) -> int:
     if verb.n < 1 or verb.seed < 0:
         raise ConfigError(f"-n {verb.n} --seed {verb.seed}: -n must be at least 1, --seed at least 0")
     _, _, split = parse(verb.source)
-    data = load(verb.source, Options(verb.image_size, verb.channels, verb.skip_bad, verb.target))
+    options = Options(verb.image_size, verb.channels, verb.skip_bad, verb.target, verb.swap)
+    data = load(verb.source, options)
     split = split or "train"
-    x = data.split(split).x
+    part = data.split(split)
     if data.spec.kind != "image":
         raise DataError(f"{data.name}: only images can be previewed, and these are {data.spec.kind}s")
-    if len(x) == 0:
+    if len(part) == 0:
         raise DataError(f"{data.name}: the {split} split is empty")
-    index = np.random.default_rng(verb.seed).permutation(len(x))[: verb.n]
-    save_png(grid(x[index]), verb.out)
-    print(f"{verb.out}: {len(index)} of {len(x)} pictures of the {split} split of {data.name}")
+    index = np.random.default_rng(verb.seed).permutation(len(part))[: verb.n]
+    pairs = data.spec.target is not None and data.spec.target.shape == data.spec.shape
+    save_png(_sheet(part.take(index), pairs), verb.out)
+    what = "pairs" if pairs else "pictures"
+    print(f"{verb.out}: {len(index)} of {len(part)} {what} of the {split} split of {data.name}")
     return 0
+
+
+def _sheet(part: Dataset, pairs: bool) -> np.ndarray:
+    if not pairs or part.target is None:
+        return grid(part.x)
+    # example, target, example, target, ..., about as wide as high
+    both = np.stack([part.x, part.target], axis=1).reshape(-1, *part.x.shape[1:])
+    return grid(both, columns=2 * ceil(sqrt(len(part) / 2)))

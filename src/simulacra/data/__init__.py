@@ -5,6 +5,7 @@ A source is written `NAME`, `NAME:ARGUMENT`, and with `@split` where a command r
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -34,6 +35,7 @@ class Options:
         channels: 1 for grey, 3 for colour; None keeps the source's own.
         skip_bad: go on without the files that cannot be used.
         target: of a table, the columns to be predicted, with commas between them.
+        swap: of pairs of pictures, exchange the example and its target.
 
     Raises:
         DataError: the size or the channels are none of these.
@@ -43,6 +45,7 @@ class Options:
     channels: int | None = None
     skip_bad: bool = False
     target: str | None = None
+    swap: bool = False
 
     def __post_init__(self) -> None:
         if self.image_size is not None and not 4 <= self.image_size <= 4096:
@@ -62,6 +65,16 @@ SOURCES = {
         "faces",
         "faces[:N]",
         "N drawn colour faces with every factor known, 32 to 128 px (default 10,000)",
+    ),
+    "face-outlines": (
+        "faces",
+        "face-outlines[:N]",
+        "N pairs: the line drawing of a face, and the face (default 10,000)",
+    ),
+    "face-smiles": (
+        "faces",
+        "face-smiles[:N]",
+        "N drawn faces in two domains, not smiling and smiling (default 10,000)",
     ),
     "gaussians-8": ("toys", "gaussians-8[:N]", "N points of 8 normals on a circle (default 50,000)"),
     "gaussians-25": ("toys", "gaussians-25[:N]", "N points of 25 normals on a grid (default 50,000)"),
@@ -90,6 +103,16 @@ SOURCES = {
         "folder:PATH",
         "a folder or .zip of pictures; labels from sub-folders or labels.csv",
     ),
+    "pairs": (
+        "pairs",
+        "pairs:PATH",
+        "pairs of pictures, predict B from A: halves of one file, or folders A and B",
+    ),
+    "unpaired": (
+        "unpaired",
+        "unpaired:PATH",
+        "pictures of two domains: trainA, trainB, testA, testB, or any two folders",
+    ),
     "npz": ("npz", "npz:PATH", "a NumPy archive with images or vectors, and labels or targets"),
     "csv": ("tables", "csv:PATH", "a table of numbers; --target names the columns to be predicted"),
     "diabetes": ("bundled", "diabetes", "442 patients: 10 measures, predict the disease's progression"),
@@ -100,6 +123,8 @@ SOURCES = {
 
 # the sources of which `Options.target` chooses what is predicted
 TAKE_TARGET = ("csv",)
+# and those of which `Options.swap` exchanges example and target
+TAKE_SWAP = ("pairs", "face-outlines")
 
 
 def parse(source: str) -> tuple[str, str, str | None]:
@@ -137,11 +162,18 @@ def refuse_unused(name: str, options: Options) -> None:
     """What would be ignored is an error.
 
     Raises:
-        DataError: the source of that name takes no target, and the options have one.
+        DataError: the source of that name takes no target or is not swapped, and the options say so.
     """
     if options.target is not None and name not in TAKE_TARGET:
-        those = " and ".join(SOURCES[one][1] for one in TAKE_TARGET)
-        raise DataError(f"{name}: a target can only be chosen for {those}; leave '{options.target}' out")
+        raise DataError(
+            f"{name}: a target can only be chosen for {_written(TAKE_TARGET)}; leave '{options.target}' out"
+        )
+    if options.swap and name not in TAKE_SWAP:
+        raise DataError(f"{name}: only {_written(TAKE_SWAP)} can be swapped; leave --swap out")
+
+
+def _written(names: Sequence[str]) -> str:
+    return " and ".join(SOURCES[one][1] for one in names)
 
 
 def load(source: str, options: Options | None = None) -> Data:
@@ -159,4 +191,4 @@ def load(source: str, options: Options | None = None) -> Data:
     refuse_unused(name, options)
     module = import_module(f"simulacra.data.{SOURCES[name][0]}")
     data: Data = module.load(name, argument, options)
-    return data
+    return data.swapped() if options.swap else data

@@ -33,11 +33,10 @@ from simulacra.data.decode import (
     Unreadable,
     content_share,
     fit,
-    header,
-    open_image,
 )
+from simulacra.data.examples import Examples
 from simulacra.data.paths import cache_folder
-from simulacra.data.picture_files import Pictures, parallel
+from simulacra.data.picture_files import parallel
 from simulacra.data.spec import CUTS, HELD_OUT, SPLITS
 from simulacra.errors import DataError
 
@@ -52,12 +51,12 @@ HEADER_BYTES = 128
 
 @dataclass(frozen=True)
 class Decoded:
-    """One picture.
+    """One example of P pictures.
 
     Attributes:
-        x: uint8 `(C, H, W)`.
-        share: number in [0, 1) that depends on the decoded picture alone.
-        size: width and height in pixels, upright, before cropping.
+        x: uint8 `(P * C, H, W)`.
+        share: number in [0, 1) that depends on the decoded pictures alone.
+        size: width and height of each in pixels, upright, before cropping.
     """
 
     x: np.ndarray
@@ -67,12 +66,12 @@ class Decoded:
 
 @dataclass(frozen=True)
 class Stacks:
-    """All pictures that can be used.
+    """All examples that can be used, of P pictures each.
 
     Attributes:
-        x: uint8 `(N, C, H, W)` for each of `SPLITS`, in memory or memory-mapped.
-        rows: where each of them stands in `Pictures.names`, int64 `(N,)` for each of `SPLITS`.
-        bad: the name of each file that cannot be used, and why.
+        x: uint8 `(N, P * C, H, W)` for each of `SPLITS`, in memory or memory-mapped.
+        rows: where each of them stands in `Examples.names`, int64 `(N,)` for each of `SPLITS`.
+        bad: the name of each that cannot be used, and why.
     """
 
     x: tuple[np.ndarray, ...]
@@ -85,21 +84,22 @@ Place = Callable[[int, float], int]
 Shape = tuple[int, int, int]
 
 
-def decode_all(pictures: Pictures, shape: Shape) -> Iterator[Decoded | BadImage]:
-    """Every picture in order, decoded on all cores, a few at a time; or why it cannot be used."""
+def decode_all(examples: Examples, shape: Shape) -> Iterator[Decoded | BadImage]:
+    """Every example in order, decoded on all cores, a few at a time; or why it cannot be used."""
 
     def one(name: str) -> Decoded | BadImage:
         try:
-            image = open_image(pictures.read(name))
+            images = examples.open(name)
         except BadImage as error:
             return error
-        return Decoded(fit(image, shape[1], shape[0]), content_share(image), image.size)
+        x = np.concatenate([fit(image, shape[1], shape[0] // examples.each) for image in images])
+        return Decoded(x, content_share(*images), images[0].size)
 
-    return _progress(parallel(one, pictures.names), len(pictures.names))
+    return _progress(parallel(one, examples.names), len(examples.names))
 
 
-def find_shape(pictures: Pictures, options: Options) -> Shape:
-    """`(C, H, W)` of the options; what they leave open is taken from the pictures.
+def find_shape(examples: Examples, options: Options) -> Shape:
+    """`(P * C, H, W)` of the options; what they leave open is taken from the pictures, P of them an example.
 
     The size is that of the pictures when all are square, of one size, and at most 128, else 64; grey when
     all are stored without colour. Files that cannot be used have no say.
@@ -109,25 +109,25 @@ def find_shape(pictures: Pictures, options: Options) -> Shape:
 
         def one(name: str) -> Header | None:
             try:
-                return header(pictures.read(name))
+                return examples.header(name)
             except BadImage:
                 return None
 
-        found = {each for each in parallel(one, pictures.names) if each is not None}
+        found = {each for each in parallel(one, examples.names) if each is not None}
         sizes = {(each.width, each.height) for each in found}
         width, height = sizes.pop() if len(sizes) == 1 else (0, 1)
         size = size or (width if width == height <= LARGEST_OWN_SIZE else DEFAULT_SIZE)
         channels = channels or (1 if found and all(each.grey for each in found) else 3)
-    return channels, size, size
+    return examples.each * channels, size, size
 
 
-def load_stacks(title: str, pictures: Pictures, place: Place, options: Options) -> Stacks:
-    """The pictures, each in the split `place` gives it: from the cache, else decoded and cached.
+def load_stacks(title: str, examples: Examples, place: Place, options: Options) -> Stacks:
+    """The examples, each in the split `place` gives it: from the cache, else decoded and cached.
 
     Args:
         title: the source as the user wrote it.
-        pictures: the files.
-        place: of a picture's position in `pictures.names` and its content's share; depends on nothing else.
+        examples: what the files are put together to.
+        place: of an example's position in `examples.names` and its content's share; depends on nothing else.
         options: image size and channels.
 
     Raises:
@@ -136,16 +136,16 @@ def load_stacks(title: str, pictures: Pictures, place: Place, options: Options) 
     try:
         folder = cache_folder()
     except OSError as error:
-        return _in_memory(title, pictures, place, find_shape(pictures, options), error)
-    key = _key(pictures, options)
+        return _in_memory(title, examples, place, find_shape(examples, options), error)
+    key = _key(examples, options)
     # whatever is wrong with a cached file, it is made again
     with suppress(Exception):
         return _read(folder, key)
-    shape = find_shape(pictures, options)
+    shape = find_shape(examples, options)
     try:
-        return _write(folder, key, pictures, place, shape)
+        return _write(folder, key, examples, place, shape)
     except OSError as error:
-        return _in_memory(title, pictures, place, shape, error)
+        return _in_memory(title, examples, place, shape, error)
 
 
 def available_memory() -> int:
@@ -171,11 +171,11 @@ def _load(paths: Sequence[Path]) -> tuple[np.ndarray, ...]:
     return tuple(np.array(x) if small else x for x in mapped)
 
 
-def _key(pictures: Pictures, options: Options) -> str:
-    """Everything the decoded pictures depend on: names, contents, options and the decoder."""
-    decoder = (DECODER_VERSION, PIL.__version__, CUTS, HELD_OUT)
+def _key(examples: Examples, options: Options) -> str:
+    """Everything the decoded examples depend on: names, contents, options and the decoder."""
+    decoder = (DECODER_VERSION, PIL.__version__, type(examples).__name__, CUTS, HELD_OUT)
     digest = blake2b(repr((decoder, options.image_size, options.channels)).encode(), digest_size=16)
-    for entry in zip(pictures.names, parallel(pictures.fingerprint, pictures.names), strict=True):
+    for entry in zip(examples.names, parallel(examples.fingerprint, examples.names), strict=True):
         digest.update(repr(entry).encode())
     return digest.hexdigest()
 
@@ -194,7 +194,7 @@ def _read(folder: Path, key: str) -> Stacks:
     return Stacks(x, rows, dict(about["bad"]))
 
 
-def _write(folder: Path, key: str, pictures: Pictures, place: Place, shape: Shape) -> Stacks:
+def _write(folder: Path, key: str, examples: Examples, place: Place, shape: Shape) -> Stacks:
     """Decode into temporary files, one for each split, which take their place when all is done.
 
     Two processes at it write the same bytes under the same names, so that it does not matter who is last.
@@ -206,7 +206,7 @@ def _write(folder: Path, key: str, pictures: Pictures, place: Place, shape: Shap
         paths = [temporary / path.name for path in _paths(folder, key)]
         with ExitStack() as opened:
             files = [opened.enter_context(path.open("w+b")) for path in paths]
-            rows, bad, sound = _decode_into(files, pictures, place, shape)
+            rows, bad, sound = _decode_into(files, examples, place, shape)
             for file in files:
                 file.flush()
                 os.fsync(file.fileno())
@@ -220,8 +220,8 @@ def _write(folder: Path, key: str, pictures: Pictures, place: Place, shape: Shap
     return Stacks(_load(_paths(folder, key)), rows, bad)
 
 
-def _in_memory(title: str, pictures: Pictures, place: Place, shape: Shape, why: OSError) -> Stacks:
-    needed = len(pictures.names) * int(np.prod(shape))
+def _in_memory(title: str, examples: Examples, place: Place, shape: Shape, why: OSError) -> Stacks:
+    needed = len(examples.names) * int(np.prod(shape))
     if needed > available_memory() * 3 / 4:
         raise DataError(
             f"{title}: the pictures take {needed / 1e9:.1f} GB, more than fits in memory, and the cache "
@@ -229,7 +229,7 @@ def _in_memory(title: str, pictures: Pictures, place: Place, shape: Shape, why: 
             "a smaller image size"
         ) from why
     files = [BytesIO() for _ in SPLITS]
-    rows, bad, _ = _decode_into(files, pictures, place, shape)
+    rows, bad, _ = _decode_into(files, examples, place, shape)
     x = tuple(
         np.frombuffer(file.getbuffer(), np.uint8, offset=HEADER_BYTES).reshape(len(index), *shape)
         for file, index in zip(files, rows, strict=True)
@@ -238,17 +238,17 @@ def _in_memory(title: str, pictures: Pictures, place: Place, shape: Shape, why: 
 
 
 def _decode_into(
-    files: Sequence[BinaryIO], pictures: Pictures, place: Place, shape: Shape
+    files: Sequence[BinaryIO], examples: Examples, place: Place, shape: Shape
 ) -> tuple[tuple[np.ndarray, ...], dict[str, str], bool]:
-    """Append every picture to the .npy of its split; also returns whether all files could be read."""
+    """Append every example to the .npy of its split; also returns whether all files could be read."""
     rows: list[list[int]] = [[] for _ in SPLITS]
     bad: dict[str, str] = {}
     sound = True
     for file in files:
         file.write(_header(0, shape))
-    for i, picture in enumerate(decode_all(pictures, shape)):
+    for i, picture in enumerate(decode_all(examples, shape)):
         if isinstance(picture, BadImage):
-            bad[pictures.names[i]] = str(picture)
+            bad[examples.names[i]] = str(picture)
             sound = sound and not isinstance(picture, Unreadable)
         else:
             split = place(i, picture.share)

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulacra.data import Options, load, parse, refuse_unused
+from simulacra.data import Options, folder, load, pairs, parse, refuse_unused, unpaired
 from simulacra.data.cache import decode_all, find_shape
 from simulacra.data.decode import BadImage
-from simulacra.data.folder import read_layout
-from simulacra.data.labels import FILE_NAME, Labels
+from simulacra.data.examples import SideBySide
+from simulacra.data.labels import FILE_NAME
+from simulacra.data.layout import TRAIN, Layout, Read
 from simulacra.data.picture_files import open_pictures, printable
 from simulacra.data.spec import SPLITS, Data, DataSpec
+
+# the sources that are picture files
+READERS = {"folder": folder.read_layout, "pairs": pairs.read_layout, "unpaired": unpaired.read_layout}
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,8 @@ def check(source: str, options: Options | None = None) -> Report:
     name, argument, _ = parse(source)
     options = options or Options()
     refuse_unused(name, options)
-    if name == "folder":
-        return _check_pictures(f"{name}:{argument}", argument, options)
+    if name in READERS:
+        return _check_pictures(f"{name}:{argument}", argument, options, READERS[name])
     data = load(source, options)
     parts = [data.split(split) for split in SPLITS]
     labels = [part.y for part in parts if part.y is not None]
@@ -107,28 +111,30 @@ def _constant_columns(data: Data) -> tuple[str, ...]:
     return (f"the same value in every example: column {', '.join(constant)}",) if constant else ()
 
 
-def _check_pictures(title: str, path: str, options: Options) -> Report:
+def _check_pictures(title: str, path: str, options: Options, read: Read) -> Report:
     bad: dict[str, str] = {}
     sizes: Counter[str] = Counter()
-    splits: Counter[str] = Counter()
     same: defaultdict[float, list[int]] = defaultdict(list)
     with open_pictures(title, path) as pictures:
-        layout = read_layout(pictures)
-        shape = find_shape(pictures, options)
-        names = [printable(name) for name in pictures.names]
-        place: dict[int, int] = {}
-        for i, picture in enumerate(decode_all(pictures, shape)):
-            if isinstance(picture, BadImage):
-                bad[names[i]] = str(picture)
+        layout = read(title, pictures)
+        examples = layout.examples
+        stacked = find_shape(examples, options)
+        names = [printable(name) for name in examples.names]
+        placed: dict[int, int] = {}
+        for i, example in enumerate(decode_all(examples, stacked)):
+            if isinstance(example, BadImage):
+                bad[names[i]] = str(example)
                 continue
-            sizes["{}x{}".format(*picture.size)] += 1
-            place[i] = layout.place(i, picture.share)
-            splits[SPLITS[place[i]]] += 1
-            same[picture.share].append(i)
+            sizes["{}x{}".format(*example.size)] += 1
+            placed[i] = layout.place(i, example.share)
+            same[example.share].append(i)
+    usable = np.array(list(placed), dtype=np.int64)
+    place = layout.settle(usable, np.array(list(placed.values()), dtype=np.int64))
+    splits = np.bincount(place, minlength=len(SPLITS))
     groups = [group for group in same.values() if len(group) > 1]
     labels = layout.labels
-    usable = list(place)
     classes = Counter() if labels.y is None else Counter(labels.y[usable].tolist())
+    shape = (stacked[0] // examples.each, *stacked[1:])
     return Report(
         source=title,
         total=len(names),
@@ -137,20 +143,23 @@ def _check_pictures(title: str, path: str, options: Options) -> Report:
         bad=bad,
         problems=tuple(f"{FILE_NAME}: {problem}" for problem in labels.problems),
         duplicates=tuple(tuple(names[i] for i in group) for group in groups),
-        notes=_notes(groups, place, labels, splits["train"]),
+        notes=(
+            *_upright_halves(layout, sizes),
+            *_notes(groups, dict(zip(usable.tolist(), place.tolist(), strict=True)), layout),
+        ),
         sizes=dict(sizes.most_common()),
-        splits={split: splits[split] for split in SPLITS},
+        splits=dict(zip(SPLITS, map(int, splits), strict=True)),
         classes={name: classes[c] for c, name in enumerate(labels.classes)},
         attributes=labels.attributes,
+        target=DataSpec("image", shape) if examples.each == 2 else None,
     )
 
 
-def _notes(groups: list[list[int]], place: dict[int, int], labels: Labels, train: int) -> tuple[str, ...]:
+def _notes(groups: list[list[int]], place: dict[int, int], layout: Layout) -> tuple[str, ...]:
+    labels, what = layout.labels, "pairs" if layout.examples.each == 2 else "pictures"
     notes = [f"{FILE_NAME}: {note}" for note in labels.notes]
     if groups:
-        notes.append(
-            f"{len(groups)} pictures stand there more than once, {sum(map(len, groups))} files in all"
-        )
+        notes.append(f"{len(groups)} {what} stand there more than once, {sum(map(len, groups))} files in all")
     torn = sum(len({place[i] for i in group}) > 1 for group in groups)
     if torn:
         notes.append(f"{torn} of them stand in several splits: a model is tested on what it was trained on")
@@ -158,6 +167,15 @@ def _notes(groups: list[list[int]], place: dict[int, int], labels: Labels, train
     mixed = 0 if y is None else sum(len(set(y[group].tolist())) > 1 for group in groups)
     if mixed:
         notes.append(f"{mixed} of them stand in several classes")
-    if train == 0:
-        notes.append("no picture is left for training; add more")
+    if TRAIN not in place.values():
+        notes.append(f"no {what[:-1]} is left for training; add more")
     return tuple(notes)
+
+
+def _upright_halves(layout: Layout, sizes: Counter[str]) -> tuple[str, ...]:
+    """What an ordinary photo looks like, taken for two side by side."""
+    shapes = {size: [int(side) for side in size.split("x")] for size in sizes}
+    upright = [size for size, (width, height) in shapes.items() if width < height]
+    if not upright or not isinstance(layout.examples, SideBySide):
+        return ()
+    return (f"halves of {upright[0]} are cropped to squares; is every file two pictures side by side?",)

@@ -114,10 +114,12 @@ def fit(image: Image.Image, image_size: int, channels: int) -> np.ndarray:
     return np.ascontiguousarray(x.transpose(2, 0, 1))
 
 
-def content_share(image: Image.Image) -> float:
-    """A number in [0, 1) that depends on the decoded picture alone, not on its file or the size asked for."""
-    digest = blake2b(repr(image.size).encode(), digest_size=8)
-    digest.update(image.convert("RGB").tobytes())
+def content_share(*images: Image.Image) -> float:
+    """A number in [0, 1) that depends on the decoded pictures alone, not on files or the size asked for."""
+    digest = blake2b(digest_size=8)
+    for image in images:
+        digest.update(repr(image.size).encode())
+        digest.update(image.convert("RGB").tobytes())
     return int.from_bytes(digest.digest(), "little") / 2.0**64
 
 

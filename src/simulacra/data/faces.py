@@ -18,16 +18,32 @@ truth. The factors, which are the attribute columns in this order:
 
 Where nothing else is said a factor is uniform over its range. A last column, `smiling`, is 1 where
 smile > 0 and 0 elsewhere. The mirror image of a face is the face with the opposite `head_turn`.
+
+Two more sources show the same faces, with the same attributes, in the same splits:
+
+    face-outlines    pairs: the line drawing of a face, and the face as its target
+    face-smiles      two domains, the classes not_smiling and smiling; no face stands in both
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from simulacra.data import Options
 from simulacra.data.face_drawing import portraits
+from simulacra.data.face_outlines import outlines
 from simulacra.data.resize import resize
-from simulacra.data.spec import Data, Dataset, DataSpec, content_shares, split_by_content
+from simulacra.data.spec import (
+    Data,
+    Dataset,
+    DataSpec,
+    content_shares,
+    refuse_missing_classes,
+    split_by_content,
+)
 from simulacra.errors import DataError
 
 # name -> (lowest, highest) value
@@ -45,6 +61,7 @@ FACTORS = {
     "clothes": (0.0, 1.0),
 }
 ATTRIBUTES = (*FACTORS, "smiling")
+DOMAINS = ("not_smiling", "smiling")
 DEFAULT_COUNT, LARGEST_COUNT = 10_000, 10_000_000
 DEFAULT_SIZE, SMALLEST_SIZE, LARGEST_SIZE = 64, 32, 128
 
@@ -75,7 +92,11 @@ def sample_factors(n: int, seed: int = 0) -> np.ndarray:
     return factors
 
 
-def draw(factors: np.ndarray, size: int = DEFAULT_SIZE) -> np.ndarray:
+def draw(
+    factors: np.ndarray,
+    size: int = DEFAULT_SIZE,
+    drawing: Callable[[dict[str, np.ndarray], int], np.ndarray] = portraits,
+) -> np.ndarray:
     """Draw one face for each row of factors.
 
     The same row gives the same picture, bit for bit on one machine, whatever rows surround it.
@@ -83,6 +104,7 @@ def draw(factors: np.ndarray, size: int = DEFAULT_SIZE) -> np.ndarray:
     Args:
         factors: `(N, F)`, the columns of `FACTORS`, each in its range.
         size: height and width in pixels, 32 to 128.
+        drawing: `portraits` in colour, or their `outlines`.
 
     Returns:
         uint8 `(N, 3, size, size)`.
@@ -108,12 +130,12 @@ def draw(factors: np.ndarray, size: int = DEFAULT_SIZE) -> np.ndarray:
     rows = 2**17 // size**2
     for start in range(0, len(factors), rows):
         chunk = slice(start, start + rows)
-        x[chunk] = portraits(dict(zip(FACTORS, factors[chunk].T, strict=True)), size)
+        x[chunk] = drawing(dict(zip(FACTORS, factors[chunk].T, strict=True)), size)
     return x
 
 
 def load(name: str, argument: str, options: Options) -> Data:
-    """`faces` or `faces:N`, 64 pixels unless `options.image_size` says otherwise.
+    """`faces`, `face-outlines` or `face-smiles`, `:N`; 64 pixels unless `options.image_size` says otherwise.
 
     Face i is the same for every N and is in the same split at every size: `faces:1000` is the
     beginning of `faces:20000`.
@@ -123,29 +145,40 @@ def load(name: str, argument: str, options: Options) -> Data:
     ((3, 32, 32), 'smile', True)
 
     Raises:
-        DataError: N or the size is out of range, or the faces do not fit in memory.
+        DataError: N or the size is out of range, a domain has no face to train on, or the faces do not fit
+            in memory.
     """
     source = f"{name}:{argument}" if argument else name
-    n = _count(source, argument)
+    n = _count(name, argument)
     try:
         factors = sample_factors(n)
         size = DEFAULT_SIZE if options.image_size is None else options.image_size
         x = resize(draw(factors, size), None, options.channels)
-        attributes = np.column_stack([factors, factors[:, 0] > 0]).astype(np.float32)
-        spec = DataSpec("image", x.shape[1:], attributes=ATTRIBUTES)
-        everything = Dataset(spec, x, attributes=attributes)
+        smiling = factors[:, 0] > 0
+        attributes = np.column_stack([factors, smiling]).astype(np.float32)
+        everything = Dataset(DataSpec("image", x.shape[1:], attributes=ATTRIBUTES), x, attributes=attributes)
+        if name == "face-outlines":
+            lines = resize(draw(factors, size, outlines), None, options.channels)
+            target = DataSpec("image", x.shape[1:])
+            everything = replace(everything, spec=replace(everything.spec, target=target), x=lines, target=x)
+        elif name == "face-smiles":
+            labelled = replace(everything.spec, classes=DOMAINS)
+            everything = replace(everything, spec=labelled, y=smiling.astype(np.int64))
         # shares of the factors, not of the pixels: the same at every size
-        return split_by_content(source, everything, content_shares(factors))
+        data = split_by_content(source, everything, content_shares(factors))
     except MemoryError:
         raise DataError(f"{source}: so many faces do not fit in memory; ask for fewer") from None
+    refuse_missing_classes(data)
+    return data
 
 
-def _count(source: str, argument: str) -> int:
+def _count(name: str, argument: str) -> int:
     if not argument:
         return DEFAULT_COUNT
     digits = argument.isascii() and argument.isdigit() and len(argument) <= len(str(LARGEST_COUNT))
     if not digits or not 1 <= int(argument) <= LARGEST_COUNT:
         raise DataError(
-            f"{source}: write faces:N with N a whole number from 1 to {LARGEST_COUNT:,}, such as faces:20000"
+            f"{name}:{argument}: write {name}:N with N a whole number from 1 to {LARGEST_COUNT:,}, such as "
+            f"{name}:20000"
         )
     return int(argument)

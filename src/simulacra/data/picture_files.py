@@ -62,7 +62,7 @@ def open_pictures(title: str, path: str) -> Iterator[Pictures]:
         DataError: the path is missing, neither a folder nor a .zip, damaged, unsafe, or holds no pictures.
     """
     if not path:
-        raise DataError(f"{title}: no path given; write folder:PATH with a folder or a .zip of pictures")
+        raise DataError(f"{title}: no path given; write {title}PATH with a folder or a .zip of pictures")
     place = find(path)
     with ExitStack() as stack:
         try:

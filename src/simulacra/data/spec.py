@@ -6,7 +6,7 @@ Everything here is NumPy: only the engine turns a batch into tensors.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Literal
 
@@ -69,6 +69,16 @@ class Dataset:
         pick = [None if a is None else a[index] for a in arrays]
         return Dataset(self.spec, *pick)  # type: ignore[arg-type]  # x is never None
 
+    def swapped(self) -> Dataset:
+        """The targets as examples, and the examples as their targets; both have the same spec.
+
+        >>> spec = DataSpec("vector", (1,), target=DataSpec("vector", (1,)))
+        >>> Dataset(spec, np.zeros((2, 1)), target=np.ones((2, 1))).swapped().x.tolist()
+        [[1.0], [1.0]]
+        """
+        assert self.target is not None
+        return replace(self, x=self.target, target=self.x)
+
 
 @dataclass(frozen=True)
 class Truth:
@@ -116,6 +126,10 @@ class Data:
         dataset: Dataset = getattr(self, name)
         return dataset
 
+    def swapped(self) -> Data:
+        """Every split `Dataset.swapped`; nothing stays known of the whole."""
+        return Data(self.name, self.train.swapped(), self.validation.swapped(), self.test.swapped())
+
 
 def content_shares(x: np.ndarray) -> np.ndarray:
     """A number in [0, 1) for each example that depends on its content alone, float64 `(N,)`.
@@ -149,3 +163,14 @@ def hold_out_validation(name: str, train: Dataset, test: Dataset) -> Data:
     shares = content_shares(train.x)
     keep, hold = np.flatnonzero(shares < HELD_OUT), np.flatnonzero(shares >= HELD_OUT)
     return Data(name, train.take(keep), train.take(hold), test)
+
+
+def refuse_missing_classes(data: Data) -> None:
+    """Every class has something to train on.
+
+    Raises:
+        DataError: one has not.
+    """
+    for c, name in enumerate(data.spec.classes):
+        if data.train.y is None or c not in data.train.y:
+            raise DataError(f"{data.name}: no picture of '{name}' is left to train on; add more")
