@@ -31,8 +31,9 @@ class Training:
     """Adam's averages of gradient and squared gradient"""
     weight_decay: float = 0.0
     """weight decay"""
-    schedule: Literal["constant", "cosine"] = "constant"
-    """learning rate after warm-up: as it is, or down to 0 along a cosine"""
+    schedule: Literal["constant", "cosine", "linear"] = "constant"
+    """learning rate after warm-up: as it is, down to 0 along a cosine, or as it is for half of the training
+    and then down to 0 in a line"""
     warmup: int = 0
     """steps in which the learning rate rises from 0"""
     clip: float | None = None

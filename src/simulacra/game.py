@@ -63,6 +63,22 @@ class Noise:
             torch.manual_seed(int(seed))
             return p.sample(torch.Size(shape))
 
+    @contextmanager
+    def dropping(self, net: nn.Module) -> Iterator[None]:
+        """Dropout of a net in use, whatever mode it is in, its masks drawn from here."""
+        seed = torch.randint(2**62, (), **self._where)
+        device = self.generator.device
+        idle = [m for m in net.modules() if isinstance(m, nn.Dropout) and not m.training]
+        with torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type):
+            torch.manual_seed(int(seed))
+            for module in idle:
+                module.training = True
+            try:
+                yield
+            finally:
+                for module in idle:
+                    module.training = False
+
     @property
     def _where(self) -> dict[str, Any]:
         return {"generator": self.generator, "device": self.generator.device}
@@ -151,9 +167,11 @@ class Model(nn.Module):
         players: player -> the attributes that hold its nets. Every net has one owner.
         spec: the data it was built for.
         config: its resolved settings, a frozen dataclass.
+        balanced: whether its batches have to hold as many examples of every class, class after class.
     """
 
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    balanced: ClassVar[bool] = False
 
     def __init__(self, spec: DataSpec, config: Any) -> None:
         super().__init__()
@@ -234,6 +252,19 @@ class Decodes(Protocol):
 
     def decode(self, z: Tensor) -> Distribution:
         """p(x | z) for `(B, Z)`, with a `mean` `(B, C, H, W)` or `(B, D)`."""
+        ...
+
+
+@runtime_checkable
+class Translates(Protocol):
+    """Turns one kind of picture into another."""
+
+    def translate(self, x: Tensor, noise: Noise, to: str | None = None) -> Tensor:
+        """`(B, C', H, W)` in [0, 1] for `(B, C, H, W)` in [0, 1], of any height and width.
+
+        Args:
+            to: the domain, where there is a choice; the last one when None.
+        """
         ...
 
 

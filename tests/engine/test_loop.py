@@ -7,12 +7,14 @@ import signal
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from simulacra.config import Training
 from simulacra.data import Data
+from simulacra.data.spec import Dataset, DataSpec
 from simulacra.engine.batches import Batches
 from simulacra.engine.optim import learning_rate
 from simulacra.errors import ConfigError, DivergedError, RunError
@@ -225,11 +227,34 @@ def test_learning_rate_by_hand() -> None:
     assert learning_rate(Training(lr=0.1), 500, 10) == 0.1
 
 
+def test_balanced_batches_hold_as_many_of_each_class_class_after_class() -> None:
+    spec = DataSpec("vector", (1,), ("few", "many"))
+    y = np.array([0] * 6 + [1] * 20)
+    x = np.arange(26, dtype=np.float32)[:, None]
+    cpu, seen = torch.device("cpu"), set()
+    batches = Batches(Dataset(spec, x, y), 8, seed=3, steps=9, shards=2, device=cpu, balanced=True)
+    for step in range(5):
+        for shard in range(2):
+            batch = batches.at(step, shard)
+            assert batch.y is not None
+            assert batch.y.tolist() == [0, 0, 1, 1]
+            rows = batch.x[:, 0].int().tolist()
+            assert y[rows].tolist() == batch.y.tolist()
+            # an epoch of the many lasts five batches
+            assert not seen & set(rows[2:])
+            seen |= set(rows[2:])
+    assert len(seen) == 20
+    with pytest.raises(ConfigError, match="6 examples cannot be 2 classes in 2 equal parts"):
+        Batches(Dataset(spec, x, y), 6, seed=3, steps=9, shards=2, device=cpu, balanced=True)
+    with pytest.raises(ConfigError, match="'few' has 6 training examples, a batch needs 8"):
+        Batches(Dataset(spec, x, y), 16, seed=3, steps=9, shards=2, device=cpu, balanced=True)
+
+
 def test_batches_are_permutations_cut_in_shards(digits: Data) -> None:
     whole = Batches(digits.train, 64, seed=3, steps=1, shards=1, device=torch.device("cpu"))
     cut = Batches(digits.train, 64, seed=3, steps=1, shards=4, device=torch.device("cpu"))
     seen = []
-    for step in range(whole.per_epoch):
+    for step in range(len(digits.train) // 64):
         batch = whole.at(step, 0)
         parts = [cut.at(step, shard) for shard in range(4)]
         assert torch.equal(batch.x, torch.cat([part.x for part in parts]))
@@ -239,7 +264,7 @@ def test_batches_are_permutations_cut_in_shards(digits: Data) -> None:
     table = torch.from_numpy(digits.train.x).flatten(1).float() / 255
     # every row of an epoch is a row of the table, and none more often than there
     assert len(rows.unique(dim=0)) >= len(rows) - (len(table) - len(table.unique(dim=0)))
-    assert not torch.equal(whole.at(0, 0).x, whole.at(whole.per_epoch, 0).x)
+    assert not torch.equal(whole.at(0, 0).x, whole.at(len(digits.train) // 64, 0).x)
     assert torch.equal(whole.at(2, 0).x, Batches(digits.train, 64, 3, 1, 1, torch.device("cpu")).at(2, 0).x)
 
 

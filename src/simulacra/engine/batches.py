@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from simulacra.data.spec import Dataset
+from simulacra.errors import ConfigError
 from simulacra.game import Batch, Noise, mix
 
 # A set below this many bytes is kept on the accelerator, so that batches need no transfer.
@@ -26,8 +27,35 @@ def to_bytes(x: Tensor) -> np.ndarray:
     return array
 
 
+class Order:
+    """Rows of a table, in a new order every epoch; an epoch drops what fills no batch.
+
+    Args:
+        rows: their indices `(N,)`.
+        size: how many of them a batch has, over all shards.
+        seeds: of the order, together with the epoch.
+    """
+
+    def __init__(self, rows: Tensor, size: int, *seeds: int) -> None:
+        self.rows, self.size, self.seeds = rows, size, seeds
+        self._epoch = -1
+        self._order = rows
+
+    def at(self, step: int, shard: int, shards: int) -> Tensor:
+        """The rows of one shard of the batch of one step."""
+        epoch, position = divmod(step, len(self.rows) // self.size)
+        if epoch != self._epoch:
+            seed, *more = self.seeds
+            generator = torch.Generator().manual_seed(mix(seed, epoch, *more))
+            order = torch.randperm(len(self.rows), generator=generator)
+            self._order, self._epoch = self.rows[order.to(self.rows.device)], epoch
+        part = self.size // shards
+        start = position * self.size + shard * part
+        return self._order[start : start + part]
+
+
 class Batches:
-    """The training batches by step: a new permutation every epoch, a function of the seed alone.
+    """The training batches by step: a function of the seed alone.
 
     Args:
         dataset: the training split.
@@ -36,31 +64,51 @@ class Batches:
         steps: length of the training, passed on to the model.
         shards: equal parts the batch is cut in (processes times accumulated parts).
         device: where the batches go.
+        balanced: as many examples of every class in each shard, class after class.
+
+    Raises:
+        ConfigError: balanced, and the size cannot be cut so, or a class has too few examples.
     """
 
     def __init__(
-        self, dataset: Dataset, size: int, seed: int, steps: int, shards: int, device: torch.device
+        self,
+        dataset: Dataset,
+        size: int,
+        seed: int,
+        steps: int,
+        shards: int,
+        device: torch.device,
+        balanced: bool = False,
     ) -> None:
-        self.size, self.seed, self.steps, self.shards, self.device = size, seed, steps, shards, device
-        self.per_epoch = len(dataset) // size
+        self.seed, self.steps, self.shards, self.device = seed, steps, shards, device
         resident = device.type != "cpu" and dataset.x.nbytes < RESIDENT_BYTES
         home = device if resident else torch.device("cpu")
         self.x = torch.from_numpy(dataset.x).to(home)
         self.y = None if dataset.y is None else torch.from_numpy(dataset.y).to(home)
         self.target = None if dataset.target is None else torch.from_numpy(dataset.target).to(home)
-        self._epoch = -1
-        self._order = torch.empty(0, dtype=torch.int64)
+        if balanced and self.y is not None:
+            self.orders = self._by_class(dataset.spec.classes, self.y, size)
+        else:
+            self.orders = [Order(torch.arange(len(self.x), device=home), size, seed)]
+
+    def _by_class(self, classes: tuple[str, ...], y: Tensor, size: int) -> list[Order]:
+        each = size // len(classes)
+        if size % (len(classes) * self.shards):
+            raise ConfigError(
+                f"batch_size: {size} examples cannot be {len(classes)} classes in {self.shards} equal parts"
+            )
+        rows = [(y == k).nonzero()[:, 0] for k in range(len(classes))]
+        for name, of_class in zip(classes, rows, strict=True):
+            if len(of_class) < each:
+                raise ConfigError(
+                    f"batch_size: '{name}' has {len(of_class)} training examples, a batch needs {each}"
+                )
+        return [Order(of_class, each, self.seed, k) for k, of_class in enumerate(rows)]
 
     def at(self, step: int, shard: int) -> Batch:
         """The rows of one shard of the batch of one step, and the noise that goes with them."""
-        epoch, position = divmod(step, self.per_epoch)
-        if epoch != self._epoch:
-            generator = torch.Generator().manual_seed(mix(self.seed, epoch))
-            self._order = torch.randperm(len(self.x), generator=generator).to(self.x.device)
-            self._epoch = epoch
-        rows = self.size // self.shards
-        start = position * self.size + shard * rows
-        index = self._order[start : start + rows]
+        parts = [order.at(step, shard, self.shards) for order in self.orders]
+        index = parts[0] if len(parts) == 1 else torch.cat(parts)
         # step + 1: step 0 of the noise belongs to sample grids, which share the seed
         noise = Noise(self.seed, step + 1, shard, self.shards, self.device)
 

@@ -74,7 +74,7 @@ def _play(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
     else:
         checkpoint.restore(state, model, players.optimizers, ema, best)
 
-    batches = Batches(data.train, batch_size, training.seed, steps, shards, fabric.device)
+    batches = Batches(data.train, batch_size, training.seed, steps, shards, fabric.device, model.balanced)
     validate_every = training.validate_every or max(1, steps // 20)
     sample_every = training.sample_every or max(1, steps // 10)
     evaluate_every = training.evaluate_every or steps

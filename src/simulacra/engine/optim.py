@@ -15,7 +15,8 @@ Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 def learning_rate(training: Training, step: int, steps: int) -> float:
-    """The rate of one step: linear warm-up, then constant or a cosine (Loshchilov and Hutter 2017, eq. 5).
+    """The rate of one step: linear warm-up, then constant, a cosine (Loshchilov and Hutter 2017, eq. 5), or
+    constant for half of the training and then linear to 0 (Zhu et al. 2017, section 4).
 
     A function of the step alone, so a resumed training needs no scheduler's state.
 
@@ -27,6 +28,8 @@ def learning_rate(training: Training, step: int, steps: int) -> float:
     if training.schedule == "constant":
         return training.lr
     t = (step - training.warmup) / max(1, steps - training.warmup)
+    if training.schedule == "linear":
+        return training.lr * min(1.0, 2 * (1 - t))
     return training.lr * 0.5 * (1 + cos(pi * t))
 
 

@@ -23,11 +23,11 @@ LikelihoodName = Literal[
 
 def check_sizes(config: Any) -> None:
     """Raises ConfigError for a size of a net that is not positive."""
-    for name in ("latent_dim", "width", "depth", "components"):
+    for name in ("latent_dim", "width", "depth", "blocks", "components"):
         size = getattr(config, name, None)
         if size is not None and size < 1:
             raise ConfigError(f"{name}: must be at least 1, not {size}")
-    if any(size < 1 for size in config.hidden):
+    if any(size < 1 for size in getattr(config, "hidden", ())):
         raise ConfigError(f"hidden: every layer needs at least 1 unit, not {config.hidden}")
 
 
@@ -220,6 +220,64 @@ class ConditionalGANConfig(GANConfig):
 
     condition: Literal["projection", "concatenation"] = "projection"
     """how the discriminator is told: by projection (Miyato and Koyama 2018), or beside its input"""
+
+
+@dataclass(frozen=True)
+class Pix2PixConfig:
+    """Nets and losses of a translation learned from pairs."""
+
+    net: Literal["unet", "resnet"] = "unet"
+    """generator: a U-Net as deep as the image allows, or residual blocks at a quarter of its size"""
+    width: int = 64
+    """channels of the first level of both nets"""
+    blocks: int = 6
+    """resnet: residual blocks"""
+    norm: Literal["batch", "instance", "none"] = "batch"
+    """normalisation in both nets"""
+    patch: Literal["1", "16", "70", "full"] = "70"
+    """pixels a side that an output of the discriminator sees"""
+    objective: Literal["non-saturating", "least-squares", "hinge"] = "non-saturating"
+    """what the players minimise; non-saturating is the paper's"""
+    l1: float = 100.0
+    """weight of the distance from the target"""
+    adversarial: float = 1.0
+    """weight of the adversarial loss; 0 for the distance alone"""
+    load_size: int | None = None
+    """pixels that images are enlarged to before a part of the old size is cut out, e.g. 143 for 128"""
+    flip: bool = False
+    """exchange left and right at random"""
+    style_dim: int = 0
+    """numbers of a code that chooses among translations (Zhu et al. 2017b, e.g. 8); 0 for none"""
+    kl: float = 0.01
+    """style: weight of the KL term of the encoder's code"""
+    recover: float = 0.5
+    """style: weight of the distance between a random code and what the encoder recovers"""
+
+
+@dataclass(frozen=True)
+class CycleGANConfig:
+    """Nets and losses of translations between two domains without pairs."""
+
+    width: int = 64
+    """channels of the first level of all nets"""
+    blocks: int = 6
+    """residual blocks of a generator; the paper has 6 for 128 pixels, 9 for 256"""
+    norm: Literal["batch", "instance", "none"] = "instance"
+    """normalisation in all nets"""
+    patch: Literal["1", "16", "70", "full"] = "70"
+    """pixels a side that an output of a discriminator sees"""
+    objective: Literal["non-saturating", "least-squares", "hinge"] = "least-squares"
+    """what the players minimise; least-squares is the paper's"""
+    cycle: float = 10.0
+    """weight of the distance of an image from its translation there and back"""
+    identity: float = 0.5
+    """weight of the distance of an image from its translation into its own domain, in units of `cycle`"""
+    pool: int = 50
+    """translations of earlier steps that the discriminators are shown half of the time; 0 for none"""
+    load_size: int | None = None
+    """pixels that images are enlarged to before a part of the old size is cut out, e.g. 143 for 128"""
+    flip: bool = True
+    """exchange left and right at random"""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,9 @@ PREDICTION = Training(keep="best", lr=2e-3, schedule="cosine")
 
 # averages of the gradient itself carry the game past its balance (Gidel et al. 2019)
 ADVERSARIAL = Training(betas=(0.0, 0.99), ema=0.999, schedule="cosine", lr=2e-3)
+
+# the settings of both papers (Isola et al. 2017, Zhu et al. 2017)
+TRANSLATION = Training(batch_size=1, lr=2e-4, betas=(0.5, 0.999), schedule="linear")
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,28 @@ MODELS: dict[str, Entry] = {
             "It may leave out parts of a class; coverage and recall say how much.",
         ),
         ADVERSARIAL,
+    ),
+    "pix2pix": Entry(
+        "simulacra.models.pix2pix:Pix2Pix",
+        configs.Pix2PixConfig,
+        "translates images, learned from pairs",
+        (
+            "It invents what the input does not say, and does not mark what it invented.",
+            "Its translations of one input are nearly the same; --style-dim makes them differ.",
+            "Inputs unlike those it was trained on become something all the same.",
+        ),
+        TRANSLATION,
+    ),
+    "cyclegan": Entry(
+        "simulacra.models.cyclegan:CycleGAN",
+        configs.CycleGANConfig,
+        "translates between two domains of images, without pairs",
+        (
+            "Nothing says which translation is the right one: colours may be exchanged, things appear or go.",
+            "It may hide what it needs for the way back where nobody sees it: evaluate says how far the way"
+            " back depends on that.",
+        ),
+        replace(TRANSLATION, batch_size=2),
     ),
     "naive": Entry(
         "simulacra.models.naive:Naive",

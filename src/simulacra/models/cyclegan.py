@@ -1,0 +1,155 @@
+"""CycleGAN (Zhu et al. 2017): translations between two domains of images, without pairs.
+
+    min over G, F, max over D_A, D_B of  L(G, D_B) + L(F, D_A)
+        + lambda E |F(G(a)) - a|_1 + lambda E |G(F(b)) - b|_1            (eq. 2 and 3)
+        + lambda w E |F(a) - a|_1 + lambda w E |G(b) - b|_1              (identity, section 5.2)
+
+G translates from the first class of labelled data to the second, F back; what comes back is to be what went
+out. The discriminators are shown translations of earlier steps half of the time (Shrivastava et al. 2017).
+
+    >>> from simulacra.data.spec import DataSpec
+    >>> from simulacra.models.configs import CycleGANConfig
+    >>> spec = DataSpec("image", (3, 32, 32), classes=("horse", "zebra"))
+    >>> model = CycleGAN(spec, CycleGANConfig(width=8, blocks=1))
+    >>> model.translate(torch.rand(2, 3, 32, 32), Noise(seed=0), to="horse").shape
+    torch.Size([2, 3, 32, 32])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from simulacra.data.spec import DataSpec
+from simulacra.errors import ConfigError, nearest
+from simulacra.game import Batch, Model, Noise, Turn, frozen
+from simulacra.models.configs import CycleGANConfig, check_sizes
+from simulacra.models.jitter import Jitter, scaled
+from simulacra.nets.translation import PatchCritic, ResNetTranslator, initialise
+from simulacra.objectives import OBJECTIVES
+
+
+class CycleGAN(Model):
+    """See the module. Capabilities: translates.
+
+    Attributes:
+        pool_a: translations into the first domain of earlier steps, `(pool, C, H, W)`.
+        pool_b: into the second.
+    """
+
+    players = {
+        "generators": ("a_to_b", "b_to_a"),
+        "discriminators": ("judge_a", "judge_b"),
+    }
+    balanced = True
+    config: CycleGANConfig
+    pool_a: Tensor
+    pool_b: Tensor
+
+    def __init__(self, spec: DataSpec, config: CycleGANConfig) -> None:
+        """Raises ConfigError for settings that cannot be, or data that are not two classes of images."""
+        super().__init__(spec, config)
+        check_sizes(config)
+        if spec.kind != "image" or len(spec.classes) != 2:
+            raise ConfigError(
+                "a cyclegan needs two domains: --data unpaired:PATH, or any source of images with 2 classes;"
+                f" this one has {len(spec.classes)}"
+            )
+        for name in ("cycle", "identity", "pool"):
+            if not getattr(config, name) >= 0:
+                raise ConfigError(f"{name}: must be 0 or more, not {getattr(config, name)}")
+        self.objective = OBJECTIVES[config.objective]
+        self.jitter = Jitter(spec.shape, config.load_size, config.flip)
+        c, size = spec.shape[0], min(spec.shape[1:])
+        self.a_to_b, self.b_to_a = (
+            ResNetTranslator(c, c, config.width, config.blocks, config.norm) for _ in range(2)
+        )
+        self.judge_a, self.judge_b = (
+            PatchCritic(c, size, config.patch, config.width, config.norm) for _ in range(2)
+        )
+        for net in (self.a_to_b, self.b_to_a, self.judge_a, self.judge_b):
+            initialise(net)
+        for name in ("pool_a", "pool_b"):
+            self.register_buffer(name, torch.zeros(config.pool, *spec.shape))
+
+    def play(self, batch: Batch) -> Iterator[Turn]:
+        half = len(batch.x) // 2
+        # the first half of a balanced batch is of the first class
+        a, b = (self.jitter(batch.noise, scaled(x))[0] for x in (batch.x[:half], batch.x[half:]))
+        lambda_, weight = self.config.cycle, self.config.identity
+        with frozen(self.judge_a, self.judge_b):
+            fake_b, fake_a = self.a_to_b(a).tanh(), self.b_to_a(b).tanh()
+            back_a, back_b = self.b_to_a(fake_b).tanh(), self.a_to_b(fake_a).tanh()
+            cycle = F.l1_loss(back_a, a) + F.l1_loss(back_b, b)
+            adversarial = self._fools(self.judge_b, fake_b) + self._fools(self.judge_a, fake_a)
+            loss, terms = adversarial + lambda_ * cycle, {"adversarial": adversarial, "cycle": cycle}
+            if weight:
+                identity = F.l1_loss(self.b_to_a(a).tanh(), a) + F.l1_loss(self.a_to_b(b).tanh(), b)
+                loss, terms["identity"] = loss + lambda_ * weight * identity, identity
+        yield Turn("generators", loss, terms)
+        old_a = self._exchanged(self.pool_a, fake_a.detach(), batch)
+        old_b = self._exchanged(self.pool_b, fake_b.detach(), batch)
+        loss = self._tells(self.judge_a, a, old_a) + self._tells(self.judge_b, b, old_b)
+        yield Turn("discriminators", loss)
+
+    def _fools(self, judge: nn.Module, fake: Tensor) -> Tensor:
+        """The generator's loss; least squares as in the paper, (D - 1)^2 without the half."""
+        outputs = judge(fake).flatten()
+        loss = self.objective.generate(outputs, outputs)
+        return 2 * loss if self.config.objective == "least-squares" else loss
+
+    def _tells(self, judge: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+        return self.objective.discriminate(judge(real).flatten(), judge(fake).flatten())
+
+    def _exchanged(self, pool: Tensor, fake: Tensor, batch: Batch) -> Tensor:
+        """For each translation itself or, half of the time, an older one whose place in the pool it takes."""
+        size, n = len(pool), len(fake)
+        if size == 0:
+            return fake
+        shown = fake.clone()
+        u = batch.noise.uniform(n, 2)
+        for i in range(n):
+            seen = batch.step * n + i
+            if seen < size:
+                pool[seen] = fake[i]
+                continue
+            place = (u[i, 0] * size).long()
+            older = u[i, 1] < 0.5
+            shown[i] = torch.where(older, pool[place], fake[i])
+            pool[place] = torch.where(older, fake[i], pool[place])
+        return shown
+
+    def validate(self, batch: Batch) -> dict[str, Tensor]:
+        """Distance of an image from its translation there and back, of 1: `loss`."""
+        back = self.there_and_back(batch.x, batch.y)
+        return {"loss": (back - batch.x).abs().flatten(1).mean(dim=1)}
+
+    def there_and_back(self, x: Tensor, y: Tensor | None) -> Tensor:
+        """Images of classes y `(B,)`, translated into the other domain and back."""
+        assert y is not None, "the spec has classes"
+        first, second = self.spec.classes
+        from_a = self._translated(self._translated(x, second), first)
+        from_b = self._translated(self._translated(x, first), second)
+        return torch.where((y == 0)[:, None, None, None], from_a, from_b)
+
+    def translate(self, x: Tensor, noise: Noise, to: str | None = None) -> Tensor:
+        """Images `(B, C, H, W)` in [0, 1] in the other domain; the noise changes nothing.
+
+        Args:
+            to: name of the domain, one of the two classes; the second when None.
+
+        Raises:
+            ConfigError: there is no such domain.
+        """
+        to = self.spec.classes[1] if to is None else to
+        if to not in self.spec.classes:
+            raise ConfigError(f"to: unknown '{to}', {nearest(to, self.spec.classes)}")
+        return self._translated(x, to)
+
+    def _translated(self, x: Tensor, to: str) -> Tensor:
+        net = self.a_to_b if to == self.spec.classes[1] else self.b_to_a
+        translated: Tensor = net(scaled(x)).tanh()
+        return translated / 2 + 0.5
