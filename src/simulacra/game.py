@@ -40,7 +40,8 @@ class Noise:
         device: torch.device | str = "cpu",
     ) -> None:
         self.shard, self.shards = shard, shards
-        self.generator = torch.Generator(device).manual_seed(mix(seed, step))
+        self.seed, self.drops = mix(seed, step), 0
+        self.generator = torch.Generator(device).manual_seed(self.seed)
 
     def normal(self, n: int, *shape: int) -> Tensor:
         """Standard normal `(n, *shape)`."""
@@ -65,12 +66,16 @@ class Noise:
 
     @contextmanager
     def dropping(self, net: nn.Module) -> Iterator[None]:
-        """Dropout of a net in use, whatever mode it is in, its masks drawn from here."""
-        seed = torch.randint(2**62, (), **self._where)
-        device = self.generator.device
+        """Dropout of a net in use, whatever mode it is in, its masks drawn from here.
+
+        They are of the shard: a batch in one piece meets others.
+        """
+        self.drops += 1
+        # known without asking the device
+        seed, device = mix(self.seed, self.shard, self.drops), self.generator.device
         idle = [m for m in net.modules() if isinstance(m, nn.Dropout) and not m.training]
         with torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type):
-            torch.manual_seed(int(seed))
+            torch.manual_seed(seed)
             for module in idle:
                 module.training = True
             try:
@@ -265,6 +270,19 @@ class Translates(Protocol):
         Args:
             to: the domain, where there is a choice; the last one when None.
         """
+        ...
+
+
+@runtime_checkable
+class Cycles(Protocol):
+    """Translates between two domains, the classes of its data, and back."""
+
+    def there_and_back(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Images of classes y `(B,)` in the other domain, and back in their own, each like x."""
+        ...
+
+    def translate(self, x: Tensor, noise: Noise, to: str | None = None) -> Tensor:
+        """As `Translates`."""
         ...
 
 

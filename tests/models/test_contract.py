@@ -15,6 +15,7 @@ from simulacra.game import (
     Batch,
     Bounds,
     Conditional,
+    Cycles,
     Decodes,
     Encodes,
     Judges,
@@ -23,6 +24,7 @@ from simulacra.game import (
     Predicts,
     Samples,
     Scores,
+    Translates,
 )
 from simulacra.models import configs
 from simulacra.models.registry import MODELS, build, entry
@@ -40,6 +42,8 @@ NEEDS: dict[type[Any], Callable[[DataSpec], bool]] = {
     configs.RegressorConfig: lambda spec: spec.target is not None or bool(spec.classes),
     configs.ClassifierConfig: lambda spec: bool(spec.classes),
     configs.ConditionalGANConfig: lambda spec: bool(spec.classes),
+    configs.Pix2PixConfig: lambda spec: spec.target is not None and spec.kind == spec.target.kind == "image",
+    configs.CycleGANConfig: lambda spec: spec.kind == "image" and len(spec.classes) == 2,
     configs.MDNConfig: lambda spec: spec.target is not None and spec.target.kind == "vector",
 }
 CASES = [
@@ -143,7 +147,15 @@ def test_capabilities_have_their_shapes(case: tuple[str, str, Model]) -> None:
     _, kind, model = case
     shape = SPECS[kind].shape
     x = batch(SPECS[kind]).x
-    assert isinstance(model, Encodes | Samples | Predicts), "a model that can do nothing"
+    assert isinstance(model, Encodes | Samples | Predicts | Translates), "a model that can do nothing"
+    if isinstance(model, Translates):
+        y = model.translate(x, Noise(5))
+        assert y.shape == (N, *(SPECS[kind].target or SPECS[kind]).shape)
+        assert 0 <= y.min() < y.max() <= 1
+        torch.testing.assert_close(model.translate(x, Noise(5)), y)
+    if isinstance(model, Cycles):
+        there, back = model.there_and_back(x, batch(SPECS[kind]).y)
+        assert there.shape == back.shape == x.shape
     if isinstance(model, Samples):
         few, same = model.sample(3, Noise(5)), model.sample(3, Noise(5))
         assert few.shape == (3, *shape)

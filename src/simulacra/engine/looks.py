@@ -15,7 +15,18 @@ from torch import Tensor
 from simulacra.data.spec import Data, Dataset
 from simulacra.engine.batches import in_order, tensor, to_bytes
 from simulacra.errors import ConfigError, DataError
-from simulacra.game import Conditional, Decodes, Encodes, Judges, Model, Noise, Samples, mix
+from simulacra.game import (
+    Conditional,
+    Cycles,
+    Decodes,
+    Encodes,
+    Judges,
+    Model,
+    Noise,
+    Samples,
+    Translates,
+    mix,
+)
 from simulacra.metrics.features import load_extractor
 from simulacra.metrics.judge import LARGEST, judge
 from simulacra.metrics.samples import diversity
@@ -27,6 +38,8 @@ LOOKED_AT = 1024
 SHOWN = 64
 # of a model that is told classes
 ROW, SHOWN_CLASSES = 8, 10
+# of a model that translates
+SHOWN_TRANSLATIONS = 16
 # of each kind that diagnoses compare: shares of so many are known to 0.02
 COMPARED = 500
 # of each kind that scores compare, at most and at least: a neighbourhood has 5 others
@@ -181,9 +194,11 @@ def at_rest(model: Model) -> Iterator[None]:
 
 @torch.no_grad()
 def picture(model: Model, dataset: Dataset, file: Path, seed: int) -> None:
-    """Samples from the same latents every time, or else held-out examples beside their reconstructions.
+    """Samples from the same latents every time, or what becomes of the same examples.
 
-    Of a model that is told classes a row a class, for the first of them.
+    Of a model that is told classes a row a class, for the first of them. Of one that translates the inputs,
+    their translations and their targets, or their way there and back; of one that only encodes and decodes
+    examples beside their reconstructions.
     """
     if model.spec.kind != "image":
         return
@@ -195,9 +210,26 @@ def picture(model: Model, dataset: Dataset, file: Path, seed: int) -> None:
             x = torch.cat([drawn(model.given(y), ROW, seed) for y in rows])
         elif isinstance(model, Samples):
             x = model.sample(SHOWN, Noise(seed))
-        elif isinstance(model, Encodes) and isinstance(model, Decodes) and len(dataset):
+        elif not len(dataset):
+            return
+        elif isinstance(model, Translates):
+            x, columns = translations(model, some(dataset, SHOWN_TRANSLATIONS, seed), seed), 6
+        elif isinstance(model, Encodes) and isinstance(model, Decodes):
             real = tensor(dataset.x[: SHOWN // 2], model.device)
             x = torch.stack([real, model.decode(model.encode(real).mean).mean], dim=1).flatten(0, 1)
         else:
             return
     save_png(grid(to_bytes(x), columns), file)
+
+
+def translations(model: Any, dataset: Dataset, seed: int) -> Tensor:
+    """Of each example three images: itself, its translation, and the target or the way back."""
+    device: torch.device = model.device
+    (batch,) = in_order(dataset, len(dataset), device, seed)
+    if isinstance(model, Cycles):
+        three = [batch.x, *model.there_and_back(batch.x, batch.y)]
+    else:
+        assert batch.target is not None, "what is translated has targets, or domains"
+        three = [batch.x, model.translate(batch.x, batch.noise), batch.target]
+    # grey images as colour
+    return torch.stack([image.expand(-1, 3, -1, -1) for image in three], dim=1).flatten(0, 1)

@@ -122,7 +122,10 @@ def _play(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
                 if score is not None and (last or played % evaluate_every < steps_told):
                     events.tell("scores", played, score(shown))
                 if last or played % sample_every < steps_told:
-                    picture(shown, data.validation, run.path / "samples" / f"{played:06d}.png", training.seed)
+                    file = run.path / "samples" / f"{played:06d}.png"
+                    picture(
+                        shown, data.validation if len(data.validation) else data.train, file, training.seed
+                    )
                 if stop or due or last:
                     kept = best.weights if best is not None and best.weights else shown.state_dict()
                     if last and len(data.validation):

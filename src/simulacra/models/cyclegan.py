@@ -124,16 +124,17 @@ class CycleGAN(Model):
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
         """Distance of an image from its translation there and back, of 1: `loss`."""
-        back = self.there_and_back(batch.x, batch.y)
+        _, back = self.there_and_back(batch.x, batch.y)
         return {"loss": (back - batch.x).abs().flatten(1).mean(dim=1)}
 
-    def there_and_back(self, x: Tensor, y: Tensor | None) -> Tensor:
-        """Images of classes y `(B,)`, translated into the other domain and back."""
+    def there_and_back(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Images of classes y `(B,)` in the other domain, and back in their own."""
         assert y is not None, "the spec has classes"
         first, second = self.spec.classes
-        from_a = self._translated(self._translated(x, second), first)
-        from_b = self._translated(self._translated(x, first), second)
-        return torch.where((y == 0)[:, None, None, None], from_a, from_b)
+        of_first = (y == 0)[:, None, None, None]
+        there = torch.where(of_first, self._translated(x, second), self._translated(x, first))
+        back = torch.where(of_first, self._translated(there, first), self._translated(there, second))
+        return there, back
 
     def translate(self, x: Tensor, noise: Noise, to: str | None = None) -> Tensor:
         """Images `(B, C, H, W)` in [0, 1] in the other domain; the noise changes nothing.

@@ -78,7 +78,8 @@ class Pix2Pix(Model):
         x, y = self.jitter(batch.noise, scaled(batch.x), scaled(_target(batch)))
         codes = self._codes(y, batch.noise) if self.config.style_dim else None
         # with codes two translations: with that of the target, and with a random one
-        fakes = [self.generate(x, z) for z in ((codes.encoded, codes.drawn) if codes else (None,))]
+        with batch.noise.dropping(self.generator):
+            fakes = [self.generate(x, z) for z in ((codes.encoded, codes.drawn) if codes else (None,))]
         real, judged = self._judge(x, y), [self._judge(x, fake.detach()) for fake in fakes]
         loss = torch.stack([self.objective.discriminate(real, g) for g in judged]).mean()
         # half: the discriminator is to learn more slowly (Isola et al. 2017, section 3.3)
