@@ -1,6 +1,8 @@
-"""Numbers of samples, of a sampler whose samples are known."""
+"""Numbers of samples and of translations, of models that make what is known."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,9 +10,22 @@ import torch
 from torch import Tensor
 
 from simulacra.data import load
-from simulacra.data.spec import DataSpec
+from simulacra.data.spec import Data, DataSpec
+from simulacra.errors import ConfigError, DataError
 from simulacra.evaluation import evaluate
 from simulacra.game import Model, Noise
+from simulacra.metrics.judge import judge
+from tests.metrics.translators import (
+    DOMAINS,
+    Brightness,
+    Constant,
+    Hides,
+    Inverts,
+    Stub,
+    Varies,
+    domains,
+    pairs,
+)
 
 
 class AtModes(Model):
@@ -33,3 +48,146 @@ def test_shares_of_the_modes() -> None:
     assert numbers["mode_shares"] == [0.5, 0.25, 0, 0, 0, 0, 0, 0]
     assert sum(numbers["mode_shares"]) == pytest.approx(numbers["within_4_sigma"])
     assert numbers["modes_covered"] == 2
+
+
+SCORES = ("fid", "kid", "prdc")
+# of scores, what is the same for both directions
+ABOUT = {"extractor", "weights", "resize", "features"}
+
+
+def test_translations_of_pairs() -> None:
+    data = pairs()
+    numbers = evaluate(Varies(data.spec), data)
+    assert set(numbers) == {"data", "examples", "seed", "l1", "psnr", "ssim", "diversity_l1"}
+    # up to a fifth is missing, a tenth on average
+    assert numbers["l1"] == pytest.approx(0.1, abs=0.03)
+    assert numbers["diversity_l1"] == pytest.approx(0.2 / 3, abs=0.03)
+    assert evaluate(Varies(data.spec), data, seed=1)["l1"] != numbers["l1"]
+    assert evaluate(Varies(data.spec), data) == numbers
+
+
+def test_translations_of_pairs_are_scored_against_the_targets() -> None:
+    data = pairs()
+    target = data.test.target
+    assert target is not None
+    numbers = evaluate(Stub(data.spec), data, metrics=(*SCORES, "memorisation", "perceptual"))
+    assert "l1" not in numbers
+    # what it makes are its inputs
+    expected = judge(data.test.x, target, "raw", (*SCORES, "memorisation"), train=data.train.target)
+    assert {name: numbers[name] for name in expected} == expected
+    # of 1 - x, by its cosine
+    u, v = (
+        a.reshape(30, -1) / np.linalg.norm(a.reshape(30, -1) / 1.0, axis=1)[:, None]
+        for a in (data.test.x, target)
+    )
+    assert numbers["perceptual"] == pytest.approx((2 - 2 * (u * v).sum(1)).mean(), rel=1e-4)
+    assert numbers["diversity_perceptual"] == 0
+
+
+def test_translations_between_domains() -> None:
+    data = domains()
+    numbers = evaluate(Hides(data.spec), data)
+    assert set(numbers) == {"data", "examples", "seed", "directions"}
+    there, back = (numbers["directions"][name] for name in ("dark to bright", "bright to dark"))
+    assert there["cycle_l1"] < 1e-4 < 0.1 < there["cycle_l1_quantised"]
+    # this way nothing is hidden
+    assert back["cycle_l1"] == pytest.approx(back["cycle_l1_quantised"], rel=1e-3)
+
+
+def test_translations_between_domains_are_scored_each_way() -> None:
+    data = domains()
+    x, y = data.test.x, data.test.y
+    numbers = evaluate(Inverts(data.spec), data, metrics=[*SCORES, "memorisation"])
+    assert {*numbers} == {"data", "examples", "seed", "directions", *ABOUT}
+    for name in ("dark to bright", "bright to dark"):
+        found = numbers["directions"][name]
+        assert found["fid"] == pytest.approx(0, abs=1e-3)
+        assert (found["precision"], found["recall"], found["copies"]) == (1, 1, 0)
+        assert (found["samples"], found["real"], found["train"]) == (30, 30, 30)
+        assert "cycle_l1" not in found
+    found = evaluate(Constant(data.spec), data, metrics=["kid"])["directions"]["bright to dark"]
+    expected = judge(np.full_like(x[y == 1], 64), x[y == 0], "raw", ["kid"])
+    assert found["kid"] == expected["kid"]
+
+
+def test_classes_of_translations() -> None:
+    data = domains()
+    right = {"translated_as_target": 1, "real_as_target": 1, "source_as_target": 0, "back_as_source": 1}
+    numbers = evaluate(Inverts(data.spec), data, metrics=["classes"], features=Brightness())
+    found = numbers["directions"]["dark to bright"]
+    assert found.items() >= right.items()
+    # the shares of all classes, as of samples
+    assert (found["class_shares"], found["class_shares_data"]) == ([0, 1], [0, 1])
+    other = Brightness(("night", "day"))
+    given = evaluate(
+        Inverts(data.spec), data, metrics=["classes"], features=other, domain_classes={"bright": ["day"]}
+    )
+    assert given["directions"]["dark to bright"]["translated_as_target"] == 1
+    assert given["directions"]["bright to dark"]["back_as_source"] == 1
+    assert "translated_as_target" not in given["directions"]["bright to dark"]
+
+
+def test_the_first_examples_are_half_of_each_domain() -> None:
+    data = domains()
+    numbers = evaluate(Inverts(data.spec), data, metrics=["kid"], examples=12)
+    assert numbers["examples"] == 12
+    assert [found["samples"] for found in numbers["directions"].values()] == [6, 6]
+
+
+def test_large_images_are_translated_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    data = pairs()
+
+    class Counts(Stub):
+        def translate(self, x: Tensor, noise: Noise, to: str | None = None) -> Tensor:
+            seen.append(len(x))
+            return x
+
+    monkeypatch.setattr("simulacra.evaluation.PIXELS", 20 * 64)
+    evaluate(Counts(data.spec), data)
+    assert seen == [20, 20, 10, 10]
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "said"),
+    [
+        (Stub(pairs().spec), domains(), "has no targets to compare translations with"),
+        (
+            Inverts(replace(DOMAINS, classes=("horse", "zebra"))),
+            domains(),
+            "its classes are dark, bright; the model translates horse and zebra",
+        ),
+        (Inverts(DOMAINS), pairs(), "its classes are none; the model"),
+        (
+            Inverts(DOMAINS),
+            replace(domains(), test=domains().test.take(slice(30))),
+            "no examples of 'bright' in this split",
+        ),
+    ],
+)
+def test_data_without_what_is_to_be_translated(model: Model, data: Data, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        evaluate(model, data)
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "metrics"),
+    [
+        (Inverts(DOMAINS), domains(), ["kid"]),
+        (Stub(pairs().spec), pairs(), ["classes"]),
+    ],
+)
+def test_domain_classes_where_there_are_none(model: Model, data: Data, metrics: list[str]) -> None:
+    with pytest.raises(ConfigError, match="domain_classes: is for 'classes' of a model that translates"):
+        evaluate(model, data, metrics=metrics, domain_classes={"bright": [1]})
+
+
+def test_extractors_are_refused_before_anything_is_translated() -> None:
+    class Refuses(Stub):
+        def translate(self, x: Tensor, noise: Noise, to: str | None = None) -> Tensor:
+            raise AssertionError
+
+    with pytest.raises(ConfigError, match="did you mean 'inception'"):
+        evaluate(Refuses(pairs().spec), pairs(), metrics=["kid"], features="incepton")
+    # and nothing is translated for numbers of other models
+    assert set(evaluate(Refuses(pairs().spec), pairs(), metrics=["latents"])) == {"data", "examples", "seed"}

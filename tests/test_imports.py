@@ -34,6 +34,7 @@ ALLOWED = {
     "estimators": GAME | {"distributions", "models", "engine", "run"},
     "predictions": GAME | {"distributions", "engine", "metrics"},
     "output": GAME | {"engine"},
+    "translation": GAME | {"engine"},
     "api": GAME | {"models", "run", "engine"},
     "report": GAME | {"distributions", "models", "run", "engine", "latent", "metrics", "evaluation"},
 }

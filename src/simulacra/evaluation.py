@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from simulacra.game import (
     Batch,
     Bounds,
     Conditional,
+    Cycles,
     Decodes,
     Encodes,
     Model,
@@ -26,18 +27,26 @@ from simulacra.game import (
     Predicts,
     Samples,
     Scores,
+    Translates,
 )
-from simulacra.metrics import judge
+from simulacra.metrics import judge, translation
+from simulacra.metrics.features import Extractor, load_extractor
+from simulacra.metrics.judge import Compared
 from simulacra.metrics.latents import active_units, knn_accuracy, linear_probe_accuracy
 from simulacra.metrics.prediction import INTERVALS, WITH_CDF, calibration_error, covered, crps, pit
 from simulacra.metrics.reconstruction import mse, psnr, ssim
 from simulacra.metrics.samples import mean_distance, mode_coverage, variance_ratio
+from simulacra.metrics.translation import Translated
 
-METRICS = ("elbo", "nll", "reconstruction", "latents", "prediction", "samples")
-# what a judge of samples takes longer for
-SCORES = judge.METRICS
-# samples that are drawn, at most
+METRICS = ("elbo", "nll", "reconstruction", "latents", "prediction", "samples", "translation")
+# what a judge of samples and translations takes longer for
+SCORES = (*judge.METRICS, "perceptual")
+# samples that are drawn, at most, and translations that are scored
 DRAWN = 10_000
+# translated at a time: nets hold dozens of channels for each
+PIXELS = 2**20
+# of scores, what is the same for every direction
+ABOUT = ("extractor", "weights", "resize", "features", "seed")
 PIT_BINS = 10
 
 
@@ -53,6 +62,7 @@ def evaluate(
     seed: int = 0,
     features: str | object = "raw",
     weights: str | Path | None = None,
+    domain_classes: Mapping[str, Sequence[str | int]] = {},
 ) -> dict[str, Any]:
     """Numbers on one split, averaged over examples; log-likelihoods in nats an example.
 
@@ -62,12 +72,16 @@ def evaluate(
         split: `train`, `validation` or `test`.
         metrics: groups out of `METRICS` and `SCORES`; those the model has no capability for are left out.
         importance_samples: draws k of z for an estimated log-likelihood.
-        examples: the first so many of the split; all of it when not given.
+        examples: the first so many of the split, of a model that translates between two domains half of
+            them from each; all of it when not given.
         batch_size: examples at a time.
         seed: of all noise.
         features: what `SCORES` compare: `raw` numbers, `efficientnet-lite0`, `inception`, or a model that
             has features.
         weights: a file of weights, for `inception`.
+        domain_classes: domain -> the classes of `features` that count as it, by name or index, where none
+            has its name. `efficientnet-lite0` has the indices of ImageNet, where a zebra is 340 and a sorrel
+            horse 339; `inception` those of its own network, in another order.
 
     Returns:
         `elbo`, `reconstruction`, `kl` (elbo); `nll`, `importance_samples` (nll); `mse`, `psnr`, `ssim`
@@ -79,10 +93,14 @@ def evaluate(
         the share of all samples at each (samples);
         what `metrics.judge` gives (`SCORES`), as many samples as examples; and of samples of a class that
         was asked for `asked_accuracy`, the share that a classifier given as `features` reads as it (classes).
+        Translations are compared with their targets, or with images of the domain they are to be of, by the
+        same scores, and by what `metrics.translation` gives: for pairs `of_pairs` (translation) and
+        `perceptual` (perceptual); between domains, in `directions`, for 'horse to zebra' and for 'zebra to
+        horse' `of_domain` (translation), `perceptual` (perceptual) and `readings` (classes).
 
     Raises:
-        ConfigError: an unknown metric.
-        DataError: the split is empty.
+        ConfigError: an unknown metric, or what scores are asked for is not there.
+        DataError: the split is empty, or has not what is to be translated.
 
     >>> import tempfile, simulacra as sim
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -95,8 +113,7 @@ def evaluate(
             raise ConfigError(f"metrics: unknown '{name}', {nearest(name, (*METRICS, *SCORES))}")
     if importance_samples < 1 or (examples is not None and examples < 1):
         raise ConfigError("importance_samples and examples: must be at least 1")
-    dataset = data.split(split)
-    dataset = dataset.take(slice(0, examples or len(dataset)))
+    dataset = _first(model, data.split(split), examples)
     if len(dataset) == 0:
         raise DataError(f"{data.name}@{split}: no examples to evaluate on; choose another split or more data")
     numbers: dict[str, Any] = {"data": f"{data.name}@{split}", "examples": len(dataset), "seed": seed}
@@ -115,12 +132,88 @@ def evaluate(
     if "samples" in metrics and isinstance(model, Samples):
         numbers |= _of_samples(model, data.truth, dataset, seed)
     scores = [name for name in metrics if name in SCORES]
-    if scores and isinstance(model, Samples):
-        n = min(len(dataset), DRAWN)
-        x, train = _drawn(model, n, seed), data.train.x[:DRAWN]
-        numbers |= judge.judge(x, dataset.x[:n], features, scores, seed, train=train, weights=weights)
-        if "classes" in scores and isinstance(model, Conditional) and isinstance(features, Predicts):
-            numbers["asked_accuracy"] = _asked(model, features, n, seed)
+    extractor, means = None, None
+    if scores and isinstance(model, Samples | Translates):
+        extractor = load_extractor(features, weights, model.device)
+    if extractor is not None and "classes" in scores and isinstance(model, Cycles):
+        means = translation.meanings(model.spec.classes, domain_classes, extractor, dataset.x[:1])
+    elif domain_classes:
+        raise ConfigError("domain_classes: is for 'classes' of a model that translates between domains")
+    for of in _made(model, data, dataset, metrics, batch_size, seed):
+        found = _scores(of, extractor, scores, means, seed) if extractor is not None else {}
+        if isinstance(of, Translated) and "translation" in metrics:
+            found = {**of.numbers, **found}
+        if of.name:
+            numbers |= {name: found.pop(name) for name in ABOUT if name in found}
+            numbers.setdefault("directions", {})[of.name] = found
+        else:
+            numbers |= found
+    if "classes" in scores and isinstance(model, Conditional) and isinstance(features, Predicts):
+        numbers["asked_accuracy"] = _asked(model, features, min(len(dataset), DRAWN), seed)
+    return numbers
+
+
+def _first(model: Model, dataset: Dataset, n: int | None) -> Dataset:
+    """The first n examples, or of a model that translates between domains the first of each."""
+    if n is None or not isinstance(model, Cycles) or dataset.y is None:
+        return dataset.take(slice(0, n))
+    rows = [np.flatnonzero(dataset.y == k)[: max(1, n // 2)] for k in range(2)]
+    return dataset.take(np.concatenate(rows))
+
+
+def _made(
+    model: Model, data: Data, dataset: Dataset, metrics: Sequence[str], batch_size: int, seed: int
+) -> Iterator[Compared]:
+    """What the model makes, if that is asked for: one thing, or one for each direction."""
+    if isinstance(model, Samples):
+        if {*metrics} & {*SCORES}:
+            n = min(len(dataset), DRAWN)
+            yield Compared(_drawn(model, n, seed), dataset.x[:n], data.train.x[:DRAWN], "")
+        return
+    if not isinstance(model, Translates) or not {*metrics} & {*SCORES, "translation"}:
+        return
+    size = max(1, min(batch_size, PIXELS // (dataset.x.shape[-1] * dataset.x.shape[-2])))
+    if not isinstance(model, Cycles):
+        if dataset.target is None:
+            raise DataError(f"{data.name}: has no targets to compare translations with; take pairs of images")
+        yield translation.of_pairs(model, in_order(dataset, size, model.device, seed), dataset, data.train)
+        return
+    parts = _by_domain(model.spec.classes, data.name, dataset)
+    # nothing else looks at what it was trained on, which is large
+    train = _by_domain(model.spec.classes, data.name, data.train) if "memorisation" in metrics else parts
+    for a, b in ((0, 1), (1, 0)):
+        batches = in_order(parts[a], size, model.device, seed)
+        domains = model.spec.classes[a], model.spec.classes[b]
+        probe = "translation" in metrics
+        yield translation.of_domain(model, batches, domains, parts[a], parts[b], train[b], probe)
+
+
+def _by_domain(domains: Sequence[str], name: str, dataset: Dataset) -> list[Dataset]:
+    """The examples of each of two domains."""
+    if dataset.y is None or dataset.spec.classes != domains:
+        theirs = ", ".join(dataset.spec.classes) or "none"
+        raise DataError(f"{name}: its classes are {theirs}; the model translates {' and '.join(domains)}")
+    parts = [dataset.take(np.flatnonzero(dataset.y == k)) for k in range(2)]
+    for domain, part in zip(domains, parts, strict=True):
+        if not len(part):
+            raise DataError(f"{name}: no examples of '{domain}' in this split; choose another or more data")
+    return parts
+
+
+def _scores(
+    of: Compared,
+    extractor: Extractor,
+    scores: Sequence[str],
+    means: Mapping[str, Sequence[int]] | None,
+    seed: int,
+) -> dict[str, Any]:
+    made, real, train = (x[:DRAWN] for x in (of.made, of.real, of.train))
+    asked = [name for name in scores if name in judge.METRICS]
+    numbers = judge.judge(made, real, extractor, asked, seed, train=train)
+    if isinstance(of, Translated) and means:
+        numbers |= translation.readings(of, extractor, means)
+    if isinstance(of, Translated) and "perceptual" in scores:
+        numbers |= translation.perceptual(of, extractor)
     return numbers
 
 

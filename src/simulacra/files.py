@@ -27,7 +27,7 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.replace(path)
     # torch.save and safetensors report a full disk as RuntimeError and SafetensorError
-    except Exception as error:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
             reason = error.strerror or str(error)

@@ -9,6 +9,11 @@ from typing import Any
 
 import tyro
 
+from simulacra.errors import ConfigError
+
+# a list of more numbers is left to JSON: the shares of all classes of ImageNet, say
+LISTED = 100
+
 
 @dataclass(frozen=True)
 class Evaluate:
@@ -18,13 +23,16 @@ class Evaluate:
     """run folder"""
     data: str | None = None
     """data source, e.g. mnist@validation; the run's own test split when not given"""
-    metrics: str = "elbo,nll,reconstruction,latents,prediction,samples"
+    metrics: str = "elbo,nll,reconstruction,latents,prediction,samples,translation"
     """groups of numbers, with commas between them; besides these fid, kid, prdc, is, classes,
-    memorisation"""
+    memorisation, perceptual"""
     features: str = "raw"
     """what those compare: raw, efficientnet-lite0, inception, or the run folder of a classifier"""
     weights: Path | None = None
     """file with the weights of inception"""
+    domain_classes: tuple[str, ...] = ()
+    """which classes of the features mean a domain, for classes of translations: zebra=340 horse=339; with
+    commas where several do; of efficientnet-lite0 the indices of ImageNet, of a classifier its names"""
     importance_samples: int = 100
     """draws k of z for an estimated log-likelihood"""
     examples: int | None = None
@@ -59,6 +67,7 @@ def main(argv: list[str]) -> int:
         seed=arguments.seed,
         features=features,
         weights=arguments.weights,
+        domain_classes=dict(map(assignment, arguments.domain_classes)),
     )
     trained = run.events("train")
     run.log("evaluation", step=trained[-1]["step"] if trained else 0, **numbers)
@@ -69,8 +78,23 @@ def main(argv: list[str]) -> int:
     return 0
 
 
+def assignment(text: str) -> tuple[str, list[str]]:
+    """A domain and the classes that mean it.
+
+    Raises:
+        ConfigError: the text does not say so.
+
+    >>> assignment("horse=339,sorrel")
+    ('horse', ['339', 'sorrel'])
+    """
+    domain, _, classes = text.rpartition("=")
+    if not domain or not classes:
+        raise ConfigError(f"domain_classes: '{text}' is not of the form zebra=340")
+    return domain, classes.split(",")
+
+
 def lines(numbers: dict[str, Any]) -> Iterator[str]:
-    """Numbers as text, one a line; those of single columns below each other.
+    """Numbers as text, one a line; those of single columns and directions below each other.
 
     >>> print("\\n".join(lines({"nll": 1.25, "columns": {"height": {"rmse": 0.5}}, "pit": [0.5, 0.5]})))
     nll                                    1.2500
@@ -78,10 +102,12 @@ def lines(numbers: dict[str, Any]) -> Iterator[str]:
     height rmse                            0.5000
     """
     flat = {name: value for name, value in numbers.items() if not isinstance(value, dict)}
-    for column, values in numbers.get("columns", {}).items():
-        flat |= {f"{column} {name}": value for name, value in values.items()}
+    for of, values in (numbers.get("columns", {}) | numbers.get("directions", {})).items():
+        flat |= {f"{of} {name}": value for name, value in values.items()}
     for name, value in flat.items():
         if isinstance(value, list):
+            if len(value) > LISTED:
+                continue
             text = " ".join(f"{number:.2f}" for number in value)
         else:
             text = f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -13,6 +13,7 @@ VERBS = {
     "train": "train a model on data, or go on where it stopped",
     "sample": "draw new examples from a trained model",
     "reconstruct": "show examples beside what the model makes of them",
+    "translate": "turn pictures of one kind into pictures of another",
     "predict": "write what a model predicts for every example",
     "attack": "make a classifier misread images, or play against such attacks",
     "evaluate": "measure a trained model on held-out data",

@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -95,7 +95,7 @@ def decode_all(examples: Examples, shape: Shape) -> Iterator[Decoded | BadImage]
         x = np.concatenate([fit(image, shape[1], shape[0] // examples.each) for image in images])
         return Decoded(x, content_share(*images), images[0].size)
 
-    return _progress(parallel(one, examples.names), len(examples.names))
+    return progress(parallel(one, examples.names), len(examples.names), "decoding pictures")
 
 
 def find_shape(examples: Examples, options: Options) -> Shape:
@@ -267,7 +267,7 @@ def _header(n: int, shape: Shape) -> bytes:
     return start + about.encode().ljust(HEADER_BYTES - 11) + b"\n"
 
 
-def _progress(items: Iterator[T], total: int) -> Iterator[T]:
+def progress(items: Iterable[T], total: int, doing: str) -> Iterator[T]:
     """Show how far it is on standard error, once it has taken two seconds, when that is a terminal."""
     start = time.monotonic()
     with ExitStack() as stack:
@@ -278,7 +278,7 @@ def _progress(items: Iterator[T], total: int) -> Iterator[T]:
                 from rich.progress import Progress
 
                 bar = stack.enter_context(Progress(console=Console(stderr=True), transient=True))
-                task = bar.add_task("decoding pictures", total=total, completed=done)
+                task = bar.add_task(doing, total=total, completed=done)
                 advance = partial(bar.advance, task)
             elif advance is not None:
                 advance()

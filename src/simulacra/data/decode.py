@@ -60,11 +60,28 @@ class Header:
         width: in pixels, as stored.
         height: in pixels, as stored.
         grey: whether it is stored without colour.
+        alpha: whether it is stored with transparency.
     """
 
     width: int
     height: int
     grey: bool
+    alpha: bool = False
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A whole picture, decoded.
+
+    Attributes:
+        image: mode L or RGB, 8 bits, upright, transparency over white.
+        alpha: mode L, upright, 255 where it is opaque; None of a picture stored without transparency.
+        profile: the ICC profile stored with it, None without one.
+    """
+
+    image: Image.Image
+    alpha: Image.Image | None
+    profile: bytes | None
 
 
 def decode(file: bytes | str | Path, image_size: int, channels: int) -> np.ndarray:
@@ -88,7 +105,7 @@ def header(file: bytes | str | Path) -> Header:
         BadImage: the file is not a picture, or too small or too large.
     """
     with _opened(file) as image:
-        return Header(*image.size, _is_grey(image))
+        return Header(*image.size, _is_grey(image), _is_transparent(image))
 
 
 def open_image(file: bytes | str | Path) -> Image.Image:
@@ -97,11 +114,23 @@ def open_image(file: bytes | str | Path) -> Image.Image:
     Raises:
         BadImage: the file is not a picture, is damaged, too small or too large.
     """
+    return open_picture(file).image
+
+
+def open_picture(file: bytes | str | Path) -> Picture:
+    """The whole picture with what `open_image` leaves out.
+
+    Raises:
+        BadImage: the file is not a picture, is damaged, too small or too large.
+    """
     with _opened(file) as image:
         image.load()
-        turn = _UPRIGHT.get(_orientation(image))
         flat = _flat(image)
-        return flat if turn is None else flat.transpose(turn)
+        alpha = image.convert("RGBA").getchannel("A") if _is_transparent(image) else None
+        turn = _UPRIGHT.get(_orientation(image))
+        if turn is not None:
+            flat, alpha = flat.transpose(turn), None if alpha is None else alpha.transpose(turn)
+        return Picture(flat, alpha, image.info.get("icc_profile"))
 
 
 def fit(image: Image.Image, image_size: int, channels: int) -> np.ndarray:
@@ -167,6 +196,11 @@ def _is_grey(image: Image.Image) -> bool:
     return image.mode in ("1", "L", "LA") or image.mode.startswith("I")
 
 
+def _is_transparent(image: Image.Image) -> bool:
+    # 16 bits of grey may name a transparent level: left as it is
+    return image.has_transparency_data and not image.mode.startswith("I")
+
+
 def _flat(image: Image.Image) -> Image.Image:
     """8 bits of grey or colour without transparency, in mode L or RGB."""
     grey = _is_grey(image)
@@ -174,7 +208,7 @@ def _flat(image: Image.Image) -> Image.Image:
         # 16 bits: v / 65535 * 255, rounded
         wide = np.asarray(image).astype(np.uint32)
         image = Image.fromarray(((wide * 255 + 32767) // 65535).astype(np.uint8))
-    elif image.has_transparency_data:
+    elif _is_transparent(image):
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image.convert("RGBA"))
     # by way of RGB, so that a grey palette gives its grey levels; BT.601's weights add up to 1

@@ -65,6 +65,13 @@ def look(extractor: Extractor, x: Tensor) -> tuple[Tensor, Tensor | None]:
     return extractor.features(x), extractor.probabilities(x)
 
 
+def maps(extractor: Extractor, x: Tensor) -> list[Tensor]:
+    """What layers of a network make of x, each `(B, C, H, W)`; the features alone where it shows no more."""
+    if isinstance(extractor, Classifier):
+        return extractor.maps(x)
+    return [extractor.features(x)[:, :, None, None]]
+
+
 def load_extractor(
     what: str | object, weights: str | Path | None = None, device: torch.device | str = "cpu"
 ) -> Extractor:
@@ -115,9 +122,14 @@ class Raw:
 
 
 class Classifier:
-    """An extractor whose features and probabilities are of one pass: it says what `both` are."""
+    """An extractor whose features and probabilities are of one pass: it says what `both` are.
+
+    Attributes:
+        classes: their names, where it knows them.
+    """
 
     weights = ""
+    classes: tuple[str, ...] = ()
 
     def both(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """Features `(B, F)`, and probabilities `(B, K)` or None."""
@@ -128,6 +140,10 @@ class Classifier:
 
     def probabilities(self, x: Tensor) -> Tensor | None:
         return self.both(x)[1]
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """As the function `maps`."""
+        return [self.features(x)[:, :, None, None]]
 
 
 class EfficientNetLite0(Classifier):
@@ -154,11 +170,22 @@ class EfficientNetLite0(Classifier):
         self.weights, self.device = _file_digest(path), device
 
     def both(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        pooled = self.network.extract_features(self._seen(x)).mean(dim=(2, 3))
+        return pooled, self.network._fc(pooled).softmax(dim=1)
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """The last at each of five sizes: `(B, 16, 112, 112)`, then 24, 40, 112 and 320 channels."""
+        n, sizes = self.network, {}
+        x = n._swish(n._conv_stem(self._seen(x)))
+        for block in n._blocks:
+            x = block(x)
+            sizes[x.shape[2]] = x
+        return list(sizes.values())
+
+    def _seen(self, x: Tensor) -> Tensor:
         x = colour(x, self.name).to(self.device)
         x = F.interpolate(x, (self.size, self.size), mode="bilinear", antialias=True, align_corners=False)
-        x = ((255 * x - 127) / 128).contiguous(memory_format=torch.channels_last)
-        pooled = self.network.extract_features(x).mean(dim=(2, 3))
-        return pooled, self.network._fc(pooled).softmax(dim=1)
+        return ((255 * x - 127) / 128).contiguous(memory_format=torch.channels_last)
 
 
 class Inception(Classifier):
@@ -189,8 +216,14 @@ class Inception(Classifier):
         self.weights, self.device = _file_digest(path), device
 
     def both(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        features = self.network.features((255 * colour(x, self.name)).round().to(self.device))
+        features = self.network.features(self._seen(x))
         return features, self.network.logits(features).softmax(dim=1)
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        return self.network.maps(self._seen(x))
+
+    def _seen(self, x: Tensor) -> Tensor:
+        return (255 * colour(x, self.name)).round().to(self.device)
 
 
 class OfModel(Classifier):
@@ -207,6 +240,7 @@ class OfModel(Classifier):
         self.model, self.name = model, type(model).__name__.lower()
         state = model.state_dict() if isinstance(model, nn.Module) else {}
         self.weights = state_digest(state.items()) if state else ""
+        self.classes = getattr(getattr(model, "spec", None), "classes", ())
 
     def both(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         shape = getattr(getattr(self.model, "spec", None), "shape", x.shape[1:])

@@ -46,14 +46,22 @@ class InceptionV3:
 
     def features(self, x: Tensor) -> Tensor:
         """The last pool `(B, 2048)` of images `(B, 3, H, W)` in [0, 255], of any size."""
+        return self.maps(x)[-1].mean(dim=(2, 3))
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """Of the same images after both first pools, before the last shrinking and the last pool.
+
+        `(B, 64, 73, 73)`, `(B, 192, 35, 35)`, `(B, 768, 17, 17)`, `(B, 2048, 8, 8)`: the four layers that
+        Fréchet distances are made of elsewhere, not pooled.
+        """
         conv, chain = self._conv, self._chain
         # (x - 128) / 128, after the resize: what happens in TensorFlow's graph
         x = ((resize(x, SIZE) - 128) / 128).contiguous(memory_format=torch.channels_last)
         x = conv(x, "Conv2d_1a_3x3", stride=2)
         x = conv(x, "Conv2d_2a_3x3", valid=True)
-        x = F.max_pool2d(conv(x, "Conv2d_2b_3x3"), 3, 2)
-        x = conv(x, "Conv2d_3b_1x1")
-        x = F.max_pool2d(conv(x, "Conv2d_4a_3x3", valid=True), 3, 2)
+        first = F.max_pool2d(conv(x, "Conv2d_2b_3x3"), 3, 2)
+        x = conv(first, "Conv2d_3b_1x1")
+        second = x = F.max_pool2d(conv(x, "Conv2d_4a_3x3", valid=True), 3, 2)
         for name in ("Mixed_5b.branch", "Mixed_5c.branch", "Mixed_5d.branch"):
             wide, deep = chain(x, f"{name}5x5_", "12"), chain(x, f"{name}3x3dbl_", "123")
             x = torch.cat([conv(x, f"{name}1x1"), wide, deep, conv(_mean(x), f"{name}_pool")], 1)
@@ -62,6 +70,7 @@ class InceptionV3:
         for name in ("Mixed_6b.branch", "Mixed_6c.branch", "Mixed_6d.branch", "Mixed_6e.branch"):
             wide, deep = chain(x, f"{name}7x7_", "123"), chain(x, f"{name}7x7dbl_", "12345")
             x = torch.cat([conv(x, f"{name}1x1"), wide, deep, conv(_mean(x), f"{name}_pool")], 1)
+        third = x
         wide = conv(conv(x, "Mixed_7a.branch3x3_1"), "Mixed_7a.branch3x3_2", stride=2)
         deep = conv(chain(x, "Mixed_7a.branch7x7x3_", "123"), "Mixed_7a.branch7x7x3_4", stride=2)
         x = torch.cat([wide, deep, F.max_pool2d(x, 3, 2)], 1)
@@ -71,7 +80,7 @@ class InceptionV3:
             deeps = [conv(deep, f"{name}3x3dbl_3a"), conv(deep, f"{name}3x3dbl_3b")]
             pool = _mean(x) if name == "Mixed_7b.branch" else F.max_pool2d(x, 3, 1, 1)
             x = torch.cat([conv(x, f"{name}1x1"), *wides, *deeps, conv(pool, f"{name}_pool")], 1)
-        return x.mean(dim=(2, 3))
+        return [first, second, third, x]
 
     def logits(self, features: Tensor) -> Tensor:
         """`(B, 1008)` of `features`, without the bias: what the Inception score is made from."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,23 @@ from simulacra.metrics.statistics import Statistics
 METRICS = ("fid", "kid", "prdc", "is", "classes", "memorisation")
 # features whose covariance is still worked with: 0.13 GB, some ten seconds
 LARGEST = 4096
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a model made and what that is compared with, as the data are stored.
+
+    Attributes:
+        made: samples or translations.
+        real: examples of what they are to be like.
+        train: examples of that which the model was trained on.
+        name: of the direction of a translation between domains, as 'horse to zebra'; else empty.
+    """
+
+    made: np.ndarray
+    real: np.ndarray
+    train: np.ndarray
+    name: str
 
 
 def judge(

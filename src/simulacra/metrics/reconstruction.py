@@ -7,6 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
+def l1(x: Tensor, y: Tensor) -> Tensor:
+    """Mean absolute difference of each example, `(B,)`."""
+    return (x - y).abs().flatten(1).mean(dim=1)
+
+
 def mse(x: Tensor, y: Tensor) -> Tensor:
     """Mean squared error of each example, `(B,)`."""
     return (x - y).square().flatten(1).mean(dim=1)
@@ -27,18 +32,29 @@ def ssim(x: Tensor, y: Tensor) -> Tensor:
     >>> bool(torch.allclose(ssim(x, x), torch.ones(2)))
     True
     """
-    size = min(11, *(s - (s + 1) % 2 for s in x.shape[2:]))
-    t = torch.arange(size, device=x.device) - size // 2
-    g = torch.exp(-(t**2) / (2 * 1.5**2))
-    g = g / g.sum()
+    # the largest odd side that fits
+    radius = min(11, *(s - (s + 1) % 2 for s in x.shape[2:])) // 2
 
     def blur(image: Tensor) -> Tensor:
-        flat = image.flatten(0, 1)[:, None]
-        return F.conv2d(F.conv2d(flat, g[None, None, :, None]), g[None, None, None, :])
+        return smoothed(image, 1.5, radius)
 
     c1, c2 = 0.01**2, 0.03**2
     mu_x, mu_y = blur(x), blur(y)
     var_x, var_y = blur(x * x) - mu_x**2, blur(y * y) - mu_y**2
     cov = blur(x * y) - mu_x * mu_y
     similarity = (2 * mu_x * mu_y + c1) * (2 * cov + c2) / ((mu_x**2 + mu_y**2 + c1) * (var_x + var_y + c2))
-    return similarity.flatten(1).mean(dim=1).unflatten(0, x.shape[:2]).mean(dim=1)
+    return similarity.flatten(1).mean(dim=1)
+
+
+def smoothed(x: Tensor, sigma: float, radius: int) -> Tensor:
+    """Images `(B, C, H, W)` under a Gaussian window where it lies inside: `(B, C, H - 2 r, W - 2 r)`.
+
+    >>> smoothed(torch.ones(1, 1, 5, 5), sigma=1.0, radius=2).shape
+    torch.Size([1, 1, 1, 1])
+    """
+    t = torch.arange(-radius, radius + 1, device=x.device)
+    g = torch.exp(-(t**2) / (2 * sigma**2))
+    g = g / g.sum()
+    flat = x.flatten(0, 1)[:, None]
+    out = F.conv2d(F.conv2d(flat, g[None, None, :, None]), g[None, None, None, :])
+    return out.view(*x.shape[:2], *out.shape[2:])

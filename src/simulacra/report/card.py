@@ -10,7 +10,7 @@ from torch.distributions import Categorical
 
 from simulacra.data import SPLITS
 from simulacra.files import write_text
-from simulacra.game import Decodes, Encodes, Model, Predicts, Samples
+from simulacra.game import Cycles, Decodes, Encodes, Model, Predicts, Samples, Translates
 from simulacra.models.registry import entry
 from simulacra.report.material import load_data, untrained
 from simulacra.report.numbers import SHOWN, Numbers, examples, last_numbers, listed, played, summary
@@ -94,7 +94,7 @@ def _metrics(run: Run) -> str:
             f"| {_cell(row.name)} | {_cell(row.value)} | {row.unit} | {_cell(row.meaning)} |"
             for row in numbers.rows
         )
-    return text + _by_column(numbers)
+    return text + _by_column(numbers) + _by_direction(numbers)
 
 
 def _by_column(numbers: Numbers) -> str:
@@ -109,6 +109,20 @@ def _by_column(numbers: Numbers) -> str:
     )
     left = len(numbers.columns) - SHOWN
     return text + (f"\n\nAnd {left:,} more columns." if left > 0 else "")
+
+
+def _by_direction(numbers: Numbers) -> str:
+    """A table with a column for each direction between two domains."""
+    if not numbers.directions:
+        return ""
+    names = " | ".join(_cell(name) for name in numbers.directions)
+    text = (
+        f"\n\n| metric | {names} | unit | what it says |\n|---|{'---:|' * len(numbers.directions)}---|---|\n"
+    )
+    return text + "\n".join(
+        f"| {_cell(number.name)} | {' | '.join(values)} | {number.unit} | {_cell(number.meaning)} |"
+        for number, values in numbers.by_direction()
+    )
 
 
 def _cell(text: str) -> str:
@@ -131,13 +145,16 @@ def _loading(run: Run, config: RunConfig, model: Model) -> str:
     lines = ["import simulacra as sim", "", f"model = sim.load({str(run)!r})"]
     if isinstance(model, Samples):
         lines.append("x = model.sample(16, sim.Noise(seed=0))")
-    elif isinstance(model, Encodes | Predicts):
+    elif isinstance(model, Encodes | Predicts | Translates):
         size = ", ".join(map(str, config.spec.shape))
         lines.append(f"x = ...  # float32, (N, {size}){' in [0, 1]' if config.spec.kind == 'image' else ''}")
     if isinstance(model, Encodes):
         lines.append("z = model.encode(x).mean")
     if isinstance(model, Encodes) and isinstance(model, Decodes):
         lines.append("y = model.decode(z).mean")
+    if isinstance(model, Translates):
+        to = f", to={config.spec.classes[1]!r}" if isinstance(model, Cycles) else ""
+        lines.append(f"y = model.translate(x, sim.Noise(seed=0){to})")
     if isinstance(model, Predicts):
         lines.append("p = model.predict(x)  # p(y | x), a torch distribution")
         classes = isinstance(model.predict(torch.zeros(1, *config.spec.shape)), Categorical)

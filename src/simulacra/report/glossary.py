@@ -2,11 +2,16 @@
 
 HIGHER, LOWER = "higher is better", "lower is better"
 
+PROBED = "more above the first than what follows says that the way back reads what nobody sees"
 COVERAGE = "observed values inside the central interval"
 
 # key -> (name, unit, half a line about it)
 GLOSSARY = {
-    "loss": ("loss", "", f"what training minimises, on average over examples; {LOWER}"),
+    "loss": (
+        "loss",
+        "",
+        f"what training minimises, or of translations how far they miss, on average over examples; {LOWER}",
+    ),
     "outputs": (
         "output of the discriminator",
         "",
@@ -43,8 +48,70 @@ GLOSSARY = {
     "kl": ("KL", "nats", "KL(q(z | x) || p(z)), how much the latents say about the example"),
     "nll": ("negative log-likelihood", "nats", f"-log p(x) of an example; {LOWER}"),
     "mse": ("mean squared error", "", f"of reconstructions, for each number of an example; {LOWER}"),
-    "psnr": ("PSNR", "dB", f"peak signal to noise of reconstructions; {HIGHER}"),
-    "ssim": ("SSIM", "", f"structural similarity of reconstructions, 1 for equal pictures; {HIGHER}"),
+    "psnr": ("PSNR", "dB", f"peak signal to noise of reconstructions or translations; {HIGHER}"),
+    "ssim": (
+        "SSIM",
+        "",
+        f"structural similarity of reconstructions or translations, 1 for equal pictures; {HIGHER}",
+    ),
+    "l1": ("L1 distance", "", f"mean absolute difference of translations from their targets; {LOWER}"),
+    "diversity_l1": (
+        "L1 between variants",
+        "",
+        "mean absolute difference of two translations of one input: 0 where only one is ever made",
+    ),
+    "cycle_l1": (
+        "L1 of the way back",
+        "",
+        f"mean absolute difference of images from their translations there and back; {LOWER}",
+    ),
+    "cycle_l1_quantised": (
+        "the same, rounded",
+        "",
+        f"the translation is rounded to 8 bits before it goes back; {PROBED}",
+    ),
+    "image_l1_quantised": ("rounding alone", "", "mean absolute difference of an image from itself, rounded"),
+    "cycle_l1_blurred": (
+        "the same, blurred",
+        "",
+        f"the translation is blurred by 1 pixel before it goes back; {PROBED}",
+    ),
+    "image_l1_blurred": ("blur alone", "", "mean absolute difference of an image from itself, blurred"),
+    "cycle_l1_noisy": (
+        "the same, with noise",
+        "",
+        f"the translation gets noise of 0.02 before it goes back; {PROBED}",
+    ),
+    "image_l1_noisy": ("noise alone", "", "mean absolute difference of an image from itself with that noise"),
+    "perceptual": (
+        "perceptual distance",
+        "",
+        "of translations from their targets in the maps of the extractor, like LPIPS without its learned"
+        f" weights; {LOWER}",
+    ),
+    "diversity_perceptual": (
+        "perceptual distance between variants",
+        "",
+        "the same between two translations of one input: 0 where only one is ever made",
+    ),
+    "cycle_perceptual": (
+        "perceptual distance of the way back",
+        "",
+        "of images from their translations there and back in the maps of the extractor, like LPIPS without"
+        f" its learned weights; {LOWER}",
+    ),
+    "translated_as_target": (
+        "translations read as the target",
+        "%",
+        f"that the extractor takes for the domain they are to be of; {HIGHER}",
+    ),
+    "real_as_target": ("real ones read so", "%", "the same of real images of that domain"),
+    "source_as_target": ("inputs read so", "%", "the same of the images before they were translated"),
+    "back_as_source": (
+        "way back read as the source",
+        "%",
+        f"of images there and back, that the extractor takes for what they were; {HIGHER}",
+    ),
     "active_units": (
         "active units",
         "",

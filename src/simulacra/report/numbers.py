@@ -23,7 +23,7 @@ CIRCUMSTANCES = {
     "event", "step", "data", "examples", "seed", "importance_samples", "latent_dim", "modes", "samples",
     "pit_histogram", "columns", "extractor", "weights", "resize", "features", "real", "train",
     "kid_subsets", "kid_subset_size", "neighbours", "splits", "mode_shares", "class_shares",
-    "class_shares_data",
+    "class_shares_data", "directions",
 }  # fmt: skip
 # key of a number -> key of what it is counted out of
 OUT_OF = {"active_units": "latent_dim", "modes_covered": "modes"}
@@ -50,12 +50,28 @@ class Numbers:
         rows: the numbers; empty when nothing was measured.
         evaluated: they come from an evaluation, not from the looks at validation data in training.
         columns: of every column that is predicted its numbers, in the same order for all.
+        directions: of every direction between two domains its numbers, by their keys.
     """
 
     title: str
     rows: list[Number]
     evaluated: bool
     columns: Mapping[str, list[Number]] = field(default_factory=dict)
+    directions: Mapping[str, Mapping[str, Number]] = field(default_factory=dict)
+
+    def by_direction(self) -> list[tuple[Number, list[str]]]:
+        """Each number that a direction has, and its value in every direction, empty where it has none.
+
+        >>> a, b = Number("L1", "0.1", "", ""), Number("L1", "0.2", "", "")
+        >>> Numbers("", [], True, {}, {"there": {"l1": a}, "back": {"l1": b}}).by_direction()[0][1]
+        ['0.1', '0.2']
+        """
+        of = list(self.directions.values())
+        known = {key: number for numbers in reversed(of) for key, number in numbers.items()}
+        order = dict.fromkeys(key for numbers in of for key in numbers)
+        return [
+            (known[key], [numbers[key].value if key in numbers else "" for numbers in of]) for key in order
+        ]
 
 
 def last_numbers(run: Run) -> Numbers:
@@ -64,7 +80,8 @@ def last_numbers(run: Run) -> Numbers:
     for event in reversed(events):
         if event["event"] == "evaluation":
             columns = {name: _rows(values) for name, values in event.get("columns", {}).items()}
-            return Numbers(_origin(event, run), _rows(event), True, columns)
+            directions = {name: _by_key(values) for name, values in event.get("directions", {}).items()}
+            return Numbers(_origin(event, run), _rows(event), True, columns, directions)
     best = kept(run)
     for event in reversed(events):
         if event["event"] == "validation" and best in (None, event["step"]):
@@ -229,7 +246,11 @@ def _origin(event: dict[str, Any], run: Run) -> str:
 
 
 def _rows(event: dict[str, Any]) -> list[Number]:
-    return [_number(key, value, event) for key, value in event.items() if key not in CIRCUMSTANCES]
+    return list(_by_key(event).values())
+
+
+def _by_key(event: dict[str, Any]) -> dict[str, Number]:
+    return {key: _number(key, value, event) for key, value in event.items() if key not in CIRCUMSTANCES}
 
 
 def _number(key: str, value: Any, event: dict[str, Any]) -> Number:

@@ -13,7 +13,7 @@ from simulacra.config import to_dict
 from simulacra.data.spec import DataSpec
 from simulacra.files import write_text
 from simulacra.game import Decodes, Encodes, Predicts, Samples
-from simulacra.report import arms, cards, curves, predictions, shares, vectors
+from simulacra.report import arms, cards, curves, predictions, shares, translations, vectors
 from simulacra.report.cards import Card
 from simulacra.report.material import Material, gather, untrained
 from simulacra.report.numbers import (
@@ -33,6 +33,7 @@ from simulacra.run import Run
 
 CARDS = (
     cards.samples, vectors.samples, shares.modes, shares.classes,
+    translations.pairs, translations.there, translations.back,
     predictions.conditional_density, arms.arms, predictions.strips, predictions.named,
     predictions.observed, predictions.calibration,
     cards.reconstructions, cards.latent_map, cards.decoded_lattice, cards.kl,
@@ -204,7 +205,8 @@ def _numbers(run: Run) -> str:
         for row in numbers.rows
     )
     table = f'<table class="numbers">\n{rows}</table>' if rows else ""
-    return _section("numbers", "Key numbers", f'<p class="note">{note}</p>{table}{_by_column(numbers)}')
+    more = _by_column(numbers) + _by_direction(numbers)
+    return _section("numbers", "Key numbers", f'<p class="note">{note}</p>{table}{more}')
 
 
 def _by_column(numbers: Numbers) -> str:
@@ -222,6 +224,21 @@ def _by_column(numbers: Numbers) -> str:
     left = len(numbers.columns) - SHOWN
     more = f'<p class="note">And {left:,} more columns.</p>' if left > 0 else ""
     return f'<div class="scroll"><table class="columns">\n<tr>{head}</tr>\n{rows}</table></div>{more}'
+
+
+def _by_direction(numbers: Numbers) -> str:
+    """A table with a column for each direction between two domains."""
+    if not numbers.directions:
+        return ""
+    head = "".join(f'<th scope="col" class="value">{escape(name)}</th>' for name in numbers.directions)
+    rows = "".join(
+        f'<tr><th scope="row">{escape(number.name)}</th>'
+        + "".join(f'<td class="value">{escape(_minus(value))}</td>' for value in values)
+        + f'<td class="unit">{escape(number.unit)}</td>'
+        + f'<td class="meaning">{escape(_minus(number.meaning))}</td></tr>\n'
+        for number, values in numbers.by_direction()
+    )
+    return f'<table class="numbers directions">\n<tr><td></td>{head}</tr>\n{rows}</table>'
 
 
 def _minus(text: str) -> str:

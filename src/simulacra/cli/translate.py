@@ -1,0 +1,112 @@
+"""`simulacra translate RUN INPUT... --out DIR`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tyro
+
+if TYPE_CHECKING:
+    from simulacra.game import Model
+    from simulacra.run import Run
+
+
+@dataclass(frozen=True)
+class Translate:
+    """Turn pictures of one kind into pictures of another, at the size they have."""
+
+    run: tyro.conf.Positional[Path]
+    """run folder"""
+    inputs: tyro.conf.Positional[tuple[Path, ...]]
+    """pictures, and folders of pictures with all their sub-folders"""
+    out: Path
+    """folder for the translations, under the names of the inputs; files that are there stay as they are"""
+    to: str | None = None
+    """where there is a choice, the domain to translate to; the second one when not given"""
+    variants: int = 1
+    """different translations of every picture: name-1.png, name-2.png, ..."""
+    seed: int = 0
+    """of what variants differ in; it is the same for all pictures"""
+
+
+def main(argv: list[str]) -> int:
+    arguments = tyro.cli(Translate, args=argv, prog="simulacra translate")
+    from simulacra.data.cache import progress
+    from simulacra.data.decode import BadImage, open_picture
+    from simulacra.errors import ConfigError, DataError, RunError
+    from simulacra.game import Translates, mix
+    from simulacra.run import Run
+    from simulacra.translation import plan, shown, translated_image, varies, write
+
+    out, variants = arguments.out, arguments.variants
+    if not arguments.inputs:
+        raise ConfigError("inputs: name pictures or folders to translate")
+    if variants < 1:
+        raise ConfigError(f"variants: must be at least 1, not {variants}")
+    run = Run(arguments.run)
+    model = run.load()
+    if not isinstance(model, Translates):
+        raise RunError(f"{run}: a {run.config.model} does not translate; train a pix2pix or a cyclegan")
+    to = domain(model, run, arguments.to)
+    if variants > 1 and not varies(model, to):
+        raise RunError(
+            f"{run}: this {run.config.model} has one translation for each picture; leave --variants out"
+        )
+    jobs, bad = plan(arguments.inputs, out, variants)
+    for source, reason in bad.items():
+        print(f"simulacra: {shown(source)}: {reason}", file=sys.stderr)
+    done, unread, large = 0, len(bad), 0
+    height, width = model.spec.shape[1:]
+    try:
+        for job in progress(jobs, len(jobs), "translating"):
+            try:
+                original = open_picture(job.source)
+            except BadImage as error:
+                unread += 1
+                print(f"simulacra: {shown(job.source)}: {error}", file=sys.stderr)
+                continue
+            large += original.image.width > 2 * width and original.image.height > 2 * height
+            for variant, file in enumerate(job.outs):
+                image = translated_image(model, original.image, mix(arguments.seed, variant), to)
+                write(image, original, file)
+            done += 1
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted: {done} of {len(jobs)} pictures are done, in {out}") from None
+    if done:
+        print(out)
+        print(f"{done:,} {'picture' if done == 1 else 'pictures'} translated{f' to {to}' if to else ''}")
+    if large:
+        print(
+            f"simulacra: the model was trained on {width}x{height} pixels; {large:,} of the pictures"
+            f" {'is' if large == 1 else 'are'} more than twice as large, smaller copies may come out better",
+            file=sys.stderr,
+        )
+    if unread:
+        raise DataError(f"{unread:,} of {done + unread:,} inputs could not be read, as said above")
+    return 0
+
+
+def domain(model: Model, run: Run, to: str | None) -> str | None:
+    """The domain to translate to: the one that is asked for, the second of two, None without a choice.
+
+    Raises:
+        ConfigError: there is no such domain.
+        RunError: there is no choice.
+    """
+    from simulacra.errors import ConfigError, RunError, nearest
+    from simulacra.game import Cycles
+
+    classes = model.spec.classes
+    if not isinstance(model, Cycles):
+        if to is not None:
+            raise RunError(
+                f"{run}: a {run.config.model} translates one way, from the inputs it was trained on to their"
+                " targets; leave --to out"
+            )
+        return None
+    if to is not None and to not in classes:
+        raise ConfigError(f"to: unknown '{to}', {nearest(to, classes)}")
+    return to or classes[1]

@@ -1,0 +1,242 @@
+"""Pictures in, pictures out: what a model that translates makes of files, whatever their size.
+
+A large picture is translated in tiles. Of a tile only what lies `MARGIN` pixels inside of it is used, and
+from a tile to the next it is blended linearly: nets that see no further give the picture they give of the
+whole at once, and of others no seam shows. Only one row of tiles is held in floating point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from simulacra.data.decode import BadImage, Picture, header
+from simulacra.data.picture_files import is_picture, open_pictures, printable
+from simulacra.data.spec import DataSpec
+from simulacra.engine.batches import tensor, to_bytes
+from simulacra.errors import ConfigError, DataError, RunError
+from simulacra.files import replacing
+from simulacra.game import Noise, Translates
+
+# Pixels. A tile of 512 takes nine residual blocks of 256 channels 300 MB. Tiles begin at multiples of ALIGN,
+# where nets that halve a picture up to 7 times halve the whole picture, too.
+TILE, OVERLAP, MARGIN, ALIGN = 512, 128, 32, 128
+
+# ending -> PIL's name of the format, whether it keeps transparency, and how it is written
+WRITTEN: dict[str, tuple[str, bool, dict[str, Any]]] = {
+    ".png": ("PNG", True, {}),
+    ".webp": ("WEBP", True, {"quality": 95}),
+    ".jpg": ("JPEG", False, {"quality": 95}),
+    ".jpeg": ("JPEG", False, {"quality": 95}),
+    ".bmp": ("BMP", False, {}),
+}
+
+
+class Translating(Translates, Protocol):
+    """A model that translates."""
+
+    spec: DataSpec
+
+    @property
+    def device(self) -> torch.device: ...
+
+
+@dataclass(frozen=True)
+class Job:
+    """A picture file, and the files of its translations, one for every variant."""
+
+    source: Path
+    outs: tuple[Path, ...]
+
+
+class Strip(NamedTuple):
+    """Rows or columns `start` to `stop` of a picture, and the weight of each, `(stop - start,)`."""
+
+    start: int
+    stop: int
+    weights: Tensor
+
+
+def strips(length: int, tile: int) -> list[Strip]:
+    """Overlapping strips of at most `tile` pixels, a multiple of `ALIGN`; everywhere weights add up to 1.
+
+    >>> [(strip.start, strip.stop) for strip in strips(1000, tile=512)]
+    [(0, 512), (256, 768), (512, 1000)]
+    """
+    if length <= tile:
+        return [Strip(0, length, torch.ones(length))]
+    last = ceil((length - tile) / ALIGN)
+    steps = ceil(last * ALIGN / (tile - OVERLAP))
+    starts = [i * last // steps * ALIGN for i in range(steps + 1)]
+    stops = [*(start + tile for start in starts[:-1]), length]
+    y = torch.arange(length) + 0.5
+    # r_i(y), from 0 to 1 inside of what strips i - 1 and i share; the weights r_i - r_i+1 add up to 1
+    rises = [torch.ones(length)]
+    for start, stop in zip(starts[1:], stops, strict=False):
+        a, b = start + MARGIN, stop - MARGIN
+        rises.append(((y - a) / (b - a)).clamp(0, 1))
+    rises.append(torch.zeros(length))
+    return [
+        Strip(start, stop, (rises[i] - rises[i + 1])[start:stop])
+        for i, (start, stop) in enumerate(zip(starts, stops, strict=True))
+    ]
+
+
+@torch.no_grad()
+def translated(model: Translating, x: np.ndarray, seed: int = 0, to: str | None = None) -> np.ndarray:
+    """The translation of one image of any size, uint8 `(C, H, W)` to uint8 `(C', H, W)`.
+
+    Sides shorter than those the model was trained on are mirrored up to them.
+
+    Args:
+        model: one that translates.
+        x: the image, of as many channels as the model takes.
+        seed: of the noise; every tile has the same, so that the picture is of one style.
+        to: the domain, where there is a choice.
+
+    >>> from simulacra.models.cyclegan import CycleGAN
+    >>> from simulacra.models.configs import CycleGANConfig
+    >>> spec = DataSpec("image", (3, 32, 32), classes=("horse", "zebra"))
+    >>> model = CycleGAN(spec, CycleGANConfig(width=8, blocks=1)).eval()
+    >>> translated(model, np.zeros((3, 20, 50), np.uint8)).shape
+    (3, 20, 50)
+    """
+    _, h, w = x.shape
+    known = model.spec.shape[1:]
+    x = np.pad(x, ((0, 0), (0, max(0, known[0] - h)), (0, max(0, known[1] - w))), mode="reflect")
+    tile = max(TILE, ceil(max(known) / ALIGN) * ALIGN)
+    rows, columns = strips(x.shape[1], tile), strips(x.shape[2], tile)
+    finished, begun = [], torch.zeros(())
+    for i, row in enumerate(rows):
+        band = torch.zeros(())
+        for column in columns:
+            part = tensor(x[None, :, row.start : row.stop, column.start : column.stop], model.device)
+            y = model.translate(part, Noise(seed), to)[0].cpu()
+            if band.ndim == 0:
+                band = torch.zeros(len(y), row.stop - row.start, x.shape[2])
+            band[:, :, column.start : column.stop] += y * row.weights[:, None] * column.weights
+        if i > 0:
+            band[:, : begun.shape[1]] += begun
+        done = rows[i + 1].start - row.start if i + 1 < len(rows) else len(row.weights)
+        finished.append(to_bytes(band[:, :done]))
+        begun = band[:, done:]
+    return np.concatenate(finished, axis=1)[:, :h, :w]
+
+
+def translated_image(
+    model: Translating, image: Image.Image, seed: int = 0, to: str | None = None
+) -> Image.Image:
+    """As `translated`, of an image of mode L or RGB, grey or in colour as the model gives it."""
+    x = np.asarray(image.convert("L" if model.spec.shape[0] == 1 else "RGB"))
+    y = translated(model, x[None] if x.ndim == 2 else x.transpose(2, 0, 1), seed, to)
+    return Image.fromarray(y[0] if len(y) == 1 else y.transpose(1, 2, 0))
+
+
+@torch.no_grad()
+def varies(model: Translating, to: str | None = None) -> bool:
+    """Whether noise changes a translation, tried on noise."""
+    x = Noise(0).uniform(1, *model.spec.shape).to(model.device)
+    one, other = (model.translate(x, Noise(seed), to) for seed in (0, 1))
+    return not torch.equal(one, other)
+
+
+def write(image: Image.Image, original: Picture, file: Path) -> None:
+    """Write a translation whole or not at all, in the format of the file's ending.
+
+    It has the original's transparency where the format keeps any, and its colour profile where it fits.
+
+    Raises:
+        RunError: it could not be written.
+    """
+    kind, keeps_alpha, options = WRITTEN[file.suffix.lower()]
+    if original.profile and original.profile[16:20] == {"L": b"GRAY", "RGB": b"RGB "}[image.mode]:
+        options = {**options, "icc_profile": original.profile}
+    if original.alpha is not None and keeps_alpha:
+        image = image.copy()
+        image.putalpha(original.alpha)
+    with replacing(file) as temporary:
+        image.save(temporary, kind, **options)
+
+
+def plan(inputs: Sequence[Path], out: Path, variants: int) -> tuple[list[Job], dict[Path, str]]:
+    """What to translate, and where each translation goes below the folder `out`.
+
+    A file keeps its name, a file of a folder its path below it. With several variants they are numbered,
+    `name-1.png` and so on. A format that keeps no transparency, or that is not written, becomes PNG.
+
+    Returns:
+        The jobs, and of each file that cannot be used the reason.
+
+    Raises:
+        ConfigError: `out` is a file.
+        DataError: two inputs have one name, or a folder holds no pictures.
+        RunError: a file would be overwritten.
+    """
+    if out.is_file() or (is_picture(out.name) and not out.is_dir()):
+        raise ConfigError(f"out: {out} is a file; give a folder")
+    jobs: list[Job] = []
+    bad: dict[Path, str] = {}
+    planned: dict[Path, Path] = {}
+    numbers = [f"-{k + 1}" for k in range(variants)] if variants > 1 else [""]
+    for source, name in _found(inputs, out):
+        try:
+            name = _written(name, header(source).alpha)
+        except BadImage as error:
+            bad[source] = str(error)
+            continue
+        outs = tuple(out / name.with_name(f"{name.stem}{number}{name.suffix}") for number in numbers)
+        if (other := next((planned[file] for file in outs if file in planned), None)) is None:
+            planned |= dict.fromkeys(outs, source)
+            jobs.append(Job(source, outs))
+        elif not other.samefile(source):
+            raise DataError(
+                f"{shown(other)} and {shown(source)} would both become {shown(outs[0])};"
+                " give them in two calls, each with its own --out"
+            )
+    _refuse_overwriting(planned)
+    return jobs, bad
+
+
+def shown(path: Path) -> str:
+    """A path for a message."""
+    return printable(str(path))
+
+
+def _found(inputs: Sequence[Path], out: Path) -> Iterator[tuple[Path, PurePosixPath]]:
+    """Every input file, and its path below the folder it was found in."""
+    for path in inputs:
+        if not path.is_dir():
+            yield path, PurePosixPath(path.name)
+            continue
+        with open_pictures(shown(path), str(path)) as pictures:
+            names = [PurePosixPath(name) for name in pictures.names]
+        # what a call before has written is no input: photos --out photos/translated
+        folder, written = path.resolve(), out.resolve()
+        own = written.relative_to(folder).as_posix() if folder in written.parents else None
+        yield from ((path / name, name) for name in names if own is None or not name.is_relative_to(own))
+
+
+def _written(name: PurePosixPath, alpha: bool) -> PurePosixPath:
+    """The name with an ending whose format is written, and keeps transparency where there is any."""
+    _, keeps_alpha, _ = WRITTEN.get(name.suffix.lower(), ("", False, {}))
+    known = name.suffix.lower() in WRITTEN
+    return name if known and (keeps_alpha or not alpha) else name.with_suffix(".png")
+
+
+def _refuse_overwriting(planned: Mapping[Path, Path]) -> None:
+    there = [file for file in planned if file.exists() or file.is_symlink()]
+    if not there:
+        return
+    sources = {source.resolve() for source in planned.values()}
+    if inputs := [file for file in there if file.resolve() in sources]:
+        raise RunError(f"{shown(inputs[0])}: is one of the inputs, and stays as it is; choose another --out")
+    more = f", as are {len(there) - 1} more" if len(there) > 1 else ""
+    raise RunError(f"{shown(there[0])}: is there already{more}; choose another --out, or delete it")

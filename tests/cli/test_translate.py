@@ -1,0 +1,199 @@
+"""`simulacra translate`: files and folders through trained models, as a person does it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import simulacra as sim
+from simulacra.cli.main import main
+from simulacra.data import Options
+from simulacra.engine.batches import tensor, to_bytes
+from simulacra.game import mix
+from simulacra.models.cyclegan import CycleGAN
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    small = {"image_size": 32, "width": 8, "steps": 3}
+    sim.train("pix2pix", "face-outlines:60", folder / "pix2pix", **small)
+    sim.train("cyclegan", "face-smiles:60", folder / "cyclegan", blocks=1, **small)
+    sim.train("pca", "digits", folder / "pca", latent_dim=2)
+    return folder
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Two faces at the size of the models, one of them in a folder, the other one turned by the camera."""
+    x = sim.load_data("faces:4", Options(image_size=32)).train.x
+    folder = tmp_path / "in"
+    (folder / "more").mkdir(parents=True)
+    upright, other = (Image.fromarray(image.transpose(1, 2, 0)) for image in x[:2])
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    upright.transpose(Image.Transpose.ROTATE_90).save(folder / "a.png", exif=exif)
+    other.save(folder / "more" / "b.bmp")
+    return folder
+
+
+def read(file: Path) -> np.ndarray:
+    with Image.open(file) as image:
+        return np.asarray(image)
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(f.relative_to(folder).as_posix() for f in folder.rglob("*") if f.is_file())
+
+
+def upright(file: Path) -> np.ndarray:
+    from PIL import ImageOps
+
+    with Image.open(file) as image:
+        return np.asarray(ImageOps.exif_transpose(image)).transpose(2, 0, 1)
+
+
+def test_a_folder_becomes_what_the_model_makes_of_it(
+    runs: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, run = tmp_path / "out", runs / "pix2pix"
+    assert main(["translate", str(run), str(pictures), "--seed", "5", "--out", str(out)]) == 0
+    said, wrong = capsys.readouterr()
+    assert said.splitlines() == [str(out), "2 pictures translated"]
+    assert wrong == ""
+    assert files(out) == ["a.png", "more/b.bmp"]
+    model = sim.load(run)
+    for name in files(out):
+        x = tensor(upright(pictures / name)[None])
+        expected = to_bytes(model.translate(x, sim.Noise(mix(5, 0))))[0].transpose(1, 2, 0)
+        assert np.array_equal(read(out / name), expected)
+
+
+def test_variants_differ_and_a_seed_repeats_them(runs: Path, pictures: Path, tmp_path: Path) -> None:
+    words = ["translate", str(runs / "pix2pix"), str(pictures / "a.png"), "--variants", "3"]
+    for name, seed in (("one", "1"), ("same", "1"), ("other", "2")):
+        assert main([*words, "--seed", seed, "--out", str(tmp_path / name)]) == 0
+    assert files(tmp_path / "one") == ["a-1.png", "a-2.png", "a-3.png"]
+    one, same, other = ([read(f) for f in sorted((tmp_path / n).iterdir())] for n in ("one", "same", "other"))
+    assert len({x.tobytes() for x in (*one, *other)}) == 6
+    assert [x.tobytes() for x in one] == [x.tobytes() for x in same]
+
+
+def test_the_domain_is_chosen_by_its_name(
+    runs: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = runs / "cyclegan"
+    model = sim.load(run)
+    x = tensor(upright(pictures / "a.png")[None])
+    for words, to in (([], model.spec.classes[1]), *((["--to", c], c) for c in model.spec.classes)):
+        out = tmp_path / "-".join(["out", *words])
+        assert main(["translate", str(run), str(pictures / "a.png"), *words, "--out", str(out)]) == 0
+        assert f"1 picture translated to {to}" in capsys.readouterr().out
+        expected = to_bytes(model.translate(x, sim.Noise(0), to))[0].transpose(1, 2, 0)
+        assert np.array_equal(read(out / "a.png"), expected)
+
+
+def test_files_that_cannot_be_read_are_named_and_the_others_done(
+    runs: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (pictures / "broken.png").write_bytes((pictures / "a.png").read_bytes()[:-200])
+    (pictures / "text.jpg").write_text("hello")
+    out = tmp_path / "out"
+    words = ["translate", str(runs / "pix2pix"), str(pictures), str(tmp_path / "none.png")]
+    assert main([*words, "--out", str(out)]) == 1
+    said, wrong = capsys.readouterr()
+    assert said.splitlines() == [str(out), "2 pictures translated"]
+    assert wrong.splitlines() == [
+        f"simulacra: {pictures}/text.jpg: not a picture",
+        f"simulacra: {tmp_path}/none.png: cannot be read (No such file or directory)",
+        f"simulacra: {pictures}/broken.png: damaged or cut short",
+        "simulacra: 3 of 5 inputs could not be read, as said above",
+    ]
+    assert files(out) == ["a.png", "more/b.bmp"]
+    assert main(["translate", str(runs / "pix2pix"), str(pictures / "text.jpg"), "--out", "none"]) == 1
+    assert capsys.readouterr().out == ""
+    assert not Path("none").exists()
+
+
+def test_interrupted_it_leaves_whole_files(
+    runs: Path,
+    pictures: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    translate, calls = CycleGAN.translate, iter(range(9))
+
+    def stopped(self: CycleGAN, *rest: object) -> object:
+        if next(calls) == 1:
+            raise KeyboardInterrupt
+        return translate(self, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(CycleGAN, "translate", stopped)
+    out = tmp_path / "out"
+    assert main(["translate", str(runs / "cyclegan"), str(pictures), "--out", str(out)]) == 130
+    assert f"interrupted: 1 of 2 pictures are done, in {out}" in capsys.readouterr().err
+    assert files(out) == ["a.png"]
+    assert read(out / "a.png").shape == (32, 32, 3)
+
+
+def test_large_pictures_are_said_to_be_larger_than_the_model_knows(
+    runs: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (80, 65)).save(pictures / "large.png")
+    Image.new("RGB", (900, 64)).save(pictures / "wide.png")
+    assert main(["translate", str(runs / "pix2pix"), str(pictures), "--out", str(tmp_path / "out")]) == 0
+    assert "trained on 32x32 pixels; 1 of the pictures is more than twice" in capsys.readouterr().err
+    assert read(tmp_path / "out" / "wide.png").shape == (64, 900, 3)
+
+
+@pytest.fixture
+def inputs(pictures: Path) -> Iterator[Path]:
+    """Pictures that have to be as they were, and nothing beside them."""
+    before = {name: (pictures / name).read_bytes() for name in files(pictures)}
+    yield pictures
+    assert {name: (pictures / name).read_bytes() for name in files(pictures)} == before
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("{runs}/pca {inputs} --out {out}", 1, "a pca does not translate; train a pix2pix or a cyclegan"),
+        ("{runs}/none {inputs} --out {out}", 1, "no run here"),
+        ("{runs}/pix2pix {inputs} --to smiling --out {out}", 1, "translates one way"),
+        ("{runs}/cyclegan {inputs} --to smilin --out {out}", 2, "did you mean 'smiling'?"),
+        ("{runs}/cyclegan {inputs} --variants 2 --out {out}", 1, "one translation for each picture"),
+        ("{runs}/pix2pix {inputs} --variants 0 --out {out}", 2, "at least 1, not 0"),
+        ("{runs}/pix2pix --out {out}", 2, "name pictures or folders"),
+        ("{runs}/pix2pix {inputs}/more --out {inputs}/more", 1, "b.bmp: is one of the inputs"),
+        ("{runs}/pix2pix {inputs}/a.png --out {inputs}", 1, "a.png: is one of the inputs"),
+        ("{runs}/pix2pix {inputs} --out {inputs}/a.png", 2, "is a file; give a folder"),
+        ("{runs}/pix2pix {inputs} {runs}/a.png --out {out}", 1, "would both become"),
+        ("{runs}/pix2pix {runs}/pca --out {out}", 1, "no pictures found"),
+        ("{runs}/pix2pix {inputs}/a.png --out {out}/sub", 1, "a.png: is there already"),
+    ],
+)
+def test_mistakes_get_a_plain_line_and_no_work_is_done(
+    runs: Path,
+    inputs: Path,
+    tmp_path: Path,
+    words: str,
+    code: int,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Image.new("RGB", (8, 8)).save(runs / "a.png")
+    out = tmp_path / "out"
+    (out / "sub").mkdir(parents=True)
+    (out / "sub" / "a.png").write_text("mine")
+    assert main(["translate", *words.format(runs=runs, inputs=inputs, out=out).split()]) == code
+    printed, wrong = capsys.readouterr()
+    assert printed == ""
+    assert said in wrong
+    assert len(wrong.splitlines()) == 1
+    assert files(out) == ["sub/a.png"]
+    assert (out / "sub" / "a.png").read_text() == "mine"
