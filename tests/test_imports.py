@@ -76,7 +76,7 @@ def test_files_stay_short(file: Path) -> None:
     "words",
     [
         "--help", "--version", "data list", "train --help", "train vea", "train vae --help", "recipe",
-        "train vae --data digits --latent-dimm 3", "train vae", "sample", "nonsense",
+        "train vae --data digits --latent-dimm 3", "train vae", "sample", "translate", "nonsense",
     ],
 )  # fmt: skip
 def test_help_and_usage_errors_import_neither_torch_nor_fabric(words: str) -> None:

@@ -116,3 +116,30 @@ def gan(folder: Path) -> Run:
     sim.train("gan", "gaussians-8:2000", run.path, hidden=(16,), steps=30, log_every=5, evaluate_every=10)
     run.log("warning", step=30, sign="collapse", text="samples <vary> little. Try more")
     return run
+
+
+@pytest.fixture(scope="session")
+def pix2pix(folder: Path) -> Run:
+    """Grey images of 16x16 pixels from others, by a U-Net with dropout; evaluated."""
+    rng, run = np.random.default_rng(0), Run(folder / "pix2pix")
+    x, y = rng.uniform(size=(2, 120, 16, 16)).astype(np.float32)
+    np.savez(folder / "pairs.npz", images=x, targets=y[..., None])
+    sim.train("pix2pix", f"npz:{folder / 'pairs.npz'}", run.path, width=8, steps=4)
+    scores = ("translation", "perceptual", "kid")
+    run.log("evaluation", step=4, **sim.evaluate(sim.load(run.path), run.data(), metrics=scores))
+    return run
+
+
+@pytest.fixture(scope="session")
+def cyclegan(folder: Path) -> Run:
+    """Between images called night and day; evaluated by a classifier that knows these."""
+    rng, run = np.random.default_rng(0), Run(folder / "cyclegan")
+    y = np.arange(200) % 2
+    x = rng.uniform(size=(200, 8, 8)).astype(np.float32) / 2 + y[:, None, None] / 2
+    np.savez(folder / "domains.npz", images=x, labels=np.array(["day", "night"])[y])
+    source = f"npz:{folder / 'domains.npz'}"
+    judge = sim.train("classifier", source, folder / "judge", steps=20)
+    sim.train("cyclegan", source, run.path, width=8, blocks=1, patch="16", steps=4)
+    asked = {"metrics": ("translation", "kid", "classes"), "features": judge}
+    run.log("evaluation", step=4, **sim.evaluate(sim.load(run.path), run.data(), **asked))
+    return run

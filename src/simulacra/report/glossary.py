@@ -2,7 +2,7 @@
 
 HIGHER, LOWER = "higher is better", "lower is better"
 
-PROBED = "more above the first than what follows says that the way back reads what nobody sees"
+HIDDEN = "a rise by far more than the next number is the loss of a hidden message"
 COVERAGE = "observed values inside the central interval"
 
 # key -> (name, unit, half a line about it)
@@ -61,28 +61,28 @@ GLOSSARY = {
         "mean absolute difference of two translations of one input: 0 where only one is ever made",
     ),
     "cycle_l1": (
-        "L1 of the way back",
+        "way back",
         "",
         f"mean absolute difference of images from their translations there and back; {LOWER}",
     ),
     "cycle_l1_quantised": (
-        "the same, rounded",
+        "way back after rounding",
         "",
-        f"the translation is rounded to 8 bits before it goes back; {PROBED}",
+        f"the same after the translation was rounded to 8 bits; {HIDDEN}",
     ),
-    "image_l1_quantised": ("rounding alone", "", "mean absolute difference of an image from itself, rounded"),
+    "translation_l1_quantised": ("rounding alone", "", "mean absolute difference it makes to translations"),
     "cycle_l1_blurred": (
-        "the same, blurred",
+        "way back after blur",
         "",
-        f"the translation is blurred by 1 pixel before it goes back; {PROBED}",
+        f"the same after the translation was blurred by 1 pixel; {HIDDEN}",
     ),
-    "image_l1_blurred": ("blur alone", "", "mean absolute difference of an image from itself, blurred"),
+    "translation_l1_blurred": ("blur alone", "", "mean absolute difference it makes to translations"),
     "cycle_l1_noisy": (
-        "the same, with noise",
+        "way back after noise",
         "",
-        f"the translation gets noise of 0.02 before it goes back; {PROBED}",
+        f"the same after the translation got noise of 0.02; {HIDDEN}",
     ),
-    "image_l1_noisy": ("noise alone", "", "mean absolute difference of an image from itself with that noise"),
+    "translation_l1_noisy": ("noise alone", "", "mean absolute difference it makes to translations"),
     "perceptual": (
         "perceptual distance",
         "",
@@ -90,12 +90,12 @@ GLOSSARY = {
         f" weights; {LOWER}",
     ),
     "diversity_perceptual": (
-        "perceptual distance between variants",
+        "perceptual, between variants",
         "",
         "the same between two translations of one input: 0 where only one is ever made",
     ),
     "cycle_perceptual": (
-        "perceptual distance of the way back",
+        "perceptual distance, way back",
         "",
         "of images from their translations there and back in the maps of the extractor, like LPIPS without"
         f" its learned weights; {LOWER}",

@@ -232,10 +232,12 @@ def _origin(event: dict[str, Any], run: Run) -> str:
     title = f"Evaluated on {event.get('data', 'held-out data')}"
     if "examples" in event:
         title += f", {event['examples']:,} examples"
-    if "samples" in event:
+    translates = "directions" in event or run.config.spec.target is not None
+    if "samples" in event and not translates:
         title += f" and {event['samples']:,} samples"
     if "resize" in event:
-        title += f" (scores by {event['extractor']} features, resize: {event['resize']})"
+        of = " of translations, as samples," if translates else ""
+        title += f" (scores{of} by {event['extractor']} features, resize: {event['resize']})"
     if event.get("step"):
         title += f", at step {event['step']:,}"
         if best not in (None, event["step"]):

@@ -69,6 +69,7 @@ tr:last-child > * { border-bottom: 0 }
   padding-right: 6px }
 .numbers .unit { color: var(--muted); white-space: nowrap; padding-right: 28px }
 .numbers .meaning { color: var(--muted); width: 100%; padding-right: 0 }
+.directions .value { padding-left: 12px }
 .scroll { overflow-x: auto; margin-top: 24px }
 .columns { font-size: .875rem; width: auto; font-variant-numeric: tabular-nums }
 .columns th, .columns td { text-align: right; padding: 5px 0 5px 24px }
@@ -122,6 +123,8 @@ footer { margin-top: 40px; padding-top: 16px; border-top: 1px solid var(--rule) 
   .numbers .value { padding: 0 6px }
   .numbers .unit { padding: 0 }
   .numbers .meaning { grid-column: 1 / -1; font-size: .8125rem }
+  .directions tr { grid-template-columns: 1fr 6em 6em 1em; align-items: baseline }
+  .directions th.value { white-space: normal; overflow-wrap: anywhere }
 }
 @media screen and (prefers-color-scheme: dark) {
   :root { --ground: #16181c; --ink: #e6e8eb; --muted: #9aa3ad; --rule: #2d3138; --soft: #1f2227 }
@@ -238,7 +241,7 @@ def _by_direction(numbers: Numbers) -> str:
         + f'<td class="meaning">{escape(_minus(number.meaning))}</td></tr>\n'
         for number, values in numbers.by_direction()
     )
-    return f'<table class="numbers directions">\n<tr><td></td>{head}</tr>\n{rows}</table>'
+    return f'<table class="numbers directions">\n<tr><td></td>{head}<td></td><td></td></tr>\n{rows}</table>'
 
 
 def _minus(text: str) -> str:

@@ -14,7 +14,7 @@ from simulacra.report.figures import shortened
 from simulacra.report.material import Material
 
 # side in pixels, and examples in a row
-SIDE, EXAMPLES = 72, 6
+SIDE, EXAMPLES = 96, 4
 
 
 def pairs(m: Material) -> Card | None:

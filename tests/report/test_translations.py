@@ -1,0 +1,135 @@
+"""What a report shows of models that translate: pictures, and numbers of both directions."""
+
+from __future__ import annotations
+
+import shutil
+from base64 import b64decode
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import simulacra as sim
+from simulacra.engine.batches import to_bytes, to_float
+from simulacra.game import Cycles, Noise
+from simulacra.report import translations
+from simulacra.report.material import gather
+from simulacra.report.numbers import last_numbers
+from simulacra.run import Run
+from tests.report.test_card import card
+from tests.report.test_page import ALWAYS, Page, report
+
+
+def strips(body: str, side: int) -> dict[str, np.ndarray]:
+    """The pictures of a card by their alternative texts, taken apart: grey images `(N, side, side)`."""
+    found = {}
+    for image in Page(body).images:
+        _, _, data = image["src"].partition(",")
+        picture = np.asarray(Image.open(BytesIO(b64decode(data))))[..., 0]
+        scale = len(picture) // side
+        width = scale * side
+        starts = range(0, picture.shape[1], width + 2)
+        found[image["alt"]] = np.stack([picture[::scale, i : i + width : scale] for i in starts])
+    return found
+
+
+def test_pairs_are_shown_with_two_variants_and_the_target(pix2pix: Run) -> None:
+    m = gather(pix2pix)
+    made = translations.pairs(m)
+    assert made is not None
+    assert m.held is not None
+    assert m.held.target is not None
+    assert "Another: the same input with other noise" in made.caption
+    shown = strips(made.body, side=16)
+    names = ["input", "translation", "another", "target"]
+    assert list(shown) == [f"{name}, 4 examples" for name in names]
+    x, one, other, target = shown.values()
+    assert np.array_equal(x, m.held.x[:4, 0])
+    assert np.array_equal(target, m.held.target[:4, 0])
+    assert not np.array_equal(one, other)
+    page = report(pix2pix)
+    assert page.ids == ALWAYS | {"curves", "translations"}
+    assert f"Evaluated on {m.config.source}@test" in page.words
+    assert "(scores of translations, as samples, by raw features, resize: none)" in page.words
+    numbers = {row.name for row in last_numbers(pix2pix).rows}
+    assert {"L1 distance", "L1 between variants", "perceptual distance", "kernel distance"} <= numbers
+
+
+def test_a_net_without_noise_is_shown_once(tmp_path: Path) -> None:
+    rng, run = np.random.default_rng(0), Run(tmp_path / "run")
+    np.savez(
+        tmp_path / "pairs.npz", images=rng.uniform(size=(40, 8, 8)), targets=rng.uniform(size=(40, 8, 8, 1))
+    )
+    settings = {"net": "resnet", "blocks": 1, "width": 8, "steps": 1}
+    model = sim.train("pix2pix", f"npz:{tmp_path / 'pairs.npz'}", run.path, **settings)
+    for module in model.modules():
+        assert not isinstance(module, torch.nn.Dropout) or not module.training
+    made = translations.pairs(gather(run))
+    assert made is not None
+    assert made.body.count("<img") in (3, 4)
+
+
+def test_domains_are_shown_there_and_back(cyclegan: Run) -> None:
+    m = gather(cyclegan)
+    assert m.held is not None
+    assert m.held.y is not None
+    assert isinstance(m.model, Cycles)
+    for k, make in enumerate((translations.there, translations.back)):
+        made = make(m)
+        assert made is not None
+        source, target = ("day", "night")[k], ("night", "day")[k]
+        assert made.title == f"{source} to {target}"
+        shown = strips(made.body, side=8)
+        assert list(shown) == [f"{name}, 4 examples" for name in (source, target, "back")]
+        x = m.held.x[m.held.y == k][:4]
+        there = m.model.translate(to_float(torch.from_numpy(x)), Noise(0), to=target)
+        back = m.model.translate(there, Noise(0), to=source)
+        for expected, found in zip((x, to_bytes(there), to_bytes(back)), shown.values(), strict=True):
+            assert np.array_equal(expected[:, 0], found)
+
+
+def test_numbers_of_both_directions(cyclegan: Run) -> None:
+    page = report(cyclegan)
+    assert page.ids == ALWAYS | {"curves", "from-1", "from-2"}
+    for text in ("day to night", "night to day", "way back after blur", "translations read as the target"):
+        assert text in page.words, text
+    numbers = last_numbers(cyclegan)
+    assert numbers.rows == []
+    assert list(numbers.directions) == ["day to night", "night to day"]
+    rows = {number.name: values for number, values in numbers.by_direction()}
+    (event,) = cyclegan.events("evaluation")
+    expected = [f"{100 * event['directions'][name]['real_as_target']:.1f}" for name in numbers.directions]
+    assert rows["real ones read so"] == expected
+    text = card(cyclegan)
+    assert "| metric | day to night | night to day | unit | what it says |" in text
+    assert f"| real ones read so | {' | '.join(expected)} | % |" in text
+
+
+def test_a_number_of_one_direction_leaves_the_other_empty(cyclegan: Run, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(cyclegan.path, tmp_path / "run"))
+    both = {"day to night": {"kid": 0.5}, "night to day": {"kid": 0.25, "back_as_source": 0.5}}
+    run.log("evaluation", directions=both)
+    values = [values for _, values in last_numbers(run).by_direction()]
+    assert values == [["0.5000", "0.2500"], ["", "50.0"]]
+    assert "| way back read as the source |  | 50.0 | % |" in card(run)
+
+
+@pytest.mark.parametrize("name", ["pix2pix", "cyclegan"])
+def test_the_code_of_the_card_runs(name: str, request: pytest.FixtureRequest) -> None:
+    run: Run = request.getfixturevalue(name)
+    (code,) = (part.split("```")[0] for part in card(run).split("```python\n")[1:])
+    names: dict[str, object] = {"given": torch.rand(3, *run.config.spec.shape)}
+    exec(code.replace("...", "given"), names)
+    y = names["y"]
+    assert isinstance(y, torch.Tensor)
+    assert y.shape == (3, 1, *run.config.spec.shape[1:])
+
+
+def test_without_what_it_needs_there_is_no_picture(cyclegan: Run, pix2pix: Run, vae: Run) -> None:
+    made = [translations.pairs, translations.there, translations.back]
+    assert [make(gather(vae)) for make in made] == [None, None, None]
+    assert translations.pairs(gather(cyclegan)) is None
+    assert [make(gather(pix2pix)) for make in made[1:]] == [None, None]
