@@ -232,7 +232,8 @@ def _origin(event: dict[str, Any], run: Run) -> str:
     title = f"Evaluated on {event.get('data', 'held-out data')}"
     if "examples" in event:
         title += f", {event['examples']:,} examples"
-    translates = "directions" in event or run.config.spec.target is not None
+    target = run.config.spec.target
+    translates = "directions" in event or (target is not None and target.kind == "image")
     if "samples" in event and not translates:
         title += f" and {event['samples']:,} samples"
     if "resize" in event:
