@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -23,7 +24,7 @@ def recipes() -> dict[str, dict[str, Any]]:
     return {name: yaml.safe_load(found[name].read_text(encoding="utf-8")) for name in sorted(found)}
 
 
-def options(settings: dict[str, Any]) -> list[str]:
+def options(settings: Mapping[str, Any]) -> list[str]:
     """Settings as command-line options.
 
     >>> options({"latent_dim": 2, "hidden": [512, 256], "binarise": True, "schedule": "cosine"})

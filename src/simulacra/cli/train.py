@@ -9,9 +9,10 @@ from typing import Any
 
 import tyro
 
+from simulacra.cli.recipe import options
 from simulacra.config import Training
 from simulacra.data import Options
-from simulacra.errors import ConfigError
+from simulacra.errors import ConfigError, nearest
 from simulacra.models.registry import MODELS, entry
 
 
@@ -50,6 +51,9 @@ def parse(argv: list[str]) -> tuple[str, Arguments]:
         raise ConfigError(f"train: name a model first: {', '.join(MODELS)}")
     name, *rest = argv
     one = entry(name)
+    presets = "".join(
+        f"\n\n--preset {preset}: {' '.join(options(settings))}" for preset, settings in one.presets.items()
+    )
     # the model's own settings, and its defaults for those of the training
     fields: list[Any] = [
         ("config", one.Config),
@@ -58,11 +62,29 @@ def parse(argv: list[str]) -> tuple[str, Arguments]:
     shape = dataclasses.make_dataclass("Arguments", fields, bases=(Arguments,), frozen=True, kw_only=True)
     parsed = tyro.cli(
         tyro.conf.OmitArgPrefixes[shape],  # type: ignore[valid-type,misc]  # made at run time
-        args=rest,
+        args=_expanded(name, rest),
         prog=f"simulacra train {name}",
-        description=f"Train: {one.summary}. The same command again resumes.",
+        description=f"Train: {one.summary}. The same command again resumes.{presets}",
     )
     return name, parsed
+
+
+def _expanded(model: str, words: list[str]) -> list[str]:
+    """The options, with those of a preset in its place: the ones that follow replace them.
+
+    Raises:
+        ConfigError: the model has no such preset.
+    """
+    spelled = [part for word in words for part in (word.split("=", 1) if "--preset=" in word else [word])]
+    if "--preset" not in spelled:
+        return words
+    at = spelled.index("--preset")
+    name, presets = " ".join(spelled[at + 1 : at + 2]), entry(model).presets
+    if not presets:
+        raise ConfigError(f"--preset: {model} has none")
+    if name not in presets:
+        raise ConfigError(f"--preset: unknown '{name}', {nearest(name, presets)}")
+    return [*spelled[:at], *options(presets[name]), *spelled[at + 2 :]]
 
 
 def main(argv: list[str]) -> int:

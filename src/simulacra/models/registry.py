@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ ADVERSARIAL = Training(betas=(0.0, 0.99), ema=0.999, schedule="cosine", lr=2e-3)
 
 # the settings of both papers (Isola et al. 2017, Zhu et al. 2017)
 TRANSLATION = Training(batch_size=1, lr=2e-4, betas=(0.5, 0.999), schedule="linear")
+# a tenth of the arithmetic, which gets further in the same time on a few cores
+NANO = {"width": 32, "blocks": 4, "identity": 0.0}
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Entry:
     summary: str
     limits: tuple[str, ...]
     training: Training = DEFAULTS
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """settings of model and training under one name"""
 
 
 MODELS: dict[str, Entry] = {
@@ -157,6 +162,7 @@ MODELS: dict[str, Entry] = {
             " back depends on that.",
         ),
         replace(TRANSLATION, batch_size=2),
+        {"nano": NANO},
     ),
     "naive": Entry(
         "simulacra.models.naive:Naive",
