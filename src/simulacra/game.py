@@ -173,10 +173,13 @@ class Model(nn.Module):
         spec: the data it was built for.
         config: its resolved settings, a frozen dataclass.
         balanced: whether its batches have to hold as many examples of every class, class after class.
+        memory_format: of its weights in training.
     """
 
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     balanced: ClassVar[bool] = False
+    # convolutions of large batches on CPU take 1.1 to 1.2 times as long without channels_last
+    memory_format: ClassVar[torch.memory_format] = torch.channels_last
 
     def __init__(self, spec: DataSpec, config: Any) -> None:
         super().__init__()

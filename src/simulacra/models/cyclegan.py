@@ -45,6 +45,8 @@ class CycleGAN(Model):
         "discriminators": ("judge_a", "judge_b"),
     }
     balanced = True
+    # instance norm copies what is not contiguous: 1.2 times as long a step
+    memory_format = torch.contiguous_format
     config: CycleGANConfig
     pool_a: Tensor
     pool_b: Tensor
@@ -81,19 +83,27 @@ class CycleGAN(Model):
         a, b = (self.jitter(batch.noise, scaled(x))[0] for x in (batch.x[:half], batch.x[half:]))
         lambda_, weight = self.config.cycle, self.config.identity
         with frozen(self.judge_a, self.judge_b):
-            fake_b, fake_a = self.a_to_b(a).tanh(), self.b_to_a(b).tanh()
+            fake_b, same_b = self._both(self.a_to_b, a, b)
+            fake_a, same_a = self._both(self.b_to_a, b, a)
             back_a, back_b = self.b_to_a(fake_b).tanh(), self.a_to_b(fake_a).tanh()
             cycle = F.l1_loss(back_a, a) + F.l1_loss(back_b, b)
             adversarial = self._fools(self.judge_b, fake_b) + self._fools(self.judge_a, fake_a)
             loss, terms = adversarial + lambda_ * cycle, {"adversarial": adversarial, "cycle": cycle}
-            if weight:
-                identity = F.l1_loss(self.b_to_a(a).tanh(), a) + F.l1_loss(self.a_to_b(b).tanh(), b)
+            if same_a is not None and same_b is not None:
+                identity = F.l1_loss(same_a, a) + F.l1_loss(same_b, b)
                 loss, terms["identity"] = loss + lambda_ * weight * identity, identity
         yield Turn("generators", loss, terms)
         old_a = self._exchanged(self.pool_a, fake_a.detach(), batch)
         old_b = self._exchanged(self.pool_b, fake_b.detach(), batch)
         loss = self._tells(self.judge_a, a, old_a) + self._tells(self.judge_b, b, old_b)
         yield Turn("discriminators", loss)
+
+    def _both(self, net: nn.Module, x: Tensor, own: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Translations of x, and of what is in the net's own domain where identity counts, in one pass."""
+        if not self.config.identity:
+            return net(x).tanh(), None
+        translated, same = net(torch.cat([x, own])).tanh().chunk(2)
+        return translated, same
 
     def _fools(self, judge: nn.Module, fake: Tensor) -> Tensor:
         """The generator's loss; least squares as in the paper, (D - 1)^2 without the half."""

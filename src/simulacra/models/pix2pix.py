@@ -42,6 +42,8 @@ class Pix2Pix(Model):
     """See the module. Capabilities: translates."""
 
     players = {"discriminator": ("discriminator",), "generator": ("generator", "encoder")}
+    # of batches of one image the weights' gradients take as long as everything else, and longer in channels_last
+    memory_format = torch.contiguous_format
     config: Pix2PixConfig
 
     def __init__(self, spec: DataSpec, config: Pix2PixConfig) -> None:

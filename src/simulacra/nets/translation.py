@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from simulacra.nets.doubling import Double, Halve
+
 SLOPE = 0.2
 
 
@@ -57,15 +59,15 @@ class SkipUNet(nn.Module):
             # of one pixel instance norm would leave nothing
             after = nn.Identity() if level == 0 or innermost else instance_or_batch(norm, c_out)
             before = nn.Identity() if level == 0 else nn.LeakyReLU(SLOPE)
-            self.down.append(nn.Sequential(before, nn.Conv2d(c_in, c_out, 4, 2, 1), after))
+            self.down.append(nn.Sequential(before, Halve(c_in, c_out), after))
         for level in reversed(range(self.levels)):
             c_in = widths[level] * (1 if level == self.levels - 1 else 2)
             if level == 0:
-                self.up.append(nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(c_in, outputs, 4, 2, 1)))
+                self.up.append(nn.Sequential(nn.ReLU(), Double(c_in, outputs)))
                 continue
             layers = [
                 nn.ReLU(),
-                nn.ConvTranspose2d(c_in, widths[level - 1], 4, 2, 1),
+                Double(c_in, widths[level - 1]),
                 instance_or_batch(norm, widths[level - 1]),
             ]
             if dropout and min(4, self.levels - 2) <= level < self.levels - 1:

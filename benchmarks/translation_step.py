@@ -1,0 +1,262 @@
+"""A training step of pix2pix and CycleGAN: this library beside the plain loop of junyanz' repository.
+
+    python benchmarks/translation_step.py [--cases pix2pix-256-1 ...] [--rounds 5] [--steps 1] [--threads 2]
+
+The plain loop does what models/pix2pix_model.py and models/cycle_gan_model.py of
+junyanz/pytorch-CycleGAN-and-pix2pix (032e884) do: a backward pass for every loss of a discriminator, whose
+weights are frozen in the generator's turn, torch's Adam as it comes, a pool of 50 images drawn by Python, and
+losses read back at every step (theirs are, every 100 steps; it does not show). Both sides have the nets of
+`Pix2Pix` and `CycleGAN` with 64 channels, which are those of the papers. All take turns in one process on the
+same images; the first round warms up.
+
+Prints median seconds a step, the median of the rounds' ratios, and the peak memory of each side in a process
+of its own (beyond the imports).
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import resource
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from itertools import count, islice
+from multiprocessing import get_context
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from simulacra.config import Training
+from simulacra.data.spec import DataSpec
+from simulacra.engine.distributed import launch
+from simulacra.engine.players import Players
+from simulacra.game import Batch, Model, Noise
+from simulacra.models.configs import CycleGANConfig, Pix2PixConfig
+from simulacra.models.cyclegan import CycleGAN
+from simulacra.models.pix2pix import Pix2Pix
+from simulacra.nets.doubling import Double, Halve
+
+SEED, RATE, BETAS = 0, 2e-4, (0.5, 0.999)
+
+
+class Case(NamedTuple):
+    """What is trained: `batch` pairs, or `batch` images of each domain."""
+
+    size: int
+    batch: int
+    blocks: int = 0
+
+
+CASES = {
+    "pix2pix-256-1": Case(256, 1),
+    "pix2pix-256-4": Case(256, 4),
+    "cyclegan-128-6": Case(128, 1, blocks=6),
+    "cyclegan-256-9": Case(256, 1, blocks=9),
+}
+Side = Callable[[int], None]
+
+
+def model(case: Case) -> Model:
+    torch.manual_seed(SEED)
+    image = DataSpec("image", (3, case.size, case.size))
+    if not case.blocks:
+        spec = DataSpec("image", image.shape, target=image)
+        return Pix2Pix(spec, Pix2PixConfig()).train()
+    spec = DataSpec("image", image.shape, classes=("a", "b"))
+    return CycleGAN(spec, CycleGANConfig(blocks=case.blocks, flip=False)).train()
+
+
+def batches(case: Case) -> Iterator[Batch]:
+    """Other images in every step: what they show costs the same."""
+    drawn = torch.Generator().manual_seed(SEED)
+    for step in count():
+        x, target = (torch.rand(case.batch, 3, case.size, case.size, generator=drawn) for _ in range(2))
+        noise = Noise(SEED, step + 1)
+        if case.blocks:
+            y = torch.arange(2).repeat_interleave(case.batch)
+            yield Batch(torch.cat([x, target]), y, noise, step=step, steps=2**31)
+        else:
+            yield Batch(x, None, noise, step=step, steps=2**31, target=target)
+
+
+def adam(*nets: nn.Module) -> torch.optim.Adam:
+    return torch.optim.Adam([p for net in nets for p in net.parameters()], lr=RATE, betas=BETAS)
+
+
+def trainable(nets: list[nn.Module], yes: bool) -> None:
+    for net in nets:
+        net.requires_grad_(yes)
+
+
+class PlainPix2Pix:
+    """Their step for pairs, on images in [-1, 1]."""
+
+    def __init__(self, pix2pix: Model) -> None:
+        assert isinstance(pix2pix, Pix2Pix)
+        self.g, self.d = pix2pix.generator, pix2pix.discriminator
+        self.moves_g, self.moves_d = adam(self.g), adam(self.d)
+        self.bce = nn.BCEWithLogitsLoss()
+
+    def step(self, batch: Batch) -> list[float]:
+        assert batch.target is not None
+        x, y = 2 * batch.x - 1, 2 * batch.target - 1
+        fake = torch.tanh(self.g(x))
+        trainable([self.d], True)
+        self.moves_d.zero_grad()
+        false, true = self.d(torch.cat([x, fake.detach()], 1)), self.d(torch.cat([x, y], 1))
+        loss_d = 0.5 * (self.bce(false, torch.zeros_like(false)) + self.bce(true, torch.ones_like(true)))
+        loss_d.backward()
+        self.moves_d.step()
+        trainable([self.d], False)
+        self.moves_g.zero_grad()
+        judged = self.d(torch.cat([x, fake], 1))
+        loss_g = self.bce(judged, torch.ones_like(judged)) + 100 * F.l1_loss(fake, y)
+        loss_g.backward()
+        self.moves_g.step()
+        return [loss_d.item(), loss_g.item()]
+
+
+class PlainCycleGAN:
+    """Their step for two domains, on images in [-1, 1]."""
+
+    def __init__(self, cyclegan: Model) -> None:
+        assert isinstance(cyclegan, CycleGAN)
+        self.g_b, self.g_a = cyclegan.a_to_b, cyclegan.b_to_a
+        self.d_b, self.d_a = cyclegan.judge_b, cyclegan.judge_a
+        self.moves_g, self.moves_d = adam(self.g_a, self.g_b), adam(self.d_a, self.d_b)
+        self.mse = nn.MSELoss()
+        self.pools: tuple[list[Tensor], list[Tensor]] = ([], [])
+
+    def step(self, batch: Batch) -> list[float]:
+        a, b = (2 * batch.x - 1).chunk(2)
+        fake_b, fake_a = torch.tanh(self.g_b(a)), torch.tanh(self.g_a(b))
+        back_a, back_b = torch.tanh(self.g_a(fake_b)), torch.tanh(self.g_b(fake_a))
+        trainable([self.d_a, self.d_b], False)
+        self.moves_g.zero_grad()
+        identity = F.l1_loss(torch.tanh(self.g_b(b)), b) + F.l1_loss(torch.tanh(self.g_a(a)), a)
+        fooled = self._loss(self.d_b, fake_b, 1.0) + self._loss(self.d_a, fake_a, 1.0)
+        cycle = F.l1_loss(back_a, a) + F.l1_loss(back_b, b)
+        loss_g = fooled + 10 * cycle + 5 * identity
+        loss_g.backward()
+        self.moves_g.step()
+        trainable([self.d_a, self.d_b], True)
+        self.moves_d.zero_grad()
+        losses = [loss_g.item()]
+        for judge, real, fake, pool in (
+            (self.d_b, b, fake_b, self.pools[1]),
+            (self.d_a, a, fake_a, self.pools[0]),
+        ):
+            shown = self._exchanged(pool, fake.detach())
+            loss_d = 0.5 * (self._loss(judge, real, 1.0) + self._loss(judge, shown, 0.0))
+            loss_d.backward()
+            losses.append(loss_d.item())
+        self.moves_d.step()
+        return losses
+
+    def _loss(self, judge: nn.Module, x: Tensor, to_be: float) -> Tensor:
+        outputs = judge(x)
+        loss: Tensor = self.mse(outputs, torch.full_like(outputs, to_be))
+        return loss
+
+    def _exchanged(self, pool: list[Tensor], fake: Tensor) -> Tensor:
+        shown = []
+        for image in fake.split(1):
+            if len(pool) < 50:
+                pool.append(image)
+            elif random.random() < 0.5:
+                place = random.randrange(50)
+                image, pool[place] = pool[place], image
+            shown.append(image)
+        return torch.cat(shown)
+
+
+def plain(case: Case) -> Side:
+    """The peer's next k steps."""
+    theirs = model(case)
+    for module in theirs.modules():
+        # the same layers without our way of computing them
+        for ours, plain in ((Halve, nn.Conv2d), (Double, nn.ConvTranspose2d)):
+            if isinstance(module, ours):
+                module.__class__ = plain
+    loop = (PlainCycleGAN if case.blocks else PlainPix2Pix)(theirs)
+    todo = batches(case)
+
+    def play(steps: int) -> None:
+        for batch in islice(todo, steps):
+            loop.step(batch)
+
+    return play
+
+
+def ours(case: Case, precision: Any) -> Side:
+    """Our next k steps, and what the engine does when it logs."""
+    training = Training(batch_size=case.batch, lr=RATE, betas=BETAS, precision=precision, device="cpu")
+    engine, todo = Players(model(case), training, launch(training)), batches(case)
+
+    def play(steps: int) -> None:
+        for batch in islice(todo, steps):
+            engine.play([batch], RATE)
+        engine.averages(batch.step + 1)
+
+    return play
+
+
+SIDES: dict[str, Callable[[Case], Side]] = {
+    "plain loop, fp32": plain,
+    "simulacra, fp32": lambda case: ours(case, "32"),
+    "simulacra, bf16": lambda case: ours(case, "bf16"),
+}
+
+
+def memory(name: str, case: Case, threads: int, steps: int = 3) -> float:
+    """MB that some steps of a side take beyond the imports; of a fresh process."""
+    torch.set_num_threads(threads)
+    launch(Training(device="cpu"))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    SIDES[name](case)(steps)
+    # ru_maxrss is in kB on Linux
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+
+def compare(case: Case, rounds: int, steps: int, threads: int) -> None:
+    megabytes = {}
+    for name in SIDES:
+        with ProcessPoolExecutor(1, get_context("spawn")) as process:
+            megabytes[name] = process.submit(memory, name, case, threads).result()
+    sides = {name: build(case) for name, build in SIDES.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(rounds + 1):
+        for name, play in sides.items():
+            began = time.perf_counter()
+            play(steps)
+            seconds[name].append((time.perf_counter() - began) / steps)
+    theirs = seconds["plain loop, fp32"][1:]
+    for name, (_, *times) in seconds.items():
+        ratio = statistics.median(a / b for a, b in zip(theirs, times, strict=True))
+        print(
+            f"  {name:18} {statistics.median(times):7.3f} s a step   {ratio:5.2f} times as fast"
+            f"   peak {megabytes[name]:6,.0f} MB",
+            flush=True,
+        )
+
+
+def main() -> None:
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=form)
+    parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=1, help="steps of each side in a round")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    for name in arguments.cases:
+        print(f"{name}, {arguments.threads} threads, {arguments.rounds} rounds of {arguments.steps} steps")
+        compare(CASES[name], arguments.rounds, arguments.steps, arguments.threads)
+
+
+if __name__ == "__main__":
+    main()
