@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ from simulacra.metrics.latents import active_units, knn_accuracy, linear_probe_a
 from simulacra.metrics.prediction import INTERVALS, WITH_CDF, calibration_error, covered, crps, pit
 from simulacra.metrics.reconstruction import mse, psnr, ssim
 from simulacra.metrics.samples import mean_distance, mode_coverage, variance_ratio
-from simulacra.metrics.translation import Translated
+from simulacra.metrics.translation import meanings, of_domain, read, readings
 
 METRICS = ("elbo", "nll", "reconstruction", "latents", "prediction", "samples", "translation")
 # what a judge of samples and translations takes longer for
@@ -46,7 +46,7 @@ DRAWN = 10_000
 # translated at a time: nets hold dozens of channels for each
 PIXELS = 2**20
 # of scores, what is the same for every direction
-ABOUT = ("extractor", "weights", "resize", "features", "seed")
+ABOUT = ("extractor", "weights", "resize", "features", "seed", "left_out")
 PIT_BINS = 10
 
 
@@ -62,7 +62,7 @@ def evaluate(
     seed: int = 0,
     features: str | object = "raw",
     weights: str | Path | None = None,
-    domain_classes: Mapping[str, Sequence[str | int]] = {},
+    variants: int = translation.VARIANTS,
 ) -> dict[str, Any]:
     """Numbers on one split, averaged over examples; log-likelihoods in nats an example.
 
@@ -79,9 +79,7 @@ def evaluate(
         features: what `SCORES` compare: `raw` numbers, `efficientnet-lite0`, `inception`, or a model that
             has features.
         weights: a file of weights, for `inception`.
-        domain_classes: domain -> the classes of `features` that count as it, by name or index, where none
-            has its name. `efficientnet-lite0` has the indices of ImageNet, where a zebra is 340 and a sorrel
-            horse 339; `inception` those of its own network, in another order.
+        variants: translations of each input of a pair, at least 2.
 
     Returns:
         `elbo`, `reconstruction`, `kl` (elbo); `nll`, `importance_samples` (nll); `mse`, `psnr`, `ssim`
@@ -94,9 +92,10 @@ def evaluate(
         what `metrics.judge` gives (`SCORES`), as many samples as examples; and of samples of a class that
         was asked for `asked_accuracy`, the share that a classifier given as `features` reads as it (classes).
         Translations are compared with their targets, or with images of the domain they are to be of, by the
-        same scores, and by what `metrics.translation` gives: for pairs `of_pairs` (translation) and
-        `perceptual` (perceptual); between domains, in `directions`, for 'horse to zebra' and for 'zebra to
-        horse' `of_domain` (translation), `perceptual` (perceptual) and `readings` (classes).
+        same scores, and by what `metrics.translation` gives: for pairs `of_pairs` and `variants`
+        (translation, perceptual); between domains, in `directions`, for 'horse to zebra' and for 'zebra to
+        horse' `of_domain` (translation, perceptual) and `readings` (classes).
+        Scores that the examples are too few for are left out, and named in `left_out`.
 
     Raises:
         ConfigError: an unknown metric, or what scores are asked for is not there.
@@ -113,6 +112,8 @@ def evaluate(
             raise ConfigError(f"metrics: unknown '{name}', {nearest(name, (*METRICS, *SCORES))}")
     if importance_samples < 1 or (examples is not None and examples < 1):
         raise ConfigError("importance_samples and examples: must be at least 1")
+    if variants < 2:
+        raise ConfigError(f"variants: must be at least 2, not {variants}")
     dataset = _first(model, data.split(split), examples)
     if len(dataset) == 0:
         raise DataError(f"{data.name}@{split}: no examples to evaluate on; choose another split or more data")
@@ -131,24 +132,10 @@ def evaluate(
         numbers |= _of_predictions(model, data.truth, dataset, batch_size, seed)
     if "samples" in metrics and isinstance(model, Samples):
         numbers |= _of_samples(model, data.truth, dataset, seed)
-    scores = [name for name in metrics if name in SCORES]
-    extractor, means = None, None
-    if scores and isinstance(model, Samples | Translates):
-        extractor = load_extractor(features, weights, model.device)
-    if extractor is not None and "classes" in scores and isinstance(model, Cycles):
-        means = translation.meanings(model.spec.classes, domain_classes, extractor, dataset.x[:1])
-    elif domain_classes:
-        raise ConfigError("domain_classes: is for 'classes' of a model that translates between domains")
-    for of in _made(model, data, dataset, metrics, batch_size, seed):
-        found = _scores(of, extractor, scores, means, seed) if extractor is not None else {}
-        if isinstance(of, Translated) and "translation" in metrics:
-            found = {**of.numbers, **found}
-        if of.name:
-            numbers |= {name: found.pop(name) for name in ABOUT if name in found}
-            numbers.setdefault("directions", {})[of.name] = found
-        else:
-            numbers |= found
-    if "classes" in scores and isinstance(model, Conditional) and isinstance(features, Predicts):
+    if isinstance(model, Samples | Translates):
+        about = (features, weights, variants, batch_size, seed)
+        numbers |= _of_made(model, data, dataset, metrics, *about)
+    if "classes" in metrics and isinstance(model, Conditional) and isinstance(features, Predicts):
         numbers["asked_accuracy"] = _asked(model, features, min(len(dataset), DRAWN), seed)
     return numbers
 
@@ -161,59 +148,91 @@ def _first(model: Model, dataset: Dataset, n: int | None) -> Dataset:
     return dataset.take(np.concatenate(rows))
 
 
-def _made(
-    model: Model, data: Data, dataset: Dataset, metrics: Sequence[str], batch_size: int, seed: int
-) -> Iterator[Compared]:
-    """What the model makes, if that is asked for: one thing, or one for each direction."""
+def _of_made(
+    model: Model,
+    data: Data,
+    dataset: Dataset,
+    metrics: Sequence[str],
+    features: str | object,
+    weights: str | Path | None,
+    variants: int,
+    batch_size: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Scores of samples, or all numbers of translations, in each direction where there are two."""
+    scores = [name for name in metrics if name in SCORES]
+    groups = [name for name in metrics if name in translation.GROUPS and isinstance(model, Translates)]
+    if not scores and not groups:
+        return {}
+    extractor = load_extractor(features, weights, model.device) if scores else load_extractor("raw")
     if isinstance(model, Samples):
-        if {*metrics} & {*SCORES}:
-            n = min(len(dataset), DRAWN)
-            yield Compared(_drawn(model, n, seed), dataset.x[:n], data.train.x[:DRAWN], "")
-        return
-    if not isinstance(model, Translates) or not {*metrics} & {*SCORES, "translation"}:
-        return
+        n = min(len(dataset), DRAWN)
+        drawn = Compared(_drawn(model, n, seed), dataset.x[:n], data.train.x[:DRAWN], "")
+        return _scores(drawn, extractor, scores, seed)
     size = max(1, min(batch_size, PIXELS // (dataset.x.shape[-1] * dataset.x.shape[-2])))
-    if not isinstance(model, Cycles):
-        if dataset.target is None:
-            raise DataError(f"{data.name}: has no targets to compare translations with; take pairs of images")
-        yield translation.of_pairs(model, in_order(dataset, size, model.device, seed), dataset, data.train)
-        return
-    parts = _by_domain(model.spec.classes, data.name, dataset)
-    # nothing else looks at what it was trained on, which is large
-    train = _by_domain(model.spec.classes, data.name, data.train) if "memorisation" in metrics else parts
-    for a, b in ((0, 1), (1, 0)):
+    if isinstance(model, Cycles):
+        parts = _by_domain(model.spec.classes, data.name, dataset)
+        # nothing else looks at what it was trained on, which is large
+        train = _by_domain(model.spec.classes, data.name, data.train) if "memorisation" in metrics else parts
+        return _of_directions(model, parts, train, extractor, groups, scores, size, seed)
+    assert isinstance(model, Translates)
+    if dataset.target is None:
+        raise DataError(f"{data.name}: has no targets to compare translations with; take pairs of images")
+    batches = in_order(dataset, size, model.device, seed)
+    of = translation.of_pairs(model, batches, dataset, data.train, extractor, groups, variants)
+    made = {"variants": variants} if groups else {}
+    return {**of.numbers, **made, **(_scores(of, extractor, scores, seed) if scores else {})}
+
+
+def _of_directions(
+    model: Any,
+    parts: Mapping[str, Dataset],
+    train: Mapping[str, Dataset],
+    extractor: Extractor,
+    groups: Sequence[str],
+    scores: Sequence[str],
+    size: int,
+    seed: int,
+) -> dict[str, Any]:
+    numbers: dict[str, Any] = {"directions": {}}
+    names: Sequence[str] = getattr(extractor, "classes", ())
+    real = {domain: read(part.x, extractor) for domain, part in parts.items() if "classes" in scores}
+    read_as = {domain: classes for domain, classes in real.items() if classes is not None}
+    for a, b in (tuple(parts), tuple(parts)[::-1]):
         batches = in_order(parts[a], size, model.device, seed)
-        domains = model.spec.classes[a], model.spec.classes[b]
-        probe = "translation" in metrics
-        yield translation.of_domain(model, batches, domains, parts[a], parts[b], train[b], probe)
+        of = of_domain(model, batches, (a, b), parts[a], parts[b], train[b], extractor, groups)
+        found = {**of.numbers, **(_scores(of, extractor, scores, seed) if scores else {})}
+        if read_as:
+            found |= readings(of, extractor, read_as, names)
+        numbers |= {name: found.pop(name) for name in ABOUT if name in found}
+        numbers["directions"][of.name] = found
+    if read_as and not meanings(read_as, names):
+        alike = "images read as their domain, since most of both are read as one class"
+        numbers["left_out"] = ", ".join([*filter(None, [numbers.get("left_out")]), alike])
+    return numbers
 
 
-def _by_domain(domains: Sequence[str], name: str, dataset: Dataset) -> list[Dataset]:
-    """The examples of each of two domains."""
+def _by_domain(domains: Sequence[str], name: str, dataset: Dataset) -> dict[str, Dataset]:
+    """The examples of each of two domains, the first one first."""
     if dataset.y is None or dataset.spec.classes != domains:
         theirs = ", ".join(dataset.spec.classes) or "none"
         raise DataError(f"{name}: its classes are {theirs}; the model translates {' and '.join(domains)}")
-    parts = [dataset.take(np.flatnonzero(dataset.y == k)) for k in range(2)]
-    for domain, part in zip(domains, parts, strict=True):
+    parts = {domain: dataset.take(np.flatnonzero(dataset.y == k)) for k, domain in enumerate(domains)}
+    for domain, part in parts.items():
         if not len(part):
             raise DataError(f"{name}: no examples of '{domain}' in this split; choose another or more data")
     return parts
 
 
-def _scores(
-    of: Compared,
-    extractor: Extractor,
-    scores: Sequence[str],
-    means: Mapping[str, Sequence[int]] | None,
-    seed: int,
-) -> dict[str, Any]:
+def _scores(of: Compared, extractor: Extractor, scores: Sequence[str], seed: int) -> dict[str, Any]:
+    """What a judge says; a score that there are too few examples for is left out, and named."""
     made, real, train = (x[:DRAWN] for x in (of.made, of.real, of.train))
-    asked = [name for name in scores if name in judge.METRICS]
+    n = min(len(made), len(real))
+    least = {name: judge.needed(name) for name in scores if name in judge.METRICS}
+    asked = [name for name, k in least.items() if k <= n]
     numbers = judge.judge(made, real, extractor, asked, seed, train=train)
-    if isinstance(of, Translated) and means:
-        numbers |= translation.readings(of, extractor, means)
-    if isinstance(of, Translated) and "perceptual" in scores:
-        numbers |= translation.perceptual(of, extractor)
+    if left := [f"{name} needs {k} examples, not {n}" for name, k in least.items() if k > n]:
+        numbers["left_out"] = ", ".join(left)
     return numbers
 
 

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from simulacra.engine.batches import in_order
-from simulacra.errors import ConfigError
+from simulacra.engine.batches import in_order, to_bytes
 from simulacra.game import Cycles, Noise, Translates
 from simulacra.metrics import translation
-from simulacra.metrics.features import Classifier, load_extractor
+from simulacra.metrics.features import load_extractor
 from simulacra.metrics.reconstruction import psnr, ssim
-from simulacra.metrics.translation import Translated, blurred, meanings, noisy, of_domain, of_pairs, quantised
+from simulacra.metrics.translation import (
+    GROUPS,
+    Translated,
+    blurred,
+    meanings,
+    noisy,
+    of_domain,
+    of_pairs,
+    quantised,
+    read,
+    readings,
+)
 from tests.metrics.translators import (
-    IMAGE,
     Brightness,
     Constant,
     Cycle,
@@ -27,17 +38,25 @@ from tests.metrics.translators import (
     pairs,
 )
 
-CPU = torch.device("cpu")
+CPU, RAW = torch.device("cpu"), load_extractor("raw")
 PROBES = ("quantised", "blurred", "noisy")
 
 
-def direction(model: Cycle, k: int = 0, probe: bool = True) -> Translated:
+def direction(model: Cycle, k: int = 0, groups: tuple[str, ...] = GROUPS) -> Translated:
     """Test images of class k to the other one, in batches of 7."""
     test = domains().test
     parts = [test.take(test.y == c) for c in range(2)]
     names = model.spec.classes
     batches = in_order(parts[k], 7, CPU)
-    return of_domain(model, batches, (names[k], names[1 - k]), parts[k], parts[1 - k], parts[1 - k], probe)
+    pair = names[k], names[1 - k]
+    return of_domain(model, batches, pair, parts[k], parts[1 - k], parts[1 - k], RAW, groups)
+
+
+def translated(model: Stub, seed: int = 0, variants: int = 4, groups: tuple[str, ...] = GROUPS) -> Translated:
+    """The test pairs, in batches of 7."""
+    data = pairs()
+    batches = in_order(data.test, 7, CPU, seed)
+    return of_pairs(model, batches, data.test, data.train, RAW, groups, variants)
 
 
 def floats(x: np.ndarray) -> np.ndarray:
@@ -64,6 +83,8 @@ def test_what_comes_back_of_an_open_translation_is_as_disturbed() -> None:
     for model in (Cycle, Inverts):
         numbers = direction(model(domains().spec)).numbers
         assert numbers["cycle_l1"] == pytest.approx(0, abs=1e-7)
+        # as far as PSNR goes
+        assert numbers["cycle_psnr"] == pytest.approx(100)
         # 8-bit images stay what they are
         assert numbers["cycle_l1_quantised"] == pytest.approx(0, abs=1e-6)
         for probe in PROBES:
@@ -81,6 +102,10 @@ def test_a_constant_loses_everything_before_it_is_disturbed() -> None:
     lost = float(abs(floats(of.x) - 0.25).mean())
     for name in ("cycle_l1", *(f"cycle_l1_{probe}" for probe in PROBES)):
         assert of.numbers[name] == pytest.approx(lost, rel=1e-6), name
+    squared = (floats(of.x) - 0.25) ** 2
+    assert of.numbers["cycle_psnr"] == pytest.approx(
+        float(-10 * np.log10(squared.mean(axis=(1, 2, 3))).mean())
+    )
     # 0.25 is 63.75 of 255
     assert of.numbers["translation_l1_quantised"] == pytest.approx(0.25 / 255, rel=1e-3)
     assert of.numbers["translation_l1_blurred"] == pytest.approx(0, abs=1e-6)
@@ -90,7 +115,8 @@ def test_a_hidden_message_is_lost_with_what_hides_it() -> None:
     of = direction(Hides(domains().spec))
     numbers, x = of.numbers, floats(of.x)
     assert (of.made == 128).all()
-    assert (of.beside == of.x).all()
+    assert of.back is not None
+    assert (of.back == of.x).all()
     assert numbers["cycle_l1"] < 1e-4
     # nothing is left: a grey of one half comes back
     lost = float(abs(0.5 - x).mean())
@@ -107,7 +133,9 @@ def test_a_hidden_message_is_lost_with_what_hides_it() -> None:
 
 
 def test_probes_are_left_out_when_nobody_asks() -> None:
-    assert set(direction(Inverts(domains().spec), probe=False).numbers) == {"cycle_l1"}
+    assert set(direction(Inverts(domains().spec), groups=("perceptual",)).numbers) == {"cycle_perceptual"}
+    assert direction(Inverts(domains().spec), groups=()).numbers == {}
+    assert translated(Varies(pairs().spec), groups=()).numbers == {}
 
 
 def test_what_is_compared_is_of_the_other_domain() -> None:
@@ -120,19 +148,25 @@ def test_what_is_compared_is_of_the_other_domain() -> None:
 
 def test_fidelity_and_diversity_of_pairs() -> None:
     data = pairs()
-    of = of_pairs(Varies(data.spec), in_order(data.test, 100, CPU, seed=4), data.test, data.train)
+    of = of_pairs(
+        Varies(data.spec), in_order(data.test, 100, CPU, seed=4), data.test, data.train, RAW, GROUPS, 3
+    )
     noise = Noise(4)
-    u, v = (0.2 * noise.uniform(30, 1, 1, 1).double() for _ in range(2))
+    u = torch.stack([0.2 * noise.uniform(30, 1, 1, 1).double() for _ in range(3)])
     target = torch.from_numpy(floats(data.test.target))  # type: ignore[arg-type]  # there are targets
-    one = target - u
+    one = target - u[0]
     expected = {
-        "l1": u.mean(),
+        "l1": u[0].mean(),
+        "best_l1": u.amin(dim=0).mean(),
+        "diversity_l1": ((u[0] - u[1]).abs() + (u[0] - u[2]).abs() + (u[1] - u[2]).abs()).mean() / 3,
+        # of input i and of input i + 15
+        "targets_l1": (target[15:] - target[:15]).abs().mean(),
         "psnr": psnr(one, target).mean(),
         "ssim": ssim(one.float(), target.float()).mean(),
-        "diversity_l1": (u - v).abs().mean(),
     }
-    assert of.numbers == pytest.approx({name: value.item() for name, value in expected.items()}, rel=1e-4)
-    assert abs(of.made - floats(data.test.target) * 255 + 255 * u.numpy()).max() < 0.51
+    found = {name: of.numbers[name] for name in of.numbers if "perceptual" not in name}
+    assert found == pytest.approx({name: value.item() for name, value in expected.items()}, rel=1e-4)
+    assert abs(of.made - floats(data.test.target) * 255 + 255 * u[0].numpy()).max() < 0.51
     assert of.real is data.test.target
     assert of.train is data.train.target
     assert of.domains is None
@@ -140,92 +174,95 @@ def test_fidelity_and_diversity_of_pairs() -> None:
 
 def test_a_net_without_noise_has_no_diversity() -> None:
     data = pairs()
-    of = of_pairs(Stub(data.spec), in_order(data.test, 8, CPU), data.test, data.train)
-    assert of.numbers["diversity_l1"] == 0
+    numbers = translated(Stub(data.spec)).numbers
+    assert numbers["diversity_l1"] == numbers["diversity_perceptual"] == 0
+    assert numbers["best_l1"] == numbers["l1"]
     # |x - (1 - x)|
-    assert of.numbers["l1"] == pytest.approx(float(abs(2 * floats(data.test.x) - 1).mean()), rel=1e-5)
+    assert numbers["l1"] == pytest.approx(float(abs(2 * floats(data.test.x) - 1).mean()), rel=1e-5)
 
 
-def test_perceptual_distances_are_of_what_they_say() -> None:
-    raw = load_extractor("raw")
-
-    def apart(a: np.ndarray, b: np.ndarray) -> float:
+def test_perceptual_distances_are_of_what_they_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    def apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         a, b = (floats(x).reshape(len(x), -1) for x in (a, b))
-        cosine = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
-        return float((2 - 2 * cosine).mean())
+        cosine: np.ndarray = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+        return 2 - 2 * cosine
 
-    data = pairs()
-    of = of_pairs(Varies(data.spec), in_order(data.test, 100, CPU), data.test, data.train)
-    assert translation.perceptual(of, raw) == pytest.approx(
-        {"perceptual": apart(of.made, of.real), "diversity_perceptual": apart(of.made, of.beside)}, abs=1e-6
-    )
-    of = direction(Constant(domains().spec))
-    expected = {"cycle_perceptual": apart(of.beside, of.x)}
-    assert translation.perceptual(of, raw) == pytest.approx(expected, abs=1e-6)
+    model, target = Varies(pairs().spec), pairs().test.target
+    assert target is not None
+    # the variants of each batch of 7, one after the other
+    of = translated(model)
+    drawn = [[] for _ in range(4)]  # type: ignore[var-annotated]
+    for batch in in_order(pairs().test, 7, CPU, 0):
+        for k in range(4):
+            drawn[k].append(to_bytes(model.translate(batch.x, batch.noise)))
+    one, *more = map(np.concatenate, drawn)
+    off = np.stack([apart(variant, target) for variant in (one, *more)])
+    between = [apart(a, b) for a, b in combinations((one, *more), 2)]
+    assert (of.made == one).all()
+    expected = {
+        "perceptual": off[0].mean(),
+        "best_perceptual": off.min(axis=0).mean(),
+        "diversity_perceptual": np.mean(between),
+        "targets_perceptual": apart(target, np.roll(target, 15, axis=0)).mean(),
+    }
+    found = {name: of.numbers[name] for name in of.numbers if "perceptual" in name}
+    assert found == pytest.approx(expected, abs=1e-6)
+    # few at a time
+    monkeypatch.setattr(translation, "HELD", 3)
+    assert translated(model).numbers == pytest.approx(of.numbers)
+    cycle = direction(Constant(domains().spec))
+    assert cycle.back is not None
+    assert cycle.numbers["cycle_perceptual"] == pytest.approx(apart(cycle.back, cycle.x).mean(), abs=1e-6)
+
+
+RIGHT = {
+    "translated_as_target": 1, "real_as_target": 1, "source_as_target": 0,
+    "back_as_source": 1, "source_as_source": 1, "back_as_before": 1,
+}  # fmt: skip
 
 
 def test_shares_read_as_a_domain() -> None:
-    means, extractor = {"dark": [0], "bright": [1]}, load_extractor(Brightness())
-    right = {"translated_as_target": 1, "real_as_target": 1, "source_as_target": 0, "back_as_source": 1}
+    extractor, names = load_extractor(Brightness()), ("dark", "bright")
+    test = domains().test
+    assert test.y is not None
+    real = {name: np.full(30, k) for k, name in enumerate(names)}
+    for k, name in enumerate(names):
+        assert read(test.x[test.y == k], extractor) == pytest.approx(real[name])
     for k in range(2):
-        assert translation.readings(direction(Inverts(domains().spec), k), extractor, means) == right
+        found = readings(direction(Inverts(domains().spec), k), extractor, real, names)
+        assert found == RIGHT | {"target_class": names[1 - k]}
     # a dark grey is what it always makes
     to_bright, to_dark = (
-        translation.readings(direction(Constant(domains().spec), k), extractor, means) for k in range(2)
+        readings(direction(Constant(domains().spec), k), extractor, real, names) for k in range(2)
     )
-    assert to_bright == right | {"translated_as_target": 0}
-    assert to_dark == right | {"back_as_source": 0}
-    # of one domain nobody has said what means it
-    found = translation.readings(direction(Inverts(domains().spec)), extractor, {"bright": [1]})
-    assert set(found) == {"translated_as_target", "real_as_target", "source_as_target"}
-    # several classes may mean one
-    found = translation.readings(direction(Constant(domains().spec)), extractor, {"bright": [0, 1]})
-    assert found == {"translated_as_target": 1, "real_as_target": 1, "source_as_target": 1}
+    assert to_bright == RIGHT | {"target_class": "bright", "translated_as_target": 0}
+    assert to_dark == RIGHT | {"target_class": "dark", "back_as_source": 0, "back_as_before": 0}
+    # by number; a third of the real bright ones are not seen as such
+    real["bright"] = np.repeat([1, 0], [20, 10])
+    found = readings(direction(Inverts(domains().spec)), extractor, real, ())
+    assert found == RIGHT | {"target_class": "1", "real_as_target": pytest.approx(2 / 3)}
+    found = readings(direction(Inverts(domains().spec), 1), extractor, real, ())
+    part = {"source_as_source": 2 / 3, "source_as_target": 1 / 3, "back_as_before": 2 / 3}
+    assert found == pytest.approx(RIGHT | part | {"target_class": "0"})
+    # all are one to it: nothing means a domain
+    found = readings(
+        direction(Inverts(domains().spec)), extractor, dict.fromkeys(names, np.zeros(30, int)), ()
+    )
+    assert found == {"back_as_before": 1}
 
 
-EXAMPLE = np.zeros((1, *IMAGE.shape), np.uint8)
+def test_which_class_means_a_domain() -> None:
+    real = {"dark": np.array([1, 1, 0]), "bright": np.array([0, 0, 1])}
+    assert meanings(real, ()) == {"dark": 1, "bright": 0}
+    assert meanings(real, ("night", "day")) == {"dark": 1, "bright": 0}
+    # its name goes before what is seen
+    assert meanings(real, ("dark", "bright")) == {"dark": 0, "bright": 1}
+    assert meanings(real, ("bright", "dusk", "dark")) == {"dark": 2, "bright": 0}
+    assert meanings({"dark": np.array([7]), "bright": np.array([7])}, ()) == {}
 
 
-def test_which_classes_mean_a_domain() -> None:
-    names = ("dark", "bright")
-    same = load_extractor(Brightness())
-    assert meanings(names, {}, same, EXAMPLE) == {"dark": [0], "bright": [1]}
-    assert meanings(names, {"dark": ["bright", 0]}, same, EXAMPLE) == {"dark": [1, 0], "bright": [1]}
-    other = load_extractor(Brightness(("night", "day")))
-    assert meanings(names, {"bright": ["day"]}, other, EXAMPLE) == {"bright": [1]}
-    # a name goes before a number
-    numbered = load_extractor(Brightness(("1", "0")))
-    assert meanings(names, {"dark": [0]}, numbered, EXAMPLE) == {"dark": [1]}
-
-
-class Numbers(Classifier):
-    """Knows 1000 classes by number."""
-
-    name, size, resize = "numbers", None, "none"
-
-    def both(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        return x.flatten(1), torch.full((len(x), 1000), 1e-3)
-
-
-def test_classes_by_number() -> None:
-    assert meanings(("a", "b"), {}, Numbers(), EXAMPLE) == {}
-    assert meanings(("a", "b"), {"b": ["340", "999"]}, Numbers(), EXAMPLE) == {"b": [340, 999]}
-    for wrong in ("1000", "-1", "zebra", "1.0"):
-        with pytest.raises(ConfigError, match=f"no class '{wrong}'; there are 0 to 999$"):
-            meanings(("a", "b"), {"b": [wrong]}, Numbers(), EXAMPLE)
-
-
-def test_impossible_meanings() -> None:
-    names = ("dark", "bright")
-    with pytest.raises(ConfigError, match=r"unknown domain 'drak', did you mean 'dark'\?"):
-        meanings(names, {"drak": [0]}, load_extractor(Brightness()), EXAMPLE)
-    with pytest.raises(ConfigError, match=r"no class 'dya'; there are 0 to 1, or did you mean 'day'\?"):
-        meanings(names, {"dark": ["dya"]}, load_extractor(Brightness(("night", "day"))), EXAMPLE)
-    with pytest.raises(ConfigError, match="raw knows no classes; take as features"):
-        meanings(names, {"dark": [0]}, load_extractor("raw"), EXAMPLE)
-    assert meanings(names, {}, load_extractor("raw"), EXAMPLE) == {}
-    with pytest.raises(ConfigError, match=r"knows night, day, none of which is called dark or bright; say"):
-        meanings(names, {}, load_extractor(Brightness(("night", "day"))), EXAMPLE)
+def test_who_knows_no_classes_reads_nothing() -> None:
+    assert read(domains().test.x, RAW) is None
 
 
 def test_the_stubs_have_the_capabilities() -> None:

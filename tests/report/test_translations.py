@@ -54,9 +54,14 @@ def test_pairs_are_shown_with_two_variants_and_the_target(pix2pix: Run) -> None:
     page = report(pix2pix)
     assert page.ids == ALWAYS | {"curves", "translations"}
     assert f"Evaluated on {m.config.source}@test" in page.words
-    assert "(scores of translations, as samples, by raw features, resize: none)" in page.words
+    assert "each translated 4 times (scores of translations as samples by raw features, resize" in page.words
+    assert "simulacra translate" in page.words
     numbers = {row.name for row in last_numbers(pix2pix).rows}
-    assert {"L1 distance", "L1 between variants", "perceptual distance", "kernel distance"} <= numbers
+    names = ("distance", "best variant", "between variants", "between targets")
+    assert {f"perceptual{',' * name.startswith('best')} {name}" for name in names} <= numbers
+    assert {"L1 distance", "L1, best variant", "kernel distance"} <= numbers
+    # what numbers were made with is none
+    assert not {"variants", "samples", "seed"} & numbers
 
 
 def test_a_net_without_noise_is_shown_once(pix2pix: Run) -> None:
@@ -99,10 +104,17 @@ def test_numbers_of_both_directions(cyclegan: Run) -> None:
     rows = {number.name: values for number, values in numbers.by_direction()}
     (event,) = cyclegan.events("evaluation")
     expected = [f"{100 * event['directions'][name]['real_as_target']:.1f}" for name in numbers.directions]
-    assert rows["real ones read so"] == expected
+    assert rows["real ones read as the target"] == expected
     text = card(cyclegan)
     assert "| metric | day to night | night to day | unit | what it says |" in text
-    assert f"| real ones read so | {' | '.join(expected)} | % |" in text
+    assert f"| real ones read as the target | {' | '.join(expected)} | % |" in text
+
+
+def test_what_was_left_out_is_said(pix2pix: Run, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(pix2pix.path, tmp_path / "run"))
+    run.log("evaluation", l1=0.5, left_out="kid needs 4 examples, not 3")
+    assert last_numbers(run).title.endswith(". Left out: kid needs 4 examples, not 3.")
+    assert [row.name for row in last_numbers(run).rows] == ["L1 distance"]
 
 
 def test_a_number_of_one_direction_leaves_the_other_empty(cyclegan: Run, tmp_path: Path) -> None:

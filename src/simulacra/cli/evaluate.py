@@ -9,8 +9,6 @@ from typing import Any
 
 import tyro
 
-from simulacra.errors import ConfigError
-
 # a list of more numbers is left to JSON: the shares of all classes of ImageNet, say
 LISTED = 100
 
@@ -30,11 +28,10 @@ class Evaluate:
     """what those compare: raw, efficientnet-lite0, inception, or the run folder of a classifier"""
     weights: Path | None = None
     """file with the weights of inception"""
-    domain_classes: tuple[str, ...] = ()
-    """which classes of the features mean a domain, for classes of translations: zebra=340 horse=339; with
-    commas where several do; of efficientnet-lite0 the indices of ImageNet, of a classifier its names"""
     importance_samples: int = 100
     """draws k of z for an estimated log-likelihood"""
+    variants: int = 4
+    """translations of each input of a pair, which differ by their noise"""
     examples: int | None = None
     """the first so many examples; all when not given"""
     seed: int = 0
@@ -67,7 +64,7 @@ def main(argv: list[str]) -> int:
         seed=arguments.seed,
         features=features,
         weights=arguments.weights,
-        domain_classes=dict(map(assignment, arguments.domain_classes)),
+        variants=arguments.variants,
     )
     trained = run.events("train")
     run.log("evaluation", step=trained[-1]["step"] if trained else 0, **numbers)
@@ -76,21 +73,6 @@ def main(argv: list[str]) -> int:
         return 0
     print("\n".join(lines(numbers)))
     return 0
-
-
-def assignment(text: str) -> tuple[str, list[str]]:
-    """A domain and the classes that mean it.
-
-    Raises:
-        ConfigError: the text does not say so.
-
-    >>> assignment("horse=339,sorrel")
-    ('horse', ['339', 'sorrel'])
-    """
-    domain, _, classes = text.rpartition("=")
-    if not domain or not classes:
-        raise ConfigError(f"domain_classes: '{text}' is not of the form zebra=340")
-    return domain, classes.split(",")
 
 
 def lines(numbers: dict[str, Any]) -> Iterator[str]:
@@ -104,6 +86,7 @@ def lines(numbers: dict[str, Any]) -> Iterator[str]:
     flat = {name: value for name, value in numbers.items() if not isinstance(value, dict)}
     for of, values in (numbers.get("columns", {}) | numbers.get("directions", {})).items():
         flat |= {f"{of} {name}": value for name, value in values.items()}
+    width = max(38, *map(len, flat))
     for name, value in flat.items():
         if isinstance(value, list):
             if len(value) > LISTED:
@@ -111,4 +94,4 @@ def lines(numbers: dict[str, Any]) -> Iterator[str]:
             text = " ".join(f"{number:.2f}" for number in value)
         else:
             text = f"{value:.4f}" if isinstance(value, float) else str(value)
-        yield f"{name:38} {text}"
+        yield f"{name:{width}} {text}"

@@ -145,6 +145,15 @@ def judge(
     return numbers
 
 
+def needed(metric: str, neighbours: int = 5) -> int:
+    """How many samples, and how many real examples, a metric takes at least.
+
+    >>> needed("kid"), needed("prdc", neighbours=3)
+    (4, 4)
+    """
+    return {"fid": 2, "kid": 4, "prdc": neighbours + 1}.get(metric, 1)
+
+
 def _fid(fake: Statistics, data: Statistics) -> float:
     features = fake.features.shape[1]
     if features > LARGEST:
@@ -177,11 +186,11 @@ def _check(
             raise ConfigError(
                 f"judge: samples of shape {fake.x.shape[1:]} against {name} of shape {other.x.shape[1:]}"
             )
-    needed = max({"fid": 2, "kid": 4, "prdc": neighbours + 1}.get(name, 1) for name in (*metrics, ""))
+    least = max((needed(name, neighbours) for name in metrics), default=1)
     fewest = min(len(fake), len(data))
-    if fewest < needed:
+    if fewest < least:
         raise DataError(
-            f"judge: {fewest} examples are too few for {', '.join(metrics)}: take at least {needed}"
+            f"judge: {fewest} examples are too few for {', '.join(metrics)}: take at least {least}"
         )
     if "memorisation" in metrics and len(train) < 2:
         raise DataError("judge: memorisation needs at least two training examples")

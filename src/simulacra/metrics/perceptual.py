@@ -46,16 +46,19 @@ def perceptual_distance(
     distances = []
     for start in range(0, len(x), batch_size):
         part = slice(start, start + batch_size)
-        # a copy: tensors have to be writable, a memory map need not be
-        seen = (maps(extractor, torch.from_numpy(np.array(of[part])).float() / 255) for of in (x, y))
-        distances.append(_between(*seen).cpu())
+        distances.append(apart(unit_maps(x[part], extractor), unit_maps(y[part], extractor)).cpu())
     return torch.cat(distances).double().numpy()
 
 
-def _between(x: Sequence[Tensor], y: Sequence[Tensor]) -> Tensor:
-    """The distances `(B,)` of the maps of both."""
-    layers = [
-        (F.normalize(a, dim=1, eps=1e-10) - F.normalize(b, dim=1, eps=1e-10)).square().sum(dim=1)
-        for a, b in zip(x, y, strict=True)
-    ]
-    return torch.stack([layer.flatten(1).mean(dim=1) for layer in layers]).sum(dim=0)
+@torch.no_grad()
+def unit_maps(x: np.ndarray | Tensor, extractor: Extractor) -> list[Tensor]:
+    """u_l of images `(B, C, H, W)`, which `perceptual_distance` compares: each `(B, C_l, H_l, W_l)`."""
+    # a copy: tensors have to be writable, a memory map need not be
+    seen = torch.from_numpy(np.array(as_examples(x))).float() / 255
+    return [F.normalize(layer, dim=1, eps=1e-10) for layer in maps(extractor, seen)]
+
+
+def apart(u: Sequence[Tensor], v: Sequence[Tensor]) -> Tensor:
+    """The distances `(B,)` of images from their `unit_maps`."""
+    layers = [(a - b).square().sum(dim=1).flatten(1).mean(dim=1) for a, b in zip(u, v, strict=True)]
+    return torch.stack(layers).sum(dim=0)

@@ -1,5 +1,9 @@
 """How translations fare: against their targets, on the way back, and as a classifier reads them.
 
+Of a pair there are several right translations and one target. So an input is translated several times: how
+far the variants are apart says how much they differ (beside how far apart targets of different inputs are),
+and the nearest of them to the target whether it is among them (Zhu et al. 2017b, section 5).
+
 The way there and back of a cycle may be near perfect because the translation hides the original where nobody
 sees it (Chu, Zhmoginov and Sandler 2017). So the translation is disturbed before it goes back: what hangs on
 differences below a grey level is lost when it is rounded to 8 bits, what hangs on fine patterns when it is
@@ -9,8 +13,10 @@ one moves about as far, of a hidden message much farther.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,16 +24,19 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from simulacra.data.spec import Dataset
-from simulacra.errors import ConfigError, nearest
 from simulacra.game import Batch, Cycles, Noise, Translates
 from simulacra.metrics.features import Extractor
 from simulacra.metrics.judge import Compared
-from simulacra.metrics.perceptual import perceptual_distance
+from simulacra.metrics.perceptual import apart, perceptual_distance, unit_maps
 from simulacra.metrics.reconstruction import l1, psnr, smoothed, ssim
 from simulacra.metrics.statistics import Statistics, as_examples
 
 # pixels, and standard deviation of the noise, of 1
 BLUR, NOISE = 1.0, 0.02
+# groups of numbers, and translations of each input of a pair
+GROUPS, VARIANTS = ("translation", "perceptual"), 4
+# images whose maps are held at a time: 1.4 MB each in EfficientNet-Lite0
+HELD = 16
 
 
 def quantised(x: Tensor, noise: Noise) -> Tensor:
@@ -59,44 +68,68 @@ class Translated(Compared):
 
     Attributes:
         x: the images that were translated.
-        beside: of pairs another variant of each translation, of domains what came back.
         numbers: averages over the examples.
+        back: of domains what came back; None of pairs.
         domains: those of x and of the translations; None of pairs.
     """
 
     x: np.ndarray
-    beside: np.ndarray
     numbers: Mapping[str, float]
+    back: np.ndarray | None = None
     domains: tuple[str, str] | None = None
 
 
-def of_pairs(model: Translates, batches: Iterable[Batch], pairs: Dataset, train: Dataset) -> Translated:
-    """Translate the inputs of pairs, each twice, and compare the first variant with the target.
+def of_pairs(
+    model: Translates,
+    batches: Iterable[Batch],
+    pairs: Dataset,
+    train: Dataset,
+    extractor: Extractor,
+    groups: Collection[str] = GROUPS,
+    variants: int = VARIANTS,
+) -> Translated:
+    """Translate the inputs of pairs, each several times, and compare with the targets; `made` is the first.
+
+    Args:
+        model: translates.
+        batches: of the pairs, in order.
+        pairs: what is translated.
+        train: as `pairs`, what the model was trained on.
+        extractor: whose maps `perceptual` looks at.
+        groups: of numbers. Without any, one translation is made.
+        variants: translations of an input, at least 2.
 
     Returns:
-        Its numbers are `l1`, `psnr` and `ssim` of translations and targets, and `diversity_l1`, the mean
-        absolute difference of both variants.
+        Its numbers are `l1`, `psnr` and `ssim` of translation and target; `best_l1` of the nearest of all
+        variants; `diversity_l1` between two variants of one input, on average; `targets_l1` between the
+        targets of two inputs, where there are two (translation); and but for PSNR and SSIM the same numbers
+        of the `perceptual_distance` (perceptual).
     """
     assert pairs.target is not None
     assert train.target is not None
-    rows, variants = [], []
+    # of each input the target of another one, far away in the order
+    others = np.roll(pairs.target, len(pairs) // 2, axis=0)
+    rows, made, start = [], [], 0
     for batch in batches:
-        assert batch.target is not None
         y = batch.target
-        one, other = (model.translate(batch.x, batch.noise) for _ in range(2))
-        fidelity = {"l1": l1(one, y), "psnr": psnr(one, y), "ssim": ssim(one, y)}
-        rows.append(fidelity | {"diversity_l1": l1(one, other)})
-        variants.append((as_examples(one), as_examples(other)))
-    first, second = map(np.concatenate, zip(*variants, strict=True))
-    return Translated(
-        made=first,
-        real=pairs.target,
-        train=train.target,
-        name="",
-        x=pairs.x,
-        beside=second,
-        numbers=_averages(rows),
-    )
+        assert y is not None
+        drawn = [model.translate(batch.x, batch.noise) for _ in range(variants if groups else 1)]
+        other = torch.from_numpy(others[start : start + len(y)]).to(y.device).float() / 255
+        start += len(y)
+        row: dict[str, Tensor] = {}
+        if "translation" in groups:
+            row |= _compared("l1", l1, drawn, y, other) | {
+                "psnr": psnr(drawn[0], y),
+                "ssim": ssim(drawn[0], y),
+            }
+        if "perceptual" in groups:
+            row |= _perceptual(extractor, drawn, y, other)
+        rows.append(row)
+        made.append(as_examples(drawn[0]))
+    numbers = _averages(rows)
+    if len(pairs) == 1:
+        numbers = {name: value for name, value in numbers.items() if not name.startswith("targets_")}
+    return Translated(np.concatenate(made), pairs.target, train.target, "", pairs.x, numbers)
 
 
 def of_domain(
@@ -106,7 +139,8 @@ def of_domain(
     source: Dataset,
     target: Dataset,
     train: Dataset,
-    probe: bool = True,
+    extractor: Extractor,
+    groups: Collection[str] = GROUPS,
 ) -> Translated:
     """Translate images of one domain into the other and back.
 
@@ -117,133 +151,122 @@ def of_domain(
         source: images that are translated.
         target: real images of the other domain.
         train: as `target`, of the training split.
-        probe: whether the translations also go back disturbed.
+        extractor: whose maps `perceptual` looks at.
+        groups: of numbers. Without any, nothing is disturbed.
 
     Returns:
-        Its numbers are `cycle_l1`, the mean absolute difference of images and what came back; and for every
-        way in which translations are `DISTURBED` before they go back, `cycle_l1_...`, the same, and
-        `translation_l1_...`, of a translation before and after.
+        Its numbers are `cycle_l1` and `cycle_psnr` of images and what came back; for every way in which
+        translations are `DISTURBED` before they go back `cycle_l1_...`, the same, and `translation_l1_...`,
+        of a translation before and after (translation); and `cycle_perceptual`, the `perceptual_distance`
+        of images and what came back (perceptual).
     """
     rows, images = [], []
     for batch in batches:
         x, noise = batch.x, batch.noise
         there = model.translate(x, noise, to=domains[1])
         back = model.translate(there, noise, to=domains[0])
-        row = {"cycle_l1": l1(back, x)}
-        for name, disturb in DISTURBED.items() if probe else ():
+        row: dict[str, Tensor] = {}
+        if "translation" in groups:
+            row |= {"cycle_l1": l1(back, x), "cycle_psnr": psnr(back, x)}
+        if "perceptual" in groups:
+            row["cycle_perceptual"] = torch.from_numpy(perceptual_distance(back, x, extractor))
+        for name, disturb in DISTURBED.items() if "translation" in groups else ():
             disturbed = disturb(there, noise)
             row[f"cycle_l1_{name}"] = l1(model.translate(disturbed, noise, to=domains[0]), x)
             row[f"translation_l1_{name}"] = l1(disturbed, there)
         rows.append(row)
         images.append((as_examples(there), as_examples(back)))
     made, came_back = map(np.concatenate, zip(*images, strict=True))
-    return Translated(
-        made=made,
-        real=target.x,
-        train=train.x,
-        name=" to ".join(domains),
-        x=source.x,
-        beside=came_back,
-        numbers=_averages(rows),
-        domains=domains,
-    )
+    name, numbers = " to ".join(domains), _averages(rows)
+    return Translated(made, target.x, train.x, name, source.x, numbers, came_back, domains)
 
 
-def perceptual(of: Translated, extractor: Extractor) -> dict[str, float]:
-    """`perceptual` and `diversity_perceptual` of pairs, `cycle_perceptual` of a cycle, on average.
-
-    The distances of translations from targets, of two variants from each other, of images from what came
-    back; as `perceptual_distance` has them.
-    """
-    if of.domains is not None:
-        return {"cycle_perceptual": float(perceptual_distance(of.beside, of.x, extractor).mean())}
+def _compared(
+    name: str, distance: Callable[[Any, Any], Tensor], drawn: Sequence[Any], target: Any, other: Any
+) -> dict[str, Tensor]:
+    """Distances `(B,)` of variants from the target and from each other, and of two targets."""
+    off = torch.stack([distance(one, target) for one in drawn])  # (K, B)
+    between = torch.stack([distance(one, another) for one, another in combinations(drawn, 2)])
     return {
-        "perceptual": float(perceptual_distance(of.made, of.real, extractor).mean()),
-        "diversity_perceptual": float(perceptual_distance(of.made, of.beside, extractor).mean()),
+        name: off[0],
+        f"best_{name}": off.min(dim=0).values,
+        f"diversity_{name}": between.mean(dim=0),
+        f"targets_{name}": distance(target, other),
     }
 
 
-def readings(of: Translated, extractor: Extractor, means: Mapping[str, Sequence[int]]) -> dict[str, float]:
-    """The shares of images of a cycle that a classifier reads as a domain.
+def _perceptual(
+    extractor: Extractor, drawn: Sequence[Tensor], target: Tensor, other: Tensor
+) -> dict[str, Tensor]:
+    """`_compared` by the perceptual distance; the maps of each image are computed once."""
+    rows = []
+    for part in zip(*(x.split(HELD) for x in (*drawn, target, other)), strict=True):
+        *variants, y, another = (unit_maps(x, extractor) for x in part)
+        rows.append(_compared("perceptual", apart, variants, y, another))
+    return {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
+
+
+def read(x: np.ndarray, extractor: Extractor) -> np.ndarray | None:
+    """The likeliest class of each image, `(N,)`; None where the extractor knows no classes."""
+    probs = Statistics(x, extractor, classes=True).probabilities
+    return None if probs is None else probs.argmax(axis=1)
+
+
+def meanings(real: Mapping[str, np.ndarray], names: Sequence[str]) -> dict[str, int]:
+    """Which class of an extractor means a domain: domain -> its index.
+
+    The class of the domain's name, or else the one that most of its real images are read as. Where both
+    domains would be the same class, neither is in it.
+
+    Args:
+        real: domain -> the classes that its real images are read as, `(N,)`.
+        names: of the classes; may be empty.
+
+    >>> meanings({"A": np.array([339, 354, 339]), "B": np.array([340, 340])}, ())
+    {'A': 339, 'B': 340}
+    """
+    found = {
+        domain: names.index(domain) if domain in names else int(np.bincount(classes).argmax())
+        for domain, classes in real.items()
+    }
+    return found if len({*found.values()}) == len(found) else {}
+
+
+def readings(
+    of: Translated, extractor: Extractor, real: Mapping[str, np.ndarray], names: Sequence[str]
+) -> dict[str, Any]:
+    """The shares of images of a cycle that a classifier reads as a domain, or as before.
 
     Args:
         of: a direction of a cycle.
         extractor: knows classes; reads an image as the likeliest of all of them.
-        means: domain -> the classes that count as it; numbers of domains that are not in it are left out.
+        real: domain -> the classes that its real images are read as, `(N,)`.
+        names: of the classes; may be empty.
 
     Returns:
-        `translated_as_target`; `real_as_target` and `source_as_target`, of real images of the target domain
-        and of those that were translated; `back_as_source`, of what came back.
+        `back_as_before`, of what came back and is read as the image it came from; and where `meanings` has
+        them `target_class`, by its name or index, and the shares that are read as it, `translated_as_target`,
+        `real_as_target` of real images of the target domain, `source_as_target` of those that were
+        translated; and `back_as_source` and `source_as_source`, read as the class of the source, of what came
+        back and of what was translated.
     """
-    source, target = of.domains or ("", "")
-    read = {
-        "translated_as_target": (of.made, target),
-        "real_as_target": (of.real, target),
-        "source_as_target": (of.x, target),
-        "back_as_source": (of.beside, source),
-    }
-    numbers = {}
-    for name, (x, domain) in read.items():
-        if domain in means:
-            probs = Statistics(x, extractor, classes=True).probabilities
-            assert probs is not None
-            numbers[name] = float(np.isin(probs.argmax(axis=1), means[domain]).mean())
+    assert of.domains is not None
+    assert of.back is not None
+    source, target = of.domains
+    translated, back = (read(x, extractor) for x in (of.made, of.back))
+    numbers: dict[str, Any] = {"back_as_before": float(np.mean(back == real[source]))}
+    means = meanings(real, names)
+    if means:
+        a, b = means[source], means[target]
+        numbers |= {
+            "target_class": names[b] if names else str(b),
+            "translated_as_target": float(np.mean(translated == b)),
+            "real_as_target": float(np.mean(real[target] == b)),
+            "source_as_target": float(np.mean(real[source] == b)),
+            "back_as_source": float(np.mean(back == a)),
+            "source_as_source": float(np.mean(real[source] == a)),
+        }
     return numbers
-
-
-@torch.no_grad()
-def meanings(
-    domains: Sequence[str],
-    given: Mapping[str, Sequence[str | int]],
-    extractor: Extractor,
-    example: np.ndarray,
-) -> dict[str, list[int]]:
-    """Which classes of an extractor mean a domain: domain -> their indices, for `readings`.
-
-    Those that are given, by name or index, and else the class of the same name; a domain without either is
-    left out.
-
-    Args:
-        domains: their names.
-        given: domain -> classes.
-        extractor: may know classes, and their names.
-        example: an image `(1, C, H, W)`, uint8, to ask it.
-
-    Raises:
-        ConfigError: there is no such domain or class; classes are given for an extractor that knows none; or
-            it knows the names of its classes, and none of them is asked for.
-    """
-    for domain in given:
-        if domain not in domains:
-            raise ConfigError(f"domain_classes: unknown domain '{domain}', {nearest(domain, domains)}")
-    probs = extractor.probabilities(torch.from_numpy(np.array(example)).float() / 255)
-    if probs is None:
-        if given:
-            raise ConfigError(
-                f"domain_classes: {extractor.name} knows no classes; take as features efficientnet-lite0,"
-                " inception or the run folder of a classifier"
-            )
-        return {}
-    names: tuple[str, ...] = getattr(extractor, "classes", ())
-    asked = {
-        domain: [str(c) for c in given.get(domain, [domain] if domain in names else [])] for domain in domains
-    }
-    if names and not any(asked.values()):
-        raise ConfigError(
-            f"features: the {extractor.name} knows {', '.join(names[:20])}, none of which is called"
-            f" {' or '.join(domains)}; say which mean them, as in --domain-classes '{domains[0]}={names[0]}'"
-        )
-    K = probs.shape[1]
-    return {domain: [_index(c, names, K) for c in classes] for domain, classes in asked.items() if classes}
-
-
-def _index(wanted: str, names: Sequence[str], K: int) -> int:
-    if wanted in names:
-        return names.index(wanted)
-    if not wanted.isdecimal() or int(wanted) >= K:
-        known = f", or {nearest(wanted, names)}" if names else ""
-        raise ConfigError(f"domain_classes: no class '{wanted}'; there are 0 to {K - 1}{known}")
-    return int(wanted)
 
 
 def _averages(rows: Sequence[Mapping[str, Tensor]]) -> dict[str, float]:

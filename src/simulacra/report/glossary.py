@@ -3,6 +3,10 @@
 HIGHER, LOWER = "higher is better", "lower is better"
 
 HIDDEN = "a rise by far more than the next number is the loss of a hidden message"
+DISTURBED = "mean absolute difference it makes to translations"
+VARIANTS = "of two translations of one input, on average: 0 where only one is ever made"
+TARGETS = "of the targets of two inputs, on average: how much right answers differ at all"
+MAPS = "in the maps of the extractor (like LPIPS, without its learned weights)"
 COVERAGE = "observed values inside the central interval"
 
 # key -> (name, unit, half a line about it)
@@ -55,63 +59,78 @@ GLOSSARY = {
         f"structural similarity of reconstructions or translations, 1 for equal pictures; {HIGHER}",
     ),
     "l1": ("L1 distance", "", f"mean absolute difference of translations from their targets; {LOWER}"),
-    "diversity_l1": (
-        "L1 between variants",
+    "best_l1": ("L1, best variant", "", f"of several translations the one nearest to the target; {LOWER}"),
+    "diversity_l1": ("L1 between variants", "", VARIANTS),
+    "targets_l1": ("L1 between targets", "", TARGETS),
+    "perceptual": (
+        "perceptual distance",
         "",
-        "mean absolute difference of two translations of one input: 0 where only one is ever made",
+        f"of translations from their targets, {MAPS}; {LOWER}",
     ),
+    "best_perceptual": (
+        "perceptual, best variant",
+        "",
+        f"of several translations the one nearest to the target; {LOWER}",
+    ),
+    "diversity_perceptual": ("perceptual between variants", "", VARIANTS),
+    "targets_perceptual": ("perceptual between targets", "", TARGETS),
     "cycle_l1": (
         "way back",
         "",
-        f"mean absolute difference of images from their translations there and back; {LOWER}",
+        f"mean absolute difference of images from what came back, translated there and back; {LOWER}",
+    ),
+    "cycle_psnr": ("way back, PSNR", "dB", f"peak signal to noise of what came back; {HIGHER}"),
+    "cycle_perceptual": (
+        "way back, perceptual",
+        "",
+        f"distance of images from what came back, {MAPS}; {LOWER}",
     ),
     "cycle_l1_quantised": (
         "way back after rounding",
         "",
-        f"the same after the translation was rounded to 8 bits; {HIDDEN}",
+        f"as way back, with the translation rounded to 8 bits before it; {HIDDEN}",
     ),
-    "translation_l1_quantised": ("rounding alone", "", "mean absolute difference it makes to translations"),
+    "translation_l1_quantised": ("rounding alone", "", DISTURBED),
     "cycle_l1_blurred": (
         "way back after blur",
         "",
-        f"the same after the translation was blurred by 1 pixel; {HIDDEN}",
+        f"as way back, with the translation blurred by 1 pixel before it; {HIDDEN}",
     ),
-    "translation_l1_blurred": ("blur alone", "", "mean absolute difference it makes to translations"),
+    "translation_l1_blurred": ("blur alone", "", DISTURBED),
     "cycle_l1_noisy": (
         "way back after noise",
         "",
-        f"the same after the translation got noise of 0.02; {HIDDEN}",
+        f"as way back, with noise of 0.02 on the translation before it; {HIDDEN}",
     ),
-    "translation_l1_noisy": ("noise alone", "", "mean absolute difference it makes to translations"),
-    "perceptual": (
-        "perceptual distance",
-        "",
-        "of translations from their targets in the maps of the extractor, like LPIPS without its learned"
-        f" weights; {LOWER}",
+    "translation_l1_noisy": ("noise alone", "", DISTURBED),
+    "back_as_before": (
+        "way back read as before",
+        "%",
+        f"of images that came back, for which the extractor names the class it named before; {HIGHER}",
     ),
-    "diversity_perceptual": (
-        "perceptual, between variants",
+    "target_class": (
+        "class of the target",
         "",
-        "the same between two translations of one input: 0 where only one is ever made",
-    ),
-    "cycle_perceptual": (
-        "perceptual distance, way back",
-        "",
-        "of images from their translations there and back in the maps of the extractor, like LPIPS without"
-        f" its learned weights; {LOWER}",
+        "the one that counts below, by name or number: that of the domain's name, or what most of its real"
+        " images are read as",
     ),
     "translated_as_target": (
         "translations read as the target",
         "%",
-        f"that the extractor takes for the domain they are to be of; {HIGHER}",
+        f"that the extractor takes for that class; {HIGHER}",
     ),
-    "real_as_target": ("real ones read so", "%", "the same of real images of that domain"),
-    "source_as_target": ("inputs read so", "%", "the same of the images before they were translated"),
+    "real_as_target": (
+        "real ones read as the target",
+        "%",
+        "the same of real images of that domain: what a perfect translation would reach",
+    ),
+    "source_as_target": ("inputs read as the target", "%", "the same of images before they are translated"),
     "back_as_source": (
         "way back read as the source",
         "%",
-        f"of images there and back, that the extractor takes for what they were; {HIGHER}",
+        f"of images that came back, that the extractor takes for the class of their domain; {HIGHER}",
     ),
+    "source_as_source": ("inputs read as the source", "%", "the same of images before they are translated"),
     "active_units": (
         "active units",
         "",

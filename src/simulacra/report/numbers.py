@@ -23,7 +23,7 @@ CIRCUMSTANCES = {
     "event", "step", "data", "examples", "seed", "importance_samples", "latent_dim", "modes", "samples",
     "pit_histogram", "columns", "extractor", "weights", "resize", "features", "real", "train",
     "kid_subsets", "kid_subset_size", "neighbours", "splits", "mode_shares", "class_shares",
-    "class_shares_data", "directions",
+    "class_shares_data", "directions", "variants", "left_out",
 }  # fmt: skip
 # key of a number -> key of what it is counted out of
 OUT_OF = {"active_units": "latent_dim", "modes_covered": "modes"}
@@ -236,8 +236,10 @@ def _origin(event: dict[str, Any], run: Run) -> str:
     translates = "directions" in event or (target is not None and target.kind == "image")
     if "samples" in event and not translates:
         title += f" and {event['samples']:,} samples"
+    if "variants" in event:
+        title += f", each translated {event['variants']:,} times"
     if "resize" in event:
-        of = " of translations, as samples," if translates else ""
+        of = " of translations as samples" if translates else ""
         title += f" (scores{of} by {event['extractor']} features, resize: {event['resize']})"
     if event.get("step"):
         title += f", at step {event['step']:,}"
@@ -245,7 +247,8 @@ def _origin(event: dict[str, Any], run: Run) -> str:
             title += f", with the weights of step {best:,}, where the validation loss was lowest"
         if event["step"] < steps:
             title += f"; the weights have since gone on to step {steps:,}, so evaluate again"
-    return f"{title}."
+    left = f" Left out: {event['left_out']}." if "left_out" in event else ""
+    return f"{title}.{left}"
 
 
 def _rows(event: dict[str, Any]) -> list[Number]:

@@ -12,7 +12,7 @@ from typing import Any
 from simulacra.config import to_dict
 from simulacra.data.spec import DataSpec
 from simulacra.files import write_text
-from simulacra.game import Decodes, Encodes, Predicts, Samples
+from simulacra.game import Decodes, Encodes, Predicts, Samples, Translates
 from simulacra.report import arms, cards, curves, predictions, shares, translations, vectors
 from simulacra.report.cards import Card
 from simulacra.report.material import Material, gather, untrained
@@ -123,7 +123,7 @@ footer { margin-top: 40px; padding-top: 16px; border-top: 1px solid var(--rule) 
   .numbers .value { padding: 0 6px }
   .numbers .unit { padding: 0 }
   .numbers .meaning { grid-column: 1 / -1; font-size: .8125rem }
-  .directions tr { grid-template-columns: 1fr 6em 6em 1em; align-items: baseline }
+  .directions tr { grid-template-columns: 1fr 7em 7em 1.5em; align-items: baseline }
   .directions th.value { white-space: normal; overflow-wrap: anywhere }
 }
 @media screen and (prefers-color-scheme: dark) {
@@ -341,6 +341,8 @@ def _reproduce(m: Material) -> str:
         file = "samples.png" if image or many else "samples.npz"
         n = "64" if image or not many else str(vectors.MANY)
         more.append(["sample", run, "-n", n, "--seed", str(seed), "--out", file])
+    if isinstance(m.model, Translates):
+        more.append(["translate", run, "pictures", "--out", "translated"])
     if isinstance(m.model, Predicts):
         more.append(prediction(m.config, m.run)[1:])
     if isinstance(m.model, Encodes) and isinstance(m.model, Decodes) and m.config.spec.kind == "image":
