@@ -179,9 +179,8 @@ def plain(case: Case) -> Side:
     theirs = model(case)
     for module in theirs.modules():
         # the same layers without our way of computing them
-        for ours, plain in ((Halve, nn.Conv2d), (Double, nn.ConvTranspose2d)):
-            if isinstance(module, ours):
-                module.__class__ = plain
+        if isinstance(module, Halve | Double):
+            module.__class__ = type(module).__base__  # type: ignore[assignment]  # what it is beneath
     loop = (PlainCycleGAN if case.blocks else PlainPix2Pix)(theirs)
     todo = batches(case)
 
@@ -222,11 +221,7 @@ def memory(name: str, case: Case, threads: int, steps: int = 3) -> float:
     return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
 
 
-def compare(case: Case, rounds: int, steps: int, threads: int) -> None:
-    megabytes = {}
-    for name in SIDES:
-        with ProcessPoolExecutor(1, get_context("spawn")) as process:
-            megabytes[name] = process.submit(memory, name, case, threads).result()
+def compare(case: Case, rounds: int, steps: int, megabytes: dict[str, float]) -> None:
     sides = {name: build(case) for name, build in SIDES.items()}
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds + 1):
@@ -253,9 +248,15 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    megabytes: dict[str, dict[str, float]] = {name: {} for name in arguments.cases}
+    for name, found in megabytes.items():
+        for side in SIDES:
+            # before this process grows: a child starts at the peak of its parent
+            with ProcessPoolExecutor(1, get_context("spawn")) as process:
+                found[side] = process.submit(memory, side, CASES[name], arguments.threads).result()
     for name in arguments.cases:
         print(f"{name}, {arguments.threads} threads, {arguments.rounds} rounds of {arguments.steps} steps")
-        compare(CASES[name], arguments.rounds, arguments.steps, arguments.threads)
+        compare(CASES[name], arguments.rounds, arguments.steps, megabytes[name])
 
 
 if __name__ == "__main__":
