@@ -276,6 +276,31 @@ def test_16_bits_of_grey_are_translated(tmp_path: Path) -> None:
     assert (out.getpixel((0, 0)), out.getpixel((7, 7))) == ((0, 0, 0), (255, 255, 255))
 
 
+@pytest.mark.parametrize(
+    ("mode", "name", "kind"),
+    [
+        ("1", "a.png", "PNG"),
+        ("L", "a.jpg", "JPEG"),
+        ("LA", "a.png", "PNG"),
+        ("P", "a.png", "PNG"),
+        ("P", "a.bmp", "BMP"),
+        ("CMYK", "a.jpg", "JPEG"),
+    ],
+)
+def test_every_kind_of_picture_is_translated_to_colour(
+    tmp_path: Path, mode: str, name: str, kind: str
+) -> None:
+    black_and_white = Image.new("L", (16, 16), 255)
+    black_and_white.paste(0, (0, 0, 8, 16))
+    (job,), bad = plan([saved(black_and_white.convert(mode), tmp_path / name)], tmp_path / "out", 1)
+    assert bad == {}
+    out = through(job.source, job.outs[0])
+    assert (out.format, out.mode) == (kind, "RGBA" if mode == "LA" else "RGB")
+    rgb = np.asarray(out.convert("RGB"))
+    assert rgb[:, :6].max() <= 8
+    assert rgb[:, 10:].min() >= 247
+
+
 def picture(file: Path, colour: int = 0) -> Path:
     return saved(Image.new("RGB", (8, 8), (colour, 0, 0)), file)
 

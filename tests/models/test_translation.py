@@ -149,6 +149,61 @@ def test_three_steps_of_cyclegan_are_those_written_out() -> None:
     assert losses == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("objective", ["non-saturating", "hinge"])
+def test_the_other_objectives_of_cyclegan_are_those_written_out(objective: str) -> None:
+    model = cyclegan(objective=objective)
+    batch = Batch(images(0), torch.tensor([0, 0, 1, 1]), Noise(0, 1), step=0, steps=9)
+    g, d = model.play(batch)
+    a, b = 2 * batch.x[:2] - 1, 2 * batch.x[2:] - 1
+    fake_a, fake_b = model.b_to_a(b).tanh(), model.a_to_b(a).tanh()
+    fooled, told = torch.zeros(()), torch.zeros(())
+    for judge, x, fake in ((model.judge_a, a, fake_a), (model.judge_b, b, fake_b)):
+        real, false = judge(x), judge(fake)
+        if objective == "hinge":
+            fooled = fooled - false.mean()
+            told = told + F.relu(1 - real).mean() + F.relu(1 + false).mean()
+        else:
+            bce = F.binary_cross_entropy_with_logits
+            fooled = fooled + bce(false, torch.ones_like(false))
+            told = told + bce(real, torch.ones_like(real)) + bce(false, torch.zeros_like(false))
+    torch.testing.assert_close(g.terms["adversarial"], fooled)
+    torch.testing.assert_close(d.loss, told)
+
+
+def test_identity_and_pool_can_be_left_out() -> None:
+    model = cyclegan(identity=0.0, pool=0)
+    batch = Batch(images(0), torch.tensor([0, 0, 1, 1]), Noise(0, 1), step=99, steps=100)
+    g, d = model.play(batch)
+    assert set(g.terms) == {"adversarial", "cycle"}
+    torch.testing.assert_close(g.loss, g.terms["adversarial"] + 10 * g.terms["cycle"])
+    fakes = (
+        (model.judge_a, model.b_to_a(2 * batch.x[2:] - 1)),
+        (model.judge_b, model.a_to_b(2 * batch.x[:2] - 1)),
+    )
+    of_fakes = sum(0.5 * judge(fake.tanh()).square().mean() for judge, fake in fakes)
+    real = 0.5 * ((model.judge_a(2 * batch.x[:2] - 1) - 1) ** 2).mean()
+    real = real + 0.5 * ((model.judge_b(2 * batch.x[2:] - 1) - 1) ** 2).mean()
+    torch.testing.assert_close(d.loss, of_fakes + real)
+
+
+@pytest.mark.parametrize("patch", ["1", "16", "70", "full"])
+@pytest.mark.parametrize("norm", ["batch", "instance", "none"])
+@pytest.mark.parametrize("side", [8, 13])
+def test_every_setting_plays_with_small_images(patch: str, norm: str, side: int) -> None:
+    spec = DataSpec("image", (3, side, side + 2), classes=("a", "b"))
+    x = torch.rand(2, *spec.shape)
+    batch = Batch(x, torch.tensor([0, 1]), Noise(0, 1), target=1 - x)
+    one, paired = {"width": 2, "patch": patch, "norm": norm}, replace(spec, target=spec)
+    models = [
+        CycleGAN(spec, CycleGANConfig(blocks=1, **one)),
+        *(Pix2Pix(paired, Pix2PixConfig(net=net, blocks=1, **one)) for net in ("unet", "resnet")),
+    ]
+    for model in models:
+        for turn in model.play(batch):
+            turn.loss.backward()
+            assert turn.loss.isfinite()
+
+
 def test_a_code_chooses_among_translations_and_without_one_dropout_hardly_does() -> None:
     x = images(0, n=1)
     model = pix2pix(style_dim=4).eval()
@@ -223,5 +278,9 @@ def test_data_that_are_no_pairs_or_domains_are_refused() -> None:
         Pix2Pix(IMAGE, Pix2PixConfig())
     with pytest.raises(ConfigError, match="this one has 0"):
         CycleGAN(IMAGE, CycleGANConfig())
+    tiny = DataSpec("image", (3, 7, 9), classes=("a", "b"))
+    for kind, config in ((CycleGAN, CycleGANConfig()), (Pix2Pix, Pix2PixConfig())):
+        with pytest.raises(ConfigError, match="9x7 pixels are too small"):
+            kind(replace(tiny, target=tiny), config)
     with pytest.raises(ConfigError, match="unknown 'zebr', did you mean 'zebra'"):
         cyclegan().translate(images(0), Noise(0), to="zebr")

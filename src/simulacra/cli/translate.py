@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from simulacra.game import Model
     from simulacra.run import Run
 
+# both sides in units of those the model was trained on, from which things are not of the size it knows
+LARGE, SMALL = 2, 2 / 3
+
 
 @dataclass(frozen=True)
 class Translate:
@@ -25,7 +28,8 @@ class Translate:
     out: Path
     """folder for the translations, under the names of the inputs; files that are there stay as they are"""
     to: str | None = None
-    """where there is a choice, the domain to translate to; the second one when not given"""
+    """where there is a choice, the domain to translate to, by its name or A or B; the second one, B, when not
+    given"""
     variants: int = 1
     """different translations of every picture: name-1.png, name-2.png, ..."""
     seed: int = 0
@@ -58,7 +62,7 @@ def main(argv: list[str]) -> int:
     jobs, bad = plan(arguments.inputs, out, variants)
     for source, reason in bad.items():
         print(f"simulacra: {shown(source)}: {reason}", file=sys.stderr)
-    done, unread, large = 0, len(bad), 0
+    done, unread, unlike = 0, len(bad), 0
     height, width = model.spec.shape[1:]
     try:
         for job in progress(jobs, len(jobs), "translating"):
@@ -68,7 +72,8 @@ def main(argv: list[str]) -> int:
                 unread += 1
                 print(f"simulacra: {shown(job.source)}: {error}", file=sys.stderr)
                 continue
-            large += original.image.width > 2 * width and original.image.height > 2 * height
+            scales = original.image.width / width, original.image.height / height
+            unlike += min(scales) > LARGE or max(scales) < SMALL
             for variant, file in enumerate(job.outs):
                 image = translated_image(model, original.image, mix(arguments.seed, variant), to)
                 write(image, original, file)
@@ -78,10 +83,11 @@ def main(argv: list[str]) -> int:
     if done:
         print(out)
         print(f"{done:,} {'picture' if done == 1 else 'pictures'} translated{f' to {to}' if to else ''}")
-    if large:
+    if unlike:
         print(
-            f"simulacra: the model was trained on {width}x{height} pixels; {large:,} of the pictures"
-            f" {'is' if large == 1 else 'are'} more than twice as large, smaller copies may come out better",
+            f"simulacra: the model was trained on {width}x{height} pixels; {unlike:,} of the pictures"
+            f" {'is' if unlike == 1 else 'are'} far larger or smaller, copies of about that size may come out"
+            " better",
             file=sys.stderr,
         )
     if unread:
@@ -90,7 +96,7 @@ def main(argv: list[str]) -> int:
 
 
 def domain(model: Model, run: Run, to: str | None) -> str | None:
-    """The domain to translate to: the one that is asked for, the second of two, None without a choice.
+    """The domain to translate to: what is asked for by name, or as A or B; else B; None without a choice.
 
     Raises:
         ConfigError: there is no such domain.
@@ -107,6 +113,9 @@ def domain(model: Model, run: Run, to: str | None) -> str | None:
                 " targets; leave --to out"
             )
         return None
-    if to is not None and to not in classes:
-        raise ConfigError(f"to: unknown '{to}', {nearest(to, classes)}")
-    return to or classes[1]
+    # a domain that is itself called A is meant by its name
+    named = {"A": classes[0], "B": classes[1], **{name: name for name in classes}}
+    to = "B" if to is None else to
+    if to not in named:
+        raise ConfigError(f"to: unknown '{to}', {nearest(to, (*classes, 'A', 'B'))}")
+    return named[to]

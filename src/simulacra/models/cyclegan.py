@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -27,7 +28,7 @@ from simulacra.data.spec import DataSpec
 from simulacra.errors import ConfigError, nearest
 from simulacra.game import Batch, Model, Noise, Turn, frozen
 from simulacra.models.configs import CycleGANConfig, check_sizes
-from simulacra.models.jitter import Jitter, scaled
+from simulacra.models.jitter import Jitter, check_smallest, scaled
 from simulacra.nets.translation import PatchCritic, ResNetTranslator, initialise
 from simulacra.objectives import OBJECTIVES
 
@@ -60,6 +61,7 @@ class CycleGAN(Model):
                 "a cyclegan needs two domains: --data unpaired:PATH, or any source of images with 2 classes;"
                 f" this one has {len(spec.classes)}"
             )
+        check_smallest(spec)
         for name in ("cycle", "identity", "pool"):
             if not getattr(config, name) >= 0:
                 raise ConfigError(f"{name}: must be 0 or more, not {getattr(config, name)}")
@@ -116,21 +118,24 @@ class CycleGAN(Model):
 
     def _exchanged(self, pool: Tensor, fake: Tensor, batch: Batch) -> Tensor:
         """For each translation itself or, half of the time, an older one whose place in the pool it takes."""
-        size, n = len(pool), len(fake)
+        size, n, noise = len(pool), len(fake), batch.noise
         if size == 0:
             return fake
-        shown = fake.clone()
-        u = batch.noise.uniform(n, 2)
-        for i in range(n):
-            seen = batch.step * n + i
-            if seen < size:
-                pool[seen] = fake[i]
+        # every process keeps the pool of all of them
+        fakes, u = _of_all(fake), _of_all(noise.uniform(n, 2))
+        parts = noise.shards // (len(fakes) // n)
+        first = batch.step * n * noise.shards + noise.shard % parts * len(fakes)
+        shown = fakes.clone()
+        for i in range(len(fakes)):
+            if first + i < size:
+                pool[first + i] = fakes[i]
                 continue
             place = (u[i, 0] * size).long()
             older = u[i, 1] < 0.5
-            shown[i] = torch.where(older, pool[place], fake[i])
-            pool[place] = torch.where(older, fake[i], pool[place])
-        return shown
+            shown[i] = torch.where(older, pool[place], fakes[i])
+            pool[place] = torch.where(older, fakes[i], pool[place])
+        own = noise.shard // parts * n
+        return shown[own : own + n]
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
         """Distance of an image from its translation there and back, of 1: `loss`."""
@@ -164,3 +169,13 @@ class CycleGAN(Model):
         net = self.a_to_b if to == self.spec.classes[1] else self.b_to_a
         translated: Tensor = net(scaled(x)).tanh()
         return translated / 2 + 0.5
+
+
+def _of_all(x: Tensor) -> Tensor:
+    """x `(n, ...)` of every process, one behind the other."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return x
+    x = x.contiguous()
+    whole = [torch.empty_like(x) for _ in range(dist.get_world_size())]
+    dist.all_gather(whole, x)
+    return torch.cat(whole)

@@ -1,4 +1,4 @@
-"""Images enlarged, cut and mirrored at random: the jitter of pix2pix and CycleGAN."""
+"""What pix2pix and CycleGAN do to images: enlarge, cut and mirror them at random."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from simulacra.data.spec import DataSpec
 from simulacra.errors import ConfigError
 from simulacra.game import Noise
+
+# pixels a side, of which the nets leave something after halving
+SMALLEST = 8
 
 
 class Jitter:
@@ -61,3 +65,10 @@ class Jitter:
 def scaled(x: Tensor) -> Tensor:
     """From [0, 1] to [-1, 1]."""
     return 2 * x - 1
+
+
+def check_smallest(spec: DataSpec) -> None:
+    """Raises ConfigError for images that are too small for the nets."""
+    h, w = spec.shape[1:]
+    if min(h, w) < SMALLEST:
+        raise ConfigError(f"images of {w}x{h} pixels are too small to translate; give --image-size")

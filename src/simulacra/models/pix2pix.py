@@ -31,7 +31,7 @@ from simulacra.distributions import kl_to_standard_normal
 from simulacra.errors import ConfigError
 from simulacra.game import Batch, Model, Noise, Turn, frozen
 from simulacra.models.configs import Pix2PixConfig, check_sizes
-from simulacra.models.jitter import Jitter, scaled
+from simulacra.models.jitter import Jitter, check_smallest, scaled
 from simulacra.nets.conv import ConvEncoder
 from simulacra.nets.layers import Style
 from simulacra.nets.translation import PatchCritic, ResNetTranslator, SkipUNet, initialise
@@ -42,7 +42,7 @@ class Pix2Pix(Model):
     """See the module. Capabilities: translates."""
 
     players = {"discriminator": ("discriminator",), "generator": ("generator", "encoder")}
-    # of batches of one image the weights' gradients take as long as everything else, and longer in channels_last
+    # of one image the weights' gradients take as long as everything else, and longer in channels_last
     memory_format = torch.contiguous_format
     config: Pix2PixConfig
 
@@ -55,6 +55,7 @@ class Pix2Pix(Model):
             raise ConfigError("a pix2pix needs pairs of images: --data pairs:PATH")
         if target.shape[1:] != spec.shape[1:]:
             raise ConfigError("a pix2pix needs pairs of images of one size; give --image-size")
+        check_smallest(spec)
         for name in ("l1", "adversarial", "style_dim", "kl", "recover"):
             if not getattr(config, name) >= 0:
                 raise ConfigError(f"{name}: must be 0 or more, not {getattr(config, name)}")
