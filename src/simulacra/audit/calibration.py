@@ -112,7 +112,7 @@ def _finding(
     people = base(said, seen)
     where = f" whose {label} is {group}" if label else ""
     together = f", 95% for all {len(kept)} groups at once" if len(kept) > 1 else ""
-    room = "" if sure else " The interval holds 0."
+    room = "" if sure else " The data are compatible with no difference."
     more = {"error": Estimate(error(groups[group]))}
     return Finding(
         name,

@@ -38,9 +38,7 @@ def cost(ledger: Ledger) -> Section:
     findings.append(_policy(ledger, means))
     kind = "Paid" if ledger.known else "Expected"
     title = f"{kind} {costs.unit} for each person"
-    caption = (
-        f"{kind}, for each of {ledger.n:,} people: the cheapest action by score, and one action for all."
-    )
+    caption = f"{kind}, for each of {ledger.n:,} people: actions {ledger.rule}, and one action for all."
     plots.append(Plot("cost", title, groups_chart(means, f"{costs.unit} for each person", 2), caption))
     if two:
         findings += _break_evens(ledger)
@@ -92,7 +90,7 @@ def _thresholds(costs: Costs) -> Finding:
 
 
 def _everybody(ledger: Ledger) -> Mean:
-    everybody = ledger.mean("cheapest by score", slice(None))
+    everybody = ledger.mean(ledger.rule, slice(None))
     if ledger.known:
         return everybody
     # scores are given: nothing about them is left to chance
@@ -114,9 +112,9 @@ def _policy(ledger: Ledger, means: list[Mean]) -> Finding:
     less = "less" if saved.value >= 0 else "more"
     return Finding(
         "cost",
-        f"Actions by score {verb} {amount(means[0].value)} {costs.unit} for each person; the best single "
-        f"action for all, {costs.actions[best]}, {amount(means[best + 1].value)}: {amount(abs(saved.value))} "
-        f"{less}" + (f" (saved: {interval(saved)})." if ledger.known else "."),
+        f"Actions {ledger.rule} {verb} {amount(means[0].value)} {costs.unit} for each person; the best "
+        f"single action for all, {costs.actions[best]}, {amount(means[best + 1].value)}: "
+        f"{amount(abs(saved.value))} {less}" + (f" (saved: {interval(saved)})." if ledger.known else "."),
         ("finding" if sure else "no finding") if ledger.known else "stated",
         f"{MATRIX} What other rules would cost, and who bears it."
         + ("" if ledger.known else " What is really paid, if the scores are wrong."),
@@ -138,7 +136,7 @@ def _break_evens(ledger: Ledger) -> list[Finding]:
             continue
         for key, who, of in (
             ("break-even", "people", rows["n"] > 0),
-            ("break-even-taken", f"people for whom the score says {action}", rows["action"] == a),
+            ("break-even-taken", f"people who get '{action}'", rows["action"] == a),
         ):
             name = unique(f"{key}.{slug(action)}", names)
             names.add(name)
@@ -175,7 +173,7 @@ def _break_even(ledger: Ledger, name: str, action: str, who: str, of: object, gi
     pays = given >= number.ends[0]
     of_people = base(hits.value)
     ends = f" ({interval(number)})" if number.low is not None else ""
-    held = "were" if ledger.known else "are expected to be"
+    held = "turned out" if ledger.known else "are expected to turn out"
     return Finding(
         name,
         f"Of {of_people:,} {who} {frequency(hits.value, of_people)} {held} {positive}. For '{action}' to "
@@ -228,55 +226,82 @@ def sensitivity(ledger: Ledger) -> Section:
     return Section("sensitivity", "If the costs were others", "actions", findings, plots)
 
 
+def cost_by_group(ledger: Ledger, key: str) -> tuple[Finding, Plot]:
+    """What the actions cost for a person of each group."""
+    label = ledger.labels[key]
+    measured = [ledger.mean(group, ledger.frame[key] == group) for group in ledger.groups(key)]
+    limits = f"Who bears these costs: they are those of the matrix, not those of the people. {MATRIX}"
+    paid = f"{'paid' if ledger.known else 'expected'} costs"
+    return _compared(
+        ledger,
+        f"cost.{slug(label)}",
+        measured,
+        paid,
+        "people",
+        f"cost {{}} {ledger.costs.unit} each",
+        label,
+        limits,
+    )
+
+
 def by_group(ledger: Ledger, key: str) -> Section:
     """What the actions cost people of each group, and how often they get the wrong one."""
     costs, label, rows = ledger.costs, ledger.labels[key], ledger.frame
     name = slug(label)
     groups = {group: rows[key] == group for group in ledger.groups(key)}
-    findings, plots = [], []
+    made = [cost_by_group(ledger, key)]
 
-    def add(
-        finding_name: str, measured: Sequence[Measured], what: str, of: str, did: str, limits: str
-    ) -> None:
-        findings.append(
-            compared(
-                finding_name, measured, what=what, of=of, did=did, column=label, does_not_show=limits,
-                plot=finding_name, minimum=ledger.minimum,
-            )
-        )  # fmt: skip
-        chart = groups_chart(measured, what, ledger.minimum)
-        plots.append(Plot(finding_name, what, chart, f"By {label}. Intervals 95%."))
+    def add(finding: str, of: object, did: object, what: str, people: str, done: str, limits: str) -> None:
+        rates = [ledger.rate(group, member & of, did) for group, member in groups.items()]
+        rates = [rate for rate in rates if rate.n]
+        made.append(_compared(ledger, f"{finding}.{name}", rates, what, people, done, label, limits))
 
-    paid = "paid" if ledger.known else "expected"
-    add(
-        f"cost.{name}", [ledger.mean(group, of) for group, of in groups.items()], f"{paid} costs", "people",
-        f"cost {{}} {costs.unit} each",
-        f"Who bears these costs: they are those of the matrix, not those of the people. {MATRIX}",
-    )  # fmt: skip
     right = costs.right()
     for k, outcome in enumerate(costs.outcomes) if ledger.known else ():
-        wrong = rows["action"] != right[k]
-        measured = [ledger.rate(g, of & (rows["outcome"] == k), wrong) for g, of in groups.items()]
+        done = f"got another action than '{costs.actions[right[k]]}'"
+        limits = "Why the groups differ, and how wrong each action is: 'cost' weighs them."
+        what, people = f"wrong actions for {outcome}", f"people who turned out {outcome}"
         add(
-            f"wrong.{slug(outcome)}.{name}", [m for m in measured if m.n], f"wrong actions for {outcome}",
-            f"people with {outcome}", f"got another action than {costs.actions[right[k]]}",
-            "Why the groups differ, and how wrong each action is: 'cost' weighs them.",
-        )  # fmt: skip
+            f"wrong.{slug(outcome)}",
+            rows["outcome"] == k,
+            rows["action"] != right[k],
+            what,
+            people,
+            done,
+            limits,
+        )
     for a, action in enumerate(costs.actions):
         if len(costs.actions) == 2 and a == right[-1]:
             continue
-        measured = [ledger.rate(g, of, rows["action"] == a) for g, of in groups.items()]
-        add(
-            f"action.{slug(action)}.{name}", measured, f"shares who get {action}", "people", f"get {action}",
-            "Whether they should: what turns out may be more common in one group.",
-        )  # fmt: skip
+        got, everybody = rows["action"] == a, rows["n"] > 0
+        limits = "Whether they should: what turns out may be more common in one group."
+        what = f"shares who get '{action}'"
+        add(f"action.{slug(action)}", everybody, got, what, "people", f"get '{action}'", limits)
         if ledger.known and len(costs.outcomes) == 2 and a != right[1]:
-            hit = rows["outcome"] == 0
-            measured = [ledger.rate(g, of & (rows["action"] == a), hit) for g, of in groups.items()]
-            add(
-                f"hits.{slug(action)}.{name}", [m for m in measured if m.n], f"hit rates of {action}",
-                f"people who got {action}", f"were {costs.outcomes[0]}",
+            limits = (
                 "Who should have got it: those just above the threshold, not the average, tell whether the "
-                "bar is as high for all.",
-            )  # fmt: skip
+                "bar is as high for all."
+            )
+            what, done = f"hit rates of '{action}'", f"turned out {costs.outcomes[0]}"
+            people = f"people who got '{action}'"
+            add(f"hits.{slug(action)}", got, rows["outcome"] == 0, what, people, done, limits)
+    findings, plots = zip(*made, strict=True)
     return Section(f"groups.{name}", f"Whom it costs, by {label}", "actions", findings, plots)
+
+
+def _compared(
+    ledger: Ledger,
+    name: str,
+    measured: Sequence[Measured],
+    what: str,
+    of: str,
+    did: str,
+    label: str,
+    limits: str,
+) -> tuple[Finding, Plot]:
+    finding = compared(
+        name, measured, what=what, of=of, did=did, column=label, does_not_show=limits, plot=name,
+        minimum=ledger.minimum,
+    )  # fmt: skip
+    chart = groups_chart(measured, what, ledger.minimum)
+    return finding, Plot(name, what, chart, f"By {label}. Intervals 95%.")

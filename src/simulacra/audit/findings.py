@@ -163,7 +163,7 @@ class Section:
     """Findings about one thing. What is predicted and what is done about it stand in different ones.
 
     Attributes:
-        name: unique in an audit, as the names of findings are made.
+        name: unique among the sections, made as the names of findings are.
         title: a heading.
         about: what it is about.
         findings: in the order in which they are read.
@@ -207,9 +207,9 @@ class Audit:
     not_asked: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        names = [f.name for f in self.findings()] + [section.name for section in self.sections]
-        if twice := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"names are used twice: {', '.join(sorted(twice))}")
+        for names in ([f.name for f in self.findings()], [section.name for section in self.sections]):
+            if twice := {name for name in names if names.count(name) > 1}:
+                raise ValueError(f"names are used twice: {', '.join(sorted(twice))}")
 
     def findings(self) -> Iterator[Finding]:
         """All of them, in the order of the sections."""
@@ -219,12 +219,13 @@ class Audit:
     def count(self) -> str:
         """How many findings have which verdict.
 
-        >>> Audit("fallacy", "", "", [], {}).count()
-        'nothing was found, and nothing was looked for'
+        >>> f = Finding("a", "It is so.", "stated", "Why.", "", Estimate(1))
+        >>> Audit("fallacy", "", "", [Section("s", "", "data", [f])], {}).count()
+        '0 findings, 0 without, 0 withheld, 1 stated'
         """
         verdicts = [f.verdict for f in self.findings()]
-        parts = [f"{verdicts.count(verdict)} {verdict}" for verdict in VERDICTS if verdict in verdicts]
-        return ", ".join(parts) or "nothing was found, and nothing was looked for"
+        found, without, withheld, stated = map(verdicts.count, VERDICTS)
+        return f"{found} finding{'s' * (found != 1)}, {without} without, {withheld} withheld, {stated} stated"
 
     def json(self, gates: Iterable[Mapping[str, Any]] = ()) -> dict[str, Any]:
         """As it stands in findings.json."""

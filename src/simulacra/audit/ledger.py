@@ -39,6 +39,7 @@ class Ledger:
         bins: of the score, of two outcomes that are known.
         scores: how many people have a probability of the first outcome in each hundredth, `(100,)`.
         minimum: people that a number of a group needs.
+        rule: how actions are taken.
     """
 
     costs: Costs
@@ -50,6 +51,7 @@ class Ledger:
     bins: Bins | None
     scores: np.ndarray
     minimum: int
+    rule: str = "by score"
 
     @property
     def n(self) -> int:

@@ -99,7 +99,7 @@ def _section(one: Section) -> str:
         left = "".join(_plot(plot, one.name, "h3") for plot in plots.values())
         parts.append(f'<div class="gallery">{left}</div>')
     parts += [_table(table) for table in one.tables]
-    return section(escape(one.name), escape(one.title), "\n".join(parts))
+    return section(f"section-{one.name}", escape(one.title), "\n".join(parts))
 
 
 def _finding(f: Finding, plot: Plot | None, where: str) -> str:
@@ -115,7 +115,7 @@ def _finding(f: Finding, plot: Plot | None, where: str) -> str:
     rows["name"] = f.name
     told = "".join(f"<dt>{name}</dt><dd>{escape(minus(text))}</dd>" for name, text in rows.items())
     if plot is None and f.plot is not None:
-        told += f'<dt>plot</dt><dd><a href="#{where}-{escape(f.plot)}">above</a></dd>'
+        told += f'<dt>plot</dt><dd><a href="#plot-{where}-{escape(f.plot)}">above</a></dd>'
     shown = _plot(plot, where) if plot is not None else ""
     return (
         f'<article class="finding{"" if shown else " alone"}" id="{escape(f.name)}"><div>'
@@ -128,7 +128,7 @@ def _plot(plot: Plot, where: str, heading: str = "") -> str:
     title = f"<{heading}>{escape(plot.title)}</{heading}>" if heading else ""
     picture = chart(plot.figure, plot.title, "paper" if plot.paper else "chart")
     return (
-        f'<figure id="{where}-{escape(plot.name)}">{title}{picture}'
+        f'<figure id="plot-{where}-{escape(plot.name)}">{title}{picture}'
         f"<figcaption>{escape(minus(plot.caption))}</figcaption></figure>"
     )
 

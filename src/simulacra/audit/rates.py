@@ -11,7 +11,7 @@ import pandas as pd
 
 from simulacra.audit import intervals
 from simulacra.audit.findings import LEVEL, Estimate, Finding, slug
-from simulacra.audit.words import amount, base, frequency, interval, some, told
+from simulacra.audit.words import amount, base, frequency, some, told
 
 # people that a number of a group needs at least
 MINIMUM = 30
@@ -138,7 +138,8 @@ def compared(
     """The finding about a number of several groups: the two that differ most surely, or withheld.
 
     Its number is the difference, higher less lower. Gates reach `higher` and `lower`, of shares also
-    `ratio`, and as `group.NAME` the number of every group that is large enough.
+    `ratio`, as `group.NAME` the number of every group that is large enough, and as `largest` the difference
+    of the two largest groups where these are others.
 
     Args:
         name: of the finding.
@@ -188,15 +189,18 @@ def compared(
         )
     numbers = [f"ratio {told(ratio)}"] if ratio is not None else []
     numbers.append(f"difference {told(gap.difference)}")
+    largest = _largest(measured, gap, minimum)
+    if largest is not None:
+        more["largest"] = largest[1]
     together = f", {100 * LEVEL:.0f}% for all {gap.pairs} pairs of groups at once" if gap.pairs > 1 else ""
     found = not gap.difference.holds(0)
-    room = "" if found else f" The interval of the difference holds 0 ({interval(gap.difference)})."
+    room = "" if found else " The data are compatible with no difference."
     for m in enough(measured, minimum):
         key = unique(f"group.{slug(m.group)}", more)
         more[key] = m.estimate()
     return Finding(
         name,
-        f"{sentence}: {', '.join(numbers)}{together}.{room}",
+        f"{sentence}: {', '.join(numbers)}{together}.{room}{largest[0] if largest else ''}",
         "finding" if found else "no finding",
         does_not_show,
         f"difference of {what}",
@@ -205,6 +209,23 @@ def compared(
         more,
         plot,
     )
+
+
+def _largest(measured: Sequence[Measured], gap: Gap, minimum: int) -> tuple[str, Estimate] | None:
+    """A sentence about the two largest groups, and their difference, unless they are those of the gap."""
+    two = sorted(enough(measured, minimum), key=lambda m: -m.n)[:2]
+    a, b = sorted(two, key=lambda m: -m.value)
+    if {a.group, b.group} == {gap.high.group, gap.low.group}:
+        return None
+    d = difference(a, b, gap.level)
+    if isinstance(a, Rate):
+        people = base(a.value, b.value)
+        told_of = (
+            f"{a.group} {frequency(a.value, people)} of {people:,}, {b.group} {frequency(b.value, people)}"
+        )
+    else:
+        told_of = f"{a.group} {amount(a.value)}, {b.group} {amount(b.value)}"
+    return f" The two largest groups: {told_of}, difference {told(d)}.", d
 
 
 def unique(name: str, taken: Iterable[str]) -> str:

@@ -185,12 +185,10 @@ class Source:
         """The name of a column that is there.
 
         Raises:
-            DataError: it is not, or several are called so; the message names the nearest one.
+            DataError: it is not; the message names the nearest one.
         """
         name = name.strip()
-        if (count := self.names.count(name)) > 1:
-            raise self.error(f"{count} columns are called '{name}'; rename all but one")
-        if not count:
+        if name not in self.names:
             hint = nearest(name, self.names)
             if hint.startswith("choose"):
                 hint = f"choose from {some(self.names, MOST_VALUES)}"
@@ -304,12 +302,28 @@ class Source:
                                 f"row {first + i}: {len(row)} cells, but {len(self.names)} columns; put "
                                 "quotes around cells that hold what separates them"
                             )
-                    yield first, [[row[place].strip() for row in part] for place in places]
+                    cells = [[row[place].strip() for row in part] for place in places]
+                    for place, column in zip(places, cells, strict=True):
+                        self._refuse_twins(place, column, part, first)
+                    yield first, cells
                     first, line = first + len(part), reader.line_num
             except csv.Error as error:
                 raise self.error(f"below line {line}: cannot be cut into cells ({error})") from error
             except UnicodeDecodeError as error:
                 raise self.error(f"below line {line}: is not UTF-8 text; save it again as UTF-8") from error
+
+    def _refuse_twins(self, place: int, cells: list[str], rows: list[list[str]], first: int) -> None:
+        """Columns of one name may hold the same; otherwise nobody knows which one is meant."""
+        name = self.names[place]
+        for other in range(place + 1, len(self.names)):
+            if self.names[other] != name:
+                continue
+            for i, (cell, row) in enumerate(zip(cells, rows, strict=True)):
+                if row[other].strip() != cell:
+                    raise self.error(
+                        f"columns {place + 1} and {other + 1} are both called '{name}', and differ in row "
+                        f"{first + i}; rename one"
+                    )
 
     def _fault(self, field: Field, first: int, words: str, place: int | None = None) -> DataError:
         row = "" if place is None else f", row {first + place}"
