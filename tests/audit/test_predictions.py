@@ -9,7 +9,7 @@ from fairlearn.metrics import MetricFrame, false_negative_rate, false_positive_r
 from sklearn.metrics import precision_score, roc_auc_score
 
 from simulacra.audit import intervals
-from simulacra.audit.calibration import Bins, section
+from simulacra.audit.calibration import Bins, judged
 from simulacra.audit.confusion import BASE, MEASURES, Confusion
 from simulacra.audit.findings import Audit, Finding
 from simulacra.audit.predictions import Arguments, audit
@@ -155,8 +155,8 @@ def test_a_score_that_is_right_is_seldom_a_finding() -> None:
         y = rng.random(1000) < p
         for half in (slice(0, 300), slice(300, 1000)):
             bins.add(pd.DataFrame({"g": rng.choice(["a", "b", "c"], len(p[half]))}), p[half], y[half])
-        for f in section(bins, 30, "p", "y").findings:
-            found[f.name] += f.verdict == "finding"
+        for key, name in ((None, "calibration"), ("g", "calibration.g")):
+            found[name] += judged(name, bins.of(key), key or "", 30, "p", "y").verdict == "finding"
     # at most 5 are expected, whatever the number of groups
     assert max(found.values()) <= 9
 

@@ -65,7 +65,7 @@ def section(bins: Bins, minimum: int, score: str, y: str) -> Section:
         label = "" if key is None else bins.labels[key]
         groups = bins.of(key)
         name = "calibration" + (f".{slug(label)}" if label else "")
-        findings.append(_finding(name, groups, label, minimum, score, y))
+        findings.append(judged(name, groups, label, minimum, score, y))
         drawn = [group for group in _largest(groups) if groups[group]["n"].sum() >= minimum][:DRAWN]
         plots.append(
             Plot(
@@ -87,9 +87,10 @@ def error(bins: pd.DataFrame) -> float:
     return float((bins["y"] - bins["score"]).abs().sum() / bins["n"].sum())
 
 
-def _finding(
+def judged(
     name: str, groups: dict[str, pd.DataFrame], label: str, minimum: int, score: str, y: str
 ) -> Finding:
+    """The finding about the group whose score is most surely off; `groups` as `Bins.of` gives them."""
     limits = (
         "Whether the score is right for any single person, or ranks people well. Groups that are calibrated "
         "alike have different error rates wherever the outcome is not equally common in them (Chouldechova "
