@@ -39,6 +39,8 @@ def test_drugs() -> None:
     )
     assert "misses 696 of the 813 with drugs, 86 of 100" in found["missed"].sentence
     assert [s.about for s in made.sections] == ["data", "actions"]
+    # numbers that were typed in leave nothing to chance
+    assert [f.verdict for f in made.findings()] == ["finding", "stated", "stated", "stated"]
 
 
 def test_of_a_table(tmp_path: Path) -> None:

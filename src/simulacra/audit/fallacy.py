@@ -188,7 +188,7 @@ def _audit(n: Counts, arguments: Arguments, inputs: dict[str, str | int | float]
         f"Of {both:,} in {b} {frequency(n.given, both)} have {a}, of {both:,} others "
         f"{frequency(away, both)}: a difference of "
         f"{amount(gap.value)}{f' ({interval(gap)})' if table else ''}.",
-        "finding" if told_apart else "no finding",
+        ("finding" if told_apart else "no finding") if table else "stated",
         f"That being in {b} leads to {a}, or the other way round.",
         f"p({a} | {b}) - p({a} | not {b})",
         gap,
