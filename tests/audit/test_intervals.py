@@ -93,3 +93,31 @@ def test_without_anybody_there_is_no_share() -> None:
             intervals.wilson(k, n)
     with pytest.raises(ValueError, match="no interval"):
         intervals.mean(1.0, 1.0, 1)
+
+
+def test_paired_shares() -> None:
+    # Newcombe 1998, Statistics in Medicine 17:2635: 36 in both, 12 and 2 in one alone, method 10
+    near(intervals.paired(36, 48, 38, 50), 0.0569, 0.3404)
+    e, back = intervals.paired(36, 48, 38, 50), intervals.paired(36, 38, 48, 50)
+    assert (back.value, *back.ends) == pytest.approx((-e.value, -e.ends[1], -e.ends[0]))
+    # all the same people: nothing differs, and how unsure that is
+    e = intervals.paired(20, 20, 20, 60)
+    assert e.value == 0
+    assert e.ends[1] == pytest.approx(-e.ends[0])
+    assert 0.02 < e.ends[1] < 0.04
+    # the truth lies inside as often as it should
+    rng, inside = np.random.default_rng(0), 0
+    for a, b, c, _ in rng.multinomial(80, [0.3, 0.25, 0.1, 0.35], 500):
+        inside += intervals.paired(a, a + b, a + c, 80).holds(0.15)
+    assert 0.93 <= inside / 500 <= 0.98
+
+
+def test_sums_of_independent_numbers() -> None:
+    # of normal numbers the exact one
+    parts = [(2.0, Estimate(1, 1 - Z * 0.3, 1 + Z * 0.3)), (-0.5, Estimate(4, 4 - Z, 4 + Z))]
+    half = Z * sqrt(0.6**2 + 0.5**2)
+    near(intervals.combined(parts), -half, half, 1e-9)
+    assert intervals.combined(parts).value == 0
+    # asymmetric ends keep their sides, and change them below 0
+    e = intervals.combined([(-1.0, Estimate(0.5, 0.4, 0.9))])
+    assert (e.value, *e.ends) == pytest.approx((-0.5, -0.9, -0.4))

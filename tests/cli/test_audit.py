@@ -29,6 +29,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     lines = [f"{line},{i % 7}" for i, line in enumerate(lines)]
     (tmp_path / "train.csv").write_text("\n".join([f"{head},district", *lines]))
     (tmp_path / "costs.yaml").write_text(COSTS)
+    (tmp_path / "graph.yaml").write_text("arrows: {sex: [y], p: [y]}")
+    races = ["African-American", "Asian", "Caucasian", "Hispanic", "Native American", "Other"]
+    (tmp_path / "rates.csv").write_text("race,people\n" + "".join(f"{race},10\n" for race in races))
     rows = [f"{i % 40 / 40},{int(i % 40 > i % 31)},{'fm'[i % 2]}" for i in range(2000)]
     (tmp_path / "scores.csv").write_text("p,y,sex\n" + "\n".join(rows))
     return tmp_path
@@ -40,7 +43,18 @@ COMMANDS = {
         "predictions", "people.csv", "--y", "recidivated", "--pred", "flagged", "--group", "race,sex",
         "--costs", "costs.yaml", "--train", "train.csv",
     ],
+    "sampling": [
+        "sampling", "people.csv", "--reference-rates", "rates.csv", "--selected", "flagged",
+        "--y", "recidivated",
+    ],
+    "amplify": [
+        "amplify", "train.csv", "people.csv", "--object", "flagged", "--group", "race", "--true-object",
+        "recidivated", "--features", "dis*", "--rba", "calibrated.csv",
+    ],
     "decide": ["decide", "scores.csv", "--score", "p", "--costs", "costs.yaml", "--y", "y", "--group", "sex"],
+    "correlations": ["correlations", "scores.csv"],
+    "causes": ["causes", "graph.yaml", "scores.csv", "--do", "p=0.5"],
+    "feedback": ["feedback", "--preset", "oakland", "--seeds", "20", "--steps", "100"],
 }  # fmt: skip
 
 
@@ -110,7 +124,15 @@ def test_gates(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("audit fallacy --p-given 0.1 --base 0.2 --other 0.3 --run none", 1, "no run here"),
         ("audit predictions none.csv --y y --pred p --group g", 1, "none.csv: there is no such file"),
         ("audit predictions people.csv --y y --pred p --group g", 1, "there is no column 'y'"),
+        ("audit amplify train.csv people.csv --object flag --group sex", 1, "did you mean 'flagged'?"),
+        ("audit amplify train.csv people.csv --object sex --group race --score A=p", 2, "write with --rba"),
+        ("audit sampling people.csv --reference-rates scores.csv", 1, "columns 'p' and 'y' could all be"),
         ("audit decide scores.csv --score sex --costs costs.yaml", 1, "'f' is no number"),
+        ("audit correlations scores.csv --holdout 2", 2, "a share of the rows"),
+        ("audit correlations scores.csv --columns p,sex", 1, "column 'sex' holds 'f', which is no number"),
+        ("audit causes graph.yaml people.csv", 1, "'p' is no column of the table"),
+        ("audit causes graph.yaml scores.csv --do p=7", 2, "lies between 0 and 0.975"),
+        ("audit feedback --preset poverty --rates 1 2", 2, "belong to the presets urn and oakland"),
     ],
 )  # fmt: skip
 def test_plain_words(

@@ -56,17 +56,18 @@ class Field:
 
 
 class Group(Field):
-    """The name of a group, text; at most 50 different ones."""
+    """The name of a group, text; at most 50 different ones, or `most`."""
 
-    def __init__(self, column: str) -> None:
+    def __init__(self, column: str, most: int = MOST_GROUPS) -> None:
         super().__init__(column)
+        self.most = most
         self.seen: set[str] = set()
 
     def read(self, cells: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         self.seen.update(cells)
-        if len(self.seen) > MOST_GROUPS:
+        if len(self.seen) > self.most:
             raise _CellError(
-                f"holds more than {MOST_GROUPS} different values ('{some(sorted(self.seen)[:3])}', ...), too "
+                f"holds more than {self.most:,} different values ('{some(sorted(self.seen)[:3])}', ...), too "
                 "many for groups; write a column of ranges or of fewer groups"
             )
         return super().read(cells)

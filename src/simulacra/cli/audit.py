@@ -17,8 +17,13 @@ if TYPE_CHECKING:
 # dataclass `Arguments` and the function `audit`, which makes an `Audit` of them.
 KINDS = {
     "predictions": ("predictions", "do predictions go wrong for some groups more than for others?"),
+    "sampling": ("sampling", "who is selected, and what would reweighting undo?"),
+    "amplify": ("amplify", "does a model amplify what it saw?"),
     "decide": ("decide", "which action costs least, and whom does it cost?"),
     "fallacy": ("fallacy", "is a probability read backwards?"),
+    "correlations": ("correlations", "which correlations survive so many looks, and new rows?"),
+    "causes": ("causes", "what would an intervention do, if this graph of causes is right?"),
+    "feedback": ("feedback", "does acting on a prediction make it come true?"),
 }
 # the extra `audit`
 NEEDED = ("pandas", "statsmodels", "networkx")
