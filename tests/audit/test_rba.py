@@ -198,6 +198,17 @@ def test_rows_that_score_the_same_are_told_apart(tables: Path) -> None:
         )
 
 
+def test_three_groups_without_scores(tmp_path: Path) -> None:
+    shares = {"train": (50, 30, 20), "preds": (80, 15, 5)}
+    for name, counts in shares.items():
+        rows = [f"o,{group}" for group, n in zip("abc", counts, strict=True) for _ in range(3 * n)]
+        (tmp_path / f"{name}.csv").write_text("object,group\n" + "\n".join(rows))
+    found = run(tmp_path, rba=tmp_path / "out.csv")
+    assert found["rba.violations"].number == Estimate(0)
+    # 80 of 100 have to be 55 at most, 15 at least 25, 5 at least 15: 25 of 100 change
+    assert found["rba.violations"].more["changed"].value == pytest.approx(0.25, abs=0.02)
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [

@@ -25,7 +25,7 @@ from simulacra.files import replacing
 # tolerance, or its steps have become too short to move a row
 STEPS, TOLERANCE = 500, 0.01
 DECAY, SHORTEST = 0.9, 0.1
-# what is said scores up to so much more than it does, by lot: rows that score the same are told apart
+# groups score so much more at most, by lot, what was said most: rows that score the same are told apart
 TIE = 1e-3
 # what p = 0 is taken for
 LEAST = 1e-12
@@ -114,7 +114,7 @@ def calibrate(
         length, last = np.sqrt((v**2).sum(axis=1)), v
         eta = bound_to * step / np.where(length > 0, length, 1)
         multipliers = np.maximum(0, multipliers + eta[:, None] * v)
-        going &= ((violation > 0) | ~near) & (step * n > SHORTEST * reach)
+        going &= ((violation > 0) | ~near) & (step * n > SHORTEST * np.minimum(reach, TIE))
         if not going.any():
             break
         if (left := going[place]).mean() < 0.5:
@@ -264,8 +264,8 @@ def section(
     here = np.flatnonzero(rows.place >= 0)
     y, G = rows.said.copy(), len(tables.groups)
     if len(here):
-        f = rows.f[here]
-        f[np.arange(len(here)), y[here]] += TIE * np.random.default_rng(0).random(len(here))
+        f = rows.f[here] + TIE / 2 * np.random.default_rng(0).random((len(here), G))
+        f[np.arange(len(here)), y[here]] += TIE / 2
         y[here] = calibrate(f, rows.place[here], found.bias(), margin).y
     moved = np.flatnonzero(y != rows.said)
     rewrite(source, tables.names[GROUP], {int(rows.number[i]): tables.groups[y[i]] for i in moved}, out)
