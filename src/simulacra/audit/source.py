@@ -1,7 +1,7 @@
 """Tables that are read in parts, so that their size does not matter.
 
 The first line names the columns; cells are separated by commas, semicolons or tabs, and may be quoted.
-Only the columns that are asked for are kept, `ROWS` rows at a time.
+Only the columns that are asked for are kept, at most `ROWS` rows and `CELLS` cells at a time.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ from simulacra.data.tables import MISSING
 from simulacra.errors import DataError, nearest
 
 ROWS = 20_000
+# of a part, whatever the number of columns
+CELLS = 1_000_000
 # bytes that the header and what separates its cells are looked for in
-HEAD = 1 << 16
+HEAD = 1 << 22
 # more than this, and it is no column of groups
 MOST_GROUPS = 50
 # of the values of a column, for what a message says of them
@@ -291,12 +293,13 @@ class Source:
     def _rows(self, places: Sequence[int]) -> Iterator[tuple[int, list[list[str]]]]:
         """The number of the first row of a part, and its cells, a list for each of the places."""
         first, line = 1, 1
+        most = max(1, min(ROWS, CELLS // len(self.names)))
         with self.path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, delimiter=self.separator, strict=True, skipinitialspace=True)
             rows = filter(any, reader)
             try:
                 next(rows)
-                while part := list(islice(rows, ROWS)):
+                while part := list(islice(rows, most)):
                     for i, row in enumerate(part):
                         if len(row) != len(self.names):
                             raise self.error(
