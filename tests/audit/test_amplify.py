@@ -249,6 +249,20 @@ def test_less_than_before_is_no_finding(tmp_path: Path) -> None:
     assert f.verdict == "no finding"
     assert "lean 0.25 less" in f.sentence
     assert "never told as a finding" in f.does_not_show
+    # the interval leaves out 0: that the data are compatible with it would not be so
+    one = found["amplification.object"]
+    assert number(one).ends[1] < 0
+    assert one.sentence.endswith("With none of them do the predictions surely lean further than training.")
+    # what is said too seldom surely is, and nothing else is surely said too often
+    others = [f"o{i}" for i in range(20)]
+    tables = [
+        {("cook", "woman"): cook, **{(o, g): each for o in others for g in ("woman", "man")}}
+        for cook, each in ((100, 1), (60, 2))
+    ]
+    f = named(run(tmp_path, *tables))["over-prediction"]
+    assert f.verdict == "no finding"
+    assert f.more["object.cook"].ends[1] < 0
+    assert f.sentence.endswith("No object is surely said too often.")
 
 
 def test_three_groups_against_loops(tmp_path: Path) -> None:
@@ -297,6 +311,7 @@ TRAIN, PREDS = "object,group\na,f\nb,m\n", "object,group\na,f\n"
         (TRAIN, PREDS, {"group": "object"}, "both are 'object'"),
         (TRAIN, PREDS, {"score": "f=p"}, "name a table to write"),
         (TRAIN, PREDS, {"true_group": "sex"}, "no column 'sex'"),
+        (TRAIN, "object,group,y\na,f,yes\n", {"true_object": "y"}, "column 'y' holds no object of"),
         (TRAIN, PREDS, {"features": "x*"}, "features: no column"),
         ("object,group,x\na,f,1\nb,m,c\n", PREDS, {"features": "x"}, "'c' is no number"),
     ],

@@ -54,6 +54,22 @@ def test_of_a_table(tmp_path: Path) -> None:
     assert made.inputs["rows"] == 10_000
 
 
+def test_few_people_are_withheld(tmp_path: Path) -> None:
+    for cells, few in (
+        ((3, 0, 0, 2), "in group=b (3), not in group=b (2), with a (3)"),
+        ((29, 500, 0, 500), "in group=b (29)"),
+        ((15, 14, 500, 500), "with a (29)"),
+    ):
+        made = audit(Arguments(table=table(tmp_path / "t.csv", cells), a="a", b="group=b"))
+        assert list(named(made)) == ["reversed", "difference", "innocent", "missed"]
+        for f in made.findings():
+            assert f.verdict == "withheld"
+            assert f.sentence.endswith(f"withheld, fewer than 30 people are {few}.")
+        assert not any(section.tables or section.plots for section in made.sections)
+    kept = audit(Arguments(table=tmp_path / "t.csv", a="a", b="group=b", minimum_n=29))
+    assert named(kept)["reversed"].number == wilson(15, 29)
+
+
 def test_equal_margins_are_no_finding(tmp_path: Path) -> None:
     # as many have A as are in B: both directions are the same number
     made = audit(Arguments(table=table(tmp_path / "t.csv", (30, 70, 70, 200)), a="a", b="group=b"))
@@ -72,6 +88,7 @@ def test_equal_margins_are_no_finding(tmp_path: Path) -> None:
         ({"p_given": 0.1, "base": 1, "other": 0.08}, "base: a share"),
         ({"p_given": 0, "base": 0.1, "other": 0}, "nobody has A"),
         ({"table": Path("t.csv")}, "name both columns"),
+        ({"table": Path("t.csv"), "a": "a", "b": "b", "minimum_n": 1}, "minimum-n: must be at least 2"),
         ({"table": Path("t.csv"), "base": 0.1}, "or a table"),
     ],
 )  # fmt: skip

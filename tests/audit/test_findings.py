@@ -37,7 +37,7 @@ def test_json_is_stable() -> None:
     assert document["sections"][0]["findings"][0] == {
         "name": "a.b", "verdict": "finding", "sentence": "It is so.", "what": "rate", "number": 0.5,
         "interval": [-0.4, 0.6], "n": 10, "more": {"c": {"number": 1.0, "interval": None}},
-        "does_not_show": "Why.", "plot": "p",
+        "does_not_show": "Why.", "plot": "p", "rests_on": [],
     }  # fmt: skip
     assert document["sections"][1]["findings"][0]["number"] is None
     assert [section["about"] for section in document["sections"]] == ["predictions", "actions"]

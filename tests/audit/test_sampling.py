@@ -160,6 +160,11 @@ def test_nobody_and_three_people(tmp_path: Path) -> None:
     (tmp_path / "o.csv").write_text("group,n\nA,2\nB,1\n")
     found = run(tmp_path / "o.csv", "group,people\nA,3\nB,3\n", count="n")
     assert {f.verdict for f in found.values()} == {"withheld", "stated"}
+    # one group alone, or all as in the reference: nobody counts for more than anybody else
+    for cells in ("A,300\nB,0\n", "A,300\nB,300\n"):
+        (tmp_path / "o.csv").write_text("group,n\n" + cells)
+        found = run(tmp_path / "o.csv", "group,people\nA,3\nB,3\n", count="n")
+        assert "as in the reference, each person counts for 1. The" in found["weights"].sentence
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     races = ["African-American", "Asian", "Caucasian", "Hispanic", "Native American", "Other"]
     (tmp_path / "rates.csv").write_text("race,people\n" + "".join(f"{race},10\n" for race in races))
     rows = [f"{i % 40 / 40},{int(i % 40 > i % 31)},{'fm'[i % 2]}" for i in range(2000)]
+    (tmp_path / "wronged.csv").write_text("race,wronged,n\nA,805,1795\nB,349,1488\n")
     (tmp_path / "scores.csv").write_text("p,y,sex\n" + "\n".join(rows))
     return tmp_path
 
@@ -55,6 +56,7 @@ COMMANDS = {
     "correlations": ["correlations", "scores.csv"],
     "causes": ["causes", "graph.yaml", "scores.csv", "--do", "p=0.5"],
     "feedback": ["feedback", "--preset", "oakland", "--seeds", "20", "--steps", "100"],
+    "checklist": ["checklist", "--wronged", "wronged.csv", "--encounters", "10"],
 }  # fmt: skip
 
 
@@ -133,6 +135,10 @@ def test_gates(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("audit causes graph.yaml people.csv", 1, "'p' is no column of the table"),
         ("audit causes graph.yaml scores.csv --do p=7", 2, "lies between 0 and 0.975"),
         ("audit feedback --preset poverty --rates 1 2", 2, "belong to the presets urn and oakland"),
+        ("audit generator none --attribute race", 1, "no run here"),
+        ("audit checklist --sign Ada", 2, "no answer has a name yet"),
+        ("audit checklist --wronged people.csv", 1, "needs either a column 'rate'"),
+        ("audit checklist none", 1, "no run here"),
     ],
 )  # fmt: skip
 def test_plain_words(

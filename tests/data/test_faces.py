@@ -252,6 +252,38 @@ def test_defaults_and_grey() -> None:
     assert parse("faces:20@test") == ("faces", "20", "test")
 
 
+def test_a_share_with_glasses() -> None:
+    few, many = (sample_factors(20_000, glasses=share) for share in (0.1, 0.4))
+    glasses = NAMES.index("glasses")
+    assert abs(few[:, glasses].mean() - 0.1) < 0.01
+    # who wears them, wears them; everything else is as it was
+    assert (few[:, glasses] <= many[:, glasses]).all()
+    assert np.array_equal(np.delete(few, glasses, 1), np.delete(many, glasses, 1))
+    assert np.array_equal(many, sample_factors(20_000))
+    none, alone = (
+        load(source, Options(image_size=32)) for source in ("faces:50,glasses=0", "faces:glasses=1")
+    )
+    assert none.name == "faces:50,glasses=0"
+    assert none.train.attributes is not None
+    assert none.train.attributes[:, glasses].max() == 0
+    assert alone.train.attributes is not None
+    assert alone.train.attributes[:, glasses].min() == 1
+    assert sum(map(len, (alone.train, alone.validation, alone.test))) == 10_000
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ("50,glasses=2", "glasses is a share from 0 to 1, not 2"), ("50,glasses=", "write faces:N"),
+        ("50,glases=0.1", "write faces:N"), ("50glasses=0.1", "write faces:N"),
+        (",glasses=-1", "write faces:N"),
+    ],
+)  # fmt: skip
+def test_a_bad_share_is_refused_in_plain_words(argument: str, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        load(f"faces:{argument}")
+
+
 @pytest.mark.parametrize("count", ["0", "-5", "many", "1.5", "1e4", "10,000", "²", "9" * 5_000, "10000001"])
 def test_a_bad_count_is_refused_in_plain_words(count: str) -> None:
     with pytest.raises(DataError, match="with N a whole number from 1 to 10,000,000"):

@@ -83,6 +83,9 @@ def read(train: Source, preds: Source, columns: dict[Key, str], true: dict[Key, 
     if not set(seen[OBJECT]) & set(said[OBJECT]):
         names = some(sorted(set(seen[OBJECT])), 5)
         raise preds.error(f"column '{columns[OBJECT]}' holds no object of {train.title} ({names})")
+    if f"true {OBJECT}" in said and not set(seen[OBJECT]) & set(said[f"true {OBJECT}"]):
+        names = some(sorted(set(seen[OBJECT])), 5)
+        raise preds.error(f"column '{true[OBJECT]}' holds no object of {train.title} ({names})")
     predicted = frozenset(key for key in columns if true[key] is None or true[key] != columns[key])
     return Tables(seen, said, tuple(groups), columns, predicted)
 

@@ -169,7 +169,8 @@ def _object(found: Leanings, what: str) -> Finding:
         "amplification.object",
         f"With {found.objects[o]}, of 100 in training {100 * train:.0f} are {names}, of 100 in the "
         f"predictions {100 * pred:.0f} (difference {told(e)}, {100 * LEVEL:.0f}% for all {len(leaning):,} at "
-        "once)." + ("" if sure else " The data are compatible with no difference, for every one of them."),
+        "once)."
+        + ("" if sure else " With none of them do the predictions surely lean further than training."),
         "finding" if sure else "no finding",
         f"Anything about other values of {what}; this one leans further most surely. {WHY}",
         f"share of {names} with {found.objects[o]}, predicted less training",

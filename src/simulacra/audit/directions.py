@@ -47,7 +47,7 @@ def _direction(tables: Tables, given: Key, minimum: int) -> tuple[Finding, list[
     found = direction(tables, given, minimum)
     small = [f"{part} ({n:,})" for part, n, e in found.parts if e is None]
     if found.total is None:
-        words = f"{arrow}: withheld, with no {known} there are {minimum} rows."
+        words = f"{arrow}: withheld, no {known} has {minimum} rows."
         return Finding(name, words, "withheld", limits.strip(), what), []
     if small:
         limits += f"Nothing about {known} with fewer than {minimum} rows: {some(small)}."
@@ -119,7 +119,7 @@ def over_prediction(tables: Tables, minimum: int) -> Section:
         f"The predictions say {name} of {frequency(real + e.value, people)} of {people:,}, where "
         f"{frequency(real, people)} {'are' if truth else 'were in training'}: {told(e)}, "
         f"{100 * LEVEL:.0f}% for all {len(found):,} values of {what} at once."
-        + ("" if sure else " The data are compatible with no difference, for every one of them."),
+        + ("" if sure else f" No {what} is surely said too often."),
         "finding" if sure else "no finding",
         limits,
         number,

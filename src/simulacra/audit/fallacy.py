@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 import tyro
 
 from simulacra.audit.arguments import Shared
-from simulacra.audit.findings import Audit, Estimate, Finding, Plot, Section, Table, Verdict
+from simulacra.audit.findings import About, Audit, Estimate, Finding, Plot, Section, Table, Verdict
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PEOPLE = 10_000
+LEAD = (
+    "How many of those in {b} have {a}, and how many of those with {a} are in {b}. "
+    "The second is not the first."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +37,8 @@ class Arguments(Shared):
     """p(B): how many are in B"""
     other: float | None = None
     """p(A | not B): how many of the others have A"""
+    minimum_n: int = 30
+    """people of a table that have to be in B, not in B, and with A; below, it is withheld"""
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,8 @@ def audit(arguments: Arguments) -> Audit:
     if arguments.table is not None:
         if arguments.a == "A" or arguments.b == "B":
             raise ConfigError("fallacy: of a table, name both columns with --a and --b")
+        if arguments.minimum_n < 2:
+            raise ConfigError(f"minimum-n: must be at least 2, not {arguments.minimum_n}")
         counts, inputs = _read(arguments)
     else:
         p, base, other = numbers["p_given"], numbers["base"], numbers["other"]
@@ -124,6 +132,10 @@ def _audit(n: Counts, arguments: Arguments, inputs: dict[str, str | int | float]
     k = [round(x) for x in (n.hits, n.elsewhere, n.group, n.others)]
     hits, elsewhere, group, others = k
     users = hits + elsewhere
+    named = ((group, f"in {b}"), (others, f"not in {b}"), (users, f"with {a}"))
+    small = [f"{words} ({count:,})" for count, words in named if count < arguments.minimum_n]
+    if table and small:
+        return _withheld(arguments, small, inputs)
 
     def share(x: float, of: float) -> Estimate:
         return wilson(round(x), round(of)) if table else Estimate(x / of)
@@ -214,8 +226,7 @@ def _audit(n: Counts, arguments: Arguments, inputs: dict[str, str | int | float]
     return Audit(
         "fallacy",
         f"Which way round: {a} and {b}",
-        f"How many of those in {b} have {a}, and how many of those with {a} are in {b}. The second is not "
-        "the first.",
+        LEAD.format(a=a, b=b),
         [
             Section(
                 "direction",
@@ -229,6 +240,27 @@ def _audit(n: Counts, arguments: Arguments, inputs: dict[str, str | int | float]
         ],
         inputs,
     )
+
+
+def _withheld(arguments: Arguments, small: list[str], inputs: dict[str, str | int | float]) -> Audit:
+    """Nothing is said of so few."""
+    a, b = arguments.a, arguments.b
+    few = f"withheld, fewer than {arguments.minimum_n} people are {', '.join(small)}."
+
+    def section(name: str, title: str, about: About, findings: dict[str, str]) -> Section:
+        made = [
+            Finding(f, f"{what}: {few}", "withheld", "Anything about so few.", what)
+            for f, what in findings.items()
+        ]
+        return Section(name, title, about, made)
+
+    direction = {"reversed": f"p({b} | {a})", "difference": f"p({a} | {b}) - p({a} | not {b})"}
+    stopping = {"innocent": f"share of {b} without {a}", "missed": f"share of {a} outside {b}"}
+    sections = [
+        section("direction", "The direction of the conditional", "data", direction),
+        section("stopping", f"If everybody in {b} is stopped", "actions", stopping),
+    ]
+    return Audit("fallacy", f"Which way round: {a} and {b}", LEAD.format(a=a, b=b), sections, inputs)
 
 
 def area(n: Counts, a: str, b: str) -> Figure:

@@ -5,7 +5,8 @@ The file is stable: names are only added to it as long as `SCHEMA` stays.
     {"schema": "simulacra.audit/1", "simulacra": VERSION, "kind", "title", "inputs": {...}, "level": 0.95,
      "sections": [{"name", "title", "about",
                    "findings": [{"name", "verdict", "sentence", "what", "number", "interval": [low, high],
-                                 "n", "more": {KEY: {"number", "interval"}}, "does_not_show", "plot"}]}],
+                                 "n", "more": {KEY: {"number", "interval"}}, "does_not_show", "plot",
+                                 "rests_on": [{"name", "sentence", "href"}]}]}],
      "gates": [{"gate", "passed", "why"}]}
 """
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal
@@ -78,6 +79,15 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What an answer of somebody rests on: a sentence of another finding, and where it stands, or a file."""
+
+    name: str
+    sentence: str
+    href: str | None = None
+
+
+@dataclass(frozen=True)
 class Finding:
     """One sentence, with what it rests on.
 
@@ -91,6 +101,7 @@ class Finding:
         n: people, or whatever was counted, that the number rests on.
         more: further numbers, by names as those of findings; gates reach them as `NAME:KEY`.
         plot: the name of the plot of the same section that shows it.
+        rests_on: of an answer that somebody signed.
 
     >>> Finding("share.women", "Of 100 people 31 are women.", "stated", "Who was not asked.",
     ...         "share", Estimate(0.31, 0.26, 0.37), 263).json()["interval"]
@@ -106,6 +117,7 @@ class Finding:
     n: int | None = None
     more: Mapping[str, Estimate] = field(default_factory=dict)
     plot: str | None = None
+    rests_on: Sequence[Evidence] = ()
 
     def __post_init__(self) -> None:
         for name in (self.name, *self.more):
@@ -128,6 +140,7 @@ class Finding:
             "more": {key: _json(value) for key, value in self.more.items()},
             "does_not_show": self.does_not_show,
             "plot": self.plot,
+            "rests_on": [asdict(evidence) for evidence in self.rests_on],
         }
 
 

@@ -39,7 +39,9 @@ STYLE = """
 .finding figcaption { margin-top: 6px; font-size: .8125rem }
 .key td:first-child { white-space: nowrap; padding-right: 20px }
 .scroll h3 { margin-top: 8px }
-@media screen and (max-width: 760px) { .finding { grid-template-columns: minmax(0, 1fr) } }
+.gallery > figure:last-child:nth-child(odd) > h3 { grid-column: 1 / -1; margin: 0 }
+@media screen and (max-width: 760px) { .finding { grid-template-columns: minmax(0, 1fr) }
+  .scroll td { min-width: 7em } }
 """
 
 
@@ -114,6 +116,9 @@ def _finding(f: Finding, plot: Plot | None, where: str) -> str:
     rows["does not show"] = f.does_not_show
     rows["name"] = f.name
     told = "".join(f"<dt>{name}</dt><dd>{escape(minus(text))}</dd>" for name, text in rows.items())
+    for e in f.rests_on:
+        name = f'<a href="{escape(e.href)}">{escape(e.name)}</a>' if e.href else escape(e.name)
+        told += f"<dt>rests on</dt><dd>{name}: {escape(minus(e.sentence))}</dd>"
     if plot is None and f.plot is not None:
         told += f'<dt>plot</dt><dd><a href="#plot-{where}-{escape(f.plot)}">above</a></dd>'
     shown = _plot(plot, where) if plot is not None else ""

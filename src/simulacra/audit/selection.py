@@ -159,12 +159,16 @@ def weights(found: Selection, minimum: int, y: str | None) -> Section:
     here = found.k > 0
     least, most = int(np.where(here, w, np.inf).argmin()), int(w.argmax())
     left = found.effective / n
+    each = (
+        f" whose {found.column} is {found.groups[least]} counts for {amount(float(w[least]))}, each whose "
+        f"{found.column} is {found.groups[most]} for {amount(float(w[most]))}"
+    )
+    if w[least] == w[most]:
+        each = f" counts for {amount(float(w[most]))}"
     finding = Finding(
         "weights",
-        f"To make groups as large as in the reference, each person whose {found.column} is "
-        f"{found.groups[least]} counts for {amount(float(w[least]))}, each whose {found.column} is "
-        f"{found.groups[most]} for {amount(float(w[most]))}. The {n:,} people then tell as much as "
-        f"{found.effective:,.0f} drawn evenly, {out_of(left)}.",
+        f"To make groups as large as in the reference, each person{each}. The {n:,} people then tell as much "
+        f"as {found.effective:,.0f} drawn evenly, {out_of(left)}.",
         "stated",
         "What weights cannot undo, below; what is lost for a question on which the groups do not differ.",
         "people drawn evenly that tell as much, share of those selected",

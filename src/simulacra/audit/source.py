@@ -126,8 +126,10 @@ class Condition(Field):
         )
 
     def end(self) -> None:
-        if lost := [value for value in self.wanted if value not in self.seen]:
-            raise _CellError(f"no row holds '{lost[0]}', {nearest(lost[0], sorted(self.seen)[:MOST_VALUES])}")
+        held = sorted(value for value in self.seen if value.casefold() not in MISSING)
+        # where nothing is held there are no rows to use
+        if held and (lost := [value for value in self.wanted if value not in self.seen]):
+            raise _CellError(f"no row holds '{lost[0]}', {nearest(lost[0], held[:MOST_VALUES])}")
 
 
 class _UnclearError(Exception):

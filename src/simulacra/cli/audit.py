@@ -24,6 +24,8 @@ KINDS = {
     "correlations": ("correlations", "which correlations survive so many looks, and new rows?"),
     "causes": ("causes", "what would an intervention do, if this graph of causes is right?"),
     "feedback": ("feedback", "does acting on a prediction make it come true?"),
+    "generator": ("generator", "who is generated, how well, and who is memorised?"),
+    "checklist": ("checklist", "who answers what no number answers?"),
 }
 # the extra `audit`
 NEEDED = ("pandas", "statsmodels", "networkx")

@@ -33,7 +33,8 @@ class Options:
         image_size: height and width in pixels, 4 to 4096; None keeps the source's own.
         channels: 1 for grey, 3 for colour; None keeps the source's own.
         skip_bad: go on without the files that cannot be used.
-        target: of a table, the columns to be predicted, with commas between them.
+        target: of a table, the columns to be predicted, with commas between them; of data with attributes,
+            the one that becomes the class, as `attributes.classes` takes it.
 
     Raises:
         DataError: the size or the channels are none of these.
@@ -60,8 +61,8 @@ SOURCES = {
     ),
     "faces": (
         "faces",
-        "faces[:N]",
-        "N drawn colour faces with every factor known, 32 to 128 px (default 10,000)",
+        "faces[:N][,glasses=P]",
+        "N drawn colour faces with every factor known, a share P with glasses (default 10,000, 0.4)",
     ),
     "gaussians-8": ("toys", "gaussians-8[:N]", "N points of 8 normals on a circle (default 50,000)"),
     "gaussians-25": ("toys", "gaussians-25[:N]", "N points of 25 normals on a grid (default 50,000)"),
@@ -99,7 +100,7 @@ SOURCES = {
 }
 
 # the sources of which `Options.target` chooses what is predicted
-TAKE_TARGET = ("csv",)
+TAKE_TARGET = ("csv", "faces", "folder", "npz")
 
 
 def parse(source: str) -> tuple[str, str, str | None]:
@@ -140,7 +141,7 @@ def refuse_unused(name: str, options: Options) -> None:
         DataError: the source of that name takes no target, and the options have one.
     """
     if options.target is not None and name not in TAKE_TARGET:
-        those = " and ".join(SOURCES[one][1] for one in TAKE_TARGET)
+        those = ", ".join(SOURCES[one][1] for one in TAKE_TARGET)
         raise DataError(f"{name}: a target can only be chosen for {those}; leave '{options.target}' out")
 
 
@@ -159,4 +160,8 @@ def load(source: str, options: Options | None = None) -> Data:
     refuse_unused(name, options)
     module = import_module(f"simulacra.data.{SOURCES[name][0]}")
     data: Data = module.load(name, argument, options)
+    if options.target is not None and name != "csv":
+        from simulacra.data.attributes import labelled
+
+        return labelled(data, options.target)
     return data

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from simulacra.data import Options, load, parse, refuse_unused
+from simulacra.data.attributes import classes as classes_of
 from simulacra.data.cache import decode_all, find_shape
 from simulacra.data.decode import BadImage
 from simulacra.data.folder import read_layout
@@ -114,6 +115,10 @@ def _check_pictures(title: str, path: str, options: Options) -> Report:
     same: defaultdict[float, list[int]] = defaultdict(list)
     with open_pictures(title, path) as pictures:
         layout = read_layout(pictures)
+        labels = layout.labels
+        if options.target is not None and not labels.problems:
+            found, y = classes_of(title, labels.attributes, labels.values, options.target)
+            labels = replace(labels, classes=found, y=y)
         shape = find_shape(pictures, options)
         names = [printable(name) for name in pictures.names]
         place: dict[int, int] = {}
@@ -126,7 +131,6 @@ def _check_pictures(title: str, path: str, options: Options) -> Report:
             splits[SPLITS[place[i]]] += 1
             same[picture.share].append(i)
     groups = [group for group in same.values() if len(group) > 1]
-    labels = layout.labels
     usable = list(place)
     classes = Counter() if labels.y is None else Counter(labels.y[usable].tolist())
     return Report(

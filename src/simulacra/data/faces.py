@@ -9,7 +9,8 @@ truth. The factors, which are the attribute columns in this order:
     hair_lightness   0 black .. 1 pale blond
     hair_warmth      0 ashen .. 1 red
     hair_length      0 cropped .. 1 below the shoulders
-    glasses          0 or 1, two in five wear them (values between are drawn translucent)
+    glasses          0 or 1, two in five wear them, or the share P of `faces:N,glasses=P` (values between
+                     are drawn translucent)
     skin_tone        0 light .. 1 dark
     face_width       0 narrow .. 1 wide
     head_turn       -1 towards the picture's left .. 1 towards its right
@@ -21,6 +22,8 @@ smile > 0 and 0 elsewhere. The mirror image of a face is the face with the oppos
 """
 
 from __future__ import annotations
+
+import re
 
 import numpy as np
 
@@ -47,12 +50,15 @@ FACTORS = {
 ATTRIBUTES = (*FACTORS, "smiling")
 DEFAULT_COUNT, LARGEST_COUNT = 10_000, 10_000_000
 DEFAULT_SIZE, SMALLEST_SIZE, LARGEST_SIZE = 64, 32, 128
+# the share of faces with glasses
+GLASSES = 0.4
 
 
-def sample_factors(n: int, seed: int = 0) -> np.ndarray:
+def sample_factors(n: int, seed: int = 0, glasses: float = GLASSES) -> np.ndarray:
     """Draw the factors of n faces, one row a face, one column for each of `FACTORS`.
 
-    Row i depends on the seed and on i alone, not on n.
+    Row i depends on the seed and on i alone, not on n, and of the share of glasses its other factors do not
+    depend: who wears them with a smaller share wears them with a larger one too.
 
     Returns:
         float32 `(n, F)`, each column in its range.
@@ -70,7 +76,7 @@ def sample_factors(n: int, seed: int = 0) -> np.ndarray:
         elif name == "eyes_open":
             u = u**0.6
         elif name == "glasses":
-            u = (u < 0.4).astype(np.float64)
+            u = (u < glasses).astype(np.float64)
         factors[:, column] = low + (high - low) * u
     return factors
 
@@ -113,7 +119,7 @@ def draw(factors: np.ndarray, size: int = DEFAULT_SIZE) -> np.ndarray:
 
 
 def load(name: str, argument: str, options: Options) -> Data:
-    """`faces` or `faces:N`, 64 pixels unless `options.image_size` says otherwise.
+    """`faces[:N][,glasses=P]`, 64 pixels unless `options.image_size` says otherwise.
 
     Face i is the same for every N and is in the same split at every size: `faces:1000` is the
     beginning of `faces:20000`.
@@ -123,12 +129,12 @@ def load(name: str, argument: str, options: Options) -> Data:
     ((3, 32, 32), 'smile', True)
 
     Raises:
-        DataError: N or the size is out of range, or the faces do not fit in memory.
+        DataError: N, P or the size is out of range, or the faces do not fit in memory.
     """
     source = f"{name}:{argument}" if argument else name
-    n = _count(source, argument)
+    n, glasses = _read(source, argument)
     try:
-        factors = sample_factors(n)
+        factors = sample_factors(n, glasses=glasses)
         size = DEFAULT_SIZE if options.image_size is None else options.image_size
         x = resize(draw(factors, size), None, options.channels)
         attributes = np.column_stack([factors, factors[:, 0] > 0]).astype(np.float32)
@@ -140,12 +146,17 @@ def load(name: str, argument: str, options: Options) -> Data:
         raise DataError(f"{source}: so many faces do not fit in memory; ask for fewer") from None
 
 
-def _count(source: str, argument: str) -> int:
-    if not argument:
-        return DEFAULT_COUNT
-    digits = argument.isascii() and argument.isdigit() and len(argument) <= len(str(LARGEST_COUNT))
-    if not digits or not 1 <= int(argument) <= LARGEST_COUNT:
+def _read(source: str, argument: str) -> tuple[int, float]:
+    """How many, and the share with glasses."""
+    match = re.fullmatch(r"([0-9]{1,8})?(?:(?:^|,)glasses=([0-9]*\.?[0-9]+))?", argument)
+    n = int(match[1]) if match and match[1] else DEFAULT_COUNT
+    if match is None or not 1 <= n <= LARGEST_COUNT:
         raise DataError(
-            f"{source}: write faces:N with N a whole number from 1 to {LARGEST_COUNT:,}, such as faces:20000"
+            f"{source}: write faces:N with N a whole number from 1 to {LARGEST_COUNT:,}, such as "
+            "faces:20000, "
+            "or faces:20000,glasses=0.1 for a tenth with glasses"
         )
-    return int(argument)
+    glasses = float(match[2]) if match[2] else GLASSES
+    if not 0 <= glasses <= 1:
+        raise DataError(f"{source}: glasses is a share from 0 to 1, not {match[2]}")
+    return n, glasses
