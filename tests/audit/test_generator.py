@@ -86,6 +86,11 @@ def test_a_classifier_of_ones_own(here: Path, capsys: pytest.CaptureFixture[str]
     )
     document = json.loads((here / "pca" / "audits" / "generator" / "findings.json").read_text())
     assert document["inputs"]["classifier"] == "glasses"
+    # to be published
+    assert main(["audit", "generator", "pca", *AUDIT, "--no-pairs"]) == 0
+    page = standing_alone((here / "pca" / "audits" / "generator" / "audit.html").read_text())
+    assert "plot-memorised-distances" in page.ids
+    assert "plot-memorised-pairs" not in page.ids
     assert document["inputs"]["features"].startswith("classifier ")
     both = "glasses,smiling"
     assert (

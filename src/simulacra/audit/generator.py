@@ -41,6 +41,8 @@ class Arguments(Shared):
     """samples that are drawn"""
     minimum_n: int = 30
     """held-out examples, and samples, that a number of a group needs; below, it is withheld"""
+    pairs: bool = True
+    """show the samples that are closest to training pictures beside these"""
     seed: int = 0
     """of all noise"""
 
@@ -120,14 +122,13 @@ def _look(
         sections += [shares(looked, i), quality(looked, i)]
     if truncations:
         sections.append(truncation(looked, truncations))
-    sections.append(memorised(looked))
+    sections.append(memorised(looked, arguments.pairs))
     asked = ["What is done with the samples, and to whom: they are not actions yet."]
     if not classifiers:
         commands = "; ".join(training(source, name, data.spec) for name in attributes)
         asked.append(
             "How a better classifier reads the samples: the linear one is weak on pictures, and intervals "
-            "are "
-            f"the wider for it. Train one and name it with --classifier: {commands}"
+            f"are the wider for it. Train one and name it with --classifier: {commands}"
         )
     if not truncations:
         asked.append("How shares change with truncation: give --truncation 0.5,0.7,1.")

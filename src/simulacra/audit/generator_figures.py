@@ -17,7 +17,7 @@ from simulacra.report.figures import BLUE, CLASS_COLOURS, INK, MUTED, ORANGE, sh
 # groups with pictures, and pictures of each
 SHOWN, ACROSS = 12, 8
 # width of a picture in pixels of the page
-SIDE = 50
+SIDE = 64
 
 
 def beside(

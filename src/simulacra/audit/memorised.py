@@ -21,7 +21,7 @@ LARGEST, AT_ONCE = 1_000, 2_000
 CLOSE = 0.05
 
 
-def memorised(looked: Looked) -> Section:
+def memorised(looked: Looked, pairs: bool = True) -> Section:
     """How many samples are closer to a training example than held-out data typically are, and which."""
     train, noun = looked.data.train.x, looked.noun
     rng = np.random.default_rng([looked.seed, 4])
@@ -83,11 +83,10 @@ def memorised(looked: Looked) -> Section:
     shares = [("samples", n, close), (f"held-out {noun}", len(held), wilson(k0, len(held)))]
     caption = (
         f"Closer than {amount(bound)} to a training example; the median of samples is {amount(typical)} "
-        "times "
-        f"that of held-out {noun}. Intervals 95%, Wilson's."
+        f"times that of held-out {noun}. Intervals 95%, Wilson's."
     )
     plots = [Plot("distances", "Close to a training example", rows(shares, "share", shares=True), caption)]
-    if looked.data.spec.kind == "image":
+    if pairs and looked.data.spec.kind == "image":
         plots.append(_pairs(looked, samples, index, distance, held, new_index, new))
     return Section("memorised", title, "generator", [finding, exact], plots)
 
@@ -124,8 +123,7 @@ def _pairs(
         [samples[order], train[index[order]], held[new_order], train[new_index[new_order]]],
     )
     caption = (
-        "Below each, the training picture that is nearest to it. These are pictures of the data: before "
-        "the page "
-        "is published, ask whether they may be."
+        "Below each, the training picture that is nearest to it. These are pictures of the data: where they "
+        "may not be published, --no-pairs leaves them out."
     )
     return Plot("pairs", "Closest pairs", figure, caption, paper=True)

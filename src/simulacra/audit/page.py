@@ -131,7 +131,9 @@ def _finding(f: Finding, plot: Plot | None, where: str) -> str:
 
 def _plot(plot: Plot, where: str, heading: str = "") -> str:
     title = f"<{heading}>{escape(plot.title)}</{heading}>" if heading else ""
-    picture = chart(plot.figure, plot.title, "paper" if plot.paper else "chart")
+    # photographs have no lines to keep sharp, and are large
+    dpi = 100 if any(axes.images for axes in plot.figure.axes) else 200
+    picture = chart(plot.figure, plot.title, "paper" if plot.paper else "chart", dpi)
     return (
         f'<figure id="plot-{where}-{escape(plot.name)}">{title}{picture}'
         f"<figcaption>{escape(minus(plot.caption))}</figcaption></figure>"

@@ -75,7 +75,7 @@ def _shares(looked: Looked, i: int, read: dict[float, np.ndarray]) -> tuple[Find
     finding = Finding(
         f"truncation.{key}",
         f"With truncation {t:g} {frequency(p.value, people)} of {people:,} samples are in group "
-        f"{axis.groups[kept[j]]}, without {frequency(p1.value, people)} of {people:,}: difference "
+        f"{axis.groups[kept[j]]}, without truncation {frequency(p1.value, people)}: difference "
         f"{told(d[t, j])}." + ("" if sure else " The data are compatible with no difference."),
         "finding" if sure else "no finding",
         READ,
@@ -117,7 +117,7 @@ def _coverage(looked: Looked, drawn: dict[float, np.ndarray]) -> tuple[Finding, 
     finding = Finding(
         "truncation.coverage",
         f"Of {people:,} held-out {looked.noun} {frequency(found[t].value, people)} have a sample nearby with "
-        f"truncation {t:g}, {frequency(found[1].value, people)} without: difference {told(d[t])}."
+        f"truncation {t:g}, {frequency(found[1].value, people)} without truncation: difference {told(d[t])}."
         + ("" if sure else " The data are compatible with no difference."),
         "finding" if sure else "no finding",
         limits,

@@ -135,13 +135,13 @@ def section(name: str, title: str, body: str) -> str:
     return f'<section id="{name}"><h2>{title}</h2>{body}</section>'
 
 
-def chart(figure: Figure, alt: str, css: str = "chart") -> str:
+def chart(figure: Figure, alt: str, css: str = "chart", dpi: int = 200) -> str:
     """An `<img>` of a matplotlib figure, at its own size.
 
     The class `chart` is inverted where the page is dark, `paper` stays on a light ground.
     """
     width, height = (round(100 * side) for side in figure.get_size_inches())
-    return img(figures.png(figure), width, height, alt, css)
+    return img(figures.png(figure, dpi), width, height, alt, css)
 
 
 def img(png: bytes, width: int, height: int, alt: str, css: str) -> str:
