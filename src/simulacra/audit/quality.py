@@ -6,7 +6,7 @@ samples of the same distribution a share
     1 - prod_{i=1..k} (N - i) / (N + M - i)
 
 of the real examples has a sample nearer than its k-th neighbour, whatever the distribution (Naeem et al.
-2020, lemma 1): .388 of N = 100 with M = 10 and k = 5, .97 with M = 100. A group of which fewer samples are
+2020): .388 of N = 100 with M = 10 and k = 5, .97 with M = 100. A group of which fewer samples are
 looked at would look worse covered by a perfect generator. So all groups are brought to the counts of the
 smallest.
 """
