@@ -10,7 +10,7 @@ from typing import Any
 from simulacra.audit.findings import VERDICTS, About, Audit, Finding, Plot, Section, Table, dumps
 from simulacra.audit.words import interval
 from simulacra.files import write_text
-from simulacra.report.html import chart, document, minus, section
+from simulacra.report.html import chart, document, minus, photographs, section
 
 # headings of what sections are about
 HEADINGS: dict[About, str] = {
@@ -131,9 +131,10 @@ def _finding(f: Finding, plot: Plot | None, where: str) -> str:
 
 def _plot(plot: Plot, where: str, heading: str = "") -> str:
     title = f"<{heading}>{escape(plot.title)}</{heading}>" if heading else ""
-    # photographs have no lines to keep sharp, and are large
-    dpi = 100 if any(axes.images for axes in plot.figure.axes) else 200
-    picture = chart(plot.figure, plot.title, "paper" if plot.paper else "chart", dpi)
+    if any(axes.images for axes in plot.figure.axes):
+        picture = photographs(plot.figure, plot.title)
+    else:
+        picture = chart(plot.figure, plot.title, "paper" if plot.paper else "chart")
     return (
         f'<figure id="plot-{where}-{escape(plot.name)}">{title}{picture}'
         f"<figcaption>{escape(minus(plot.caption))}</figcaption></figure>"
