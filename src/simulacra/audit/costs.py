@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
-from simulacra.data.paths import find
-from simulacra.errors import DataError, nearest
+from simulacra.audit.documents import read_yaml
+from simulacra.errors import nearest
 
 EXAMPLE = "actions: {search: {carries: 0, innocent: 1}, let go: {carries: 5, innocent: 0}}"
 
@@ -118,18 +117,7 @@ def read_costs(path: Path) -> Costs:
     Raises:
         DataError: the file is missing or says something else.
     """
-    place = find(str(path))
-    if not place.is_file():
-        raise DataError(f"{path}: there is no such file; write one with {EXAMPLE}")
-    try:
-        document = yaml.safe_load(place.read_text(encoding="utf-8"))
-        return _costs(document)
-    except yaml.YAMLError as error:
-        raise DataError(f"{path}: is no YAML ({str(error).splitlines()[0]}); write {EXAMPLE}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is not UTF-8 text") from error
-    except ValueError as error:
-        raise DataError(f"{path}: {error}") from error
+    return read_yaml(path, _costs, EXAMPLE)
 
 
 def _costs(document: Any) -> Costs:

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import networkx as nx
-import yaml
 
-from simulacra.data.paths import find
+from simulacra.audit.documents import read_yaml
 from simulacra.errors import DataError, nearest
 
 EXAMPLE = "arrows: {poverty: [record, offence], record: [offence]}"
@@ -103,17 +102,7 @@ def read_graph(path: Path, columns: Iterable[str]) -> Graph:
         DataError: the file is missing or says something else, arrows run in a circle, or a node is neither
             a column nor hidden.
     """
-    place, columns = find(str(path)), list(columns)
-    if not place.is_file():
-        raise DataError(f"{path}: there is no such file; write one with {EXAMPLE}")
-    try:
-        graph = _graph(yaml.safe_load(place.read_text(encoding="utf-8")))
-    except yaml.YAMLError as error:
-        raise DataError(f"{path}: is no YAML ({str(error).splitlines()[0]}); write {EXAMPLE}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is not UTF-8 text") from error
-    except ValueError as error:
-        raise DataError(f"{path}: {error}") from error
+    graph, columns = read_yaml(path, _graph, EXAMPLE), list(columns)
     for node in graph.measured:
         if node not in columns:
             raise DataError(

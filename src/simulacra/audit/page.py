@@ -10,7 +10,7 @@ from typing import Any
 from simulacra.audit.findings import VERDICTS, About, Audit, Finding, Plot, Section, Table, dumps
 from simulacra.audit.words import interval
 from simulacra.files import write_text
-from simulacra.report.html import chart, document, minus, photographs, section
+from simulacra.report.html import chart, document, minus, section
 
 # headings of what sections are about
 HEADINGS: dict[About, str] = {
@@ -131,10 +131,7 @@ def _finding(f: Finding, plot: Plot | None, where: str) -> str:
 
 def _plot(plot: Plot, where: str, heading: str = "") -> str:
     title = f"<{heading}>{escape(plot.title)}</{heading}>" if heading else ""
-    if any(axes.images for axes in plot.figure.axes):
-        picture = photographs(plot.figure, plot.title)
-    else:
-        picture = chart(plot.figure, plot.title, "paper" if plot.paper else "chart")
+    picture = chart(plot.figure, plot.title, "paper" if plot.paper else "chart", small=True)
     return (
         f'<figure id="plot-{where}-{escape(plot.name)}">{title}{picture}'
         f"<figcaption>{escape(minus(plot.caption))}</figcaption></figure>"

@@ -63,8 +63,6 @@ class Regressor(Model):
         if spec.target is None and not spec.classes:
             raise ConfigError("the data have nothing to predict; of a table, name the column with --target")
         self.likelihood = self.head()
-        # asked now: in training the engine may have wrapped it
-        self.categorical = isinstance(self.likelihood, Classes)
         outputs = self.likelihood.outputs(self.shape)
         self.net = nets.mapping(spec.shape, outputs, config)
         for name, shape in (("x", spec.shape), ("y", self.shape)):
@@ -107,7 +105,7 @@ class Regressor(Model):
     @property
     def shape(self) -> tuple[int, ...]:
         """Of one answer: of a target, or `(K,)` for K classes, `(1,)` for one of two."""
-        if self.categorical:
+        if isinstance(self.likelihood, Classes):
             return (len(self.spec.classes),)
         return (1,) if self.spec.target is None else self.spec.target.shape
 
@@ -122,7 +120,7 @@ class Regressor(Model):
         # a constant input says nothing, and stays at zero
         self.x_std.copy_(torch.where(std > 0, std, torch.ones_like(std)))
         y = train.target
-        if y is None or self.categorical:
+        if y is None or isinstance(self.likelihood, Classes):
             return
         if not self.likelihood.location_scale:
             low, high = (y.min(), y.max()) if y.dtype != np.uint8 else (0, 1)
@@ -169,10 +167,10 @@ class Regressor(Model):
         Raises:
             DataError: the batch has none.
         """
-        if self.categorical or self.spec.target is None:
+        if isinstance(self.likelihood, Classes) or self.spec.target is None:
             if batch.y is None:
                 raise DataError("the data have no labels")
-            return batch.y if self.categorical else batch.y[:, None].float()
+            return batch.y if isinstance(self.likelihood, Classes) else batch.y[:, None].float()
         if batch.target is None:
             raise DataError("the data have no targets")
         return batch.target

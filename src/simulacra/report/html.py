@@ -6,10 +6,8 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable
 from html import escape
-from io import BytesIO
 
 from matplotlib.figure import Figure
-from PIL import Image
 
 from simulacra.report import figures
 
@@ -137,22 +135,15 @@ def section(name: str, title: str, body: str) -> str:
     return f'<section id="{name}"><h2>{title}</h2>{body}</section>'
 
 
-def chart(figure: Figure, alt: str, css: str = "chart") -> str:
+def chart(figure: Figure, alt: str, css: str = "chart", small: bool = False) -> str:
     """An `<img>` of a matplotlib figure, at its own size.
 
-    The class `chart` is inverted where the page is dark, `paper` stays on a light ground.
+    The class `chart` is inverted where the page is dark, `paper` stays on a light ground. `small`: as
+    `figures.small_png`, for pages with many.
     """
     width, height = (round(100 * side) for side in figure.get_size_inches())
-    return img(figures.png(figure), width, height, alt, css)
-
-
-def photographs(figure: Figure, alt: str) -> str:
-    """An `<img>` of a figure of photographs, which have no lines to keep sharp, in 256 colours of its own."""
-    width, height = (round(100 * side) for side in figure.get_size_inches())
-    file = BytesIO()
-    whole = Image.open(BytesIO(figures.png(figure, dpi=100, ground="white")))
-    whole.convert("RGB").quantize(256).save(file, format="PNG", optimize=True)
-    return img(file.getvalue(), width, height, alt, "paper")
+    png = figures.small_png(figure) if small else figures.png(figure)
+    return img(png, width, height, alt, css)
 
 
 def img(png: bytes, width: int, height: int, alt: str, css: str) -> str:
