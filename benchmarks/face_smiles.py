@@ -1,6 +1,6 @@
 """Smiles put on and taken off: what a cyclegan changes in drawn faces, and what it leaves, by their truth.
 
-    simulacra train cyclegan --data face-smiles --out runs/smiles
+    simulacra train cyclegan --data faces:20000 --target smiling --out runs/smiles
     python benchmarks/face_smiles.py runs/smiles [--reader runs/faces-reader]
 
 A regressor reads the factors from pictures; it is trained, if it is not there yet, on the true factors of the
@@ -67,7 +67,7 @@ def table(model: Cycles, faces: Dataset, read: Reader) -> Iterator[tuple[str, in
 
     Args:
         model: translates between the classes of the faces, the second of which smiles.
-        faces: of `face-smiles`.
+        faces: of `faces`, classes as `--target smiling` makes them.
         read: what is seen in them.
     """
     assert faces.y is not None
@@ -103,7 +103,7 @@ def reader(path: Path, size: int, steps: int) -> Reader:
 def main() -> None:
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=form)
-    parser.add_argument("run", type=Path, help="a cyclegan trained on face-smiles")
+    parser.add_argument("run", type=Path, help="a cyclegan trained on faces, --target smiling")
     parser.add_argument("--reader", type=Path, help="run folder; runs/faces-reader-SIZE when not given")
     parser.add_argument("--steps", type=int, default=STEPS, help="to train the reader for")
     arguments = parser.parse_args()
@@ -112,8 +112,9 @@ def main() -> None:
         model, faces = run.load(), run.data().test
     except SimulacraError as error:
         parser.error(str(error))
-    if not isinstance(model, Cycles) or faces.spec.attributes[:1] != ("smile",):
-        parser.error(f"{run}: is no cyclegan trained on face-smiles")
+    known = "smile" in faces.spec.attributes and "smiling" in faces.spec.classes
+    if not isinstance(model, Cycles) or not known:
+        parser.error(f"{run}: is no cyclegan trained on faces, --target smiling")
     size = model.spec.shape[1]
     read = reader(arguments.reader or Path(f"runs/faces-reader-{size}"), size, arguments.steps)
     names = ("as target", *KEPT, "all kept")

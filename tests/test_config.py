@@ -66,10 +66,16 @@ def test_steps_and_batches() -> None:
     assert Training().total_steps(100_000, 100) == 20_000
     assert Training(epochs=0.5).total_steps(1000, 100) == 5
     assert Training(steps=7).total_steps(1000, 100) == 7
-    assert Training(batch_size=128).fitted_batch(50, 1) == 50
-    assert Training(batch_size=128).fitted_batch(51, 2) == 50
-    with pytest.raises(ConfigError, match="3 equal parts"):
-        Training(batch_size=128).fitted_batch(1000, 3)
+    assert Training(batch_size=128).fitted_batch([50], 1) == 50
+    assert Training(batch_size=128).fitted_batch([51], 2) == 50
+    with pytest.raises(ConfigError, match="128 cannot be 3 equal parts"):
+        Training(batch_size=128).fitted_batch([1000], 3)
+    # as many of each class
+    assert Training(batch_size=16).fitted_batch([1, 2], 1) == 2
+    with pytest.raises(ConfigError, match="16 cannot be 3 classes in 1 equal parts"):
+        Training(batch_size=16).fitted_batch([90, 90, 90], 1)
+    with pytest.raises(ConfigError, match="16 cannot be 2 classes in 2 equal parts"):
+        Training(batch_size=16).fitted_batch([1, 90], 2)
 
 
 def test_every_setting_has_a_line_for_people() -> None:

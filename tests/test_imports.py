@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from simulacra.cli.audit import KINDS
+
 SOURCE = Path(__file__).parents[1] / "src" / "simulacra"
 
 # What a part of the library may import, besides itself; the rest is above it.
@@ -36,6 +38,7 @@ ALLOWED = {
     "output": GAME | {"engine"},
     "translation": GAME | {"engine"},
     "api": GAME | {"models", "run", "engine"},
+    "audit": GAME | {"models", "run", "engine", "latent", "metrics", "report"},
     "report": GAME | {"distributions", "models", "run", "engine", "latent", "metrics", "evaluation"},
 }
 FILES = [
@@ -75,6 +78,8 @@ def test_files_stay_short(file: Path) -> None:
 @pytest.mark.parametrize(
     "words",
     [
+        "audit", "audit --help", "audit falacy", *(f"audit {kind} --help" for kind in KINDS),
+        "audit fallacy --fail-on >", "audit decide",
         "--help", "--version", "data list", "train --help", "train vea", "train vae --help", "recipe",
         "train vae --data digits --latent-dimm 3", "train vae", "sample", "translate", "nonsense",
     ],
@@ -83,7 +88,8 @@ def test_help_and_usage_errors_import_neither_torch_nor_fabric(words: str) -> No
     code = (
         "import sys\nfrom simulacra.cli.main import main\n"
         f"try:\n    main({words.split()!r})\nexcept SystemExit:\n    pass\n"
-        "slow = {'torch', 'lightning_fabric', 'matplotlib', 'sklearn'} & set(sys.modules)\n"
+        "slow = {'torch', 'lightning_fabric', 'matplotlib', 'sklearn', 'pandas', 'statsmodels'}\n"
+        "slow &= set(sys.modules)\n"
         "sys.exit(f'imported {slow}' if slow else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -86,15 +87,23 @@ class Training:
         if self.ema is not None and not 0 < self.ema < 1:
             raise ConfigError(f"ema: must be between 0 and 1, not {self.ema}")
 
-    def fitted_batch(self, examples: int, shards: int) -> int:
+    def fitted_batch(self, examples: Sequence[int], shards: int) -> int:
         """The batch size: smaller than asked for when there are fewer examples.
 
+        >>> Training(batch_size=16).fitted_batch([5, 3], shards=2)
+        4
+
+        Args:
+            examples: how many there are of each group that a batch holds equally many of.
+            shards: equal parts of a batch, one for each process and accumulated part.
+
         Raises:
-            ConfigError: it cannot be cut into equal parts, one for each process and accumulated part.
+            ConfigError: it cannot be cut so.
         """
-        size = min(self.batch_size, examples // shards * shards)
-        if size == 0 or size % shards:
-            raise ConfigError(f"batch_size: {self.batch_size} cannot be cut into {shards} equal parts")
+        size = min(self.batch_size, min(examples) // shards * shards * len(examples))
+        if size == 0 or size % (shards * len(examples)):
+            classes = f"{len(examples)} classes in " if len(examples) > 1 else ""
+            raise ConfigError(f"batch_size: {self.batch_size} cannot be {classes}{shards} equal parts")
         return size
 
     def total_steps(self, examples: int, batch_size: int) -> int:

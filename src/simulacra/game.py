@@ -174,12 +174,14 @@ class Model(nn.Module):
         config: its resolved settings, a frozen dataclass.
         balanced: whether its batches have to hold as many examples of every class, class after class.
         memory_format: of its weights in training.
+        training_only: buffers that only training needs: in the checkpoint, not among the published weights.
     """
 
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     balanced: ClassVar[bool] = False
     # convolutions of large batches on CPU take 1.1 to 1.2 times as long without channels_last
     memory_format: ClassVar[torch.memory_format] = torch.channels_last
+    training_only: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, spec: DataSpec, config: Any) -> None:
         super().__init__()

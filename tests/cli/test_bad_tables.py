@@ -229,7 +229,7 @@ def test_no_file(tmp_path: Path, capsys: Capture) -> None:
 
 
 def test_a_target_for_what_has_none(tmp_path: Path, capsys: Capture) -> None:
-    for source in ("digits", f"folder:{tmp_path}", "iris"):
+    for source in ("digits", "iris"):
         assert main(["data", "check", source, "--target", "y"]) == 1
         assert "a target can only be chosen for csv:PATH" in capsys.readouterr().err
     assert main(["data", "preview", "digits", "--target", "y", "--out", str(tmp_path / "a.png")]) == 1

@@ -23,7 +23,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     small = {"image_size": 32, "width": 8, "steps": 3}
     sim.train("pix2pix", "face-outlines:60", folder / "pix2pix", **small)
-    sim.train("cyclegan", "face-smiles:60", folder / "cyclegan", blocks=1, **small)
+    sim.train("cyclegan", "faces:60", folder / "cyclegan", target="smiling", blocks=1, **small)
     sim.train("pca", "digits", folder / "pca", latent_dim=2)
     return folder
 

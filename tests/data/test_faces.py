@@ -273,41 +273,56 @@ def test_outlines_are_paired_with_the_faces_of_the_same_split() -> None:
     assert grey.spec.shape == grey.spec.target.shape == (1, 64, 64)
 
 
-def test_domains_are_labelled_with_every_factor_known() -> None:
-    faces, domains = (load(f"{name}:300", Options(image_size=32)) for name in ("faces", "face-smiles"))
-    assert domains.spec == replace(faces.spec, classes=("not_smiling", "smiling"))
-    for name in SPLITS:
-        face, part = faces.split(name), domains.split(name)
-        assert np.array_equal(part.x, face.x)
-        assert part.y is not None
-        assert face.attributes is not None
-        assert part.attributes is not None
-        assert part.y.dtype == np.int64
-        assert np.array_equal(part.y, face.attributes[:, ATTRIBUTES.index("smile")] > 0)
-        assert np.array_equal(part.attributes, face.attributes)
-
-
-def test_no_face_stands_in_both_domains() -> None:
-    data = load("face-smiles:5000", Options(image_size=32))
+def test_smiles_are_a_pair_of_domains() -> None:
+    data = load("faces:5000", Options(image_size=32, target="smiling"))
+    assert data.spec.classes == ("without smiling", "smiling")
     parts = [data.split(split) for split in SPLITS]
-    identity = np.concatenate([part.attributes[:, 1:-1] for part in parts if part.attributes is not None])
-    assert len(np.unique(identity, axis=0)) == 5000
-    # nor does a domain tell the identity: all factors but the smile are alike in both
+    factors = np.concatenate([part.attributes for part in parts if part.attributes is not None])
     smiling = np.concatenate([part.y for part in parts if part.y is not None]) == 1
+    assert np.array_equal(smiling, factors[:, ATTRIBUTES.index("smile")] > 0)
+    # no face stands in both, nor does a domain tell the identity: all other factors are alike in both
+    identity = factors[:, 1:-1]
+    assert len(np.unique(identity, axis=0)) == 5000
     means, spread = [identity[mask].mean(0) for mask in (smiling, ~smiling)], identity.std(0)
     assert (np.abs(means[0] - means[1]) < 4 * spread / np.sqrt(1250)).all()
 
 
-def test_a_domain_without_a_face_is_refused() -> None:
-    smiles = sample_factors(1)[0, 0] > 0
-    with pytest.raises(DataError, match=f"no picture of '{'not_smiling' if smiles else 'smiling'}' is left"):
-        load("face-smiles:1")
+def test_counts_of_pairs_are_refused_in_their_name() -> None:
+    with pytest.raises(DataError, match=r"^face-outlines:many: write face-outlines:N with"):
+        load("face-outlines:many")
+    assert load("face-outlines:20,glasses=0", Options(image_size=32)).name == "face-outlines:20,glasses=0"
 
 
-@pytest.mark.parametrize("name", ["face-outlines", "face-smiles"])
-def test_counts_of_pairs_and_domains_are_refused_alike(name: str) -> None:
-    with pytest.raises(DataError, match=f"^{name}:many: write {name}:N with N a whole number"):
-        load(f"{name}:many")
+def test_a_share_with_glasses() -> None:
+    few, many = (sample_factors(20_000, glasses=share) for share in (0.1, 0.4))
+    glasses = NAMES.index("glasses")
+    assert abs(few[:, glasses].mean() - 0.1) < 0.01
+    # who wears them, wears them; everything else is as it was
+    assert (few[:, glasses] <= many[:, glasses]).all()
+    assert np.array_equal(np.delete(few, glasses, 1), np.delete(many, glasses, 1))
+    assert np.array_equal(many, sample_factors(20_000))
+    none, alone = (
+        load(source, Options(image_size=32)) for source in ("faces:50,glasses=0", "faces:glasses=1")
+    )
+    assert none.name == "faces:50,glasses=0"
+    assert none.train.attributes is not None
+    assert none.train.attributes[:, glasses].max() == 0
+    assert alone.train.attributes is not None
+    assert alone.train.attributes[:, glasses].min() == 1
+    assert sum(map(len, (alone.train, alone.validation, alone.test))) == 10_000
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ("50,glasses=2", "glasses is a share from 0 to 1, not 2"), ("50,glasses=", "write faces:N"),
+        ("50,glases=0.1", "write faces:N"), ("50glasses=0.1", "write faces:N"),
+        (",glasses=-1", "write faces:N"),
+    ],
+)  # fmt: skip
+def test_a_bad_share_is_refused_in_plain_words(argument: str, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        load(f"faces:{argument}")
 
 
 @pytest.mark.parametrize("count", ["0", "-5", "many", "1.5", "1e4", "10,000", "²", "9" * 5_000, "10000001"])

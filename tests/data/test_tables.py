@@ -299,5 +299,5 @@ def test_tables_have_no_size(options: Options, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", sorted(set(SOURCES) - set(TAKE_TARGET)))
 def test_other_sources_take_no_target(name: str) -> None:
-    with pytest.raises(DataError, match=f"{name}: a target can only be chosen for csv:PATH; leave 'y' out"):
+    with pytest.raises(DataError, match=f"^{name}: a target can only be chosen for csv:PATH, .* out$"):
         load(name, Options(target="y"))

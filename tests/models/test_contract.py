@@ -1,5 +1,6 @@
 """What every registered model owes the engine and the tools, over every kind of data."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,8 @@ from torch.distributions import Distribution
 
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.engine.batches import in_order
+from simulacra.engine.distributed import launch
+from simulacra.engine.players import Players
 from simulacra.game import (
     Batch,
     Bounds,
@@ -129,6 +132,18 @@ def test_same_seed_same_losses(case: tuple[str, str, Model]) -> None:
     name, kind, model = case
     losses = [[turn.loss.item() for turn in m.play(batch(SPECS[kind]))] for m in (model, built(name, kind))]
     assert losses[0] == losses[1]
+
+
+def test_bf16_changes_losses_by_rounding_alone(case: tuple[str, str, Model]) -> None:
+    name, kind, model = case
+    with torch.no_grad():
+        # untrained nets say nearly the same of every example, and mixed up examples would not show
+        for p in model.parameters():
+            p *= 2
+    training = replace(entry(name).training, precision="bf16", device="cpu")
+    stage = Players(copy.deepcopy(model), training, launch(training)).stage
+    exact, rounded = ([turn.loss.item() for turn in m.play(batch(SPECS[kind]))] for m in (model, stage))
+    assert rounded == pytest.approx(exact, rel=0.02, abs=0.02)
 
 
 def test_state_survives_saving(case: tuple[str, str, Model]) -> None:

@@ -97,12 +97,13 @@ def test_three_steps_of_pix2pix_are_those_written_out(objective: str) -> None:
     assert losses == pytest.approx(expected, rel=1e-5)
 
 
-def test_three_steps_of_cyclegan_are_those_written_out() -> None:
+@pytest.mark.parametrize("norm", ["instance", "batch"])
+def test_three_steps_of_cyclegan_are_those_written_out(norm: str) -> None:
     batches = [
         Batch(images(s), torch.tensor([0, 0, 1, 1]), Noise(0, s + 1), step=s, steps=9) for s in range(3)
     ]
-    losses = played(cyclegan(pool=2), batches)
-    model, expected = cyclegan(pool=2), []
+    losses = played(cyclegan(pool=2, norm=norm), batches)
+    model, expected = cyclegan(pool=2, norm=norm), []
     pools: dict[str, list[Tensor]] = {"a": [], "b": []}
     movers = optimisers(model)
     for batch in batches:
@@ -175,7 +176,7 @@ def test_identity_and_pool_can_be_left_out() -> None:
     batch = Batch(images(0), torch.tensor([0, 0, 1, 1]), Noise(0, 1), step=99, steps=100)
     g, d = model.play(batch)
     assert set(g.terms) == {"adversarial", "cycle"}
-    torch.testing.assert_close(g.loss, g.terms["adversarial"] + 10 * g.terms["cycle"])
+    torch.testing.assert_close(g.loss, g.terms["adversarial"] + 10 * 4 * g.terms["cycle"])
     fakes = (
         (model.judge_a, model.b_to_a(2 * batch.x[2:] - 1)),
         (model.judge_b, model.a_to_b(2 * batch.x[:2] - 1)),
@@ -226,7 +227,8 @@ def test_codes_are_encoded_and_recovered() -> None:
         torch.distributions.Normal(mu, sigma), torch.distributions.Normal(0.0, 1.0)
     ).sum(1)
     torch.testing.assert_close(g.terms["kl"], kl.mean())
-    total = g.terms["adversarial"] + 100 * g.terms["l1"] + 0.01 * g.terms["kl"] + 0.5 * g.terms["recovered"]
+    total = g.terms["adversarial"] + 100 * 2 * g.terms["l1"]
+    total = total + 0.01 * g.terms["kl"] + 0.5 * g.terms["recovered"]
     torch.testing.assert_close(g.loss, total)
 
 

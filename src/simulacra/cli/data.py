@@ -36,7 +36,8 @@ class Check:
         source: what to check, e.g. folder:holiday.zip.
         image_size: height and width in pixels; the source's own if not given.
         channels: 1 for grey, 3 for colour; the source's own if not given.
-        target: of a table, the columns to be predicted, with commas between them.
+        target: of a table, the columns to be predicted, with commas between them; of data with attributes,
+            the one that becomes the class.
         json: print one JSON object and nothing else.
     """
 
@@ -58,7 +59,8 @@ class Preview:
         seed: which pictures.
         image_size: height and width in pixels; the source's own if not given.
         channels: 1 for grey, 3 for colour; the source's own if not given.
-        target: of a table, the columns to be predicted, with commas between them.
+        target: of a table, the columns to be predicted, with commas between them; of data with attributes,
+            the one that becomes the class.
         skip_bad: go on without the files that cannot be used.
         swap: of pairs of pictures, exchange the example and its target.
     """

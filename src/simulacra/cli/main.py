@@ -17,6 +17,7 @@ VERBS = {
     "predict": "write what a model predicts for every example",
     "attack": "make a classifier misread images, or play against such attacks",
     "evaluate": "measure a trained model on held-out data",
+    "audit": "say what data or a model do to people, before they are used",
     "report": "write the report of a run, one HTML page",
     "recipe": "list the recipes, or run one",
     "data": "list, check and preview data sources",

@@ -34,7 +34,8 @@ class Options:
         image_size: height and width in pixels, 4 to 4096; None keeps the source's own.
         channels: 1 for grey, 3 for colour; None keeps the source's own.
         skip_bad: go on without the files that cannot be used.
-        target: of a table, the columns to be predicted, with commas between them.
+        target: of a table, the columns to be predicted, with commas between them; of data with attributes,
+            the one that becomes the class, as `attributes.classes` takes it.
         swap: of pairs of pictures, exchange the example and its target.
 
     Raises:
@@ -63,18 +64,13 @@ SOURCES = {
     ),
     "faces": (
         "faces",
-        "faces[:N]",
-        "N drawn colour faces with every factor known, 32 to 128 px (default 10,000)",
+        "faces[:N][,glasses=P]",
+        "N drawn colour faces with every factor known, a share P with glasses (default 10,000, 0.4)",
     ),
     "face-outlines": (
         "faces",
-        "face-outlines[:N]",
-        "N pairs: the line drawing of a face, and the face (default 10,000)",
-    ),
-    "face-smiles": (
-        "faces",
-        "face-smiles[:N]",
-        "N drawn faces in two domains, not smiling and smiling (default 10,000)",
+        "face-outlines[:N][,glasses=P]",
+        "N pairs: the line drawing of a face, and the face (default 10,000, 0.4)",
     ),
     "gaussians-8": ("toys", "gaussians-8[:N]", "N points of 8 normals on a circle (default 50,000)"),
     "gaussians-25": ("toys", "gaussians-25[:N]", "N points of 25 normals on a grid (default 50,000)"),
@@ -122,7 +118,7 @@ SOURCES = {
 }
 
 # the sources of which `Options.target` chooses what is predicted
-TAKE_TARGET = ("csv",)
+TAKE_TARGET = ("csv", "faces", "folder", "npz")
 # and those of which `Options.swap` exchanges example and target
 TAKE_SWAP = ("pairs", "face-outlines")
 
@@ -173,7 +169,8 @@ def refuse_unused(name: str, options: Options) -> None:
 
 
 def _written(names: Sequence[str]) -> str:
-    return " and ".join(SOURCES[one][1] for one in names)
+    *some, last = (SOURCES[one][1] for one in names)
+    return f"{', '.join(some)} and {last}"
 
 
 def load(source: str, options: Options | None = None) -> Data:
@@ -191,4 +188,8 @@ def load(source: str, options: Options | None = None) -> Data:
     refuse_unused(name, options)
     module = import_module(f"simulacra.data.{SOURCES[name][0]}")
     data: Data = module.load(name, argument, options)
+    if options.target is not None and name != "csv":
+        from simulacra.data.attributes import labelled
+
+        return labelled(data, options.target)
     return data.swapped() if options.swap else data

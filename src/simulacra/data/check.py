@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from simulacra.data import Options, folder, load, pairs, parse, refuse_unused, unpaired
+from simulacra.data.attributes import classes as classes_of
 from simulacra.data.cache import decode_all, find_shape
 from simulacra.data.decode import BadImage
 from simulacra.data.examples import SideBySide
@@ -117,7 +118,10 @@ def _check_pictures(title: str, path: str, options: Options, read: Read) -> Repo
     same: defaultdict[float, list[int]] = defaultdict(list)
     with open_pictures(title, path) as pictures:
         layout = read(title, pictures)
-        examples = layout.examples
+        examples, labels = layout.examples, layout.labels
+        if options.target is not None and not labels.problems:
+            found, y = classes_of(title, labels.attributes, labels.values, options.target)
+            labels = replace(labels, classes=found, y=y)
         stacked = find_shape(examples, options)
         names = [printable(name) for name in examples.names]
         placed: dict[int, int] = {}
@@ -132,7 +136,6 @@ def _check_pictures(title: str, path: str, options: Options, read: Read) -> Repo
     place = layout.settle(usable, np.array(list(placed.values()), dtype=np.int64))
     splits = np.bincount(place, minlength=len(SPLITS))
     groups = [group for group in same.values() if len(group) > 1]
-    labels = layout.labels
     classes = Counter() if labels.y is None else Counter(labels.y[usable].tolist())
     shape = (stacked[0] // examples.each, *stacked[1:])
     return Report(

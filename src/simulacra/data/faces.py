@@ -9,7 +9,8 @@ truth. The factors, which are the attribute columns in this order:
     hair_lightness   0 black .. 1 pale blond
     hair_warmth      0 ashen .. 1 red
     hair_length      0 cropped .. 1 below the shoulders
-    glasses          0 or 1, two in five wear them (values between are drawn translucent)
+    glasses          0 or 1, two in five wear them, or the share P of `faces:N,glasses=P` (values between
+                     are drawn translucent)
     skin_tone        0 light .. 1 dark
     face_width       0 narrow .. 1 wide
     head_turn       -1 towards the picture's left .. 1 towards its right
@@ -19,14 +20,13 @@ truth. The factors, which are the attribute columns in this order:
 Where nothing else is said a factor is uniform over its range. A last column, `smiling`, is 1 where
 smile > 0 and 0 elsewhere. The mirror image of a face is the face with the opposite `head_turn`.
 
-Two more sources show the same faces, with the same attributes, in the same splits:
-
-    face-outlines    pairs: the line drawing of a face, and the face as its target
-    face-smiles      two domains, the classes not_smiling and smiling; no face stands in both
+`face-outlines` shows the same faces in pairs, with the same attributes, in the same splits: the line drawing
+of a face, and the face as its target.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -36,14 +36,7 @@ from simulacra.data import Options
 from simulacra.data.face_drawing import portraits
 from simulacra.data.face_outlines import outlines
 from simulacra.data.resize import resize
-from simulacra.data.spec import (
-    Data,
-    Dataset,
-    DataSpec,
-    content_shares,
-    refuse_missing_classes,
-    split_by_content,
-)
+from simulacra.data.spec import Data, Dataset, DataSpec, content_shares, split_by_content
 from simulacra.errors import DataError
 
 # name -> (lowest, highest) value
@@ -61,15 +54,17 @@ FACTORS = {
     "clothes": (0.0, 1.0),
 }
 ATTRIBUTES = (*FACTORS, "smiling")
-DOMAINS = ("not_smiling", "smiling")
 DEFAULT_COUNT, LARGEST_COUNT = 10_000, 10_000_000
 DEFAULT_SIZE, SMALLEST_SIZE, LARGEST_SIZE = 64, 32, 128
+# the share of faces with glasses
+GLASSES = 0.4
 
 
-def sample_factors(n: int, seed: int = 0) -> np.ndarray:
+def sample_factors(n: int, seed: int = 0, glasses: float = GLASSES) -> np.ndarray:
     """Draw the factors of n faces, one row a face, one column for each of `FACTORS`.
 
-    Row i depends on the seed and on i alone, not on n.
+    Row i depends on the seed and on i alone, not on n, and of the share of glasses its other factors do not
+    depend: who wears them with a smaller share wears them with a larger one too.
 
     Returns:
         float32 `(n, F)`, each column in its range.
@@ -87,7 +82,7 @@ def sample_factors(n: int, seed: int = 0) -> np.ndarray:
         elif name == "eyes_open":
             u = u**0.6
         elif name == "glasses":
-            u = (u < 0.4).astype(np.float64)
+            u = (u < glasses).astype(np.float64)
         factors[:, column] = low + (high - low) * u
     return factors
 
@@ -135,7 +130,7 @@ def draw(
 
 
 def load(name: str, argument: str, options: Options) -> Data:
-    """`faces`, `face-outlines` or `face-smiles`, `:N`; 64 pixels unless `options.image_size` says otherwise.
+    """`faces` or `face-outlines`, `[:N][,glasses=P]`; 64 pixels unless `options.image_size` says otherwise.
 
     Face i is the same for every N and is in the same split at every size: `faces:1000` is the
     beginning of `faces:20000`.
@@ -145,13 +140,12 @@ def load(name: str, argument: str, options: Options) -> Data:
     ((3, 32, 32), 'smile', True)
 
     Raises:
-        DataError: N or the size is out of range, a domain has no face to train on, or the faces do not fit
-            in memory.
+        DataError: N, P or the size is out of range, or the faces do not fit in memory.
     """
     source = f"{name}:{argument}" if argument else name
-    n = _count(name, argument)
+    n, glasses = _read(name, source, argument)
     try:
-        factors = sample_factors(n)
+        factors = sample_factors(n, glasses=glasses)
         size = DEFAULT_SIZE if options.image_size is None else options.image_size
         x = resize(draw(factors, size), None, options.channels)
         smiling = factors[:, 0] > 0
@@ -161,24 +155,22 @@ def load(name: str, argument: str, options: Options) -> Data:
             lines = resize(draw(factors, size, outlines), None, options.channels)
             target = DataSpec("image", x.shape[1:])
             everything = replace(everything, spec=replace(everything.spec, target=target), x=lines, target=x)
-        elif name == "face-smiles":
-            labelled = replace(everything.spec, classes=DOMAINS)
-            everything = replace(everything, spec=labelled, y=smiling.astype(np.int64))
         # shares of the factors, not of the pixels: the same at every size
-        data = split_by_content(source, everything, content_shares(factors))
+        return split_by_content(source, everything, content_shares(factors))
     except MemoryError:
         raise DataError(f"{source}: so many faces do not fit in memory; ask for fewer") from None
-    refuse_missing_classes(data)
-    return data
 
 
-def _count(name: str, argument: str) -> int:
-    if not argument:
-        return DEFAULT_COUNT
-    digits = argument.isascii() and argument.isdigit() and len(argument) <= len(str(LARGEST_COUNT))
-    if not digits or not 1 <= int(argument) <= LARGEST_COUNT:
+def _read(name: str, source: str, argument: str) -> tuple[int, float]:
+    """How many, and the share with glasses."""
+    match = re.fullmatch(r"([0-9]{1,8})?(?:(?:^|,)glasses=([0-9]*\.?[0-9]+))?", argument)
+    n = int(match[1]) if match and match[1] else DEFAULT_COUNT
+    if match is None or not 1 <= n <= LARGEST_COUNT:
         raise DataError(
-            f"{name}:{argument}: write {name}:N with N a whole number from 1 to {LARGEST_COUNT:,}, such as "
-            f"{name}:20000"
+            f"{source}: write {name}:N with N a whole number from 1 to {LARGEST_COUNT:,}, such as "
+            f"{name}:20000, or {name}:20000,glasses=0.1 for a tenth with glasses"
         )
-    return int(argument)
+    glasses = float(match[2]) if match[2] else GLASSES
+    if not 0 <= glasses <= 1:
+        raise DataError(f"{source}: glasses is a share from 0 to 1, not {match[2]}")
+    return n, glasses

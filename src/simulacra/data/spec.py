@@ -69,6 +69,12 @@ class Dataset:
         pick = [None if a is None else a[index] for a in arrays]
         return Dataset(self.spec, *pick)  # type: ignore[arg-type]  # x is never None
 
+    @property
+    def class_counts(self) -> tuple[int, ...]:
+        """How many examples each class has; none has any where there are no labels."""
+        y = np.zeros(0, np.int64) if self.y is None else self.y
+        return tuple(np.bincount(y, minlength=len(self.spec.classes)).tolist())
+
     def swapped(self) -> Dataset:
         """The targets as examples, and the examples as their targets; both have the same spec.
 
@@ -171,6 +177,6 @@ def refuse_missing_classes(data: Data) -> None:
     Raises:
         DataError: one has not.
     """
-    for c, name in enumerate(data.spec.classes):
-        if data.train.y is None or c not in data.train.y:
+    for name, count in zip(data.spec.classes, data.train.class_counts, strict=True):
+        if count == 0:
             raise DataError(f"{data.name}: no picture of '{name}' is left to train on; add more")

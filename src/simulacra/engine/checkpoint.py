@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from simulacra.errors import RunError
 from simulacra.files import replacing
+from simulacra.game import Model
 from simulacra.run import Run
 
 
@@ -38,13 +39,13 @@ class Best:
 def save(
     run: Run,
     step: int,
-    model: nn.Module,
+    model: Model,
     optimizers: dict[str, Any],
     ema: nn.Module | None = None,
     best: Best | None = None,
     weights: dict[str, Tensor] | None = None,
 ) -> None:
-    """Write the weights that `sim.load` reads, `weights` or else the model's own, then the checkpoint.
+    """Write the weights that `sim.load` reads, of `weights` or else the model's own, then the checkpoint.
 
     A run that dies in between goes on from the checkpoint before, and writes both again.
 
@@ -58,7 +59,8 @@ def save(
         "ema": None if ema is None else ema.state_dict(),
         "best": None if best is None else asdict(best),
     }
-    save_weights(run, model.state_dict() if weights is None else weights)
+    weights = model.state_dict() if weights is None else weights
+    save_weights(run, {name: tensor for name, tensor in weights.items() if name not in model.training_only})
     with replacing(run.checkpoint) as file:
         torch.save(state, file)
 

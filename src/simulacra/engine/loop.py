@@ -12,7 +12,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from simulacra.data.spec import Data, Dataset
+from simulacra.data.spec import Data, Dataset, refuse_missing_classes
 from simulacra.engine import checkpoint
 from simulacra.engine.batches import Batches, in_order
 from simulacra.engine.distributed import is_first_process, launch
@@ -54,10 +54,13 @@ def _play(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
     fabric = launch(training)
     rank, parts = fabric.global_rank, training.accumulate
     shards = fabric.world_size * parts
-    batch_size = training.fitted_batch(len(data.train), shards)
 
     torch.manual_seed(mix(training.seed))
     model = build(config.model, config.spec, config.config).to(fabric.device)
+    if model.balanced:
+        refuse_missing_classes(data)
+    groups = data.train.class_counts if model.balanced else (len(data.train),)
+    batch_size = training.fitted_batch(groups, shards)
     score = None
     if training.evaluate_every is not None:
         score = Scorer(model, config.model, data.validation, training.evaluate_features, training.seed)

@@ -91,13 +91,15 @@ class Players:
         self._record: dict[str, Column] = {}
 
     def _wrap(self, net: nn.Module) -> nn.Module:
+        # there is nothing to cast or to exchange, and DDP refuses it
+        if not any(True for _ in net.parameters()):
+            return net
         alone = self.fabric.world_size == 1
         if alone and self.training.precision != "32":
             net = Cast(net, self.fabric)
         if self.training.compile:
             net = torch.compile(net)  # type: ignore[assignment]  # compiled, and a module still
-        # DDP refuses a net without parameters
-        if alone or not any(True for _ in net.parameters()):
+        if alone:
             return net
         wrapped = self.fabric.setup_module(net)
         self.wrapped.append(wrapped)

@@ -56,6 +56,7 @@ PENALTIES = {
         "wasserstein": Penalties(clip_weights=0.05),
         "wasserstein-gp": Penalties(gradient_penalty=0.1),
         "relativistic": Penalties(r1=0.1, r2=0.1),
+        "least-squares": Penalties(r1=0.3),
         "others": Penalties(r1=0.1),
     },
 }

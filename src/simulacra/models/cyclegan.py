@@ -48,6 +48,7 @@ class CycleGAN(Model):
     balanced = True
     # instance norm copies what is not contiguous: 1.2 times as long a step
     memory_format = torch.contiguous_format
+    training_only = ("pool_a", "pool_b")
     config: CycleGANConfig
     pool_a: Tensor
     pool_b: Tensor
@@ -90,10 +91,11 @@ class CycleGAN(Model):
             back_a, back_b = self.b_to_a(fake_b).tanh(), self.a_to_b(fake_a).tanh()
             cycle = F.l1_loss(back_a, a) + F.l1_loss(back_b, b)
             adversarial = self._fools(self.judge_b, fake_b) + self._fools(self.judge_a, fake_a)
-            loss, terms = adversarial + lambda_ * cycle, {"adversarial": adversarial, "cycle": cycle}
+            loss = adversarial + lambda_ * cycle
+            terms = {"adversarial": adversarial, "cycle": _mean_of_1(cycle)}
             if same_a is not None and same_b is not None:
                 identity = F.l1_loss(same_a, a) + F.l1_loss(same_b, b)
-                loss, terms["identity"] = loss + lambda_ * weight * identity, identity
+                loss, terms["identity"] = loss + lambda_ * weight * identity, _mean_of_1(identity)
         yield Turn("generators", loss, terms)
         old_a = self._exchanged(self.pool_a, fake_a.detach(), batch)
         old_b = self._exchanged(self.pool_b, fake_b.detach(), batch)
@@ -101,9 +103,12 @@ class CycleGAN(Model):
         yield Turn("discriminators", loss)
 
     def _both(self, net: nn.Module, x: Tensor, own: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Translations of x, and of what is in the net's own domain where identity counts, in one pass."""
+        """Translations of x, and of what is in the net's own domain where identity counts."""
         if not self.config.identity:
             return net(x).tanh(), None
+        # the statistics of a batch are to be those of one domain
+        if self.config.norm == "batch":
+            return net(x).tanh(), net(own).tanh()
         translated, same = net(torch.cat([x, own])).tanh().chunk(2)
         return translated, same
 
@@ -169,6 +174,11 @@ class CycleGAN(Model):
         net = self.a_to_b if to == self.spec.classes[1] else self.b_to_a
         translated: Tensor = net(scaled(x)).tanh()
         return translated / 2 + 0.5
+
+
+def _mean_of_1(both: Tensor) -> Tensor:
+    """The sum of two distances of images in [-1, 1], as the mean of the two, of images in [0, 1]."""
+    return both / 4
 
 
 def _of_all(x: Tensor) -> Tensor:

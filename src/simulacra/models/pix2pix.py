@@ -92,7 +92,8 @@ class Pix2Pix(Model):
             adversarial = torch.stack([self._fools(g) for g in outputs]).mean()
             l1 = F.l1_loss(fakes[0], y)
             loss = self.config.adversarial * adversarial + self.config.l1 * l1
-        terms = {"l1": l1, "adversarial": adversarial}
+        # of images in [0, 1]
+        terms = {"l1": l1 / 2, "adversarial": adversarial}
         if codes is not None:
             kl = codes.kl.mean()
             # the generator alone: an encoder could agree with it on a code that nobody sees

@@ -16,8 +16,9 @@ from simulacra.data.robot_arm import joints
 from simulacra.distributions import modes
 from simulacra.engine.batches import tensor
 from simulacra.game import Noise, Predicts
-from simulacra.report.cards import Card, chart
+from simulacra.report.cards import Card
 from simulacra.report.figures import BLUE, GREEN, GREY, INK, ORANGE, style
+from simulacra.report.html import chart
 from simulacra.report.material import Material
 
 # hands that are shown, and side by side

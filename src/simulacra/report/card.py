@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 from torch.distributions import Categorical
 
 from simulacra.data import SPLITS
+from simulacra.errors import RunError
 from simulacra.files import write_text
 from simulacra.game import Cycles, Decodes, Encodes, Model, Predicts, Samples, Translates
 from simulacra.models.registry import entry
@@ -28,7 +30,8 @@ def write_card(run: Run) -> Path:
         The file.
 
     Raises:
-        RunError: there is no run, it has no weights, or the file cannot be written.
+        RunError: there is no run, it has no weights, an audit of it cannot be read, or the file cannot be
+            written.
     """
     path = run.path / "MODEL_CARD.md"
     write_text(path, _card(run))
@@ -42,7 +45,7 @@ def _card(run: Run) -> str:
         "How it was trained": _training(run, config, model),
         "Metrics": _metrics(run),
         "Limits": "\n".join(f"- {line}" for line in _limits(run, config, model)),
-        "Audit findings": "None yet: nobody has audited what this model does to people.",
+        "Audit findings": _audits(run),
         "How to load it": _loading(run, config, model),
     }
     head = f"# {run.path.resolve().name}\n\n{summary(config, played(run))}\n"
@@ -139,6 +142,29 @@ def _limits(run: Run, config: RunConfig, model: Model) -> list[str]:
     if not last_numbers(run).evaluated:
         lines.append("It has not been evaluated on held-out test data.")
     return lines
+
+
+def _audits(run: Run) -> str:
+    """What `simulacra audit` left below `audits/`, an audit after the other."""
+    files = sorted((run.path / "audits").glob("*/findings.json"))
+    if not files:
+        return "None yet: nobody has audited what this model does to people."
+    parts = []
+    for file in files:
+        try:
+            document = json.loads(file.read_text(encoding="utf-8"))
+            findings = [f for part in document["sections"] for f in part["findings"]]
+            lines = [
+                f"- **{f['verdict']}**: {f['sentence']} *Does not show: {f['does_not_show']}*"
+                for f in findings
+            ]
+            title = document["title"]
+        # ValueError: no JSON, or no UTF-8
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunError(f"{file}: cannot be read; run the audit again, or delete its folder") from error
+        page = (file.parent / "audit.html").relative_to(run.path).as_posix()
+        parts.append(f"### {title}\n\n[{page}]({page})\n\n" + "\n".join(lines))
+    return "\n\n".join(parts)
 
 
 def _loading(run: Run, config: RunConfig, model: Model) -> str:

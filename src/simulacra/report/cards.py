@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from dataclasses import dataclass
-from html import escape
 from io import BytesIO
 from math import ceil
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from PIL import Image
 
 from simulacra.engine.batches import to_bytes
@@ -19,6 +16,7 @@ from simulacra.latent.lattice import lattice, leading_plane
 from simulacra.metrics.latents import ACTIVE
 from simulacra.pictures import SMALLEST_CELL, grid
 from simulacra.report import figures
+from simulacra.report.html import chart, img
 from simulacra.report.material import Material, decoded
 
 # width in CSS pixels that pictures are laid out for
@@ -38,15 +36,6 @@ class Card:
     caption: str
 
 
-def chart(figure: Figure, alt: str, css: str = "chart") -> str:
-    """An `<img>` of a matplotlib figure, at its own size.
-
-    The class `chart` is inverted where the page is dark, `paper` stays on a light ground.
-    """
-    width, height = (round(100 * side) for side in figure.get_size_inches())
-    return _img(figures.png(figure), width, height, alt, css)
-
-
 def tiles(x: np.ndarray, columns: int, scale: int, alt: str, padding: int = 2) -> str:
     """An `<img>` of uint8 images `(N, C, H, W)` tiled, every pixel drawn `scale` pixels wide."""
     x = x.repeat(scale, axis=2).repeat(scale, axis=3)
@@ -58,15 +47,7 @@ def tiles(x: np.ndarray, columns: int, scale: int, alt: str, padding: int = 2) -
     height, width, _ = picture.shape
     # enlarged pixels are squares; pictures that have to shrink are smoothed
     square = scale > 1 and width <= WIDTH
-    return _img(file.getvalue(), width, height, alt, "tiles pixelated" if square else "tiles")
-
-
-def _img(png: bytes, width: int, height: int, alt: str, css: str) -> str:
-    data = b64encode(png).decode("ascii")
-    return (
-        f'<img class="{css}" width="{width}" height="{height}" alt="{escape(alt)}"'
-        f' src="data:image/png;base64,{data}">'
-    )
+    return img(file.getvalue(), width, height, alt, "tiles pixelated" if square else "tiles")
 
 
 def samples(m: Material) -> Card | None:

@@ -21,6 +21,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
+from PIL import Image
 
 INK, MUTED, RULE = "#24292f", "#6e7781", "#e4e7eb"
 # Okabe and Ito 2008
@@ -94,6 +95,19 @@ def png(figure: Figure, dpi: int = 200, ground: str = "none") -> bytes:
         # class names may be in any script; what the font lacks becomes a box
         warnings.filterwarnings("ignore", "Glyph .* missing from")
         figure.savefig(file, format="png", dpi=dpi, facecolor=ground, metadata={"Software": None})
+    return file.getvalue()
+
+
+def small_png(figure: Figure) -> bytes:
+    """As `png`, a third as large: in 256 colours of its own, and photographs in one pixel for each dpi."""
+    file = BytesIO()
+    if any(axes.images for axes in figure.axes):
+        image = Image.open(BytesIO(png(figure, dpi=100, ground="white"))).convert("RGB").quantize(256)
+    else:
+        # the one method that keeps transparency
+        whole = Image.open(BytesIO(png(figure))).convert("RGBA")
+        image = whole.quantize(256, method=Image.Quantize.FASTOCTREE)
+    image.save(file, format="PNG", optimize=True)
     return file.getvalue()
 
 

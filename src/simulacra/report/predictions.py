@@ -16,8 +16,9 @@ from simulacra.engine.batches import in_order, tensor, to_bytes
 from simulacra.game import Predicts
 from simulacra.metrics.prediction import WITH_CDF, pit
 from simulacra.report import prediction_figures as figures
-from simulacra.report.cards import STRIP, WIDTH, Card, chart, layout, tiles
+from simulacra.report.cards import STRIP, WIDTH, Card, layout, tiles
 from simulacra.report.figures import LONGEST_NAME, shortened
+from simulacra.report.html import chart
 from simulacra.report.material import BATCH, Material
 from simulacra.report.numbers import column
 

@@ -8,7 +8,8 @@ import torch
 from simulacra.game import Encodes, Noise, Samples
 from simulacra.metrics.samples import NEAR, mode_coverage
 from simulacra.report import clouds
-from simulacra.report.cards import Card, chart
+from simulacra.report.cards import Card
+from simulacra.report.html import chart
 from simulacra.report.material import Material, untrained
 from simulacra.report.numbers import moments
 

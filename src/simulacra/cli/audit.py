@@ -1,0 +1,96 @@
+"""`simulacra audit KIND ...`: a page and findings.json about what data or a model do to people."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from simulacra.audit.arguments import Shared
+    from simulacra.audit.findings import Audit
+
+# kind -> its module in simulacra.audit, and what it asks. The module imports nothing slow: it has the
+# dataclass `Arguments` and the function `audit`, which makes an `Audit` of them.
+KINDS = {
+    "predictions": ("predictions", "do predictions go wrong for some groups more than for others?"),
+    "sampling": ("sampling", "who is selected, and what would reweighting undo?"),
+    "amplify": ("amplify", "does a model amplify what it saw?"),
+    "decide": ("decide", "which action costs least, and whom does it cost?"),
+    "fallacy": ("fallacy", "is a probability read backwards?"),
+    "correlations": ("correlations", "which correlations survive so many looks, and new rows?"),
+    "causes": ("causes", "what would an intervention do, if this graph of causes is right?"),
+    "feedback": ("feedback", "does acting on a prediction make it come true?"),
+    "generator": ("generator", "who is generated, how well, and who is memorised?"),
+    "checklist": ("checklist", "who answers what no number answers?"),
+}
+# the extra `audit`
+NEEDED = ("pandas", "statsmodels", "networkx")
+
+HELP = """usage: simulacra audit KIND ...
+
+{kinds}
+
+  simulacra audit KIND --help    what a kind takes
+
+Each writes a page, audit.html, and findings.json. No audit says that something is all right: it says what
+was found, how surely, and what that does not show.
+"""
+
+
+def main(argv: list[str]) -> int:
+    if not argv or argv[0] in ("-h", "--help"):
+        kinds = "\n".join(f"  {kind:13} {text}" for kind, (_, text) in KINDS.items())
+        print(HELP.format(kinds=kinds), end="")
+        return 0 if argv else 2
+    from simulacra.errors import ConfigError, nearest
+
+    kind, *rest = argv
+    if kind not in KINDS:
+        raise ConfigError(f"unknown kind of audit '{kind}', {nearest(kind, KINDS)}")
+    import tyro
+
+    from simulacra.audit.arguments import folder
+    from simulacra.audit.gates import Gate
+
+    module: Any = import_module(f"simulacra.audit.{KINDS[kind][0]}")
+    arguments = tyro.cli(module.Arguments, args=rest, prog=f"simulacra audit {kind}")
+    gates = [Gate.parse(text) for text in arguments.fail_on]
+    if missing := [name for name in NEEDED if find_spec(name) is None]:
+        raise ConfigError(f"audit: needs {', '.join(missing)}: pip install simulacra[audit]")
+    out = folder(kind, arguments)
+    audit = module.audit(arguments)
+    return _answer(audit, arguments, gates, out)
+
+
+def _answer(audit: Audit, arguments: Shared, gates: list[Any], out: Path) -> int:
+    """Write the answers, print them, and say which gates failed."""
+    from dataclasses import asdict
+
+    from simulacra.audit.findings import dumps
+    from simulacra.audit.page import write
+
+    outcomes = [gate.judge(audit) for gate in gates]
+    document = audit.json([asdict(outcome) for outcome in outcomes])
+    page = write(audit, document, out)
+    if arguments.run is not None:
+        from simulacra.report.card import write_card
+        from simulacra.run import Run
+
+        write_card(Run(arguments.run))
+    if arguments.json:
+        print(dumps(document), end="")
+    else:
+        for section in audit.sections:
+            print(f"{section.title}\n")
+            for finding in section.findings:
+                print(f"  {finding.verdict:10}  {finding.sentence}\n              [{finding.name}]")
+            print()
+        print(f"{audit.count()}: {page}")
+    for outcome in outcomes:
+        if not outcome.passed:
+            print(f"simulacra: fail-on {outcome.gate}: {outcome.why}", file=sys.stderr)
+    return 0 if all(outcome.passed for outcome in outcomes) else 1
