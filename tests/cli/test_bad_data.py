@@ -181,7 +181,10 @@ def test_pairs_that_are_none(skip: bool, tmp_path: Path, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["vae", "--data", "digits", "--swap"], "only pairs:PATH and face-outlines[:N] can be swapped"),
+        (
+            ["vae", "--data", "digits", "--swap"],
+            "only pairs:PATH and face-outlines[:N][,glasses=P] can be swapped",
+        ),
         (["vae", "--data", "unpaired:{}"], "two domains stand in two folders"),
         (["regressor", "--data", "pairs:{}/nowhere"], "there is no"),
         (["regressor", "--data", "pairs:{}", "--target", "b"], "a target can only be chosen for csv:PATH"),
