@@ -115,7 +115,7 @@ def domain(model: Model, run: Run, to: str | None) -> str | None:
         return None
     # a domain that is itself called A is meant by its name
     named = {"A": classes[0], "B": classes[1], **{name: name for name in classes}}
-    to = "B" if to is None else to
+    to = classes[1] if to is None else to
     if to not in named:
         raise ConfigError(f"to: unknown '{to}', {nearest(to, (*classes, 'A', 'B'))}")
     return named[to]

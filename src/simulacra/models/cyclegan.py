@@ -135,9 +135,10 @@ class CycleGAN(Model):
             if first + i < size:
                 pool[first + i] = fakes[i]
                 continue
-            place = (u[i, 0] * size).long()
+            # an index of one element: of none it would be read back from the device
+            place = (u[i : i + 1, 0] * size).long()
             older = u[i, 1] < 0.5
-            shown[i] = torch.where(older, pool[place], fakes[i])
+            shown[i] = torch.where(older, pool[place][0], fakes[i])
             pool[place] = torch.where(older, fakes[i], pool[place])
         own = noise.shard // parts * n
         return shown[own : own + n]
