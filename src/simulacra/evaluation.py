@@ -13,7 +13,7 @@ from torch import Tensor
 
 from simulacra.data.spec import Data, Dataset, Truth
 from simulacra.distributions import marginals
-from simulacra.engine.batches import in_order, to_bytes, to_float
+from simulacra.engine.batches import fitting, in_order, to_bytes, to_float
 from simulacra.errors import ConfigError, DataError, nearest
 from simulacra.game import (
     Batch,
@@ -43,8 +43,6 @@ METRICS = ("elbo", "nll", "reconstruction", "latents", "prediction", "samples", 
 SCORES = (*judge.METRICS, "perceptual")
 # samples that are drawn, at most, and translations that are scored
 DRAWN = 10_000
-# translated at a time: nets hold dozens of channels for each
-PIXELS = 2**20
 # of scores, what is the same for every direction
 ABOUT = ("extractor", "weights", "resize", "features", "seed", "left_out")
 PIT_BINS = 10
@@ -169,7 +167,7 @@ def _of_made(
         n = min(len(dataset), DRAWN)
         drawn = Compared(_drawn(model, n, seed), dataset.x[:n], data.train.x[:DRAWN], "")
         return _scores(drawn, extractor, scores, seed)
-    size = max(1, min(batch_size, PIXELS // (dataset.x.shape[-1] * dataset.x.shape[-2])))
+    size = fitting(dataset, batch_size)
     if isinstance(model, Cycles):
         parts = _by_domain(model.spec.classes, data.name, dataset)
         # nothing else looks at what it was trained on, which is large

@@ -1,4 +1,4 @@
-"""`--preset NAME`: settings under one name, which options that follow replace."""
+"""`--preset NAME`: settings under one name, which other options replace."""
 
 import pytest
 
@@ -18,9 +18,12 @@ def test_a_preset_is_settings_of_its_model(model: str, preset: str) -> None:
             assert getattr(made.config if hasattr(made.config, name) else made.training, name) == value
 
 
-def test_options_that_follow_replace_those_of_the_preset() -> None:
+@pytest.mark.parametrize(
+    "words", [["--preset", "nano", "--width", "7"], ["--width", "7", "--preset", "nano"]]
+)
+def test_other_options_replace_those_of_the_preset(words: str) -> None:
     preset = MODELS["cyclegan"].presets["nano"]
-    _, made = parse(["cyclegan", "--preset", "nano", "--width", "7", "--data", "x"])
+    _, made = parse(["cyclegan", *words.split(), "--data", "x"])
     assert made.config == CycleGANConfig(**{**preset, "width": 7})
 
 

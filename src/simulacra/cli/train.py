@@ -70,7 +70,7 @@ def parse(argv: list[str]) -> tuple[str, Arguments]:
 
 
 def _expanded(model: str, words: list[str]) -> list[str]:
-    """The options, with those of a preset in its place: the ones that follow replace them.
+    """The options, with those of a preset before them, which they replace.
 
     Raises:
         ConfigError: the model has no such preset.
@@ -84,7 +84,7 @@ def _expanded(model: str, words: list[str]) -> list[str]:
         raise ConfigError(f"--preset: {model} has none")
     if name not in presets:
         raise ConfigError(f"--preset: unknown '{name}', {nearest(name, presets)}")
-    return [*spelled[:at], *options(presets[name]), *spelled[at + 2 :]]
+    return [*options(presets[name]), *spelled[:at], *spelled[at + 2 :]]
 
 
 def main(argv: list[str]) -> int:

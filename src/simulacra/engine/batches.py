@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 
 import numpy as np
 import torch
@@ -14,6 +15,8 @@ from simulacra.game import Batch, Noise, mix
 
 # A set below this many bytes is kept on the accelerator, so that batches need no transfer.
 RESIDENT_BYTES = 2**30
+# of the images that a net sees at a time outside of training
+PIXELS = 2**20
 
 
 def to_float(x: Tensor) -> Tensor:
@@ -118,6 +121,11 @@ class Batches:
         y = None if self.y is None else rows_of(self.y)
         target = None if self.target is None else rows_of(self.target)
         return Batch(rows_of(self.x), y, noise, step, self.steps, target)
+
+
+def fitting(dataset: Dataset, most: int) -> int:
+    """How many examples at a time, `most` or fewer of large images: nets hold dozens of channels for each."""
+    return max(1, min(most, PIXELS // prod(dataset.spec.shape[1:])))
 
 
 def in_order(dataset: Dataset, size: int, device: torch.device, seed: int = 0) -> Iterator[Batch]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from simulacra.data.spec import Data, Dataset
-from simulacra.engine.batches import in_order, tensor, to_bytes
+from simulacra.engine.batches import fitting, in_order, tensor, to_bytes
 from simulacra.errors import ConfigError, DataError
 from simulacra.game import (
     Conditional,
@@ -56,7 +56,7 @@ def validation(model: Model, dataset: Dataset, seed: int) -> dict[str, float]:
     sums: dict[str, float] = defaultdict(float)
     looked = dataset.take(slice(0, LOOKED_AT))
     with at_rest(model):
-        for batch in in_order(looked, 256, model.device, seed):
+        for batch in in_order(looked, fitting(looked, 256), model.device, seed):
             for name, values in model.validate(batch).items():
                 sums[name] += values.double().sum().item()
     return {name: value / len(looked) for name, value in sums.items()}

@@ -8,7 +8,7 @@ G translates from the first class of labelled data to the second, F back; what c
 out. The discriminators are shown translations of earlier steps half of the time (Shrivastava et al. 2017).
 
     >>> from simulacra.data.spec import DataSpec
-    >>> from simulacra.models.configs import CycleGANConfig
+from simulacra.models.configs import CycleGANConfig
     >>> spec = DataSpec("image", (3, 32, 32), classes=("horse", "zebra"))
     >>> model = CycleGAN(spec, CycleGANConfig(width=8, blocks=1))
     >>> model.translate(torch.rand(2, 3, 32, 32), Noise(seed=0), to="horse").shape
@@ -152,9 +152,12 @@ class CycleGAN(Model):
         """Images of classes y `(B,)` in the other domain, and back in their own."""
         assert y is not None, "the spec has classes"
         first, second = self.spec.classes
-        of_first = (y == 0)[:, None, None, None]
-        there = torch.where(of_first, self._translated(x, second), self._translated(x, first))
-        back = torch.where(of_first, self._translated(there, first), self._translated(there, second))
+        there, back = torch.empty_like(x), torch.empty_like(x)
+        for k, (own, other) in enumerate(((first, second), (second, first))):
+            rows = (y == k).nonzero()[:, 0]
+            if len(rows):
+                there[rows] = self._translated(x[rows], other)
+                back[rows] = self._translated(there[rows], own)
         return there, back
 
     def translate(self, x: Tensor, noise: Noise, to: str | None = None) -> Tensor:

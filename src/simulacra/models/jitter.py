@@ -50,8 +50,10 @@ class Jitter:
         u = noise.uniform(n, 3)
         if self.large != (h, w):
             x = F.interpolate(x, self.large, mode="bilinear", antialias=False)
-            spare = torch.tensor([self.large[0] - h, self.large[1] - w], device=x.device)
-            top, left = (u[:, :2] * (spare + 1)).floor().long().unbind(1)
+            top, left = (
+                (u[:, k] * (large - side + 1)).floor().long()
+                for k, (large, side) in enumerate(zip(self.large, (h, w), strict=True))
+            )
             rows = top[:, None] + torch.arange(h, device=x.device)
             columns = left[:, None] + torch.arange(w, device=x.device)
             example = torch.arange(n, device=x.device)[:, None, None]

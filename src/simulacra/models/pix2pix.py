@@ -10,7 +10,7 @@ from a translation with a random code the code is to be recovered (cLR-GAN, eq. 
 
     >>> from simulacra.data.spec import DataSpec
     >>> from simulacra.game import Noise
-    >>> from simulacra.models.configs import Pix2PixConfig
+from simulacra.models.configs import Pix2PixConfig
     >>> image = DataSpec("image", (3, 32, 32))
     >>> model = Pix2Pix(DataSpec("image", (3, 32, 32), target=image), Pix2PixConfig(width=8))
     >>> model.translate(torch.rand(2, 3, 32, 32), Noise(seed=0)).shape
@@ -90,10 +90,10 @@ class Pix2Pix(Model):
         with frozen(self.discriminator):
             outputs = [self._judge(x, fake) for fake in fakes]
             adversarial = torch.stack([self._fools(g) for g in outputs]).mean()
-            l1 = F.l1_loss(fakes[0], y)
-            loss = self.config.adversarial * adversarial + self.config.l1 * l1
+            distance = F.l1_loss(fakes[0], y)
+            loss = self.config.adversarial * adversarial + self.config.l1 * distance
         # of images in [0, 1]
-        terms = {"l1": l1 / 2, "adversarial": adversarial}
+        terms = {"l1": distance / 2, "adversarial": adversarial}
         if codes is not None:
             kl = codes.kl.mean()
             # the generator alone: an encoder could agree with it on a code that nobody sees

@@ -22,7 +22,7 @@ def instance_or_batch(kind: str, channels: int) -> nn.Module:
 
 
 class SkipUNet(nn.Module):
-    """Halve the image down to one or two pixels and double it again, with a skip at every size.
+    """Halve the image until its shorter side is one pixel, and double it again, with a skip at every size.
 
     Args:
         inputs: channels.
@@ -99,7 +99,7 @@ class ResNetTranslator(nn.Module):
         width: channels of the first layer, 4 times as many in the blocks.
         blocks: residual blocks.
         norm: instance, batch or none.
-        dropout: of half of the maps inside the blocks.
+        dropout: of half of the numbers inside the blocks.
 
     >>> ResNetTranslator(3, 3, width=8, blocks=2)(torch.zeros(2, 3, 30, 22)).shape
     torch.Size([2, 3, 30, 22])
