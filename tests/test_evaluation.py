@@ -161,7 +161,7 @@ def test_large_images_are_translated_few_at_a_time(monkeypatch: pytest.MonkeyPat
             seen.append(len(x))
             return x
 
-    monkeypatch.setattr("simulacra.evaluation.PIXELS", 20 * 64)
+    monkeypatch.setattr("simulacra.engine.batches.PIXELS", 20 * 64)
     evaluate(Counts(data.spec), data, variants=2)
     assert seen == [20, 20, 10, 10]
     # one is enough for scores

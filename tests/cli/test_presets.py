@@ -21,9 +21,9 @@ def test_a_preset_is_settings_of_its_model(model: str, preset: str) -> None:
 @pytest.mark.parametrize(
     "words", [["--preset", "nano", "--width", "7"], ["--width", "7", "--preset", "nano"]]
 )
-def test_other_options_replace_those_of_the_preset(words: str) -> None:
+def test_other_options_replace_those_of_the_preset(words: list[str]) -> None:
     preset = MODELS["cyclegan"].presets["nano"]
-    _, made = parse(["cyclegan", *words.split(), "--data", "x"])
+    _, made = parse(["cyclegan", *words, "--data", "x"])
     assert made.config == CycleGANConfig(**{**preset, "width": 7})
 
 

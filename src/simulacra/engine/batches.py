@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from simulacra.data.spec import Dataset
-from simulacra.errors import ConfigError
 from simulacra.game import Batch, Noise, mix
 
 # A set below this many bytes is kept on the accelerator, so that batches need no transfer.
@@ -62,15 +61,12 @@ class Batches:
 
     Args:
         dataset: the training split.
-        size: examples in the whole batch, over all shards.
+        size: examples in the whole batch, over all shards, as `Training.fitted_batch` has it.
         seed: of the order and of the noise.
         steps: length of the training, passed on to the model.
         shards: equal parts the batch is cut in (processes times accumulated parts).
         device: where the batches go.
         balanced: as many examples of every class in each shard, class after class.
-
-    Raises:
-        ConfigError: balanced, and the size cannot be cut so, or a class has too few examples.
     """
 
     def __init__(
@@ -95,18 +91,8 @@ class Batches:
             self.orders = [Order(torch.arange(len(self.x), device=home), size, seed)]
 
     def _by_class(self, classes: tuple[str, ...], y: Tensor, size: int) -> list[Order]:
-        each = size // len(classes)
-        if size % (len(classes) * self.shards):
-            raise ConfigError(
-                f"batch_size: {size} examples cannot be {len(classes)} classes in {self.shards} equal parts"
-            )
         rows = [(y == k).nonzero()[:, 0] for k in range(len(classes))]
-        for name, of_class in zip(classes, rows, strict=True):
-            if len(of_class) < each:
-                raise ConfigError(
-                    f"batch_size: '{name}' has {len(of_class)} training examples, a batch needs {each}"
-                )
-        return [Order(of_class, each, self.seed, k) for k, of_class in enumerate(rows)]
+        return [Order(of_class, size // len(classes), self.seed, k) for k, of_class in enumerate(rows)]
 
     def at(self, step: int, shard: int) -> Batch:
         """The rows of one shard of the batch of one step, and the noise that goes with them."""
