@@ -8,7 +8,7 @@ G translates from the first class of labelled data to the second, F back; what c
 out. The discriminators are shown translations of earlier steps half of the time (Shrivastava et al. 2017).
 
     >>> from simulacra.data.spec import DataSpec
-from simulacra.models.configs import CycleGANConfig
+    >>> from simulacra.models.configs import CycleGANConfig
     >>> spec = DataSpec("image", (3, 32, 32), classes=("horse", "zebra"))
     >>> model = CycleGAN(spec, CycleGANConfig(width=8, blocks=1))
     >>> model.translate(torch.rand(2, 3, 32, 32), Noise(seed=0), to="horse").shape

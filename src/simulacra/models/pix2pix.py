@@ -10,7 +10,7 @@ from a translation with a random code the code is to be recovered (cLR-GAN, eq. 
 
     >>> from simulacra.data.spec import DataSpec
     >>> from simulacra.game import Noise
-from simulacra.models.configs import Pix2PixConfig
+    >>> from simulacra.models.configs import Pix2PixConfig
     >>> image = DataSpec("image", (3, 32, 32))
     >>> model = Pix2Pix(DataSpec("image", (3, 32, 32), target=image), Pix2PixConfig(width=8))
     >>> model.translate(torch.rand(2, 3, 32, 32), Noise(seed=0)).shape
