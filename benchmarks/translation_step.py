@@ -65,7 +65,7 @@ def model(case: Case) -> Model:
     image = DataSpec("image", (3, case.size, case.size))
     if not case.blocks:
         spec = DataSpec("image", image.shape, target=image)
-        return Pix2Pix(spec, Pix2PixConfig()).train()
+        return Pix2Pix(spec, Pix2PixConfig(norm="batch")).train()
     spec = DataSpec("image", image.shape, classes=("a", "b"))
     return CycleGAN(spec, CycleGANConfig(blocks=case.blocks, flip=False)).train()
 

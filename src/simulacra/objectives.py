@@ -68,6 +68,19 @@ OBJECTIVES: dict[str, Objective] = {
 }
 
 
+def fools(objective: str, g: Tensor) -> Tensor:
+    """The generator's loss where it is one term of several.
+
+    Least squares are (D(g) - 1)^2, without the half, as the weights of the other terms presume
+    (Zhu et al. 2017, section 4).
+
+    >>> fools("least-squares", torch.zeros(4)).item()
+    1.0
+    """
+    loss = OBJECTIVES[objective].generate(g, g)
+    return 2 * loss if objective == "least-squares" else loss
+
+
 def squared_gradient(output: Tensor, x: Tensor) -> Tensor:
     """|dD/dx|^2 of every example, `(B,)`: R1 on real, R2 on fake examples (Mescheder et al. 2018, eq. 9).
 

@@ -232,8 +232,8 @@ class Pix2PixConfig:
     """channels of the first level of both nets"""
     blocks: int = 6
     """resnet: residual blocks"""
-    norm: Literal["batch", "instance", "none"] = "batch"
-    """normalisation in both nets"""
+    norm: Literal["batch", "instance", "none"] = "instance"
+    """normalisation in both nets; the paper's batches of one are instances"""
     patch: Literal["1", "16", "70", "full"] = "70"
     """pixels a side that an output of the discriminator sees"""
     objective: Literal["non-saturating", "least-squares", "hinge"] = "non-saturating"
@@ -247,7 +247,7 @@ class Pix2PixConfig:
     flip: bool = False
     """exchange left and right at random"""
     style_dim: int = 0
-    """numbers of a code that chooses among translations (Zhu et al. 2017b, e.g. 8); 0 for none"""
+    """numbers of a code that chooses among translations, e.g. 8, with an `l1` of 10; 0 for none"""
     kl: float = 0.01
     """style: weight of the KL term of the encoder's code"""
     recover: float = 0.5

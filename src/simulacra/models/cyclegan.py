@@ -30,7 +30,7 @@ from simulacra.game import Batch, Model, Noise, Turn, frozen
 from simulacra.models.configs import CycleGANConfig, check_sizes
 from simulacra.models.jitter import Jitter, check_smallest, scaled
 from simulacra.nets.translation import PatchCritic, ResNetTranslator, initialise
-from simulacra.objectives import OBJECTIVES
+from simulacra.objectives import OBJECTIVES, fools
 
 
 class CycleGAN(Model):
@@ -90,7 +90,7 @@ class CycleGAN(Model):
             fake_a, same_a = self._both(self.b_to_a, b, a)
             back_a, back_b = self.b_to_a(fake_b).tanh(), self.a_to_b(fake_a).tanh()
             cycle = F.l1_loss(back_a, a) + F.l1_loss(back_b, b)
-            adversarial = self._fools(self.judge_b, fake_b) + self._fools(self.judge_a, fake_a)
+            adversarial = self._fooled(self.judge_b, fake_b) + self._fooled(self.judge_a, fake_a)
             loss = adversarial + lambda_ * cycle
             terms = {"adversarial": adversarial, "cycle": _mean_of_1(cycle)}
             if same_a is not None and same_b is not None:
@@ -112,11 +112,8 @@ class CycleGAN(Model):
         translated, same = net(torch.cat([x, own])).tanh().chunk(2)
         return translated, same
 
-    def _fools(self, judge: nn.Module, fake: Tensor) -> Tensor:
-        """The generator's loss; least squares as in the paper, (D - 1)^2 without the half."""
-        outputs = judge(fake).flatten()
-        loss = self.objective.generate(outputs, outputs)
-        return 2 * loss if self.config.objective == "least-squares" else loss
+    def _fooled(self, judge: nn.Module, fake: Tensor) -> Tensor:
+        return fools(self.config.objective, judge(fake).flatten())
 
     def _tells(self, judge: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
         return self.objective.discriminate(judge(real).flatten(), judge(fake).flatten())

@@ -35,7 +35,7 @@ from simulacra.models.jitter import Jitter, check_smallest, scaled
 from simulacra.nets.conv import ConvEncoder
 from simulacra.nets.layers import Style
 from simulacra.nets.translation import PatchCritic, ResNetTranslator, SkipUNet, initialise
-from simulacra.objectives import OBJECTIVES
+from simulacra.objectives import OBJECTIVES, fools
 
 
 class Pix2Pix(Model):
@@ -83,17 +83,16 @@ class Pix2Pix(Model):
         # with codes two translations: with that of the target, and with a random one
         with batch.noise.dropping(self.generator):
             fakes = [self.generate(x, z) for z in ((codes.encoded, codes.drawn) if codes else (None,))]
-        real, judged = self._judge(x, y), [self._judge(x, fake.detach()) for fake in fakes]
-        loss = torch.stack([self.objective.discriminate(real, g) for g in judged]).mean()
-        # half: the discriminator is to learn more slowly (Isola et al. 2017, section 3.3)
-        yield Turn("discriminator", 0.5 * loss, {"real": real.mean(), "fake": judged[0].mean()})
-        with frozen(self.discriminator):
-            outputs = [self._judge(x, fake) for fake in fakes]
-            adversarial = torch.stack([self._fools(g) for g in outputs]).mean()
-            distance = F.l1_loss(fakes[0], y)
-            loss = self.config.adversarial * adversarial + self.config.l1 * distance
+        if self.config.adversarial:
+            yield self._discriminating(x, y, [fake.detach() for fake in fakes])
+        distance = F.l1_loss(fakes[0], y)
         # of images in [0, 1]
-        terms = {"l1": distance / 2, "adversarial": adversarial}
+        loss, terms = self.config.l1 * distance, {"l1": distance / 2}
+        if self.config.adversarial:
+            with frozen(self.discriminator):
+                fooled = [fools(self.config.objective, self._judge(x, fake)) for fake in fakes]
+            adversarial = torch.stack(fooled).sum()
+            loss, terms["adversarial"] = loss + self.config.adversarial * adversarial, adversarial
         if codes is not None:
             kl = codes.kl.mean()
             # the generator alone: an encoder could agree with it on a code that nobody sees
@@ -103,10 +102,11 @@ class Pix2Pix(Model):
             terms |= {"kl": kl, "recovered": recovered}
         yield Turn("generator", loss, terms)
 
-    def _fools(self, outputs: Tensor) -> Tensor:
-        """The generator's loss; least squares as in CycleGAN's paper, (D - 1)^2 without the half."""
-        loss = self.objective.generate(outputs, outputs)
-        return 2 * loss if self.config.objective == "least-squares" else loss
+    def _discriminating(self, x: Tensor, y: Tensor, fakes: list[Tensor]) -> Turn:
+        """Half of the loss: D is to learn more slowly (Isola et al. 2017, section 3.3)."""
+        real, judged = self._judge(x, y), [self._judge(x, fake) for fake in fakes]
+        loss = 0.5 * torch.stack([self.objective.discriminate(real, g) for g in judged]).mean()
+        return Turn("discriminator", loss, {"real": real.mean(), "fake": judged[0].mean()})
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
         """Distance of one translation from the target, of 1: `loss`."""
