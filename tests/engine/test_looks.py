@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ from torch import Tensor, nn
 from simulacra.data import Data
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.engine import looks
-from simulacra.engine.looks import COMPARED, Scorer, at_rest, diagnosis, picture, some
+from simulacra.engine.batches import to_bytes
+from simulacra.engine.looks import COMPARED, Scorer, at_rest, diagnosis, picture, some, translations
 from simulacra.errors import ConfigError, DataError
 from simulacra.game import Model, Noise
 from simulacra.metrics.judge import judge
 from simulacra.models.configs import ConditionalGANConfig
 from simulacra.models.registry import build
+from tests.metrics import translators as tiny
 
 PLANE = DataSpec("vector", (2,), classes=("left", "right"))
 
@@ -232,3 +235,81 @@ def test_a_picture_has_a_row_for_each_class(tmp_path: Path) -> None:
     with Image.open(file) as image:
         # images of 8 pixels are shown four times as large, with two between them
         assert image.size == (8 * 34 + 2, 3 * 34 + 2)
+
+
+class Paints(tiny.Stub):
+    """Makes up to three channels from the first one: the opposite, the half, and nothing."""
+
+    def translate(self, x: Tensor, noise: Noise, to: str | None = None) -> Tensor:
+        assert self.spec.target is not None
+        first = x[:, :1]
+        return torch.cat([1 - first, first / 2, 0 * first], dim=1)[:, : self.spec.target.shape[0]]
+
+
+class Darkens(tiny.Cycle):
+    """The opposite of what is dark, half of what is bright."""
+
+    def translate(self, x: Tensor, noise: Noise, to: str | None = None) -> Tensor:
+        return 1 - x if to == "bright" else x / 2
+
+
+def shown(file: Path) -> np.ndarray:
+    """The images of 8 pixels, four times as large, of a picture of six columns, row after row."""
+    with Image.open(file) as image:
+        pixels = np.asarray(image).transpose(2, 0, 1)
+    rows, columns = (side // 34 for side in pixels.shape[1:])
+    assert columns == 6
+    places = [(2 + 34 * (i // 6), 2 + 34 * (i % 6)) for i in range(6 * rows)]
+    return np.stack([pixels[:, top : top + 32 : 4, left : left + 32 : 4] for top, left in places])
+
+
+def side_by_side(*columns: np.ndarray) -> np.ndarray:
+    """Images of every column in colour, one example behind the other."""
+    colour = [np.broadcast_to(column, (len(column), 3, 8, 8)) for column in columns]
+    return np.stack(colour, axis=1).reshape(-1, 3, 8, 8)
+
+
+@pytest.mark.parametrize(("c_in", "c_out"), [(1, 1), (1, 3), (3, 1), (3, 3)])
+def test_pairs_are_shown_as_input_translation_and_target(c_in: int, c_out: int, tmp_path: Path) -> None:
+    spec = DataSpec("image", (c_in, 8, 8), target=DataSpec("image", (c_out, 8, 8)))
+    rng = np.random.default_rng(0)
+    # halves of even numbers are numbers of 8 bits
+    x, target = (2 * rng.integers(0, 128, (20, c, 8, 8), dtype=np.uint8) for c in (c_in, c_out))
+    dataset, model = Dataset(spec, x, target=target), Paints(spec)
+    first = x[:, :1]
+    translated = np.concatenate([255 - first, first // 2, 0 * first], axis=1)[:, :c_out]
+    everything = side_by_side(x, translated, target)
+    assert np.array_equal(to_bytes(translations(model, dataset, seed=3)), everything)
+    picture(model, dataset, tmp_path / "picture.png", seed=3)
+    # 16 of the 20, the same every time
+    chosen = np.random.default_rng(3).permutation(20)[:16]
+    of_chosen = side_by_side(x[chosen], translated[chosen], target[chosen])
+    assert np.array_equal(shown(tmp_path / "picture.png"), of_chosen)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_domains_are_shown_there_and_back(channels: int, tmp_path: Path) -> None:
+    spec = replace(tiny.DOMAINS, shape=(channels, 8, 8))
+    y = np.arange(20) // 10
+    # odd numbers are dark and even ones bright: what is halved is even
+    even = 2 * np.random.default_rng(0).integers(0, 127, (20, channels, 8, 8), dtype=np.uint8)
+    dark = y[:, None, None, None] == 0
+    x = np.where(dark, even + 1, even)
+    there = np.where(dark, 255 - x, x // 2)
+    back = np.where(dark, there // 2, 255 - there)
+    dataset, model = Dataset(spec, x, y), Darkens(spec)
+    assert np.array_equal(to_bytes(translations(model, dataset, seed=3)), side_by_side(x, there, back))
+    picture(model, dataset, tmp_path / "picture.png", seed=3)
+    chosen = np.random.default_rng(3).permutation(20)[:16]
+    assert set(y[chosen]) == {0, 1}
+    assert np.array_equal(
+        shown(tmp_path / "picture.png"), side_by_side(x[chosen], there[chosen], back[chosen])
+    )
+
+
+def test_translations_are_of_the_same_noise_every_time() -> None:
+    dataset, model = tiny.pairs(5).validation, tiny.Varies(tiny.PAIRS)
+    x = torch.from_numpy(dataset.x) / 255
+    for seed in (3, 4):
+        expected = 1 - x - 0.2 * Noise(seed).uniform(5, 1, 1, 1)
+        torch.testing.assert_close(translations(model, dataset, seed)[1::3], expected.expand(-1, 3, -1, -1))
