@@ -7,6 +7,7 @@ whole at once, and of others no seam shows. Only one row of tiles is held in flo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -210,18 +211,37 @@ def shown(path: Path) -> str:
     return printable(str(path))
 
 
+def left_out(inputs: Sequence[Path], out: Path) -> dict[Path, Counter[str]]:
+    """Of each folder that holds files which `plan` passes over, how many of which ending they are."""
+    given = {path.resolve() for path in inputs}
+    found: dict[Path, Counter[str]] = {}
+    for folder in filter(Path.is_dir, inputs):
+        _, others = _inside(folder, out)
+        names = [name for name in others if (folder / name).resolve() not in given]
+        if names:
+            found[folder] = Counter(name.suffix.lower() for name in names)
+    return found
+
+
 def _found(inputs: Sequence[Path], out: Path) -> Iterator[tuple[Path, PurePosixPath]]:
     """Every input file, and its path below the folder it was found in."""
     for path in inputs:
-        if not path.is_dir():
+        if path.is_dir():
+            yield from ((path / name, name) for name in _inside(path, out)[0])
+        else:
             yield path, PurePosixPath(path.name)
-            continue
-        with open_pictures(shown(path), str(path)) as pictures:
-            names = [PurePosixPath(name) for name in pictures.names]
-        # what a call before has written is no input: photos --out photos/translated
-        folder, written = path.resolve(), out.resolve()
-        own = written.relative_to(folder).as_posix() if folder in written.parents else None
-        yield from ((path / name, name) for name in names if own is None or not name.is_relative_to(own))
+
+
+def _inside(folder: Path, out: Path) -> tuple[list[PurePosixPath], list[PurePosixPath]]:
+    """The pictures of a folder, and its other files, by their paths below it."""
+    with open_pictures(shown(folder), str(folder)) as pictures:
+        names, others = ([PurePosixPath(n) for n in found] for found in (pictures.names, pictures.others))
+    # what a call before has written is no input: photos --out photos/translated
+    around, written = folder.resolve(), out.resolve()
+    if around in written.parents:
+        own = written.relative_to(around).as_posix()
+        names, others = ([n for n in found if not n.is_relative_to(own)] for found in (names, others))
+    return names, others
 
 
 def _written(name: PurePosixPath, alpha: bool) -> PurePosixPath:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -122,6 +123,39 @@ def test_files_that_cannot_be_read_are_named_and_the_others_done(
     assert main(["translate", str(runs / "pix2pix"), str(pictures / "text.jpg"), "--out", "none"]) == 1
     assert capsys.readouterr().out == ""
     assert not Path("none").exists()
+
+
+def test_files_of_a_folder_that_are_no_pictures_by_their_ending_are_counted(
+    runs: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others = ["1.HEIC", "notes.txt", "more/2.heic", "more/README", "loose.gif"]
+    # of these nothing is said
+    hidden = [".DS_Store", ".trash/3.heic", "__MACOSX/4.heic", "more/._b.gif", "out/5.gif", "out/6.png"]
+    for name in (*others, *hidden):
+        (pictures / name).parent.mkdir(exist_ok=True)
+        (pictures / name).touch()
+    Image.new("P", (32, 32)).save(pictures / "loose.gif")
+    run, out = str(runs / "pix2pix"), pictures / "out"
+    read = "left out; .jpg, .jpeg, .png, .webp, .bmp are read\n"
+    assert main(["translate", run, str(pictures), "--out", str(out)]) == 0
+    said, wrong = capsys.readouterr()
+    assert said.splitlines() == [str(out), "2 pictures translated"]
+    counted = "5 files are no pictures by their ending (.heic, .gif, none, .txt)"
+    assert wrong == f"simulacra: {pictures}: {counted} and are {read}"
+    # a file that is named is no file of a folder
+    more = pictures / "more"
+    saved = Path(shutil.copy(pictures / "loose.gif", more / "named.gif"))
+    (more / "README").unlink()
+    assert main(["translate", run, str(more), str(saved), "--out", str(tmp_path / "new")]) == 0
+    wrong = capsys.readouterr().err
+    assert wrong == f"simulacra: {more}: 1 file is no picture by its ending (.heic) and is {read}"
+    assert files(tmp_path / "new") == ["b.bmp", "named.png"]
+    for i in range(9):
+        (more / f"1.a{i}").touch()
+    assert main(["translate", run, str(more), "--out", str(tmp_path / "many")]) == 0
+    assert (
+        "11 files are no pictures by their ending (.a0, .a1, .a2, .a3, .a4, ...)" in capsys.readouterr().err
+    )
 
 
 def test_interrupted_it_leaves_whole_files(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 # both sides in units of those the model was trained on, from which things are not of the size it knows
 LARGE, SMALL = 2, 2 / 3
+
+# of files that are left out, the endings that are named
+ENDINGS = 5
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ def main(argv: list[str]) -> int:
     from simulacra.errors import ConfigError, DataError, RunError
     from simulacra.game import Translates, mix
     from simulacra.run import Run
-    from simulacra.translation import plan, shown, translated_image, varies, write
+    from simulacra.translation import left_out, plan, shown, translated_image, varies, write
 
     out, variants = arguments.out, arguments.variants
     if not arguments.inputs:
@@ -62,6 +66,8 @@ def main(argv: list[str]) -> int:
     jobs, bad = plan(arguments.inputs, out, variants)
     for source, reason in bad.items():
         print(f"simulacra: {shown(source)}: {reason}", file=sys.stderr)
+    for folder, endings in left_out(arguments.inputs, out).items():
+        print(f"simulacra: {shown(folder)}: {no_pictures(endings)}", file=sys.stderr)
     done, unread, unlike = 0, len(bad), 0
     height, width = model.spec.shape[1:]
     try:
@@ -93,6 +99,23 @@ def main(argv: list[str]) -> int:
     if unread:
         raise DataError(f"{unread:,} of {done + unread:,} inputs could not be read, as said above")
     return 0
+
+
+def no_pictures(endings: Counter[str]) -> str:
+    """What is said of files of a folder that are left out, the most frequent endings first.
+
+    >>> no_pictures(Counter([".txt", ".heic", ".heic", ""])).split(";")[0]
+    '4 files are no pictures by their ending (.heic, .txt, none) and are left out'
+    """
+    from simulacra.data.picture_files import SUFFIXES, printable
+
+    named = [printable(ending) or "none" for ending, _ in endings.most_common(ENDINGS)]
+    listed = ", ".join(named + ["..."] * (len(endings) > ENDINGS))
+    if (n := endings.total()) == 1:
+        what = f"1 file is no picture by its ending ({listed}) and is left out"
+    else:
+        what = f"{n:,} files are no pictures by their ending ({listed}) and are left out"
+    return f"{what}; {', '.join(SUFFIXES)} are read"
 
 
 def domain(model: Model, run: Run, to: str | None) -> str | None:

@@ -30,9 +30,11 @@ class Pictures(Protocol):
 
     Attributes:
         names: relative paths with `/`, sorted.
+        others: likewise, of files that have no picture's suffix and are not hidden.
     """
 
     names: list[str]
+    others: list[str]
 
     def read(self, name: str) -> bytes:
         """All bytes of a file.
@@ -86,8 +88,7 @@ def is_picture(name: str) -> bool:
     (True, False, False)
     """
     path = PurePosixPath(name)
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
-    return not hidden and path.suffix.lower() in SUFFIXES
+    return path.suffix.lower() in SUFFIXES and not _hidden(path)
 
 
 def printable(name: str) -> str:
@@ -108,6 +109,22 @@ def parallel(work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
             yield waiting.popleft().result()
 
 
+def _hidden(path: PurePosixPath) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+
+
+def _sorted_out(names: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Pictures, and other files."""
+    pictures: list[str] = []
+    others: list[str] = []
+    for name in sorted(names):
+        if is_picture(name):
+            pictures.append(name)
+        elif not _hidden(PurePosixPath(name)):
+            others.append(name)
+    return pictures, others
+
+
 def _pictures(title: str, path: str, place: Path, stack: ExitStack) -> Pictures:
     if place.is_dir():
         return _Folder(place)
@@ -122,7 +139,7 @@ class _Folder:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._seen: dict[str, bytes] = {}
-        self.names = sorted(filter(is_picture, self._walk()))
+        self.names, self.others = _sorted_out(self._walk())
 
     def _walk(self) -> Iterator[str]:
         def fail(error: OSError) -> None:
@@ -179,7 +196,7 @@ class _Zip:
                     f"{title}: the .zip holds an unsafe entry '{printable(info.filename)}' that points "
                     "outside of it; it is refused as a whole, pack the pictures again"
                 )
-        self.names = sorted(filter(is_picture, self._members))
+        self.names, self.others = _sorted_out(self._members)
 
     def read(self, name: str) -> bytes:
         info = self._members[name]
