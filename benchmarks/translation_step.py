@@ -39,6 +39,8 @@ from simulacra.models.configs import CycleGANConfig, Pix2PixConfig
 from simulacra.models.cyclegan import CycleGAN
 from simulacra.models.pix2pix import Pix2Pix
 from simulacra.nets.doubling import Double, Halve
+from simulacra.nets.last import ToImage
+from simulacra.nets.winograd import Winograd
 
 SEED, RATE, BETAS = 0, 2e-4, (0.5, 0.999)
 
@@ -179,7 +181,7 @@ def plain(case: Case) -> Side:
     theirs = model(case)
     for module in theirs.modules():
         # the same layers without our way of computing them
-        if isinstance(module, Halve | Double):
+        if isinstance(module, Halve | Double | ToImage | Winograd):
             module.__class__ = type(module).__base__  # type: ignore[assignment]  # what it is beneath
     loop = (PlainCycleGAN if case.blocks else PlainPix2Pix)(theirs)
     todo = batches(case)

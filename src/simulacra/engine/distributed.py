@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from simulacra.config import Training
+from simulacra.engine.processor import keep_freed_memory
 from simulacra.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -60,4 +61,6 @@ def launch(training: Training) -> Fabric:
         precision="bf16-mixed" if training.precision == "bf16" else "32-true",
     )
     fabric.launch()
+    if device == "cpu":
+        keep_freed_memory()
     return fabric

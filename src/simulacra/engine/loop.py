@@ -20,6 +20,7 @@ from simulacra.engine.events import Events
 from simulacra.engine.looks import Scorer, compared, diagnosis, picture, validation
 from simulacra.engine.optim import average, learning_rate
 from simulacra.engine.players import Players
+from simulacra.engine.processor import emulates_bf16
 from simulacra.engine.signs import Watch
 from simulacra.errors import ConfigError
 from simulacra.game import Model, mix
@@ -87,6 +88,8 @@ def _play(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
             events.say(
                 f"{run}: {'resuming' if start < steps else 'already finished'} at step {start} of {steps}"
             )
+        if training.precision == "bf16" and emulates_bf16(fabric.device) and start < steps:
+            events.say("this processor has no arithmetic of bfloat16: --precision 32 is faster here")
         watch = Watch(model, compared(data), run.events())
         saved = told = time.monotonic()
         played, stop = start, False

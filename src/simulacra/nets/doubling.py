@@ -9,12 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from simulacra.nets.on_cpu import trained_on_cpu
+
 # of a batch of the smaller map, up to which the product was faster, in fp32 and bf16
 FEW_PIXELS = 64
 
 
 def _few(x: Tensor, pixels: int) -> bool:
-    return x.device.type == "cpu" and torch.is_grad_enabled() and len(x) * pixels <= FEW_PIXELS
+    return trained_on_cpu(x) and len(x) * pixels <= FEW_PIXELS
 
 
 class Halve(nn.Conv2d):

@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from simulacra.nets.doubling import Double, Halve
+from simulacra.nets.last import ToImage
+from simulacra.nets.winograd import Winograd
 
 SLOPE = 0.2
 
@@ -117,7 +119,7 @@ class ResNetTranslator(nn.Module):
         super().__init__()
 
         def normed(channels: int) -> list[nn.Module]:
-            return [instance_or_batch(norm, channels), nn.ReLU(inplace=True)]
+            return [instance_or_batch(norm, channels), nn.ReLU()]
 
         layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(inputs, width, 7), *normed(width)]
         for c in (width, 2 * width):
@@ -125,7 +127,7 @@ class ResNetTranslator(nn.Module):
         layers += [Residual(4 * width, norm, dropout) for _ in range(blocks)]
         for c in (4 * width, 2 * width):
             layers += [nn.ConvTranspose2d(c, c // 2, 3, 2, 1, output_padding=1), *normed(c // 2)]
-        layers += [nn.ReflectionPad2d(3), nn.Conv2d(width, outputs, 7)]
+        layers += [nn.ReflectionPad2d(3), ToImage(width, outputs, 7)]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -144,7 +146,7 @@ class Residual(nn.Module):
             conv = nn.Conv2d(channels, channels, 3)
             return [nn.ReflectionPad2d(1), conv, instance_or_batch(norm, channels)]
 
-        between: list[nn.Module] = [nn.ReLU(inplace=True)]
+        between: list[nn.Module] = [nn.ReLU()]
         if dropout:
             between.append(nn.Dropout(0.5))
         self.residual = nn.Sequential(*convolution(), *between, *convolution())
@@ -193,9 +195,8 @@ class PatchCritic(nn.Module):
             c = width
             for level in range(1, levels + 1):
                 c_out = width * min(2**level, 8)
-                stride = 2 if level < levels else 1
-                layers += [nn.Conv2d(c, c_out, 4, stride, 1), instance_or_batch(norm, c_out)]
-                layers.append(nn.LeakyReLU(SLOPE, inplace=True))
+                conv = nn.Conv2d(c, c_out, 4, 2, 1) if level < levels else Winograd(c, c_out, 4, padding=1)
+                layers += [conv, instance_or_batch(norm, c_out), nn.LeakyReLU(SLOPE, inplace=True)]
                 c = c_out
             layers.append(nn.Conv2d(c, 1, 4, 1, 1))
         self.layers = nn.Sequential(*layers)
