@@ -1,6 +1,7 @@
 """A training step of pix2pix and CycleGAN: this library beside the plain loop of junyanz' repository.
 
     python benchmarks/translation_step.py [--cases pix2pix-256-1 ...] [--rounds 5] [--steps 1] [--threads 2]
+    python benchmarks/translation_step.py --check
 
 The plain loop does what models/pix2pix_model.py and models/cycle_gan_model.py of
 junyanz/pytorch-CycleGAN-and-pix2pix (032e884) do: a backward pass for every loss of a discriminator, whose
@@ -10,7 +11,8 @@ losses read back at every step (theirs are, every 100 steps; it does not show). 
 same images; the first round warms up.
 
 Prints median seconds a step, the median of the rounds' ratios, and the peak memory of each side in a process
-of its own (beyond the imports).
+of its own (beyond the imports). `--check` compares the losses of the first three steps instead, at equal
+weights before every step and without dropout.
 """
 
 from __future__ import annotations
@@ -176,15 +178,22 @@ class PlainCycleGAN:
         return torch.cat(shown)
 
 
-def plain(case: Case) -> Side:
-    """The peer's next k steps."""
-    theirs = model(case)
+def plain_loop(theirs: Model) -> PlainPix2Pix | PlainCycleGAN:
     for module in theirs.modules():
         # the same layers without our way of computing them
         if isinstance(module, Halve | Double | ToImage | Winograd):
             module.__class__ = type(module).__base__  # type: ignore[assignment]  # what it is beneath
-    loop = (PlainCycleGAN if case.blocks else PlainPix2Pix)(theirs)
-    todo = batches(case)
+    return (PlainPix2Pix if isinstance(theirs, Pix2Pix) else PlainCycleGAN)(theirs)
+
+
+def engine(mine: Model, case: Case, precision: Any) -> Players:
+    training = Training(batch_size=case.batch, lr=RATE, betas=BETAS, precision=precision, device="cpu")
+    return Players(mine, training, launch(training))
+
+
+def plain(case: Case) -> Side:
+    """The peer's next k steps."""
+    loop, todo = plain_loop(model(case)), batches(case)
 
     def play(steps: int) -> None:
         for batch in islice(todo, steps):
@@ -195,15 +204,36 @@ def plain(case: Case) -> Side:
 
 def ours(case: Case, precision: Any) -> Side:
     """Our next k steps, and what the engine does when it logs."""
-    training = Training(batch_size=case.batch, lr=RATE, betas=BETAS, precision=precision, device="cpu")
-    engine, todo = Players(model(case), training, launch(training)), batches(case)
+    players, todo = engine(model(case), case, precision), batches(case)
 
     def play(steps: int) -> None:
         for batch in islice(todo, steps):
-            engine.play([batch], RATE)
-        engine.averages(batch.step + 1)
+            players.play([batch], RATE)
+        players.averages(batch.step + 1)
 
     return play
+
+
+def check(name: str, case: Case, steps: int = 3) -> None:
+    """At equal weights the losses are the same. What Adam makes of rounding is not carried along."""
+    mine, theirs = model(case), model(case)
+    for module in (*mine.modules(), *theirs.modules()):
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    players, loop = engine(mine, case, "32"), plain_loop(theirs)
+    for batch in islice(batches(case), steps):
+        theirs.load_state_dict(mine.state_dict())
+        players.play([batch], RATE)
+        terms = players.averages(batch.step + 1)
+        # the adversary's, and the generators'
+        found = [terms[f"{player}_loss"] for player in sorted(mine.players)]
+        first, *others = loop.step(batch)
+        expected = [sum(others), first] if case.blocks else [first, *others]
+        apart = [abs(a / b - 1) for a, b in zip(found, expected, strict=True)]
+        print(f"  {name:16} step {batch.step}  losses", *(f"{loss:.6f}" for loss in found), end="  ")
+        print(f"relative differences {apart[0]:.1e} {apart[1]:.1e}", flush=True)
+        if max(apart) > 1e-5:
+            raise SystemExit("the losses differ")
 
 
 SIDES: dict[str, Callable[[Case], Side]] = {
@@ -247,9 +277,14 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=1, help="steps of each side in a round")
+    parser.add_argument("--check", action="store_true", help="compare losses instead of times")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    if arguments.check:
+        for name in arguments.cases:
+            check(name, CASES[name])
+        return
     megabytes: dict[str, dict[str, float]] = {name: {} for name in arguments.cases}
     for name, found in megabytes.items():
         for side in SIDES:
