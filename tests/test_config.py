@@ -68,13 +68,13 @@ def test_steps_and_batches() -> None:
     assert Training(steps=7).total_steps(1000, 100) == 7
     assert Training(batch_size=128).fitted_batch([50], 1) == 50
     assert Training(batch_size=128).fitted_batch([51], 2) == 50
-    with pytest.raises(ConfigError, match="128 cannot be 3 equal parts"):
+    with pytest.raises(ConfigError, match="must be a multiple of 3 for equal parts, not 128"):
         Training(batch_size=128).fitted_batch([1000], 3)
     # as many of each class
     assert Training(batch_size=16).fitted_batch([1, 2], 1) == 2
-    with pytest.raises(ConfigError, match="16 cannot be 3 classes in 1 equal parts"):
+    with pytest.raises(ConfigError, match=r"multiple of 3 for equal parts \(3 classes in 1\), not 16"):
         Training(batch_size=16).fitted_batch([90, 90, 90], 1)
-    with pytest.raises(ConfigError, match="16 cannot be 2 classes in 2 equal parts"):
+    with pytest.raises(ConfigError, match="too few examples for 4 equal parts"):
         Training(batch_size=16).fitted_batch([1, 90], 2)
 
 

@@ -234,7 +234,7 @@ def test_formats_are_kept(tmp_path: Path, name: str, kind: str, mode: str, exact
     if mode == "RGBA":
         image.putalpha(255)
         image.putpixel((8, 0), (0, 0, 0, 0))
-    (job,), _ = plan([saved(image, tmp_path / name)], tmp_path / "out", 1)
+    (job,), *_ = plan([saved(image, tmp_path / name)], tmp_path / "out", 1)
     assert job.outs == (tmp_path / "out" / name,)
     out = through(job.source, job.outs[0])
     assert (out.format, out.mode, out.size) == (kind, mode, (16, 16))
@@ -248,7 +248,7 @@ def test_a_format_without_transparency_becomes_png(tmp_path: Path) -> None:
     saved(Image.new("P", (8, 8), 3), tmp_path / "in" / "a.gif")
     saved(Image.new("L", (8, 8), 3), tmp_path / "in" / "b.png", transparency=3)
     out = tmp_path / "out"
-    jobs, bad = plan([tmp_path / "in", tmp_path / "in" / "a.gif"], out, 1)
+    jobs, bad, _ = plan([tmp_path / "in", tmp_path / "in" / "a.gif"], out, 1)
     assert bad == {}
     assert [job.outs[0].name for job in jobs] == ["b.png", "really-a-png.png", "a.png"]
     grey_and_alpha = through(jobs[0].source, jobs[0].outs[0])
@@ -292,7 +292,7 @@ def test_every_kind_of_picture_is_translated_to_colour(
 ) -> None:
     black_and_white = Image.new("L", (16, 16), 255)
     black_and_white.paste(0, (0, 0, 8, 16))
-    (job,), bad = plan([saved(black_and_white.convert(mode), tmp_path / name)], tmp_path / "out", 1)
+    (job,), bad, _ = plan([saved(black_and_white.convert(mode), tmp_path / name)], tmp_path / "out", 1)
     assert bad == {}
     out = through(job.source, job.outs[0])
     assert (out.format, out.mode) == (kind, "RGBA" if mode == "LA" else "RGB")
@@ -309,7 +309,7 @@ def test_folders_keep_their_structure_and_files_their_names(tmp_path: Path) -> N
     a, b, loose = (picture(tmp_path / p) for p in ("in/a.png", "in/sub/deep/a.png", "x/loose.jpg"))
     (tmp_path / "in" / "notes.txt").write_text("not a picture")
     out = tmp_path / "out"
-    jobs, bad = plan([tmp_path / "in", loose], out, 1)
+    jobs, bad, _ = plan([tmp_path / "in", loose], out, 1)
     assert jobs == [
         Job(a, (out / "a.png",)),
         Job(b, (out / "sub" / "deep" / "a.png",)),
@@ -317,13 +317,13 @@ def test_folders_keep_their_structure_and_files_their_names(tmp_path: Path) -> N
     ]
     assert bad == {}
     assert not out.exists()
-    (first, *_), _ = plan([tmp_path / "in"], out, 3)
+    (first, *_), *_ = plan([tmp_path / "in"], out, 3)
     assert [file.name for file in first.outs] == ["a-1.png", "a-2.png", "a-3.png"]
 
 
 def test_one_file_given_twice_is_translated_once(tmp_path: Path) -> None:
     a = picture(tmp_path / "in" / "a.png")
-    jobs, _ = plan([a, tmp_path / "in", a], tmp_path / "out", 2)
+    jobs, *_ = plan([a, tmp_path / "in", a], tmp_path / "out", 2)
     assert [job.source for job in jobs] == [a]
 
 
@@ -331,7 +331,7 @@ def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     good = picture(tmp_path / "a.png")
     broken, missing = tmp_path / "broken.jpg", tmp_path / "missing.png"
     broken.write_bytes(b"\xff\xd8\xff nothing")
-    jobs, bad = plan([broken, good, missing], tmp_path / "out", 1)
+    jobs, bad, _ = plan([broken, good, missing], tmp_path / "out", 1)
     assert [job.source for job in jobs] == [good]
     assert bad == {broken: "damaged or cut short", missing: "cannot be read (No such file or directory)"}
 
@@ -364,7 +364,10 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     out = tmp_path / "out"
     picture(out / "a.png")
     with pytest.raises(RunError, match=r"a\.png: is there already; choose another --out, or delete it"):
-        plan([folder], out, 1)
+        plan([a], out, 1)
+    # what is missing is done, as after an interruption
+    (job,), _, there = plan([folder], out, 1)
+    assert (job.source.name, there) == ("b.png", 1)
     (out / "b.png").symlink_to(tmp_path / "nowhere")
     with pytest.raises(RunError, match=r"is there already, as are 1 more"):
         plan([folder], out, 1)
@@ -373,7 +376,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 def test_translations_below_the_inputs_are_no_inputs(tmp_path: Path) -> None:
     a = picture(tmp_path / "a.png")
     picture(tmp_path / "new" / "old.png")
-    jobs, _ = plan([tmp_path], tmp_path / "new", 1)
+    jobs, *_ = plan([tmp_path], tmp_path / "new", 1)
     assert jobs == [Job(a, (tmp_path / "new" / "a.png",))]
 
 

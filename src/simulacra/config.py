@@ -101,9 +101,14 @@ class Training:
             ConfigError: it cannot be cut so.
         """
         size = min(self.batch_size, min(examples) // shards * shards * len(examples))
-        if size == 0 or size % (shards * len(examples)):
-            classes = f"{len(examples)} classes in " if len(examples) > 1 else ""
-            raise ConfigError(f"batch_size: {self.batch_size} cannot be {classes}{shards} equal parts")
+        parts = shards * len(examples)
+        if size == 0:
+            raise ConfigError(f"batch_size: there are too few examples for {parts} equal parts")
+        if size % parts:
+            classes = f" ({len(examples)} classes in {shards})" if len(examples) > 1 else ""
+            raise ConfigError(
+                f"batch_size: must be a multiple of {parts} for equal parts{classes}, not {self.batch_size}"
+            )
         return size
 
     def total_steps(self, examples: int, batch_size: int) -> int:

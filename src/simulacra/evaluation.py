@@ -96,7 +96,8 @@ def evaluate(
         Scores that the examples are too few for are left out, and named in `left_out`.
 
     Raises:
-        ConfigError: an unknown metric, or what scores are asked for is not there.
+        ConfigError: an unknown metric, none that the model has anything for, or what scores are asked for
+            is not there.
         DataError: the split is empty, or has not what is to be translated.
 
     >>> import tempfile, simulacra as sim
@@ -114,7 +115,10 @@ def evaluate(
         raise ConfigError(f"variants: must be at least 2, not {variants}")
     dataset = _first(model, data.split(split), examples)
     if len(dataset) == 0:
-        raise DataError(f"{data.name}@{split}: no examples to evaluate on; choose another split or more data")
+        raise DataError(
+            f"{data.name}@{split}: no examples to evaluate on; take more data, or --data {data.name}@train to"
+            " evaluate on what it was trained on"
+        )
     numbers: dict[str, Any] = {"data": f"{data.name}@{split}", "examples": len(dataset), "seed": seed}
     sums: dict[str, float] = defaultdict(float)
     for batch in in_order(dataset, batch_size, model.device, seed):
@@ -135,6 +139,8 @@ def evaluate(
         numbers |= _of_made(model, data, dataset, metrics, *about)
     if "classes" in metrics and isinstance(model, Conditional) and isinstance(features, Predicts):
         numbers["asked_accuracy"] = _asked(model, features, min(len(dataset), DRAWN), seed)
+    if numbers.keys() == {"data", "examples", "seed"}:
+        raise ConfigError(f"metrics: the model has nothing that {', '.join(metrics)} would measure")
     return numbers
 
 

@@ -2,13 +2,15 @@
 
 A large picture is translated in tiles. Of a tile only what lies `MARGIN` pixels inside of it is used, and
 from a tile to the next it is blended linearly: nets that see no further give the picture they give of the
-whole at once, and of others no seam shows. Only one row of tiles is held in floating point.
+whole at once. Instance norm sees all of it, and has the statistics of the picture shrunk to a tile, so that
+tiles are of one tone. Only one row of tiles is held in floating point.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path, PurePosixPath
@@ -17,7 +19,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from simulacra.data.decode import BadImage, Picture, header
 from simulacra.data.picture_files import is_picture, open_pictures, printable
@@ -26,6 +28,7 @@ from simulacra.engine.batches import tensor, to_bytes
 from simulacra.errors import ConfigError, DataError, RunError
 from simulacra.files import replacing
 from simulacra.game import Noise, Translates
+from simulacra.thumbnail import normalised_alike
 
 # Pixels. A tile of 512 takes nine residual blocks of 256 channels 300 MB. Tiles begin at multiples of ALIGN,
 # where nets that halve a picture up to 7 times halve the whole picture, too.
@@ -112,24 +115,48 @@ def translated(model: Translating, x: np.ndarray, seed: int = 0, to: str | None 
     """
     _, h, w = x.shape
     known = model.spec.shape[1:]
-    x = np.pad(x, ((0, 0), (0, max(0, known[0] - h)), (0, max(0, known[1] - w))), mode="reflect")
+    x = _mirrored(x, known)
     tile = max(TILE, ceil(max(known) / ALIGN) * ALIGN)
     rows, columns = strips(x.shape[1], tile), strips(x.shape[2], tile)
-    finished, begun = [], torch.zeros(())
-    for i, row in enumerate(rows):
-        band = torch.zeros(())
-        for column in columns:
-            part = tensor(x[None, :, row.start : row.stop, column.start : column.stop], model.device)
-            y = model.translate(part, Noise(seed), to)[0].cpu()
-            if band.ndim == 0:
-                band = torch.zeros(len(y), row.stop - row.start, x.shape[2])
-            band[:, :, column.start : column.stop] += y * row.weights[:, None] * column.weights
-        if i > 0:
-            band[:, : begun.shape[1]] += begun
-        done = rows[i + 1].start - row.start if i + 1 < len(rows) else len(row.weights)
-        finished.append(to_bytes(band[:, :done]))
-        begun = band[:, done:]
+
+    def translate(x: np.ndarray) -> Tensor:
+        return model.translate(tensor(x[None], model.device), Noise(seed), to)[0].cpu()
+
+    with ExitStack() as stack:
+        if len(rows) + len(columns) > 2 and isinstance(model, nn.Module):
+            stack.enter_context(normalised_alike(model, lambda: translate(_thumbnail(x, tile, known))))
+        finished, begun = [], torch.zeros(())
+        for i, row in enumerate(rows):
+            band = torch.zeros(())
+            for column in columns:
+                y = translate(x[:, row.start : row.stop, column.start : column.stop])
+                if band.ndim == 0:
+                    band = torch.zeros(len(y), row.stop - row.start, x.shape[2])
+                band[:, :, column.start : column.stop] += y * row.weights[:, None] * column.weights
+            if i > 0:
+                band[:, : begun.shape[1]] += begun
+            done = rows[i + 1].start - row.start if i + 1 < len(rows) else len(row.weights)
+            finished.append(to_bytes(band[:, :done]))
+            begun = band[:, done:]
     return np.concatenate(finished, axis=1)[:, :h, :w]
+
+
+def _thumbnail(x: np.ndarray, most: int, known: Sequence[int]) -> np.ndarray:
+    """An image `(C, H, W)` with means of k by k pixels for pixels, so that no side is longer than `most`."""
+    _, h, w = x.shape
+    k = ceil(max(h, w) / most)
+    # a row at a time: a picture is held as bytes alone
+    rows = np.stack([x[:, i : i + k].sum(axis=1, dtype=np.int64) for i in range(0, h, k)], axis=1)
+    sums = np.add.reduceat(rows, range(0, w, k), axis=2)
+    # fewer pixels at the lower and right edge
+    counts = np.multiply.outer(*(np.minimum(k, side - np.arange(0, side, k)) for side in (h, w)))
+    return _mirrored((sums / counts).round().astype(np.uint8), known)
+
+
+def _mirrored(x: np.ndarray, known: Sequence[int]) -> np.ndarray:
+    """Continued at the lower and right edge to the height and width known to a model."""
+    below, right = (max(0, side - own) for side, own in zip(known, x.shape[1:], strict=True))
+    return np.pad(x, ((0, 0), (0, below), (0, right)), mode="reflect")
 
 
 def translated_image(
@@ -167,19 +194,31 @@ def write(image: Image.Image, original: Picture, file: Path) -> None:
         image.save(temporary, kind, **options)
 
 
-def plan(inputs: Sequence[Path], out: Path, variants: int) -> tuple[list[Job], dict[Path, str]]:
+class Plan(NamedTuple):
+    """What to translate.
+
+    Attributes:
+        jobs: those of which a translation is missing.
+        bad: of each file that cannot be used the reason.
+        there: how many other pictures are translated already.
+    """
+
+    jobs: list[Job]
+    bad: dict[Path, str]
+    there: int
+
+
+def plan(inputs: Sequence[Path], out: Path, variants: int) -> Plan:
     """What to translate, and where each translation goes below the folder `out`.
 
     A file keeps its name, a file of a folder its path below it. With several variants they are numbered,
-    `name-1.png` and so on. A format that keeps no transparency, or that is not written, becomes PNG.
-
-    Returns:
-        The jobs, and of each file that cannot be used the reason.
+    `name-1.png` and so on. A format that keeps no transparency, or that is not written, becomes PNG. What is
+    there stays as it is: the same call again goes on.
 
     Raises:
         ConfigError: `out` is a file.
         DataError: two inputs have one name, or a folder holds no pictures.
-        RunError: a file would be overwritten.
+        RunError: an input would be overwritten, or all translations are there.
     """
     if out.is_file() or (is_picture(out.name) and not out.is_dir()):
         raise ConfigError(f"out: {out} is a file; give a folder")
@@ -202,8 +241,9 @@ def plan(inputs: Sequence[Path], out: Path, variants: int) -> tuple[list[Job], d
                 f"{shown(other)} and {shown(source)} would both become {shown(outs[0])};"
                 " give them in two calls, each with its own --out"
             )
-    _refuse_overwriting(planned)
-    return jobs, bad
+    missing = [job for job in jobs if not all(map(is_there, job.outs))]
+    _refuse_overwriting(planned, done=not missing)
+    return Plan(missing, bad, len(jobs) - len(missing))
 
 
 def shown(path: Path) -> str:
@@ -251,12 +291,16 @@ def _written(name: PurePosixPath, alpha: bool) -> PurePosixPath:
     return name if known and (keeps_alpha or not alpha) else name.with_suffix(".png")
 
 
-def _refuse_overwriting(planned: Mapping[Path, Path]) -> None:
-    there = [file for file in planned if file.exists() or file.is_symlink()]
-    if not there:
-        return
+def _refuse_overwriting(planned: Mapping[Path, Path], done: bool) -> None:
+    there = [file for file in planned if is_there(file)]
     sources = {source.resolve() for source in planned.values()}
     if inputs := [file for file in there if file.resolve() in sources]:
         raise RunError(f"{shown(inputs[0])}: is one of the inputs, and stays as it is; choose another --out")
-    more = f", as are {len(there) - 1} more" if len(there) > 1 else ""
-    raise RunError(f"{shown(there[0])}: is there already{more}; choose another --out, or delete it")
+    if there and done:
+        more = f", as are {len(there) - 1} more" if len(there) > 1 else ""
+        raise RunError(f"{shown(there[0])}: is there already{more}; choose another --out, or delete it")
+
+
+def is_there(file: Path) -> bool:
+    """Whether writing a file would replace one."""
+    return file.exists() or file.is_symlink()

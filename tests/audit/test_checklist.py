@@ -107,7 +107,8 @@ def test_there_is_no_score(run: Path) -> None:
         assert f.number is not None
         assert (f.number.value, f.number.low) == (0, None)
         assert all(e.value == 0 for e in f.more.values())
-        assert not any(word in f.sentence for word in ("8", "100", "%", "score", "passed"))
+        undated = f.sentence.replace(TODAY, "")
+        assert not any(word in undated for word in ("8", "100", "%", "score", "passed"))
 
 
 # --- signatures

@@ -177,7 +177,16 @@ def test_interrupted_it_leaves_whole_files(
     assert main(["translate", str(runs / "cyclegan"), str(pictures), "--out", str(out)]) == 130
     assert f"interrupted: 1 of 2 pictures are done, in {out}" in capsys.readouterr().err
     assert files(out) == ["a.png"]
-    assert read(out / "a.png").shape == (32, 32, 3)
+    first = read(out / "a.png")
+    assert first.shape == (32, 32, 3)
+    # the same command goes on
+    monkeypatch.setattr(CycleGAN, "translate", translate)
+    assert main(["translate", str(runs / "cyclegan"), str(pictures), "--out", str(out)]) == 0
+    told = capsys.readouterr()
+    assert "1 picture translated" in told.out
+    assert f"{out}: has translations of 1 of the pictures, which stay as they are" in told.err
+    assert len(files(out)) == 2
+    assert np.array_equal(read(out / "a.png"), first)
 
 
 def test_pictures_far_from_the_size_that_the_model_knows_are_mentioned(
@@ -266,7 +275,12 @@ def test_three_pairs_are_enough_to_train_report_evaluate_and_translate(
     capsys.readouterr()
     if not len(data.test):
         assert main(["evaluate", "runs/three"]) == 1
-        assert "no examples to evaluate on" in capsys.readouterr().err
+        assert (
+            "no examples to evaluate on; take more data, or --data pairs:three@train"
+            in capsys.readouterr().err
+        )
+    assert main(["evaluate", "runs/three", "--data", "pairs:three@train", "--metrics", "elbo,nll"]) == 2
+    assert "metrics: the model has nothing that elbo, nll would measure" in capsys.readouterr().err
 
 
 def test_three_pictures_of_two_domains_are_enough(

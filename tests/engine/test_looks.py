@@ -16,9 +16,18 @@ from simulacra.data import Data
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.engine import looks
 from simulacra.engine.batches import to_bytes
-from simulacra.engine.looks import COMPARED, Scorer, at_rest, diagnosis, picture, some, translations
+from simulacra.engine.looks import (
+    COMPARED,
+    Scorer,
+    at_rest,
+    diagnosis,
+    picture,
+    some,
+    translations,
+    validation,
+)
 from simulacra.errors import ConfigError, DataError
-from simulacra.game import Model, Noise
+from simulacra.game import Batch, Model, Noise
 from simulacra.metrics.judge import judge
 from simulacra.models.configs import ConditionalGANConfig
 from simulacra.models.registry import build
@@ -305,6 +314,41 @@ def test_domains_are_shown_there_and_back(channels: int, tmp_path: Path) -> None
     assert np.array_equal(
         shown(tmp_path / "picture.png"), side_by_side(x[chosen], there[chosen], back[chosen])
     )
+
+
+def test_of_large_images_few_are_translated_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = DataSpec("image", (3, 8, 8), target=DataSpec("image", (3, 8, 8)))
+    x = np.random.default_rng(0).integers(0, 256, (7, 3, 8, 8)).astype(np.uint8)
+    seen: list[int] = []
+
+    class Inverting(Model):
+        def __init__(self) -> None:
+            super().__init__(spec, None)
+            self.register_parameter("place", nn.Parameter(torch.zeros(())))
+
+        def translate(self, x: Tensor, noise: Noise, to: str | None = None) -> Tensor:
+            seen.append(len(x))
+            return 1 - x
+
+    model, dataset = Inverting(), Dataset(spec, x, target=255 - x)
+    whole = translations(model, dataset, seed=0)
+    monkeypatch.setattr(looks, "fitting", lambda dataset, most: 3)
+    assert torch.equal(translations(model, dataset, seed=0), whole)
+    assert seen == [7, 3, 3, 1]
+
+
+def test_validation_looks_at_all_classes_of_sorted_examples() -> None:
+    class Label(Sampler):
+        def validate(self, batch: Batch) -> dict[str, Tensor]:
+            assert batch.y is not None
+            return {"loss": batch.y.float()}
+
+    n = 4 * looks.LOOKED_AT
+    sorted_by_class = made(n, 0, np.repeat([0, 1], n // 2))
+    one, again = (validation(Label(), sorted_by_class, seed=1)["loss"] for _ in range(2))
+    # within five standard errors
+    assert abs(one - 0.5) < 2.5 / looks.LOOKED_AT**0.5
+    assert one == again
 
 
 def test_translations_are_of_the_same_noise_every_time() -> None:

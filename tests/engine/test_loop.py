@@ -274,7 +274,7 @@ def test_compiled_trains_the_same(trains: Trains) -> None:
 
 
 def test_batch_that_cannot_be_cut(trains: Trains) -> None:
-    with pytest.raises(ConfigError, match="3 equal parts"):
+    with pytest.raises(ConfigError, match="must be a multiple of 3 for equal parts, not 64"):
         trains("run", accumulate=3)
 
 

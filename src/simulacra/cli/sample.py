@@ -44,7 +44,7 @@ TOLD = 8
 def main(argv: list[str]) -> int:
     arguments = tyro.cli(Sample, args=argv, prog="simulacra sample")
     from simulacra.errors import ConfigError, RunError
-    from simulacra.game import Noise, Predicts, Samples
+    from simulacra.game import Noise, Predicts, Samples, Translates
     from simulacra.output import check_output, write_examples
     from simulacra.run import Run
 
@@ -61,7 +61,8 @@ def main(argv: list[str]) -> int:
 
             words = shlex.join(prediction(run.config, run))
             raise RunError(f"{run}: this {name} predicts what belongs to inputs, and needs some: {words}")
-        raise RunError(f"{run}: a {name} does not sample; train a vae, or use reconstruct")
+        use = "translate" if isinstance(model, Translates) else "reconstruct"
+        raise RunError(f"{run}: a {name} does not sample; train a vae, or use {use}")
     check_output(out, spec, charts=True)
     if arguments.class_ is not None:
         model = of_class(model, run, arguments.class_)

@@ -47,7 +47,7 @@ def main(argv: list[str]) -> int:
     from simulacra.errors import ConfigError, DataError, RunError
     from simulacra.game import Translates, mix
     from simulacra.run import Run
-    from simulacra.translation import left_out, plan, shown, translated_image, varies, write
+    from simulacra.translation import is_there, left_out, plan, shown, translated_image, varies, write
 
     out, variants = arguments.out, arguments.variants
     if not arguments.inputs:
@@ -63,11 +63,17 @@ def main(argv: list[str]) -> int:
         raise RunError(
             f"{run}: this {run.config.model} has one translation for each picture; leave --variants out"
         )
-    jobs, bad = plan(arguments.inputs, out, variants)
+    jobs, bad, there = plan(arguments.inputs, out, variants)
     for source, reason in bad.items():
         print(f"simulacra: {shown(source)}: {reason}", file=sys.stderr)
     for folder, endings in left_out(arguments.inputs, out).items():
         print(f"simulacra: {shown(folder)}: {no_pictures(endings)}", file=sys.stderr)
+    if there:
+        print(
+            f"simulacra: {shown(out)}: has translations of {there:,} of the pictures, which stay as they are;"
+            " choose another --out to translate all of them anew",
+            file=sys.stderr,
+        )
     done, unread, unlike = 0, len(bad), 0
     height, width = model.spec.shape[1:]
     try:
@@ -81,11 +87,15 @@ def main(argv: list[str]) -> int:
             scales = original.image.width / width, original.image.height / height
             unlike += min(scales) > LARGE or max(scales) < SMALL
             for variant, file in enumerate(job.outs):
+                if is_there(file):
+                    continue
                 image = translated_image(model, original.image, mix(arguments.seed, variant), to)
                 write(image, original, file)
             done += 1
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"interrupted: {done} of {len(jobs)} pictures are done, in {out}") from None
+        raise KeyboardInterrupt(
+            f"interrupted: {done} of {len(jobs)} pictures are done, in {out}; the same command goes on"
+        ) from None
     if done:
         print(out)
         print(f"{done:,} {'picture' if done == 1 else 'pictures'} translated{f' to {to}' if to else ''}")

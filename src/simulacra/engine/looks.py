@@ -52,9 +52,9 @@ PART = 125
 
 @torch.no_grad()
 def validation(model: Model, dataset: Dataset, seed: int) -> dict[str, float]:
-    """The model's terms averaged over the first held-out examples, with the same noise every time."""
+    """The model's terms averaged over held-out examples, the same with the same noise every time."""
     sums: dict[str, float] = defaultdict(float)
-    looked = dataset.take(slice(0, LOOKED_AT))
+    looked = dataset if len(dataset) <= LOOKED_AT else some(dataset, LOOKED_AT, seed)
     with at_rest(model):
         for batch in in_order(looked, fitting(looked, 256), model.device, seed):
             for name, values in model.validate(batch).items():
@@ -225,11 +225,13 @@ def picture(model: Model, dataset: Dataset, file: Path, seed: int) -> None:
 def translations(model: Any, dataset: Dataset, seed: int) -> Tensor:
     """Of each example three images: itself, its translation, and the target or the way back."""
     device: torch.device = model.device
-    (batch,) = in_order(dataset, len(dataset), device, seed)
-    if isinstance(model, Cycles):
-        three = [batch.x, *model.there_and_back(batch.x, batch.y)]
-    else:
-        assert batch.target is not None, "what is translated has targets, or domains"
-        three = [batch.x, model.translate(batch.x, batch.noise), batch.target]
-    # grey images as colour
-    return torch.stack([image.expand(-1, 3, -1, -1) for image in three], dim=1).flatten(0, 1)
+    parts = []
+    for batch in in_order(dataset, fitting(dataset, len(dataset)), device, seed):
+        if isinstance(model, Cycles):
+            three = [batch.x, *model.there_and_back(batch.x, batch.y)]
+        else:
+            assert batch.target is not None, "what is translated has targets, or domains"
+            three = [batch.x, model.translate(batch.x, batch.noise), batch.target]
+        # grey images as colour
+        parts.append(torch.stack([image.expand(-1, 3, -1, -1) for image in three], dim=1).flatten(0, 1))
+    return torch.cat(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -185,6 +186,8 @@ def interrupts() -> Iterator[threading.Event]:
 
     def ask(number: int, frame: object) -> None:
         event.set()
+        # a handler may interrupt what else is being written
+        os.write(2, b"\nfinishing the step and saving; once more to stop without saving\n")
         for s, handler in before.items():
             signal.signal(s, handler)
 

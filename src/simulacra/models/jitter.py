@@ -12,8 +12,8 @@ from simulacra.data.spec import DataSpec
 from simulacra.errors import ConfigError
 from simulacra.game import Noise
 
-# pixels a side, of which the nets leave something after halving
-SMALLEST = 8
+# pixels a side, of which the nets leave something after halving, and that any source is read at, at most
+SMALLEST, LARGEST = 8, 4096
 
 
 class Jitter:
@@ -26,7 +26,7 @@ class Jitter:
         flip: exchange left and right of every second image.
 
     Raises:
-        ConfigError: the load size is smaller than the image.
+        ConfigError: the load size is smaller than the image, or far too large.
 
     >>> x = torch.rand(4, 3, 32, 32)
     >>> a, b = Jitter((3, 32, 32), load_size=36, flip=True)(Noise(seed=0), x, x)
@@ -38,8 +38,11 @@ class Jitter:
         self.flip = flip
         h, w = shape[1:]
         shorter = min(h, w)
-        if load_size is not None and load_size < shorter:
-            raise ConfigError(f"load_size: must be at least the image's {shorter} pixels, not {load_size}")
+        if load_size is not None and not shorter <= load_size <= LARGEST:
+            raise ConfigError(
+                f"load_size: must be at least the image's {shorter} pixels and at most {LARGEST},"
+                f" not {load_size}"
+            )
         scale = 1.0 if load_size is None else load_size / shorter
         self.large = (round(h * scale), round(w * scale))
 
@@ -73,4 +76,6 @@ def check_smallest(spec: DataSpec) -> None:
     """Raises ConfigError for images that are too small for the nets."""
     h, w = spec.shape[1:]
     if min(h, w) < SMALLEST:
-        raise ConfigError(f"images of {w}x{h} pixels are too small to translate; give --image-size")
+        raise ConfigError(
+            f"images of {w}x{h} pixels are too small to translate; give an --image-size of {SMALLEST} or more"
+        )

@@ -59,6 +59,10 @@ class Pix2Pix(Model):
         for name in ("l1", "adversarial", "style_dim", "kl", "recover"):
             if not getattr(config, name) >= 0:
                 raise ConfigError(f"{name}: must be 0 or more, not {getattr(config, name)}")
+        if not config.l1 and not config.adversarial:
+            raise ConfigError(
+                "l1: with adversarial 0 as well there is nothing to learn from; leave one of them"
+            )
         if config.style_dim and config.net == "resnet":
             raise ConfigError("style_dim: only the unet takes a code; leave --net resnet out")
         self.objective = OBJECTIVES[config.objective]
@@ -74,6 +78,7 @@ class Pix2Pix(Model):
         if config.style_dim:
             style = Style("none", 0.2)
             self.encoder = ConvEncoder(target.shape, 2 * config.style_dim, config.width, style)
+        # the encoder has no norms that would make up for small weights
         for net in (self.generator, self.discriminator):
             initialise(net)
 

@@ -14,6 +14,8 @@ from simulacra.nets.last import ToImage
 from simulacra.nets.winograd import Winograd
 
 SLOPE = 0.2
+# standard deviation of weights before training
+SPREAD = 0.02
 
 
 def instance_or_batch(kind: str, channels: int) -> nn.Module:
@@ -206,15 +208,15 @@ class PatchCritic(nn.Module):
         return out.mean(dim=1, keepdim=True) if self.full else out
 
 
-def initialise(net: nn.Module, spread: float = 0.02) -> None:
+def initialise(net: nn.Module) -> None:
     """Weights of convolutions ~ N(0, 0.02^2), scales of norms ~ N(1, 0.02^2), no biases (pix2pix, 6.2)."""
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            nn.init.normal_(module.weight, 0.0, spread)
+            nn.init.normal_(module.weight, 0.0, SPREAD)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, nn.BatchNorm2d):
-            nn.init.normal_(module.weight, 1.0, spread)
+            nn.init.normal_(module.weight, 1.0, SPREAD)
             nn.init.zeros_(module.bias)
 
 
