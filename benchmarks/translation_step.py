@@ -254,7 +254,7 @@ def memory(name: str, case: Case, threads: int, steps: int = 3) -> float:
 
 
 def compare(case: Case, rounds: int, steps: int, megabytes: dict[str, float]) -> None:
-    sides = {name: build(case) for name, build in SIDES.items()}
+    sides = {name: SIDES[name](case) for name in megabytes}
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds + 1):
         for name, play in sides.items():
@@ -275,6 +275,7 @@ def main() -> None:
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=form)
     parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
+    parser.add_argument("--sides", nargs="+", choices=list(SIDES), default=list(SIDES))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=1, help="steps of each side in a round")
     parser.add_argument("--check", action="store_true", help="compare losses instead of times")
@@ -287,7 +288,7 @@ def main() -> None:
         return
     megabytes: dict[str, dict[str, float]] = {name: {} for name in arguments.cases}
     for name, found in megabytes.items():
-        for side in SIDES:
+        for side in arguments.sides:
             # before this process grows: a child starts at the peak of its parent
             with ProcessPoolExecutor(1, get_context("spawn")) as process:
                 found[side] = process.submit(memory, side, CASES[name], arguments.threads).result()
