@@ -359,6 +359,22 @@ def test_the_best_weights_are_kept_through_an_interruption(
     assert_same(model, resumed)
 
 
+def test_who_interrupts_is_told_what_happens(
+    trains: Trains, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    play = VAE.play
+
+    def interrupted(self: VAE, batch: Batch) -> Iterator[Turn]:
+        if batch.step == 7:
+            os.kill(os.getpid(), signal.SIGINT)
+        return play(self, batch)
+
+    monkeypatch.setattr(VAE, "play", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="saved at step 8 of 20"):
+        trains("cut")
+    assert "finishing the step and saving; once more to stop without saving\n" in capfd.readouterr().err
+
+
 def test_best_needs_a_validation_loss(trains: Trains, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(VAE, "validate", Model.validate)
     with pytest.raises(ConfigError, match="has no validation loss"):

@@ -186,8 +186,9 @@ def interrupts() -> Iterator[threading.Event]:
 
     def ask(number: int, frame: object) -> None:
         event.set()
-        # a handler may interrupt what else is being written
-        os.write(2, b"\nfinishing the step and saving; once more to stop without saving\n")
+        if is_first_process():
+            # print could be what is being interrupted
+            os.write(2, b"\nfinishing the step and saving; once more to stop without saving\n")
         for s, handler in before.items():
             signal.signal(s, handler)
 
