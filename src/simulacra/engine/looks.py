@@ -54,7 +54,7 @@ PART = 125
 def validation(model: Model, dataset: Dataset, seed: int) -> dict[str, float]:
     """The model's terms averaged over held-out examples, the same with the same noise every time."""
     sums: dict[str, float] = defaultdict(float)
-    looked = dataset if len(dataset) <= LOOKED_AT else some(dataset, LOOKED_AT, seed)
+    looked = up_to(LOOKED_AT, dataset, seed)
     with at_rest(model):
         for batch in in_order(looked, fitting(looked, 256), model.device, seed):
             for name, values in model.validate(batch).items():
@@ -147,6 +147,11 @@ def compared(data: Data) -> int:
 def some(dataset: Dataset, n: int, seed: int) -> Dataset:
     """At most n examples, the same every time; at random, as the first may all be of one class."""
     return dataset.take(np.random.default_rng(seed).permutation(len(dataset))[:n])
+
+
+def up_to(n: int, dataset: Dataset, seed: int) -> Dataset:
+    """All examples in their order, or of more than n as many at random."""
+    return dataset if len(dataset) <= n else some(dataset, n, seed)
 
 
 @torch.no_grad()

@@ -18,7 +18,7 @@ from simulacra.engine import checkpoint
 from simulacra.engine.batches import Batches, in_order
 from simulacra.engine.distributed import is_first_process, launch
 from simulacra.engine.events import Events
-from simulacra.engine.looks import Scorer, compared, diagnosis, picture, validation
+from simulacra.engine.looks import Scorer, compared, diagnosis, picture, up_to, validation
 from simulacra.engine.optim import average, learning_rate
 from simulacra.engine.players import Players
 from simulacra.engine.processor import emulates_bf16
@@ -159,7 +159,8 @@ def finished(
     """The kept weights after the model has seen some held-out examples once (`Model.finish`)."""
     model = build(config.model, config.spec, config.config).to(device).eval()
     model.load_state_dict(weights)
-    model.finish(in_order(held_out.take(slice(0, FINISHED_ON)), 256, device, config.training.seed))
+    seed = config.training.seed
+    model.finish(in_order(up_to(FINISHED_ON, held_out, seed), 256, device, seed))
     return model.state_dict()
 
 
