@@ -5,7 +5,7 @@ pictures, or one level further down in each of its folders, are the splits; trai
 so do the others with A or B at the end. Without them everything is cut 80 / 10 / 10 by content. What is
 missing is cut from the training part, by content: without validation 5% of it, as for other sources with a
 test part of their own, and without test 10% of it, because a validation part that models were chosen by
-cannot test them.
+cannot test them; without either 5% for each.
 """
 
 from __future__ import annotations
