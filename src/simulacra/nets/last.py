@@ -41,13 +41,17 @@ class Convolution(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
         x, weight = ctx.saved_tensors
-        r, dx, dw = weight.shape[2], None, None
-        # (B, C' * r * r, H * W): what every input went into
-        windows = F.unfold(dy, r, padding=r - 1)
-        if ctx.needs_input_grad[0]:
-            turned = weight.flip(2, 3).transpose(0, 1).flatten(1)
-            dx = torch.matmul(turned, windows).view_as(x)
-        if ctx.needs_input_grad[1]:
-            dw = torch.matmul(windows, x.flatten(2).mT).sum(dim=0)
-            dw = dw.view(-1, r, r, x.shape[1]).permute(0, 3, 1, 2).flip(2, 3)
-        return dx, dw
+        r, turned = weight.shape[2], weight.flip(2, 3)
+        dx, dw = [], weight.new_zeros(len(weight) * r * r, x.shape[1])
+        # an image at a time: windows are large
+        for x_i, dy_i in zip(x, dy, strict=True):
+            # (C' * r * r, H * W): what every input went into
+            windows = F.unfold(dy_i, r, padding=r - 1)
+            if ctx.needs_input_grad[0]:
+                dx.append((turned.transpose(0, 1).flatten(1) @ windows).view_as(x_i))
+            if ctx.needs_input_grad[1]:
+                dw = dw + windows @ x_i.flatten(1).t()
+        return (
+            torch.stack(dx) if ctx.needs_input_grad[0] else None,
+            dw.view(-1, r, r, x.shape[1]).permute(0, 3, 1, 2).flip(2, 3) if ctx.needs_input_grad[1] else None,
+        )
