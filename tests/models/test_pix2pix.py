@@ -15,6 +15,7 @@ from simulacra.config import Training
 from simulacra.data import Options
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.engine.loop import train
+from simulacra.errors import ConfigError
 from simulacra.game import Batch, Noise
 from simulacra.models.configs import Pix2PixConfig
 from simulacra.models.pix2pix import Pix2Pix
@@ -222,3 +223,13 @@ def test_codes_are_encoded_and_recovered() -> None:
     total = g.terms["adversarial"] + 100 * 2 * g.terms["l1"]
     total = total + 0.01 * g.terms["kl"] + 0.5 * g.terms["recovered"]
     torch.testing.assert_close(g.loss, total)
+
+
+def test_a_game_without_a_loss_is_refused() -> None:
+    with pytest.raises(ConfigError, match="nothing to learn from"):
+        pix2pix(l1=0.0, adversarial=0.0)
+    # what enlarges to more than any source is read at
+    with pytest.raises(
+        ConfigError, match="at least the image's 32 pixels and at most 4096"
+    ):
+        pix2pix(load_size=4097)
