@@ -229,7 +229,5 @@ def test_a_game_without_a_loss_is_refused() -> None:
     with pytest.raises(ConfigError, match="nothing to learn from"):
         pix2pix(l1=0.0, adversarial=0.0)
     # what enlarges to more than any source is read at
-    with pytest.raises(
-        ConfigError, match="at least the image's 32 pixels and at most 4096"
-    ):
+    with pytest.raises(ConfigError, match="at least the image's 32 pixels and at most 4096"):
         pix2pix(load_size=4097)
