@@ -187,8 +187,13 @@ def test_samples_are_judged_by_features_of_choice(runs: Path, capsys: pytest.Cap
     assert main(["evaluate", str(runs / "vae"), "--metrics", "fid", "--features", "nonsense"]) == 2
     assert "nonsense" in capsys.readouterr().err
     # a model that does not sample has nothing to judge
-    assert main(["evaluate", str(runs / "autoencoder"), *metrics]) == 0
-    assert "fid" not in json.loads(capsys.readouterr().out)
+    assert main(["evaluate", str(runs / "autoencoder"), *metrics]) == 2
+    printed, wrong = capsys.readouterr()
+    assert printed == ""
+    assert (
+        wrong
+        == "simulacra: metrics: the model has nothing that fid, kid, prdc, is, memorisation would measure\n"
+    )
 
 
 def test_sample_a_class_by_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str], runs: Path) -> None:
