@@ -67,6 +67,16 @@ class Estimate:
             return self.value, self.value
         return self.low, self.high
 
+    @property
+    def verdict(self) -> Literal["finding", "no finding"]:
+        """Whether the interval excludes 0."""
+        return "no finding" if self.holds(0) else "finding"
+
+    @property
+    def clearance(self) -> float:
+        """How far 0 lies outside the interval; negative inside it."""
+        return max(self.ends[0], -self.ends[1])
+
     def holds(self, value: float) -> bool:
         """Whether the interval has room for a value; an exact number has none but for itself."""
         low, high = self.ends
