@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from simulacra.audit.generator.generated import Looked, draw
-from simulacra.audit.generator.group_classifier import Axis, Reader
+from simulacra.audit.generator.group_classifier import Classifier, Grouping
+from simulacra.audit.generator.grouped import GroupedGenerator, stored_samples
 from simulacra.data.spec import Data, Dataset, DataSpec
 from simulacra.game import Model, Noise
 from simulacra.metrics.features import load_extractor
@@ -52,7 +52,7 @@ def points(shares: Sequence[float], n: int, seed: int) -> tuple[np.ndarray, np.n
     return x, group
 
 
-def reader(accuracy: float, groups: int) -> Reader:
+def reader(accuracy: float, groups: int) -> Classifier:
     """Reads a group rightly with this probability, and else as the next; the same point always alike."""
 
     def read(x: np.ndarray) -> np.ndarray:
@@ -75,7 +75,7 @@ def looked(
     seed: int = 0,
     model: Model | None = None,
     minimum: int = 30,
-) -> Looked:
+) -> GroupedGenerator:
     """A generator of groups with shares `sampled`, of data with `shares`."""
     names = tuple("ABCDEFGH"[: len(shares)])
     spec = DataSpec("vector", (D,), names)
@@ -83,9 +83,9 @@ def looked(
     train, validation, test = (Dataset(spec, x, y) for x, y in parts)
     read = reader(accuracy, len(names))
     model = model or Sampler(sampled or shares)
-    x = draw(model, samples, seed)
+    x = stored_samples(model, samples, seed)
     of = np.concatenate([validation.x, test.x])
     y = np.concatenate([parts[1][1], parts[2][1]])
-    axis = Axis("kind", names, parts[0][1], y, read(of), read, "a stub")
+    axis = Grouping("kind", names, parts[0][1], y, read(of), read, "a stub")
     data = Data("stub", train, validation, test)
-    return Looked(model, data, "train", [axis], x, [read(x)], load_extractor("raw"), minimum, seed)
+    return GroupedGenerator(model, data, "train", [axis], x, [read(x)], load_extractor("raw"), minimum, seed)

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from simulacra.audit.generator.memorised import memorised
-from simulacra.audit.generator.quality import Share, expected_coverage, halved, quality
+from simulacra.audit.generator.memorised import memorised_section
+from simulacra.audit.generator.quality import Share, expected_coverage, half_sampled, quality_section
 from simulacra.audit.shared.findings import Finding, Section
 from simulacra.audit.shared.intervals import wilson
 from simulacra.game import Elbo, Noise
@@ -38,8 +38,8 @@ def test_all_groups_are_brought_to_the_same_counts() -> None:
     off, findings = [], 0
     for seed in range(20):
         at = looked([0.9, 0.1], held=1200, samples=2400, seed=seed)
-        N, M = (int(at.axes[0].counts(of)[1]) for of in (at.axes[0].held, at.reads[0]))
-        both = quality(at, 0)
+        N, M = (int(at.groupings[0].counts(of)[1]) for of in (at.groupings[0].held, at.predicted[0]))
+        both = quality_section(at, 0)
         cover = found(both)["coverage.kind"]
         assert cover.n == 2 * N
         assert f"{N} real examples (held out) and {min(N, M)} samples of every group" in both.notes[0]
@@ -54,7 +54,7 @@ def test_all_groups_are_brought_to_the_same_counts() -> None:
 
 def test_a_group_that_is_drawn_too_narrowly() -> None:
     at = looked([0.5, 0.5], held=800, model=Sampler([0.5, 0.5], shrunk=0.1))
-    both = found(quality(at, 0))
+    both = found(quality_section(at, 0))
     assert both["coverage.kind"].verdict == both["recall.kind"].verdict == "finding"
     assert "in group A" in both["coverage.kind"].sentence
     assert both["recall.kind"].more["group.b"].value < 0.2
@@ -65,7 +65,7 @@ def test_half_samples_know_how_sure_the_numbers_are() -> None:
     rng = np.random.default_rng(0)
     values, errors = [], []
     for _ in range(60):
-        value, error = halved(rng.normal(size=(100, 4)), 0.5 + 0.7 * rng.normal(size=(100, 4)), rng)
+        value, error = half_sampled(rng.normal(size=(100, 4)), 0.5 + 0.7 * rng.normal(size=(100, 4)), rng)
         values.append(value)
         errors.append(error**2)
     ratio = np.sqrt(np.mean(errors, axis=0)) / np.std(values, axis=0, ddof=1)
@@ -97,26 +97,26 @@ class Skilled(Sampler):
 
 def test_reconstruction_and_likelihood_by_group() -> None:
     at = looked([0.7, 0.3], model=Skilled([0.7, 0.3]))
-    both = found(quality(at, 0))
+    both = found(quality_section(at, 0))
     error = both["reconstruction.kind"]
     assert error.number is not None
     assert error.number.value == pytest.approx(0.5, abs=1e-5)
     assert error.verdict == "finding"
-    n = at.axes[0].counts(at.axes[0].held).min()
+    n = at.groupings[0].counts(at.groupings[0].held_out).min()
     assert error.n == 2 * n
     bound = both["likelihood.kind"]
     assert bound.number is not None
     assert bound.number.value == pytest.approx(1)
     assert bound.sentence.startswith("Examples in group A have a lower bound of the log-likelihood of 0 nats")
-    assert not {"reconstruction.kind", "likelihood.kind"} & set(found(quality(looked([0.7, 0.3]), 0)))
+    assert not {"reconstruction.kind", "likelihood.kind"} & set(found(quality_section(looked([0.7, 0.3]), 0)))
 
 
 def test_small_groups_are_withheld() -> None:
     at = looked([0.5, 0.48, 0.02], held=400)
-    cover = found(quality(at, 0))["coverage.kind"]
+    cover = found(quality_section(at, 0))["coverage.kind"]
     assert "too small: C (" in cover.does_not_show
     assert "group.c" not in cover.more
-    alone = found(quality(looked([0.98, 0.02], held=400), 0))
+    alone = found(quality_section(looked([0.98, 0.02], held=400), 0))
     assert set(alone) == {"coverage.kind"}
     assert alone["coverage.kind"].verdict == "withheld"
 
@@ -137,12 +137,12 @@ class Copier(Sampler):
 
 def test_memorised_examples() -> None:
     train, _ = points([0.5, 0.5], 2000, 0)
-    near = found(memorised(looked([0.5, 0.5], model=Copier(train, 5, 1e-4))))
+    near = found(memorised_section(looked([0.5, 0.5], model=Copier(train, 5, 1e-4))))
     assert near["memorised"].verdict == "finding"
     # a fifth is copied, and 5% of the others are close
     assert near["memorised"].more["close"].holds(0.2 + 0.8 * 0.05)
     assert near["copies"].verdict == "no finding"
-    exact = found(memorised(looked([0.5, 0.5], model=Copier(train, 10, 0.0))))
+    exact = found(memorised_section(looked([0.5, 0.5], model=Copier(train, 10, 0.0))))
     assert exact["copies"].verdict == "finding"
     assert exact["copies"].sentence.startswith("Of 2,000 samples 200 equal a training example")
 
@@ -150,12 +150,14 @@ def test_memorised_examples() -> None:
 def test_a_generator_that_has_memorised_nobody() -> None:
     """A finding no more often than the 2.5% of one side allow."""
     runs = [
-        found(memorised(looked([0.5, 0.5], n=500, held=400, samples=400, seed=seed)))["memorised"].verdict
+        found(memorised_section(looked([0.5, 0.5], n=500, held=400, samples=400, seed=seed)))[
+            "memorised"
+        ].verdict
         for seed in range(200)
     ]
     assert runs.count("finding") / len(runs) <= 0.05
 
 
 def test_too_few_held_out_examples() -> None:
-    (withheld,) = memorised(looked([0.5, 0.5], held=20, samples=200)).findings
+    (withheld,) = memorised_section(looked([0.5, 0.5], held=20, samples=200)).findings
     assert withheld.verdict == "withheld"
