@@ -12,7 +12,7 @@ from simulacra.audit.shared.findings import Finding, Section
 from simulacra.audit.shared.intervals import wilson
 from simulacra.game import Elbo, Noise
 from simulacra.metrics.prdc import prdc
-from tests.audit.generator.stubs import APART, Sampler, looked, points
+from tests.audit.generator.stubs import APART, Sampler, grouped_points, points
 
 
 def found(section: Section) -> dict[str, Finding]:
@@ -37,8 +37,8 @@ def test_all_groups_are_brought_to_the_same_counts() -> None:
     """A perfect generator: the small group is as well covered, and would not be on its own counts."""
     off, findings = [], 0
     for seed in range(20):
-        at = looked([0.9, 0.1], held=1200, samples=2400, seed=seed)
-        N, M = (int(at.groupings[0].counts(of)[1]) for of in (at.groupings[0].held, at.predicted[0]))
+        at = grouped_points([0.9, 0.1], held=1200, samples=2400, seed=seed)
+        N, M = (int(at.groupings[0].counts(of)[1]) for of in (at.groupings[0].held_out, at.predicted[0]))
         both = quality_section(at, 0)
         cover = found(both)["coverage.kind"]
         assert cover.n == 2 * N
@@ -53,7 +53,7 @@ def test_all_groups_are_brought_to_the_same_counts() -> None:
 
 
 def test_a_group_that_is_drawn_too_narrowly() -> None:
-    at = looked([0.5, 0.5], held=800, model=Sampler([0.5, 0.5], shrunk=0.1))
+    at = grouped_points([0.5, 0.5], held=800, model=Sampler([0.5, 0.5], shrunk=0.1))
     both = found(quality_section(at, 0))
     assert both["coverage.kind"].verdict == both["recall.kind"].verdict == "finding"
     assert "in group A" in both["coverage.kind"].sentence
@@ -96,7 +96,7 @@ class Skilled(Sampler):
 
 
 def test_reconstruction_and_likelihood_by_group() -> None:
-    at = looked([0.7, 0.3], model=Skilled([0.7, 0.3]))
+    at = grouped_points([0.7, 0.3], model=Skilled([0.7, 0.3]))
     both = found(quality_section(at, 0))
     error = both["reconstruction.kind"]
     assert error.number is not None
@@ -108,15 +108,17 @@ def test_reconstruction_and_likelihood_by_group() -> None:
     assert bound.number is not None
     assert bound.number.value == pytest.approx(1)
     assert bound.sentence.startswith("Examples in group A have a lower bound of the log-likelihood of 0 nats")
-    assert not {"reconstruction.kind", "likelihood.kind"} & set(found(quality_section(looked([0.7, 0.3]), 0)))
+    assert not {"reconstruction.kind", "likelihood.kind"} & set(
+        found(quality_section(grouped_points([0.7, 0.3]), 0))
+    )
 
 
 def test_small_groups_are_withheld() -> None:
-    at = looked([0.5, 0.48, 0.02], held=400)
+    at = grouped_points([0.5, 0.48, 0.02], held=400)
     cover = found(quality_section(at, 0))["coverage.kind"]
     assert "too small: C (" in cover.does_not_show
     assert "group.c" not in cover.more
-    alone = found(quality_section(looked([0.98, 0.02], held=400), 0))
+    alone = found(quality_section(grouped_points([0.98, 0.02], held=400), 0))
     assert set(alone) == {"coverage.kind"}
     assert alone["coverage.kind"].verdict == "withheld"
 
@@ -137,20 +139,20 @@ class Copier(Sampler):
 
 def test_memorised_examples() -> None:
     train, _ = points([0.5, 0.5], 2000, 0)
-    near = found(memorised_section(looked([0.5, 0.5], model=Copier(train, 5, 1e-4))))
+    near = found(memorised_section(grouped_points([0.5, 0.5], model=Copier(train, 5, 1e-4))))
     assert near["memorised"].verdict == "finding"
     # a fifth is copied, and 5% of the others are close
     assert near["memorised"].more["close"].holds(0.2 + 0.8 * 0.05)
     assert near["copies"].verdict == "no finding"
-    exact = found(memorised_section(looked([0.5, 0.5], model=Copier(train, 10, 0.0))))
+    exact = found(memorised_section(grouped_points([0.5, 0.5], model=Copier(train, 10, 0.0))))
     assert exact["copies"].verdict == "finding"
-    assert exact["copies"].sentence.startswith("Of 2,000 samples 200 equal a training example")
+    assert exact["copies"].sentence.startswith("Of 2,000 samples, 200 equal a training example")
 
 
 def test_a_generator_that_has_memorised_nobody() -> None:
     """A finding no more often than the 2.5% of one side allow."""
     runs = [
-        found(memorised_section(looked([0.5, 0.5], n=500, held=400, samples=400, seed=seed)))[
+        found(memorised_section(grouped_points([0.5, 0.5], n=500, held=400, samples=400, seed=seed)))[
             "memorised"
         ].verdict
         for seed in range(200)
@@ -159,5 +161,5 @@ def test_a_generator_that_has_memorised_nobody() -> None:
 
 
 def test_too_few_held_out_examples() -> None:
-    (withheld,) = memorised_section(looked([0.5, 0.5], held=20, samples=200)).findings
+    (withheld,) = memorised_section(grouped_points([0.5, 0.5], held=20, samples=200)).findings
     assert withheld.verdict == "withheld"

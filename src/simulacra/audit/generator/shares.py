@@ -222,7 +222,7 @@ class Comparison:
         if d.holds(0):
             meaning = "The data are compatible with the same distance."
         else:
-            meaning = f"The samples are {'more' if d.value > 0 else 'less'} biased than the data."
+            meaning = f"The samples are {'further from' if d.value > 0 else 'closer to'} equal shares."
         if none := [group for j, group in enumerate(self.groups) if self.of.shares[j] * self.of.n < 0.5]:
             meaning += f" After the correction no sample is left in {some(none)}."
         return Finding(
@@ -231,7 +231,7 @@ class Comparison:
             f"one group) is {told(data)} in the data and {told(samples)} in the samples: difference "
             f"{told(d)}. {meaning}",
             d.verdict,
-            f"{limits} That equal shares are the right ones: the data may be biased because people are.",
+            f"{limits} That equal shares are the right ones: the data may be unequal because people are.",
             "distance from even shares, samples less data",
             d,
             self.of.n,
