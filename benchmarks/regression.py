@@ -69,7 +69,7 @@ conditional_gan: train conditional_gan --data digits {SMALL} --evaluate-every 30
     sample --class 3; evaluate samples,{SCORES},is,classes --features classifier
 pix2pix: train pix2pix --data face-outlines:60 {IMAGES} --width 4 --style-dim 2;
     translate --variants 2; evaluate translation,{SCORES}
-cyclegan: train cyclegan --data faces:60 --target glasses {IMAGES} --width 4 --blocks 1 --pool 5;
+cyclegan: train cyclegan --data faces:200 --target glasses {IMAGES} --width 4 --blocks 1 --pool 5;
     translate --to A; evaluate translation,{SCORES}
 naive: train naive --data gaussians-8:500 {SMALL}; sample; evaluate samples
 fallacy: audit fallacy --p-given 0.09 --base 0.06 --other 0.03 --out RUN
