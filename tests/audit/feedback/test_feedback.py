@@ -45,7 +45,7 @@ def test_two_areas_alike() -> None:
 def test_oakland() -> None:
     oakland = SETTINGS["oakland"]
     assert oakland.truth == pytest.approx(0.5668, abs=5e-5)
-    assert oakland.began == pytest.approx(609 / 988)
+    assert oakland.initial == pytest.approx(609 / 988)
     f = named(audit(Arguments(preset="oakland", seeds=400)))
     assert number(f["share"]) == pytest.approx(0.702, abs=0.004)
     assert f["share"].verdict == "finding"
@@ -125,9 +125,9 @@ def test_areas_of_ones_own() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"preset": "urn", "steps": 0}, "steps: must be 1 or more, up to 100,000, not 0"),
-        ({"preset": "urn", "seeds": 5}, "seeds: must be 20 or more"),
-        ({"preset": "urn", "seed": -1}, "seed: must be 0 or more, not -1"),
+        ({"preset": "urn", "steps": 0}, "steps: must be at least 1 and at most 100,000, not 0"),
+        ({"preset": "urn", "seeds": 5}, "seeds: must be at least 20"),
+        ({"preset": "urn", "seed": -1}, "seed: must be at least 0, not -1"),
         ({"preset": "urn", "rates": (1.0, 0.0)}, "rates: two numbers above 0, not 1 and 0"),
         ({"preset": "oakland", "start": (float("nan"), 1.0)}, "start: two numbers above 0"),
         ({"preset": "poverty", "start": (1.0, 1.0)}, "rates and start belong to the presets urn and oakland"),

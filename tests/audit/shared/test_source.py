@@ -106,7 +106,7 @@ def test_bad_files(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is a folder"):
         Source(tmp_path)
     # beyond what is looked at first
-    file.write_bytes(b"a\n" + b"1\n" * module.HEAD + b"\xff\n")
+    file.write_bytes(b"a\n" + (b"0" * 1000 + b"1\n") * (module.HEAD // 1000) + b"\xff\n")
     with pytest.raises(DataError, match="is not UTF-8 text"):
         read(Source(file), y="a")
 

@@ -1,4 +1,4 @@
-"""`feedback`: what happens where a prediction decides what is seen, and what is seen is learned from."""
+"""`feedback`: what happens when predictions decide what is observed and models learn from it."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from simulacra.audit.shared.findings import Audit
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments(Shared):
-    """Let a loop run many times: patrols go where crime was found, and find it where they go."""
+    """Simulate a feedback loop many times: patrols go where they recorded crime, and record it there."""
 
     preset: Literal["urn", "oakland", "poverty"]
-    """urn: two areas alike; oakland: two areas in the setting of Lum and Isaac 2016; poverty: profiling of a
-    group, where a conviction keeps people poor"""
+    """urn: two identical areas; oakland: two areas in the setting of Lum and Isaac 2016; poverty: profiling
+    of a group, where a conviction keeps people poor"""
     rates: tuple[float, float] | None = None
-    """of urn and oakland: incidents that a visit to each area finds, on average"""
+    """mean incidents found by a visit to each area (urn and oakland)"""
     start: tuple[float, float] | None = None
-    """of urn and oakland: incidents of each area on record"""
+    """recorded incidents of each area at the start (urn and oakland)"""
     steps: int | None = None
-    """draws from the urn, 1,000 when not given; of poverty years, 30"""
+    """draws from the urn, default 1,000; years for poverty, default 30"""
     seeds: int = 200
-    """runs with different seeds"""
+    """runs, each with its own random numbers"""
     seed: int = 0
-    """of the first run"""
+    """random seed"""
 
 
 def audit(arguments: Arguments) -> Audit:
-    """Run a loop many times, as it is and corrected.
+    """Simulate a loop many times, with and without a correction.
 
     Raises:
         ConfigError: an impossible setting.
@@ -42,60 +42,55 @@ def audit(arguments: Arguments) -> Audit:
         ("seed", arguments.seed, 0, None),
     ):
         if number is not None and (number < least or (most is not None and number > most)):
-            raise ConfigError(
-                f"{name}: must be {least:,} or more{f', up to {most:,}' if most else ''}, not {number}"
-            )
+            at_most = f" and at most {most:,}" if most else ""
+            raise ConfigError(f"{name}: must be at least {least:,}{at_most}, not {number}")
+    inputs: dict[str, str | int | float] = {"preset": arguments.preset}
     if arguments.preset == "poverty":
         if arguments.rates is not None or arguments.start is not None:
             raise ConfigError("feedback: rates and start belong to the presets urn and oakland")
-        from simulacra.audit.feedback.profiling import PEOPLE, sections
+        from simulacra.audit.feedback import profiling
 
         steps = arguments.steps or 30
-        about: dict[str, str | int | float] = {"people": PEOPLE, "years": steps}
-        title, told = "A loop of profiling and poverty", sections(steps, arguments.seeds, arguments.seed)
+        sections = profiling.sections(steps, arguments.seeds, arguments.seed)
+        inputs |= {"people": profiling.PEOPLE, "years": steps}
+        title = "A loop of profiling and poverty"
         lead = (
-            "A made-up town with two groups that begin alike, but not in the records. Each year people are "
-            f"stopped where the records point. {arguments.seeds} runs of {steps} years."
+            "A simulated town with two groups that start out alike, but not in the records. Each year people "
+            f"are stopped where the records point. {arguments.seeds} runs of {steps} years."
         )
     else:
-        from simulacra.audit.feedback.patrols import sections as patrols
+        from simulacra.audit.feedback import patrols
         from simulacra.audit.feedback.polya_urn import SETTINGS
 
-        setting = SETTINGS[arguments.preset]
-        setting = replace(
-            setting, rates=arguments.rates or setting.rates, start=arguments.start or setting.start
-        )
+        preset = SETTINGS[arguments.preset]
+        rates, start = arguments.rates or preset.rates, arguments.start or preset.start
+        setting = replace(preset, rates=rates, start=start)
         for name, pair in (("rates", setting.rates), ("start", setting.start)):
             if not all(0 < number < 1e9 for number in pair):
                 raise ConfigError(f"{name}: two numbers above 0, not {pair[0]:g} and {pair[1]:g}")
         steps = arguments.steps or 1000
-        about = {
-            f"{name} {k + 1}": pair[k]
-            for name, pair in (("rate", setting.rates), ("record", setting.start))
-            for k in (0, 1)
-        }
-        about |= {
+        sections = patrols.sections(setting, steps, arguments.seeds, arguments.seed)
+        inputs |= {f"rate {k}": rate for k, rate in enumerate(setting.rates, 1)}
+        inputs |= {f"record {k}": record for k, record in enumerate(setting.start, 1)}
+        inputs |= {
             "what a visit finds": "varies (Poisson)" if setting.poisson else "exactly the rate",
             "draws": steps,
         }
-        title, told = (
-            "Patrols that learn from what they find",
-            patrols(setting, steps, arguments.seeds, arguments.seed),
-        )
+        title = "Patrols that learn from what they find"
         lead = (
-            "Two areas. Each patrol goes to one of them as often as its share of the records says, and what "
-            f"it finds there enters the records (Ensign et al. 2018). {arguments.seeds} runs of {steps:,} "
-            "patrols."
+            "Two areas. Each patrol picks an area with the probability of its share of the records, and what "
+            f"the patrol finds is added to the records (Ensign et al. 2018). {arguments.seeds} runs of "
+            f"{steps:,} patrols."
         )
     return Audit(
         "feedback",
         title,
         lead,
-        told,
-        {"preset": arguments.preset, **about, "seeds": arguments.seeds, "seed": arguments.seed},
+        sections,
+        {**inputs, "seeds": arguments.seeds, "seed": arguments.seed},
         [
-            "Your own loop: which prediction decides what is seen, and is what is seen learned from? Draw "
-            "it, and run 'simulacra audit causes'.",
+            "Your own loop: which prediction decides what is observed, and does the model learn from it? "
+            "Draw the loop, and run 'simulacra audit causes'.",
             "Incidents that people report themselves: they enter the records wherever patrols go, and slow "
             "the loop down without ending it (Ensign et al. 2018).",
         ],

@@ -1,4 +1,4 @@
-"""The urn of Ensign et al. 2018: where patrols are sent, and what they learn there."""
+"""The urn of Ensign et al. 2018: where patrols are sent, and what the records learn from them."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# draws after which the share is kept, as factors of the number asked for
-LONG = 10
-KEPT = 60
+# the long run, as a multiple of the draws asked about; times at which shares are kept
+LONG, KEPT = 10, 60
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Two areas, and what is known of them at the beginning.
+    """Two areas and their records at the start.
 
     Attributes:
-        rates: incidents that a visit finds, on average.
-        start: incidents on record.
-        poisson: visits find numbers that vary (Poisson); otherwise exactly the rate.
+        rates: mean incidents that a visit to each area finds.
+        start: recorded incidents of each area.
+        poisson: whether what a visit finds is Poisson distributed; otherwise it is exactly the rate.
     """
 
     rates: tuple[float, float]
@@ -31,13 +30,13 @@ class Setting:
         return self.rates[0] / sum(self.rates)
 
     @property
-    def began(self) -> float:
-        """The first area's share of the records at the beginning."""
+    def initial(self) -> float:
+        """The first area's share of the records at the start."""
         return self.start[0] / sum(self.start)
 
 
-# Polya's urn: two areas alike; and two areas of Oakland in the setting of Lum and Isaac 2016, with the daily
-# numbers and records that Ensign et al. 2018 take from it
+# Polya's urn with two identical areas; and two areas of Oakland in the setting of Lum and Isaac 2016, with
+# the daily numbers and records that Ensign et al. 2018 take from it
 SETTINGS = {
     "urn": Setting((1.0, 1.0), (1.0, 1.0), poisson=False),
     "oakland": Setting((3.68511, 2.816466), (609.0, 379.0), poisson=True),
@@ -45,37 +44,36 @@ SETTINGS = {
 
 
 def times(draws: int) -> np.ndarray:
-    """Draws after which shares are kept, int `(T,)`: 0, `draws` and `LONG * draws` are among them."""
+    """Draws after which shares are kept, int `(T,)`; they include 0, `draws` and `LONG * draws`."""
     spaced = np.geomspace(1, LONG * draws, KEPT).round().astype(int)
     return np.unique(np.concatenate([[0, draws], spaced]))
 
 
 def shares(setting: Setting, draws: int, runs: int, corrected: bool, seed: int = 0) -> np.ndarray:
-    """The first area's share of the balls, float `(S, T)`, at `times(draws)`, in many runs.
+    """The first area's share of the balls in many runs, float `(S, T)`, at `times(draws)`.
 
-    Each draw sends a patrol to the area of the ball's colour, and what it finds there is put in as balls of
-    that colour. Corrected, as in the authors' programs, what is found in the area that is visited more often
-    is put in only with the probability that the other one is visited, by its own. Then balls of either colour
-    come in as min(p, 1 - p) lambda: in the ratio of the rates, wherever patrols go.
+    Each draw sends a patrol to the area of the ball's colour; what the patrol finds is added as balls of that
+    colour. With the correction, as in the authors' programs, what is found in the area visited more often is
+    added only with a probability, that of visiting the other area over that of visiting this one. Balls of
+    either colour then arrive at the rate min(p, 1 - p) lambda: in the ratio of the rates, wherever they go.
 
     >>> bool(abs(shares(SETTINGS["urn"], 100, 2000, corrected=False)[:, -1].std() - 12**-0.5) < 0.02)
     True
 
     Args:
         setting: the areas.
-        draws: draws that are asked about; `LONG` times as many are made.
+        draws: draws asked about; `LONG` times as many are made.
         runs: S.
-        corrected: what is found counts for less where patrols go often.
-        seed: of the draws.
+        corrected: whether to apply the correction.
+        seed: random seed.
     """
     rng = np.random.default_rng(seed)
     rates, balls = np.array(setting.rates), np.tile(np.array(setting.start), (runs, 1))
     kept, every = [], np.arange(runs)
-    at = times(draws)
-    keep = np.isin(np.arange(at[-1] + 1), at)
-    for t in range(at[-1] + 1):
+    at = set(times(draws).tolist())
+    for t in range(LONG * draws + 1):
         p = balls[:, 0] / balls.sum(axis=1)
-        if keep[t]:
+        if t in at:
             kept.append(p)
         area = (rng.random(runs) >= p).astype(int)
         found = rng.poisson(rates[area]).astype(float) if setting.poisson else rates[area]

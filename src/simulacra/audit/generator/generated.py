@@ -173,9 +173,8 @@ def classifier(looked: Looked) -> Section:
         note = f"Rows: the group of held-out {looked.noun}. Columns: what they are read as."
         tables.append(Table(f"Read as: {axis.name}", head, cells, note))
     notes = [
-        "A classifier that errs makes small groups look larger than they are. What it reads of the "
-        "samples is "
-        "therefore corrected by how it errs on held-out data, with how sure that is."
+        "A classifier that errs makes small groups look larger than they are. What it reads of the samples "
+        "is therefore corrected by how it errs on held-out data, with how sure that is."
     ]
     return Section(
         "classifier", "How well groups are told apart", "predictions", findings, plots, tables, notes
@@ -225,8 +224,8 @@ def shares(looked: Looked, i: int) -> Section:
             [of.estimate(j) for j in range(len(kept))],
             [float(compare.read_share(j)) for j in range(len(kept))],
         ),
-        f"{compare.n:,} {looked.seen} and {len(read):,} samples. Intervals 95%: Wilson's; of "
-        "the samples with the uncertainty of the correction.",
+        f"{compare.n:,} {looked.seen} and {len(read):,} samples. Intervals 95%: Wilson's; of the samples "
+        "with the uncertainty of the correction.",
     )
     findings = [compare.share(key, looked, limits), compare.amplification(key, looked, limits)]
     return Section(f"shares-{key}", title, "generator", findings, [plot, *seen], [compare.table()])
@@ -295,9 +294,8 @@ class Compared:
         return Finding(
             f"share.{key}",
             f"Of {people:,} {looked.noun} in the data {frequency(e.value, people)} are in group "
-            f"{self.axis.groups[self.kept[j]]}, of {people:,} samples {frequency(p.value, people)} (read "
-            "as such: "
-            f"{frequency(self.read_share(j), people)}, before the correction): {', '.join(numbers)}."
+            f"{self.axis.groups[self.kept[j]]}, of {people:,} samples {frequency(p.value, people)} (read as "
+            f"such: {frequency(self.read_share(j), people)}, before the correction): {', '.join(numbers)}."
             + ("" if sure else " The data are compatible with no difference."),
             "finding" if sure else "no finding",
             limits,
@@ -327,8 +325,7 @@ class Compared:
         return Finding(
             f"amplification.{key}",
             f"How far the shares of the {G} groups are from even ones (0 even, {amount(most)} all in one "
-            "group): "
-            f"{told(data)} in the data, {told(samples)} in the samples, difference {told(d)}. {says}",
+            f"group): {told(data)} in the data, {told(samples)} in the samples, difference {told(d)}. {says}",
             "finding" if sure else "no finding",
             f"{limits} That even shares are the right ones: the data may lean because people do.",
             "distance from even shares, samples less data",

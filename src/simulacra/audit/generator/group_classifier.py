@@ -173,8 +173,7 @@ def of_run(path: Path, attribute: str, spec: DataSpec, command: str) -> tuple[tu
     if about.shape != spec.shape:
         raise ConfigError(
             f"classifier: {path} looks at examples of shape {about.shape}, these are {spec.shape}; train "
-            "one: "
-            f"{command}"
+            f"one: {command}"
         )
     unknown = [name for name in spec.classes if name not in about.classes]
     if unknown:

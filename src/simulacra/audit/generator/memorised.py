@@ -54,10 +54,8 @@ def memorised(looked: Looked, pairs: bool = True) -> Section:
     finding = Finding(
         "memorised",
         f"Of {people:,} samples {frequency(close.value, people)} are closer to one of the {len(train):,} "
-        "training "
-        f"{noun} than all but {frequency(k0 / len(held), people)} of {people:,} held-out {noun} are: "
-        "difference "
-        f"{told(d)}."
+        f"training {noun} than all but {frequency(k0 / len(held), people)} of {people:,} held-out {noun} "
+        f"are: difference {told(d)}."
         + ("" if sure else " The data are compatible with samples no closer than new data are."),
         "finding" if sure else "no finding",
         limits,
@@ -70,8 +68,8 @@ def memorised(looked: Looked, pairs: bool = True) -> Section:
     same, again = copies(looked.samples, train), duplicates(looked.samples)
     exact = Finding(
         "copies",
-        f"Of {len(looked.samples):,} samples {same:,} equal a training example in every number, {again:,} an "
-        "earlier sample.",
+        f"Of {len(looked.samples):,} samples {same:,} equal a training example in every number, {again:,} "
+        f"an earlier sample.",
         "finding" if same else "no finding",
         "Near copies: one number that differs is enough to be none.",
         "share of samples that equal a training example",

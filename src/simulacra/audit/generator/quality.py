@@ -191,10 +191,8 @@ def quality(looked: Looked, i: int) -> Section:
         perfect = expected_coverage(N, M)
         notes.append(
             f"Precision, recall and coverage of {N:,} real {looked.noun} (held out) and {M:,} samples of "
-            "every "
-            f"group, in {named} with {NEIGHBOURS} neighbours. At these counts a perfect generator covers "
-            f"{perfect:.3f} of every group, with fewer samples less: so all groups have as "
-            "many."
+            f"every group, in {named} with {NEIGHBOURS} neighbours. At these counts a perfect generator "
+            f"covers {perfect:.3f} of every group, with fewer samples less: so all groups have as many."
         )
         found = []
         for g in enough:
@@ -218,8 +216,7 @@ def quality(looked: Looked, i: int) -> Section:
         counts = some([f"{axis.groups[g]} ({real[g]:,} and {fake[g]:,})" for g in there])
         sentence = (
             f"Coverage by {axis.name}: withheld, fewer than two groups have {least} held-out {looked.noun} "
-            "and "
-            f"{least} samples. There are: {counts}."
+            f"and {least} samples. There are: {counts}."
         )
         limits = OF_SAMPLES.format(features=named)
         findings.append(Finding(f"coverage.{key}", sentence, "withheld", limits, COVERAGE.what))

@@ -104,8 +104,7 @@ def _coverage(looked: Looked, drawn: dict[float, np.ndarray]) -> tuple[Finding, 
     what = "coverage with truncation less coverage without"
     limits = (
         f"Whether anybody would notice: it is told in {looked.extractor.name} features. What truncation "
-        "gains: "
-        "samples that are each more like the data."
+        "gains: samples that are each more like the data."
     )
     if n < max(looked.minimum, 2 * NEIGHBOURS + 2):
         words = f"Coverage by truncation: withheld, {n:,} examples are too few."

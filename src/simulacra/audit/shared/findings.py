@@ -67,6 +67,16 @@ class Estimate:
             return self.value, self.value
         return self.low, self.high
 
+    @property
+    def verdict(self) -> Literal["finding", "no finding"]:
+        """Whether the interval excludes 0."""
+        return "no finding" if self.holds(0) else "finding"
+
+    @property
+    def clearance(self) -> float:
+        """How far 0 lies outside the interval; negative inside it."""
+        return max(self.ends[0], -self.ends[1])
+
     def holds(self, value: float) -> bool:
         """Whether the interval has room for a value; an exact number has none but for itself."""
         low, high = self.ends
@@ -142,6 +152,30 @@ class Finding:
             "plot": self.plot,
             "rests_on": [asdict(evidence) for evidence in self.rests_on],
         }
+
+
+def conclude(
+    found: bool,
+    otherwise: str,
+    name: str,
+    sentence: str,
+    does_not_show: str,
+    what: str,
+    number: Estimate,
+    n: int,
+    more: Mapping[str, Estimate] | None = None,
+    plot: str | None = None,
+) -> Finding:
+    """A `Finding` with the verdict of a test; its sentence goes on with `otherwise` where nothing was found.
+
+    >>> conclude(False, "The data are compatible with none.", "a", "It is 0.1.", "Why.", "share",
+    ...        Estimate(0.1, -0.1, 0.3), 20).sentence
+    'It is 0.1. The data are compatible with none.'
+    """
+    if not found:
+        sentence = f"{sentence} {otherwise}".rstrip()
+    verdict: Verdict = "finding" if found else "no finding"
+    return Finding(name, sentence, verdict, does_not_show, what, number, n, more or {}, plot)
 
 
 def _json(number: Estimate | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import sqrt
 
+import numpy as np
 from scipy.stats import t as student
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
@@ -81,6 +82,11 @@ def mean(total: float, squares: float, n: int, level: float = LEVEL) -> Estimate
         raise ValueError(f"no interval from {n} numbers")
     half = float(student.ppf((1 + level) / 2, n - 1)) * sqrt(variance(total, squares, n) / n)
     return Estimate(total / n, total / n - half, total / n + half)
+
+
+def mean_of(values: np.ndarray, level: float = LEVEL) -> Estimate:
+    """The mean of numbers `(N,)`; Student's interval."""
+    return mean(float(values.sum()), float((values**2).sum()), len(values), level)
 
 
 def welch(

@@ -81,6 +81,11 @@ def told(estimate: Estimate) -> str:
     return f"{amount(estimate.value)} ({ends})" if ends else amount(estimate.value)
 
 
+def no_difference(estimate: Estimate) -> str:
+    """A sentence for an interval that includes 0, to follow another one; otherwise nothing."""
+    return " The data are compatible with no difference." if estimate.holds(0) else ""
+
+
 def some(names: Iterable[str], most: int = 10) -> str:
     """The first names of many.
 
