@@ -239,9 +239,9 @@ def test_no_file(tmp_path: Path, capsys: Capture) -> None:
 def test_a_target_for_what_has_none(tmp_path: Path, capsys: Capture) -> None:
     for source in ("digits", "iris"):
         assert main(["data", "check", source, "--target", "y"]) == 1
-        assert "--target does not apply; only faces" in capsys.readouterr().err
+        assert "--target does not apply here; only faces" in capsys.readouterr().err
     assert main(["data", "preview", "digits", "--target", "y", "--out", str(tmp_path / "a.png")]) == 1
-    assert "a target can only be chosen" in capsys.readouterr().err
+    assert "--target does not apply here" in capsys.readouterr().err
 
 
 def test_a_sound_table(tmp_path: Path, capsys: Capture) -> None:
