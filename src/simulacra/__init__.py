@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simulacra.api import load, train
+    from simulacra.core.noise import Noise
     from simulacra.data import load as load_data
     from simulacra.estimators import DistributionRegressor, MDNRegressor
     from simulacra.evaluation import evaluate
-    from simulacra.game import Noise
     from simulacra.models.registry import MODELS
 
 __all__ = [
@@ -34,7 +34,7 @@ _WHERE = {
     "MODELS": ("simulacra.models.registry", "MODELS"),
     "DistributionRegressor": ("simulacra.estimators", "DistributionRegressor"),
     "MDNRegressor": ("simulacra.estimators", "MDNRegressor"),
-    "Noise": ("simulacra.game", "Noise"),
+    "Noise": ("simulacra.core.noise", "Noise"),
     "evaluate": ("simulacra.evaluation", "evaluate"),
     "load": ("simulacra.api", "load"),
     "load_data": ("simulacra.data", "load"),

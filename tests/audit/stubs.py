@@ -10,8 +10,9 @@ from torch import Tensor
 
 from simulacra.audit.generated import Looked, draw
 from simulacra.audit.reading import Axis, Reader
+from simulacra.core.model import Model
+from simulacra.core.noise import Noise
 from simulacra.data.spec import Data, Dataset, DataSpec
-from simulacra.game import Model, Noise
 from simulacra.metrics.features import load_extractor
 
 # between the centres of neighbouring groups

@@ -10,7 +10,8 @@ from simulacra.audit.findings import Finding, Section
 from simulacra.audit.intervals import wilson
 from simulacra.audit.memorised import memorised
 from simulacra.audit.quality import Share, expected_coverage, halved, quality
-from simulacra.game import Elbo, Noise
+from simulacra.core.capabilities import Elbo
+from simulacra.core.noise import Noise
 from simulacra.metrics.prdc import prdc
 from tests.audit.stubs import APART, Sampler, looked, points
 

@@ -18,9 +18,9 @@ from simulacra.audit.rates import Rate, compared, unique
 from simulacra.audit.reading import Axis
 from simulacra.audit.unmixing import Unmixed, apart, quantiles
 from simulacra.audit.words import amount, base, frequency, some, told
+from simulacra.core.batch import to_bytes
+from simulacra.core.noise import Noise
 from simulacra.data.spec import Data
-from simulacra.engine.batches import to_bytes
-from simulacra.game import Noise
 from simulacra.metrics.features import Extractor
 from simulacra.metrics.statistics import as_examples
 

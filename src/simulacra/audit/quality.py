@@ -30,9 +30,10 @@ from simulacra.audit.generated import Looked
 from simulacra.audit.intervals import combined
 from simulacra.audit.rates import Mean, difference, unique
 from simulacra.audit.words import amount, base, frequency, some, told
+from simulacra.core.batch import Batch, in_order
+from simulacra.core.capabilities import BoundsLikelihood, Decodes, Encodes, EstimatesLikelihood
+from simulacra.core.model import Model
 from simulacra.data.spec import Dataset
-from simulacra.engine.batches import in_order
-from simulacra.game import Batch, Bounds, Decodes, Encodes, Model, Scores
 from simulacra.metrics.features import Extractor
 from simulacra.metrics.prdc import prdc
 from simulacra.metrics.reconstruction import mse
@@ -253,18 +254,18 @@ def abilities(model: Model) -> list[tuple[Number, Callable[[np.ndarray, int], np
             return mse(b.x, decodes.decode(encodes.encode(b.x).mean).mean).sqrt() * (255 if image else 1)
 
         found.append((RECONSTRUCTION, partial(over, of=error), {"unit": " of 255" if image else ""}))
-    if isinstance(model, Bounds):
-        bounds = cast(Bounds, model)
+    if isinstance(model, BoundsLikelihood):
+        bounds = cast(BoundsLikelihood, model)
 
         def bound(b: Batch) -> torch.Tensor:
-            return bounds.elbo(model.observed(b.x, b.noise), b.noise).value
+            return bounds.elbo(model.observe(b.x, b.noise), b.noise).value
 
         found.append((LIKELIHOOD, partial(over, of=bound), {"kind": "lower bound of the log-likelihood"}))
-    elif isinstance(model, Scores):
-        scores = cast(Scores, model)
+    elif isinstance(model, EstimatesLikelihood):
+        scores = cast(EstimatesLikelihood, model)
 
         def score(b: Batch) -> torch.Tensor:
-            return scores.log_likelihood(model.observed(b.x, b.noise), b.noise, IMPORTANCE)
+            return scores.log_likelihood(model.observe(b.x, b.noise), b.noise, IMPORTANCE)
 
         found.append((LIKELIHOOD, partial(over, of=score), {"kind": "log-likelihood"}))
     return found
