@@ -2,19 +2,25 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# a worker for each core, with one thread (conftest.py); neighbouring tests, which share fixtures, stay together
+PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint fast clean
+.PHONY: demo test fast torture lint clean
 
 demo: $(VENV)/installed
 	$(BIN)/simulacra recipe digits-vae
 
 test: lint
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 # the tests without the slow ones
 fast: lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow and not torture"
+
+# the tests that take minutes each
+torture: $(VENV)/developing
+	$(PYTEST) -m torture
 
 lint: $(VENV)/developing
 	$(BIN)/ruff format --check .

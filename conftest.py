@@ -1,8 +1,13 @@
 """For tests and doctests alike: nothing reaches the user's own data, cache or runs."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+# One thread for a test and for the processes it starts, because workers of pytest-xdist share the cores;
+# read when torch is imported
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True)

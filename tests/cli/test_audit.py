@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import simulacra as sim
-from simulacra.audit.arguments import Shared
+from simulacra.audit.shared.arguments import Shared
 from simulacra.cli import audit
 from simulacra.cli.audit import KINDS
 from simulacra.cli.main import main
@@ -86,7 +86,7 @@ def test_every_kind_writes_a_page_and_findings(
 def test_every_kind_is_in_order() -> None:
     assert set(KINDS) >= set(COMMANDS)
     for module, summary in KINDS.values():
-        kind = import_module(f"simulacra.audit.{module}")
+        kind = import_module(f"simulacra.audit.{module}.command")
         assert issubclass(kind.Arguments, Shared)
         assert summary.endswith("?")
 

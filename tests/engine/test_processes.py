@@ -15,14 +15,17 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from simulacra.cli.main import main
+
 COMMAND = ["vae", "--data", "digits", "--latent-dim", "2", "--hidden", "64", "--batch-size", "64"]
-SIMULACRA = [sys.executable, "-m", "simulacra", "train", *COMMAND]
+VAE = ["train", *COMMAND]
+SIMULACRA = [sys.executable, "-m", "simulacra"]
 
 
-def run(command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300, check=True
-    )
+def run(command: list[str]) -> None:
+    """A command in a process of its own, with one thread."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run(command, env=environment, capture_output=True, timeout=300, check=True)
 
 
 def losses(folder: Path) -> list[float]:
@@ -30,36 +33,45 @@ def losses(folder: Path) -> list[float]:
     return [event["loss"] for event in events if event["event"] == "train"]
 
 
+EQUAL = ["--steps", "30", "--log-every", "1", "--likelihood", "normal-shared", "--device", "cpu"]
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training in one process: this one."""
+    folder = tmp_path_factory.mktemp("processes") / "one"
+    assert main([*VAE, *EQUAL, "--out", str(folder)]) == 0
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["torchrun", "devices"])
-def test_two_processes_equal_one(tmp_path: Path, launcher: str) -> None:
-    options = ["--steps", "30", "--log-every", "1", "--likelihood", "normal-shared", "--device", "cpu"]
-    run([*SIMULACRA, *options, "--out", str(tmp_path / "one")])
+def test_two_processes_equal_one(one: Path, tmp_path: Path, launcher: str) -> None:
     if launcher == "torchrun":
         torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
-        two = [*torchrun, "-m", *SIMULACRA[2:]]
+        two = [*torchrun, "-m", "simulacra", *VAE]
     else:
-        two = [*SIMULACRA, "--devices", "2"]
-    run([*two, *options, "--out", str(tmp_path / "two")], OMP_NUM_THREADS="1")
-    one, two_losses = losses(tmp_path / "one"), losses(tmp_path / "two")
-    assert len(one) == len(two_losses) == 30
-    assert two_losses == pytest.approx(one, rel=1e-5)
+        two = [*SIMULACRA, *VAE, "--devices", "2"]
+    run([*two, *EQUAL, "--out", str(tmp_path / "two")])
+    assert len(losses(one)) == len(losses(tmp_path / "two")) == 30
+    assert losses(tmp_path / "two") == pytest.approx(losses(one), rel=1e-5)
     ours = load_file(tmp_path / "two" / "model.safetensors")
-    for name, tensor in load_file(tmp_path / "one" / "model.safetensors").items():
+    for name, tensor in load_file(one / "model.safetensors").items():
         torch.testing.assert_close(ours[name], tensor, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.slow
-def test_killed_at_twenty_moments_ends_in_the_same_weights(tmp_path: Path) -> None:
-    options = ["--steps", "6000", "--log-every", "25", "--checkpoint-every", "0", "--ema", "0.99"]
-    run([*SIMULACRA, *options, "--out", str(tmp_path / "whole")])
-    killed = [*SIMULACRA, *options, "--out", str(tmp_path / "killed")]
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.torture)])
+def test_killed_at_many_moments_ends_in_the_same_weights(tmp_path: Path, kills: int) -> None:
+    options = ["--steps", str(300 * kills), "--log-every", "25", "--checkpoint-every", "0", "--ema", "0.99"]
+    assert main([*VAE, *options, "--out", str(tmp_path / "whole")]) == 0
+    killed = [*VAE, *options, "--out", str(tmp_path / "killed")]
     rng = random.Random(0)
     in_training = 0
-    for _ in range(20):
+    for _ in range(kills):
         metrics = tmp_path / "killed" / "metrics.jsonl"
         before = metrics.stat().st_mtime_ns if metrics.exists() else 0
-        process = subprocess.Popen(killed, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen([*SIMULACRA, *killed], stderr=subprocess.DEVNULL)
         # the moment counts from the first sign of life of the training, not of the interpreter
         deadline = time.monotonic() + 60
         while process.poll() is None and time.monotonic() < deadline:
@@ -71,24 +83,25 @@ def test_killed_at_twenty_moments_ends_in_the_same_weights(tmp_path: Path) -> No
             process.send_signal(signal.SIGKILL)
             in_training += 1
         process.wait()
-    assert in_training == 20, "the training was over before it was killed 20 times"
-    run(killed)
+    assert in_training == kills, f"the training was over before it was killed {kills} times"
+    assert main(killed) == 0
     whole, resumed = (tmp_path / name / "model.safetensors" for name in ("whole", "killed"))
     assert whole.read_bytes() == resumed.read_bytes()
     assert losses(tmp_path / "whole")[-1] == losses(tmp_path / "killed")[-1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_by_a_person(tmp_path: Path, number: signal.Signals) -> None:
+def test_interrupted_by_a_person(
+    tmp_path: Path, number: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "run"
-    command = [*SIMULACRA, "--steps", "1000000", "--log-every", "20", "--out", str(out)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    command = [*VAE, "--steps", "1000000", "--log-every", "20", "--out", str(out)]
+    process = subprocess.Popen([*SIMULACRA, *command], stderr=subprocess.PIPE, text=True)
     while not (out / "metrics.jsonl").exists():
         time.sleep(0.02)
         assert process.poll() is None
-    busy = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert busy.returncode == 1
-    assert "another process is training here" in busy.stderr
+    assert main(command) == 1
+    assert "another process is training here" in capsys.readouterr().err
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -100,8 +113,8 @@ def test_interrupted_by_a_person(tmp_path: Path, number: signal.Signals) -> None
 
 @pytest.mark.slow
 def test_an_adversarial_game_in_two_processes_equals_one(tmp_path: Path) -> None:
-    gan = [sys.executable, "-m", "simulacra", "train", "gan", "--data", "gaussians-8:1000", "--hidden", "16"]
-    options = [
+    gan = ["train", "gan", "--data", "gaussians-8:1000", "--hidden", "16"]
+    gan += [
         "--steps",
         "20",
         "--log-every",
@@ -115,9 +128,9 @@ def test_an_adversarial_game_in_two_processes_equals_one(tmp_path: Path) -> None
         "--device",
         "cpu",
     ]
-    run([*gan, *options, "--out", str(tmp_path / "one")])
-    run([*gan, *options, "--devices", "2", "--out", str(tmp_path / "two")], OMP_NUM_THREADS="1")
-    run([*gan, *options, "--precision", "bf16", "--out", str(tmp_path / "half")])
+    assert main([*gan, "--out", str(tmp_path / "one")]) == 0
+    run([*SIMULACRA, *gan, "--devices", "2", "--out", str(tmp_path / "two")])
+    assert main([*gan, "--precision", "bf16", "--out", str(tmp_path / "half")]) == 0
     ours = load_file(tmp_path / "two" / "model.safetensors")
     for name, tensor in load_file(tmp_path / "one" / "model.safetensors").items():
         torch.testing.assert_close(ours[name], tensor, rtol=1e-3, atol=1e-5)

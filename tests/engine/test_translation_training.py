@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from simulacra.cli.main import main
 from simulacra.config import Training
 from simulacra.core.batch import Batch
 from simulacra.core.model import Model, Turn
@@ -21,7 +21,7 @@ from simulacra.engine.loop import train
 from simulacra.engine.optim import learning_rate
 from simulacra.models.registry import MODELS, model_card
 from simulacra.run import Run, RunConfig
-from tests.engine.test_processes import run
+from tests.engine.test_processes import SIMULACRA, run
 
 SOURCES = {"pix2pix": "face-outlines:60", "cyclegan": "faces:60"}
 OPTIONS = {"pix2pix": Options(image_size=32), "cyclegan": Options(image_size=32, target="smiling")}
@@ -99,9 +99,9 @@ def test_two_processes_are_two_parts(name: str, tmp_path: Path) -> None:
     words += ["--target", "smiling"] if name == "cyclegan" else []
     for key, value in SETTINGS[name].items():
         words += [f"--{key.replace('_', '-')}", *([str(value)] if value is not True else [])]
-    command = [sys.executable, "-m", "simulacra", *words, "--log-every", "1", "--device", "cpu", "--out"]
-    run([*command, str(tmp_path / "parts"), "--accumulate", "2"])
-    run([*command, str(tmp_path / "processes"), "--devices", "2"], OMP_NUM_THREADS="1")
+    words += ["--log-every", "1", "--device", "cpu", "--out"]
+    assert main([*words, str(tmp_path / "parts"), "--accumulate", "2"]) == 0
+    run([*SIMULACRA, *words, str(tmp_path / "processes"), "--devices", "2"])
     parts, processes = Run(tmp_path / "parts"), Run(tmp_path / "processes")
     term = {"pix2pix": "l1", "cyclegan": "cycle"}[name]
     assert len(terms(processes, term)) == 6

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from simulacra.audit.arguments import Shared
-    from simulacra.audit.findings import Audit
+    from simulacra.audit.shared.arguments import Shared
+    from simulacra.audit.shared.findings import Audit
 
-# kind -> its module in simulacra.audit, and what it asks. The module imports nothing slow: it has the
-# dataclass `Arguments` and the function `audit`, which makes an `Audit` of them.
+# kind -> its package in simulacra.audit, and what it asks. Its module `command` imports nothing slow:
+# it has the dataclass `Arguments` and the function `audit`, which makes an `Audit` of them.
 KINDS = {
     "predictions": ("predictions", "do predictions go wrong for some groups more than for others?"),
     "sampling": ("sampling", "who is selected, and what would reweighting undo?"),
-    "amplify": ("amplify", "does a model amplify what it saw?"),
-    "decide": ("decide", "which action costs least, and whom does it cost?"),
+    "amplify": ("amplification", "does a model amplify what it saw?"),
+    "decide": ("decisions", "which action costs least, and whom does it cost?"),
     "fallacy": ("fallacy", "is a probability read backwards?"),
     "correlations": ("correlations", "which correlations survive so many looks, and new rows?"),
     "causes": ("causes", "what would an intervention do, if this graph of causes is right?"),
@@ -53,10 +53,10 @@ def main(argv: list[str]) -> int:
         raise ConfigError(f"unknown kind of audit '{kind}', {nearest(kind, KINDS)}")
     import tyro
 
-    from simulacra.audit.arguments import folder
-    from simulacra.audit.gates import Gate
+    from simulacra.audit.shared.arguments import folder
+    from simulacra.audit.shared.gates import Gate
 
-    module: Any = import_module(f"simulacra.audit.{KINDS[kind][0]}")
+    module: Any = import_module(f"simulacra.audit.{KINDS[kind][0]}.command")
     arguments = tyro.cli(module.Arguments, args=rest, prog=f"simulacra audit {kind}")
     gates = [Gate.parse(text) for text in arguments.fail_on]
     if missing := [name for name in NEEDED if find_spec(name) is None]:
@@ -70,8 +70,8 @@ def _answer(audit: Audit, arguments: Shared, gates: list[Any], out: Path) -> int
     """Write the answers, print them, and say which gates failed."""
     from dataclasses import asdict
 
-    from simulacra.audit.findings import dumps
-    from simulacra.audit.page import write
+    from simulacra.audit.shared.findings import dumps
+    from simulacra.audit.shared.page import write
 
     outcomes = [gate.judge(audit) for gate in gates]
     document = audit.json([asdict(outcome) for outcome in outcomes])

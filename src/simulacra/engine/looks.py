@@ -125,8 +125,9 @@ class Scorer:
                 " distance; take efficientnet-lite0, inception or the run folder of a classifier"
             )
 
-    def __call__(self, model: Samples) -> dict[str, Any]:
+    def __call__(self, model: Model) -> dict[str, Any]:
         """What `metrics.judge` gives for samples of the model."""
+        assert isinstance(model, Samples), "checked at the start"
         x = draw(model, len(self.real), self.seed)
         return judge(x, self.real, self.extractor, ("fid", "kid", "prdc"), self.seed, subsets=SUBSETS)
 

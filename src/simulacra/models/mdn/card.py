@@ -23,10 +23,11 @@ class MDNConfig(PredictionConfig):
 
 def needs(spec: DataSpec) -> str:
     """What the data lack, a sentence; empty when they suit."""
-    if spec.target is None and spec.classes:
-        return "an mdn predicts numbers, and the targets are classes; use a regressor"
-    if spec.target is None:
+    if spec.target is None and not spec.classes:
         return "the data have nothing to predict; name the column of a table with --target"
+    if spec.target is None or spec.target.kind != "vector":
+        kind = "classes" if spec.target is None else "images"
+        return f"an mdn predicts numbers, and the targets are {kind}; use a regressor"
     return ""
 
 

@@ -1,0 +1,148 @@
+"""Graphs of causes: which columns act on which, what to adjust for, and what the graph says about data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+
+from simulacra.audit.shared.documents import read_yaml
+from simulacra.errors import DataError, nearest
+
+EXAMPLE = "arrows: {poverty: [record, offence], record: [offence]}"
+KEYS = ("arrows", "hidden")
+_UNROLLED = "in time nothing acts on its own cause: name it twice, as in poverty and poverty_later"
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Arrows from causes to what they act on, without circles.
+
+    Attributes:
+        arrows: a `networkx.DiGraph` without cycles.
+        hidden: nodes that nobody has measured.
+
+    >>> graph = Graph(nx.DiGraph([("z", "x"), ("z", "y"), ("x", "y")]))
+    >>> graph.adjust("x", "y"), graph.implied(), graph.reversible()
+    (('z',), [], [('x', 'y'), ('z', 'x')])
+    """
+
+    arrows: nx.DiGraph
+    hidden: frozenset[str] = frozenset()
+
+    @property
+    def measured(self) -> list[str]:
+        """Nodes that are columns, causes first."""
+        return [node for node in nx.lexicographical_topological_sort(self.arrows) if node not in self.hidden]
+
+    def before(self, x: str) -> set[str]:
+        """What acts on x, over any number of arrows."""
+        return set(nx.ancestors(self.arrows, x))
+
+    def acts(self, x: str, y: str) -> bool:
+        """Whether x acts on y, over any number of arrows."""
+        return x in self.before(y)
+
+    def adjust(self, x: str, y: str) -> tuple[str, ...] | None:
+        """Measured columns that block all backdoor paths from x to y, no more than needed (Pearl 2009, 3.3).
+
+        Returns:
+            None where there are none: then no table of these columns tells the effect.
+        """
+        after = nx.descendants(self.arrows, x)
+        allowed = set(self.measured) - after - {x, y}
+        # without the arrows out of x only backdoor paths are left
+        back = self.arrows.copy()
+        back.remove_edges_from(list(self.arrows.out_edges(x)))
+        return _separator(back, x, y, allowed)
+
+    def implied(self) -> list[tuple[str, str, tuple[str, ...]]]:
+        """Pairs of measured columns without an arrow, and what makes them independent once it is known.
+
+        One set for each pair (Textor et al. 2016: the missing edges); pairs that only hidden nodes separate
+        are left out.
+        """
+        pairs = []
+        for a, b in combinations(self.measured, 2):
+            if self.arrows.has_edge(a, b) or self.arrows.has_edge(b, a):
+                continue
+            given = _separator(self.arrows, a, b, set(self.measured) - {a, b})
+            if given is not None:
+                pairs.append((a, b, given))
+        return pairs
+
+    def reversible(self) -> list[tuple[str, str]]:
+        """Arrows that could point the other way, each on its own: no data tell the two graphs apart.
+
+        An arrow a -> b is such a one where b's other causes are a's causes (Chickering 1995).
+        """
+        causes = self.arrows.predecessors
+        return sorted((a, b) for a, b in self.arrows.edges if set(causes(b)) - {a} == set(causes(a)))
+
+
+def _separator(arrows: nx.DiGraph, a: str, b: str, allowed: set[str]) -> tuple[str, ...] | None:
+    # found where there is any (van der Zander and Liskiewicz 2020)
+    given = nx.find_minimal_d_separator(arrows, a, b, restricted=allowed)
+    return None if given is None else tuple(sorted(given))
+
+
+def read_graph(path: Path, columns: Iterable[str]) -> Graph:
+    """Read graph.yaml.
+
+        arrows:
+          poverty: [record, offence]     # poverty acts on record, and on offence
+          record: [offence]
+        hidden: [poverty]                # nobody has measured it; may be left out
+
+    Raises:
+        DataError: the file is missing or says something else, arrows run in a circle, or a node is neither
+            a column nor hidden.
+    """
+    graph, columns = read_yaml(path, _graph, EXAMPLE), list(columns)
+    for node in graph.measured:
+        if node not in columns:
+            raise DataError(
+                f"{path}: '{node}' is no column of the table, {nearest(node, columns)[:200]}; if nobody has "
+                f"measured it, write hidden: [{node}]"
+            )
+    return graph
+
+
+def _graph(document: Any) -> Graph:
+    if not isinstance(document, Mapping) or not isinstance(document.get("arrows"), Mapping):
+        raise ValueError(f"names no arrows; write {EXAMPLE}")
+    if unknown := [str(key) for key in document if key not in KEYS]:
+        raise ValueError(f"unknown setting '{unknown[0]}', {nearest(unknown[0], KEYS)}")
+    arrows = nx.DiGraph()
+    for cause, effects in document["arrows"].items():
+        arrows.add_node(_name(cause))
+        for effect in _names(effects):
+            if effect == _name(cause):
+                raise ValueError(f"an arrow runs from '{effect}' to itself; {_UNROLLED}")
+            arrows.add_edge(_name(cause), effect)
+    if arrows.number_of_nodes() < 2:
+        raise ValueError(f"names fewer than two columns; write {EXAMPLE}")
+    if not nx.is_directed_acyclic_graph(arrows):
+        circle = [a for a, _ in nx.find_cycle(arrows)]
+        raise ValueError(f"arrows run in a circle, {' -> '.join([*circle, circle[0]])}; {_UNROLLED}")
+    hidden = frozenset(_names(document.get("hidden")))
+    if lost := sorted(hidden - set(arrows)):
+        raise ValueError(f"hidden: no arrow names '{lost[0]}', {nearest(lost[0], arrows)}")
+    return Graph(arrows, hidden)
+
+
+def _names(value: Any) -> list[str]:
+    if value is None:
+        return []
+    return [_name(item) for item in (value if isinstance(value, list) else [value])]
+
+
+def _name(key: Any) -> str:
+    if isinstance(key, list | Mapping):
+        raise ValueError(f"'{key}' is no name of a column; write {EXAMPLE}")
+    # YAML reads yes and no as true and false
+    return {True: "yes", False: "no"}[key] if isinstance(key, bool) else str(key)

@@ -1,0 +1,175 @@
+"""Who was flagged and who should have been, counted by group, and the findings about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from simulacra.audit.shared.costs import Costs
+from simulacra.audit.shared.figures import by_group
+from simulacra.audit.shared.findings import Finding, Plot, Section, Table, slug
+from simulacra.audit.shared.intervals import wilson
+from simulacra.audit.shared.ledger import Ledger
+from simulacra.audit.shared.rates import Rate, compared, counted
+
+RECORDED = "Whether {y} was recorded alike in all groups: who is watched more is caught more."
+IMPOSSIBLE = (
+    "Where {y} is not equally common in all groups, they cannot have the same false-positive rate, the same "
+    "false-negative rate and the same share of flagged people with {y} at once, unless nobody is mistaken "
+    "(Chouldechova 2017; Kleinberg, Mullainathan and Raghavan 2016). Which of them ought to be the same is "
+    "no question that a number answers."
+)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A rate: of those that `of` picks out of y and flag, those that `did` picks."""
+
+    name: str
+    what: str
+    people: str
+    done: str
+    of: tuple[str, bool] | None
+    did: tuple[str, bool]
+    limits: str
+
+
+BASE = Measure(
+    "base-rate", "shares with {y}", "people", "have {y}", None, ("y", True),
+    "Why it is more common in one group, or that it will stay so.",
+)  # fmt: skip
+MEASURES = (
+    Measure(
+        "flagged", "shares flagged", "people", "were flagged", None, ("flag", True),
+        "Whether more should have been: {y} may be more common in one group.",
+    ),
+    Measure(
+        "false-positive-rate", "false-positive rates", "people without {y}", "were flagged",
+        ("y", False), ("flag", True),
+        "Why the groups differ, and what being flagged does to people.",
+    ),
+    Measure(
+        "false-negative-rate", "false-negative rates", "people with {y}", "were not flagged",
+        ("y", True), ("flag", False),
+        "Why the groups differ, and what being missed means to people.",
+    ),
+    Measure(
+        "precision", "shares of flagged people with {y}", "flagged people", "have {y}",
+        ("flag", True), ("y", True),
+        "Whether those who are not flagged are treated alike; error rates are about them too.",
+    ),
+    Measure(
+        "false-omission-rate", "shares of people with {y} who were not flagged", "people who were not "
+        "flagged",
+        "have {y}", ("flag", False), ("y", True),
+        "Whether those who are flagged are treated alike; error rates are about them too.",
+    ),
+)  # fmt: skip
+
+
+class Confusion:
+    """Counts of y and flag by group.
+
+    Args:
+        labels: key of a grouping -> what sentences call it.
+        y: what they call the outcome.
+        minimum: people that a number of a group needs.
+    """
+
+    def __init__(self, labels: dict[str, str], y: str, minimum: int) -> None:
+        self.labels, self.y, self.minimum = labels, y, minimum
+        self._parts: list[pd.Series] = []
+
+    def add(self, part: pd.DataFrame) -> None:
+        """Count a part with the columns y, flag and those of the groups."""
+        if len(part):
+            # what is kept does not grow with the table
+            both = [*self._parts, counted([part], [*self.labels, "y", "flag"])]
+            self._parts = [pd.concat(both).groupby(level=list(range(both[0].index.nlevels))).sum()]
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """A row for every combination of groups, y and flag that occurs, with its people `n`."""
+        return self._parts[0].rename("n").reset_index()
+
+    def rates(self, measure: Measure, key: str | None) -> list[Rate]:
+        """The rate of every group with anybody to count, or of everybody."""
+        frame = self.frame
+        names = pd.Series("everybody", frame.index) if key is None else frame[key]
+        of = np.ones(len(frame), bool) if measure.of is None else frame[measure.of[0]] == measure.of[1]
+        did = of & (frame[measure.did[0]] == measure.did[1])
+        found = []
+        for name in names.unique():
+            here = names == name
+            n = int(frame["n"][here & of].sum())
+            if n or key is not None:
+                found.append(Rate(str(name), int(frame["n"][here & did].sum()), n))
+        return sorted(found, key=lambda rate: -rate.n)
+
+    def ledger(self, costs: Costs) -> Ledger:
+        """What it costs to do what is right under the first outcome to all who are flagged, and what is right
+        under the second to all others."""
+        act, leave = costs.right()
+        frame = self.frame
+        action = np.where(frame["flag"], act, leave)
+        outcome = np.where(frame["y"], 0, 1)
+        each = costs.matrix[action, outcome]
+        frame = frame.assign(
+            action=action, outcome=outcome, cost=frame["n"] * each, squares=frame["n"] * each**2
+        )
+        none = np.zeros(100, dtype=int)
+        taken = np.zeros((0, len(costs.actions)), dtype=int)
+        return Ledger(costs, self.labels, frame, True, {}, taken, None, none, self.minimum, "as flagged")
+
+
+def outcomes(confusion: Confusion) -> Section:
+    """How common the outcome is in each group."""
+    made = [_finding(confusion, BASE, key) for key in confusion.labels]
+    findings, plots = zip(*made, strict=True)
+    return Section("outcome", f"How common {confusion.y} is", "data", findings, plots)
+
+
+def rates(confusion: Confusion, key: str) -> Section:
+    """Who is flagged, and who is wrongly flagged or missed, in the groups of a grouping."""
+    label, y = confusion.labels[key], confusion.y
+    findings, plots = zip(*(_finding(confusion, measure, key) for measure in MEASURES), strict=True)
+    columns = [{r.group: r for r in confusion.rates(measure, key)} for measure in (BASE, *MEASURES)]
+    rows = []
+    for group, everybody in columns[0].items():
+        cells = [_cell(column.get(group), confusion.minimum) for column in columns]
+        rows.append([group, f"{everybody.n:,}", *cells])
+    totals = [confusion.rates(measure, None) for measure in (BASE, *MEASURES)]
+    people = f"{totals[0][0].n:,}"
+    rows.append(["everybody", people, *(_cell(t[0] if t else None, confusion.minimum) for t in totals)])
+    head = [label, "people", f"with {y}", "flagged", "false-positive rate", "false-negative rate"]
+    head += [f"flagged people with {y}", f"not flagged, with {y}"]
+    note = (
+        f"Intervals 95%, Wilson, each on its own. Withheld: fewer than {confusion.minimum} people to count."
+    )
+    table = Table(f"Rates by {label}", head, rows, note)
+    title = f"Who is flagged, who wrongly, who is missed, by {label}"
+    return Section(
+        f"rates.{slug(label)}", title, "predictions", findings, plots, [table], [IMPOSSIBLE.format(y=y)]
+    )
+
+
+def _finding(confusion: Confusion, measure: Measure, key: str) -> tuple[Finding, Plot]:
+    label, y, minimum = confusion.labels[key], confusion.y, confusion.minimum
+    what = measure.what.format(y=y)
+    name = f"{measure.name}.{slug(label)}"
+    measured = confusion.rates(measure, key)
+    finding = compared(
+        name, measured, what=what, of=measure.people.format(y=y), did=measure.done.format(y=y), column=label,
+        does_not_show=f"{measure.limits} {RECORDED}".format(y=y), plot=name, minimum=minimum,
+    )  # fmt: skip
+    caption = f"By {label}, of {measure.people.format(y=y)}. Intervals 95%, Wilson."
+    return finding, Plot(name, what, by_group(measured, what, minimum), caption)
+
+
+def _cell(rate: Rate | None, minimum: int) -> str:
+    if rate is None or rate.n < minimum:
+        return "withheld"
+    low, high = wilson(rate.k, rate.n).ends
+    return f"{100 * rate.value:.1f}% ({100 * low:.1f} to {100 * high:.1f})"

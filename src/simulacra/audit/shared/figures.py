@@ -1,0 +1,74 @@
+"""The charts that several kinds of audit draw. Each is at most 520 pixels wide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from simulacra.audit.shared.findings import Estimate
+from simulacra.audit.shared.rates import MINIMUM, Measured, Rate
+from simulacra.report.figures import BLUE, INK, MUTED, shortened, single, style
+
+# groups drawn; the smallest of more are left out
+MOST = 30
+WIDTH = 420
+LONGEST_LABEL = 44
+
+
+def by_group(
+    measured: Sequence[Measured], label: str, minimum: int = MINIMUM, mark: float | None = None
+) -> Figure:
+    """A number of every group with its 95% interval, as `rows` draws it; groups that are too small withheld.
+
+    Args:
+        measured: shares or means.
+        label: what the number is.
+        minimum: people that a group needs.
+        mark: a value with a line through it.
+    """
+    estimates = [(m.group, m.n, m.estimate() if m.n >= max(minimum, 2) else None) for m in measured]
+    return rows(estimates, label, mark, all(isinstance(m, Rate) for m in measured))
+
+
+def rows(
+    estimates: Sequence[tuple[str, int, Estimate | None]],
+    label: str,
+    mark: float | None = None,
+    shares: bool = False,
+) -> Figure:
+    """A number with its interval in every row, highest first; those that are withheld are named only.
+
+    Args:
+        estimates: name, people, number; None where it is withheld. The `MOST` with most people are drawn.
+        label: what the number is.
+        mark: a value with a line through it.
+        shares: the axis begins at 0 and is told in percent.
+    """
+    largest = sorted(estimates, key=lambda row: -row[1])[:MOST]
+    shown = sorted(((g, e) for g, _, e in largest if e is not None), key=lambda row: -row[1].value)
+    small = [(g, n) for g, n, e in largest if e is None]
+    with style():
+        figure, axes = single(WIDTH, 76 + 24 * len(largest))
+        for place, (_, e) in enumerate(shown):
+            axes.plot(e.ends, [place, place], color=BLUE, linewidth=2, solid_capstyle="butt")
+            axes.plot([e.value], [place], color=BLUE, marker="o", markersize=5.5, clip_on=False)
+        if mark is not None:
+            axes.axvline(mark, color=MUTED, linewidth=1, linestyle=":")
+        if shares or not shown:
+            axes.set_xlim(0, max(0.02, min(1.0, 1.1 * max((e.ends[1] for _, e in shown), default=1))))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+        for place, (_, n) in enumerate(small, len(shown)):
+            across = axes.get_yaxis_transform()
+            axes.text(
+                0.01, place, f"withheld, n = {n:,}", transform=across, color=MUTED, va="center", fontsize=8.5
+            )
+        names = [shortened(name, 26) for name, _ in [*shown, *small]]
+        axes.set_yticks(range(len(names)), names)
+        axes.tick_params(axis="y", labelcolor=INK)
+        axes.set_ylim(len(names) - 0.4, -0.6)
+        axes.grid(axis="x")
+        axes.set_xlabel(shortened(label, LONGEST_LABEL))
+    return figure

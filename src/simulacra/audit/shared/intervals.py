@@ -1,0 +1,155 @@
+"""Intervals of shares, of their differences and ratios, and of means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import sqrt
+
+import numpy as np
+from scipy.stats import t as student
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
+
+from simulacra.audit.shared.findings import LEVEL, Estimate
+
+
+def wilson(k: int, n: int, level: float = LEVEL) -> Estimate:
+    """A share k / n; score interval (Wilson 1927).
+
+    >>> round(wilson(81, 263).low, 4), round(wilson(81, 263).high, 4)
+    (0.2553, 0.3662)
+
+    Raises:
+        ValueError: n is 0.
+    """
+    return _share(k, n, level, "wilson")
+
+
+def clopper_pearson(k: int, n: int, level: float = LEVEL) -> Estimate:
+    """A share k / n; exact interval (Clopper and Pearson 1934), never too narrow.
+
+    >>> round(clopper_pearson(0, 10).high, 4)
+    0.3085
+    """
+    return _share(k, n, level, "beta")
+
+
+def _share(k: int, n: int, level: float, method: str) -> Estimate:
+    if not 0 <= k <= n or n == 0:
+        raise ValueError(f"no share: {k} of {n}")
+    low, high = proportion_confint(k, n, 1 - level, method)
+    # rounding puts the ends of 0 and 1 on the wrong side of them
+    return Estimate(k / n, min(low, k / n), max(high, k / n))
+
+
+def newcombe(k1: int, n1: int, k2: int, n2: int, level: float = LEVEL) -> Estimate:
+    """The difference k1 / n1 - k2 / n2 of independent shares; Newcombe 1998, method 10.
+
+    >>> round(newcombe(805, 1795, 349, 1488).low, 3)
+    0.182
+    """
+    p1, p2 = wilson(k1, n1, level), wilson(k2, n2, level)
+    d = p1.value - p2.value
+    # d - sqrt((p1 - l1)^2 + (u2 - p2)^2), d + sqrt((u1 - p1)^2 + (p2 - l2)^2)
+    low, high = confint_proportions_2indep(k1, n1, k2, n2, method="newcomb", compare="diff", alpha=1 - level)
+    return Estimate(d, max(low, -1.0), min(high, 1.0))
+
+
+def katz(k1: int, n1: int, k2: int, n2: int, level: float = LEVEL) -> Estimate | None:
+    """The ratio (k1 / n1) / (k2 / n2) of independent shares; log interval (Katz et al. 1978).
+
+    None where either count is 0: the ratio, or its interval, has no end.
+
+    >>> round(katz(805, 1795, 349, 1488).low, 2), round(katz(805, 1795, 349, 1488).high, 2)
+    (1.72, 2.12)
+    """
+    if k1 == 0 or k2 == 0:
+        return None
+    # exp(log ratio +- z sqrt(1/k1 - 1/n1 + 1/k2 - 1/n2))
+    low, high = confint_proportions_2indep(k1, n1, k2, n2, method="log", compare="ratio", alpha=1 - level)
+    return Estimate((k1 / n1) / (k2 / n2), low, high)
+
+
+def mean(total: float, squares: float, n: int, level: float = LEVEL) -> Estimate:
+    """A mean, from the sum of n numbers and that of their squares; Student's interval.
+
+    >>> round(mean(6.0, 14.0, 3).high, 3)
+    4.484
+
+    Raises:
+        ValueError: n is below 2.
+    """
+    if n < 2:
+        raise ValueError(f"no interval from {n} numbers")
+    half = float(student.ppf((1 + level) / 2, n - 1)) * sqrt(variance(total, squares, n) / n)
+    return Estimate(total / n, total / n - half, total / n + half)
+
+
+def mean_of(values: np.ndarray, level: float = LEVEL) -> Estimate:
+    """The mean of numbers `(N,)`; Student's interval."""
+    return mean(float(values.sum()), float((values**2).sum()), len(values), level)
+
+
+def welch(
+    first: tuple[float, float, int], second: tuple[float, float, int], level: float = LEVEL
+) -> Estimate:
+    """The difference of two independent means, each as sum, sum of squares, n; Welch 1947."""
+    (s1, _, n1), (s2, _, n2) = first, second
+    v1, v2 = variance(*first) / n1, variance(*second) / n2
+    d = s1 / n1 - s2 / n2
+    if v1 + v2 == 0:
+        return Estimate(d, d, d)
+    # degrees of freedom (v1 + v2)^2 / (v1^2 / (n1 - 1) + v2^2 / (n2 - 1)), Satterthwaite
+    freedom = (v1 + v2) ** 2 / (v1**2 / (n1 - 1) + v2**2 / (n2 - 1))
+    half = float(student.ppf((1 + level) / 2, freedom)) * sqrt(v1 + v2)
+    return Estimate(d, d - half, d + half)
+
+
+def paired(both: int, first: int, second: int, n: int, level: float = LEVEL) -> Estimate:
+    """The difference of two shares of the same n people; Newcombe 1998 (paired data), method 10.
+
+    Args:
+        both: people counted in both.
+        first: people counted in the first, `both` among them.
+        second: people counted in the second, likewise.
+        n: all people.
+
+    >>> e = paired(36, 48, 38, 50)
+    >>> round(e.value, 4), round(e.low, 4), round(e.high, 4)
+    (0.2, 0.0569, 0.3404)
+    """
+    p1, p2 = wilson(first, n, level), wilson(second, n, level)
+    # phi = (a d - b c) / sqrt((a + b) (c + d) (a + c) (b + d)); a positive numerator less n / 2, not below 0
+    products = first * (n - first) * second * (n - second)
+    above = both * (n - first - second + both) - (first - both) * (second - both)
+    phi = (max(above - n / 2, 0.0) if above > 0 else above) / sqrt(products) if products else 0.0
+    d, ((l1, u1), (l2, u2)) = p1.value - p2.value, (p1.ends, p2.ends)
+    # d - sqrt((p1 - l1)^2 - 2 phi (p1 - l1) (u2 - p2) + (u2 - p2)^2), and the other end alike
+    down = _third_side(p1.value - l1, u2 - p2.value, phi)
+    up = _third_side(u1 - p1.value, p2.value - l2, phi)
+    return Estimate(d, max(d - down, -1.0), min(d + up, 1.0))
+
+
+def _third_side(a: float, b: float, cosine: float) -> float:
+    return sqrt(max(a * a - 2 * cosine * a * b + b * b, 0.0))
+
+
+def combined(terms: Sequence[tuple[float, Estimate]]) -> Estimate:
+    """The sum of weight times number of independent numbers, from their intervals; Zou and Donner 2008.
+
+    Newcombe's interval of a difference is the same of two shares.
+
+    >>> d = combined([(1, wilson(805, 1795)), (-1, wilson(349, 1488))])
+    >>> d.value == newcombe(805, 1795, 349, 1488).value, round(d.low, 3), round(d.high, 3)
+    (True, 0.182, 0.245)
+    """
+    total = sum(weight * e.value for weight, e in terms)
+    # total - sqrt(sum (x - lowest)^2), total + sqrt(sum (highest - x)^2) with x = weight times number
+    ends = [(weight * e.value, *sorted(weight * end for end in e.ends)) for weight, e in terms]
+    down = sqrt(sum((x - low) ** 2 for x, low, _ in ends))
+    up = sqrt(sum((high - x) ** 2 for x, _, high in ends))
+    return Estimate(total, total - down, total + up)
+
+
+def variance(total: float, squares: float, n: int) -> float:
+    """Of n numbers, with n - 1 below."""
+    return max(squares - total * total / n, 0.0) / (n - 1)

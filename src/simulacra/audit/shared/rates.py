@@ -1,0 +1,240 @@
+"""Shares and means of groups, and the difference between groups that the data are surest of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import comb
+
+import pandas as pd
+
+from simulacra.audit.shared import intervals
+from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, slug
+from simulacra.audit.shared.phrasing import amount, base, frequency, some, told
+
+# people that a number of a group needs at least
+MINIMUM = 30
+
+
+@dataclass(frozen=True)
+class Rate:
+    """k of the n people of a group."""
+
+    group: str
+    k: int
+    n: int
+
+    @property
+    def value(self) -> float:
+        return self.k / self.n
+
+    def estimate(self, level: float = LEVEL) -> Estimate:
+        """The share, with Wilson's interval."""
+        return intervals.wilson(self.k, self.n, level)
+
+    def over(self, other: Rate, level: float = LEVEL) -> Estimate | None:
+        """The ratio, with Katz's interval; None where a count is 0."""
+        return intervals.katz(self.k, self.n, other.k, other.n, level)
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The sum of a number over the n people of a group, and that of its square."""
+
+    group: str
+    total: float
+    squares: float
+    n: int
+
+    @property
+    def value(self) -> float:
+        return self.total / self.n
+
+    def estimate(self, level: float = LEVEL) -> Estimate:
+        """The mean, with Student's interval."""
+        return intervals.mean(self.total, self.squares, self.n, level)
+
+
+Measured = Rate | Mean
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Two groups, the higher one first, and their difference with an interval good for all pairs at once."""
+
+    high: Measured
+    low: Measured
+    difference: Estimate
+    pairs: int
+    level: float
+
+
+def counted(parts: Iterable[pd.DataFrame], by: Sequence[str]) -> pd.Series:
+    """How many rows there are of every combination of values that occurs, over all parts."""
+    total: pd.Series | None = None
+    for part in parts:
+        size = part.groupby(list(by), observed=True).size()
+        total = size if total is None else total.add(size, fill_value=0)
+    assert total is not None
+    return total.astype(int)
+
+
+def difference(first: Measured, second: Measured, level: float = LEVEL) -> Estimate:
+    """First less second, with Newcombe's interval of shares or Welch's of means.
+
+    Raises:
+        TypeError: a share and a mean.
+    """
+    if isinstance(first, Rate) and isinstance(second, Rate):
+        return intervals.newcombe(first.k, first.n, second.k, second.n, level)
+    if isinstance(first, Mean) and isinstance(second, Mean):
+        a, b = ((m.total, m.squares, m.n) for m in (first, second))
+        return intervals.welch(a, b, level)
+    raise TypeError("a share and a mean cannot be compared")
+
+
+def enough(measured: Sequence[Measured], minimum: int = MINIMUM) -> list[Measured]:
+    """The groups that are large enough to be spoken of."""
+    return [m for m in measured if m.n >= minimum and m.n > 1]
+
+
+def widest(measured: Sequence[Measured], minimum: int = MINIMUM) -> Gap | None:
+    """The pair of groups whose difference is surest: the one with the highest lower end of its interval.
+
+    With G groups large enough there are G (G - 1) / 2 pairs, and each interval is of level
+    1 - 0.05 / pairs, so that all of them hold at once with at least 95% (Bonferroni). Where none leaves 0
+    out, the pair that differs most.
+
+    Returns:
+        None where fewer than two groups have `minimum` people.
+
+    >>> gap = widest([Rate("A", 805, 1795), Rate("B", 349, 1488), Rate("C", 2, 3)])
+    >>> gap.high.group, gap.low.group, gap.pairs
+    ('A', 'B', 1)
+    """
+    groups = sorted(enough(measured, minimum), key=lambda m: -m.value)
+    if len(groups) < 2:
+        return None
+    pairs = comb(len(groups), 2)
+    level = 1 - (1 - LEVEL) / pairs
+    gaps = [Gap(a, b, difference(a, b, level), pairs, level) for a, b in combinations(groups, 2)]
+    sure = [gap for gap in gaps if not gap.difference.holds(0)]
+    return max(sure or gaps, key=lambda gap: (gap.difference.low if sure else gap.difference.value) or 0.0)
+
+
+def compared(
+    name: str,
+    measured: Sequence[Measured],
+    *,
+    what: str,
+    of: str,
+    did: str,
+    column: str,
+    does_not_show: str,
+    plot: str | None = None,
+    minimum: int = MINIMUM,
+) -> Finding:
+    """The finding about a number of several groups: the two that differ most surely, or withheld.
+
+    Its number is the difference, higher less lower. Gates reach `higher` and `lower`, of shares also
+    `ratio`, as `group.NAME` the number of every group that is large enough, and as `largest` the difference
+    of the two largest groups where these are others.
+
+    Args:
+        name: of the finding.
+        measured: a number of every group.
+        what: what the number is, in the plural ("false-positive rates", "costs").
+        of: who is counted ("people without two_year_recid").
+        did: what happened to those who are counted in k ("were flagged"); of means what the number is,
+            with its verb ("cost 1.2 euros each" is told of did="cost {} euros each").
+        column: what the groups are groups of.
+        does_not_show: as in `Finding`; groups that are too small are added.
+        plot: as in `Finding`.
+        minimum: people that a group needs.
+
+    >>> rates = [Rate("A", 805, 1795), Rate("B", 349, 1488)]
+    >>> compared("fpr.race", rates, what="rates", of="innocent people", did="were flagged", column="race",
+    ...          does_not_show="Why.").sentence  # doctest: +NORMALIZE_WHITESPACE
+    'Of 100 innocent people whose race is A 45 were flagged, of 100 whose race is B 23: ratio 1.91 (95% 1.72
+     to 2.12), difference 0.214 (95% 0.182 to 0.245).'
+    """
+    gap = widest(measured, minimum)
+    small = [f"{m.group} ({m.n:,})" for m in measured if m.n < max(minimum, 2)]
+    if gap is None:
+        kept = enough(measured, minimum)
+        why = "one group only has" if kept else "no group has"
+        rest = f" Too small: {some(small)}." if small else ""
+        sentence = f"{what[0].upper()}{what[1:]} by {column}: withheld, {why} {minimum} {of} or more.{rest}"
+        return Finding(name, sentence, "withheld", does_not_show, what, plot=plot)
+    if small:
+        does_not_show += f" Nothing about groups with fewer than {minimum} {of}: {some(small)}."
+    more = {"higher": gap.high.estimate(), "lower": gap.low.estimate()}
+    ratio = None
+    if isinstance(gap.high, Rate) and isinstance(gap.low, Rate):
+        ratio = gap.high.over(gap.low, gap.level)
+        if ratio is not None:
+            more["ratio"] = ratio
+        first, second = gap.high.value, gap.low.value
+        people = base(first, second)
+        sentence = (
+            f"Of {people:,} {of} whose {column} is {gap.high.group} {frequency(first, people)} {did}, of "
+            f"{people:,} whose {column} is {gap.low.group} {frequency(second, people)}"
+        )
+    else:
+        sentence = (
+            f"{of[0].upper()}{of[1:]} whose {column} is {gap.high.group} "
+            f"{did.format(amount(gap.high.value))}, those whose {column} is {gap.low.group} "
+            f"{amount(gap.low.value)}"
+        )
+    numbers = [f"ratio {told(ratio)}"] if ratio is not None else []
+    numbers.append(f"difference {told(gap.difference)}")
+    largest = _largest(measured, gap, minimum)
+    if largest is not None:
+        more["largest"] = largest[1]
+    together = f", {100 * LEVEL:.0f}% for all {gap.pairs} pairs of groups at once" if gap.pairs > 1 else ""
+    found = not gap.difference.holds(0)
+    room = "" if found else " The data are compatible with no difference."
+    for m in enough(measured, minimum):
+        key = unique(f"group.{slug(m.group)}", more)
+        more[key] = m.estimate()
+    return Finding(
+        name,
+        f"{sentence}: {', '.join(numbers)}{together}.{room}{largest[0] if largest else ''}",
+        "finding" if found else "no finding",
+        does_not_show,
+        f"difference of {what}",
+        gap.difference,
+        gap.high.n + gap.low.n,
+        more,
+        plot,
+    )
+
+
+def _largest(measured: Sequence[Measured], gap: Gap, minimum: int) -> tuple[str, Estimate] | None:
+    """A sentence about the two largest groups, and their difference, unless they are those of the gap."""
+    two = sorted(enough(measured, minimum), key=lambda m: -m.n)[:2]
+    a, b = sorted(two, key=lambda m: -m.value)
+    if {a.group, b.group} == {gap.high.group, gap.low.group}:
+        return None
+    d = difference(a, b, gap.level)
+    if isinstance(a, Rate):
+        people = base(a.value, b.value)
+        told_of = (
+            f"{a.group} {frequency(a.value, people)} of {people:,}, {b.group} {frequency(b.value, people)}"
+        )
+    else:
+        told_of = f"{a.group} {amount(a.value)}, {b.group} {amount(b.value)}"
+    return f" The two largest groups: {told_of}, difference {told(d)}.", d
+
+
+def unique(name: str, taken: Iterable[str]) -> str:
+    """A name that nobody has, numbered where it is needed.
+
+    >>> unique("a", ["a", "a-2"])
+    'a-3'
+    """
+    taken, tried, i = set(taken), name, 2
+    while tried in taken:
+        tried, i = f"{name}-{i}", i + 1
+    return tried
