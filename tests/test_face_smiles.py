@@ -15,7 +15,7 @@ from torch import Tensor
 from simulacra.core.model import Model
 from simulacra.core.noise import Noise
 from simulacra.data import Dataset, Options, load
-from simulacra.data.faces import FACTORS, draw
+from simulacra.data.sources.faces import FACTORS, draw
 
 Change = Callable[[np.ndarray], np.ndarray]
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from simulacra.core.batch import tensor, to_bytes
 from simulacra.core.noise import Noise
-from simulacra.data.decode import Picture, header, open_picture
+from simulacra.data.images.decode import Picture, header, open_picture
 from simulacra.data.spec import DataSpec
 from simulacra.errors import ConfigError, DataError, RunError
 from simulacra.models.cyclegan.card import CycleGANConfig

@@ -24,9 +24,9 @@ from torch import Tensor, nn
 from simulacra.core.batch import tensor, to_bytes
 from simulacra.core.capabilities import Translates
 from simulacra.core.noise import Noise
-from simulacra.data.decode import BadImage, Picture, header
-from simulacra.data.picture_files import is_picture, open_pictures, printable
-from simulacra.errors import ConfigError, DataError, RunError
+from simulacra.data.images.decode import BadImage, Picture, header
+from simulacra.data.images.files import is_picture, open_pictures
+from simulacra.errors import ConfigError, DataError, RunError, printable
 from simulacra.files import replacing
 from simulacra.thumbnail import normalised_alike
 

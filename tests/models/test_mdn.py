@@ -12,7 +12,7 @@ import simulacra as sim
 from simulacra.core.batch import Batch
 from simulacra.core.noise import Noise
 from simulacra.data import load
-from simulacra.data.robot_arm import hand
+from simulacra.data.sources.robot_arm import hand
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError
 from simulacra.models.mdn.card import MDNConfig

@@ -44,8 +44,8 @@ def main(argv: list[str]) -> int:
     arguments = tyro.cli(Translate, args=argv, prog="simulacra translate")
     from simulacra.core.capabilities import Translates
     from simulacra.core.noise import derive_seed
-    from simulacra.data.cache import progress
-    from simulacra.data.decode import BadImage, open_picture
+    from simulacra.data.images.decode import BadImage, open_picture
+    from simulacra.data.images.parallel import progress
     from simulacra.errors import ConfigError, DataError, RunError
     from simulacra.run import Run
     from simulacra.translation import is_there, left_out, plan, shown, translated_image, varies, write
@@ -118,7 +118,8 @@ def no_pictures(endings: Counter[str]) -> str:
     >>> no_pictures(Counter([".txt", ".heic", ".heic", ""])).split(";")[0]
     '4 files are no pictures by their ending (.heic, .txt, none) and are left out'
     """
-    from simulacra.data.picture_files import SUFFIXES, printable
+    from simulacra.data.images.files import SUFFIXES
+    from simulacra.errors import printable
 
     named = [printable(ending) or "none" for ending, _ in endings.most_common(ENDINGS)]
     listed = ", ".join(named + ["..."] * (len(endings) > ENDINGS))

@@ -15,7 +15,7 @@ from simulacra.core.batch import tensor
 from simulacra.core.capabilities import Predicts
 from simulacra.core.noise import Noise
 from simulacra.data import parse
-from simulacra.data.robot_arm import joints
+from simulacra.data.sources.robot_arm import joints
 from simulacra.distributions import modes
 from simulacra.report.cards import Card
 from simulacra.report.figures import BLUE, GREEN, GREY, INK, ORANGE, style

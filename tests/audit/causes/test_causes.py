@@ -11,7 +11,7 @@ import statsmodels.api as sm
 from simulacra.audit.causes.adjustment import Column, column, dependence, effect
 from simulacra.audit.causes.command import Arguments, audit
 from simulacra.audit.causes.graph import read_graph
-from simulacra.audit.causes.towns import GROUPS, Preset, world
+from simulacra.audit.causes.towns import GROUPS, Preset, town
 from simulacra.audit.shared.findings import Audit, Finding
 from simulacra.audit.shared.poverty import STOPS, Group, policy
 from simulacra.errors import ConfigError, DataError, SimulacraError
@@ -90,10 +90,13 @@ def test_kidney_stones(tmp_path: Path) -> None:
     assert f["effect.success"].more["undone"].value == pytest.approx(b)
     assert number(f["effect.success"]) == pytest.approx(a - b)
     assert (
-        "Of 100 people with treatment = A 78 have success = yes, of 100 others 83"
+        "Of 100 people with treatment = A, 78 have success = yes; of 100 others, 83: difference"
         in f["observed.success"].sentence
     )
-    assert "83 and 78 of 100 people would have success = yes" in f["effect.success"].sentence
+    assert (
+        "for everybody, 83 of 100 people would have success = yes; if it were for nobody, 78"
+        in f["effect.success"].sentence
+    )
     # the arrow and both of size's leave nothing to test
     assert f["separation"].verdict == "withheld"
     # set the other way, the sign turns
@@ -181,18 +184,18 @@ def test_dependence_is_the_partial_correlation() -> None:
 
 
 def test_columns_for_what_they_are() -> None:
-    assert col("a", ["yes", "no", "yes"]).one == "yes"
-    assert col("a", ["f", "m", "m"]).one == "f"
+    assert col("a", ["yes", "no", "yes"]).positive == "yes"
+    assert col("a", ["f", "m", "m"]).positive == "f"
     assert col("a", ["f", "m", "m"], "m").values.tolist() == [0, 1, 1]
     three = col("a", [1, 2, 10, 2])
-    assert (three.one, three.groups, three.text) == ("", ("1", "2", "10"), False)
+    assert (three.positive, three.groups, three.categorical) == ("", ("1", "2", "10"), False)
     assert col("a", range(60)).codes is None
     text = col("a", ["u", "v", "w"])
-    assert text.text
+    assert text.categorical
     assert text.indicators.shape == (3, 2)
     with pytest.raises(ValueError, match="holds 'x' in every row"):
         col("a", ["x", "x"])
-    with pytest.raises(ValueError, match="more than 50 different values, and 'person 0' is no number"):
+    with pytest.raises(ValueError, match="more than 50 different values, and 'person 0' is not a number"):
         col("a", [f"person {i}" for i in range(51)])
 
 
@@ -230,7 +233,7 @@ def test_something_hidden_is_withheld(confounded: pd.DataFrame, tmp_path: Path) 
     assert "something hidden acts on both" in f["effect.y"].sentence
     assert f["observed.y"].verdict == "finding"
     assert "gap.y" not in f
-    assert "kind: groups with names have no mean" in made.not_asked[0]
+    assert "The effect on kind: categories have no mean" in made.not_asked[0]
     # a node that everything acts on
     f = named(audit(Arguments(**written(tmp_path, "arrows: {x: [z], y: [z]}", table), do="z=1")))
     assert f["effect"].verdict == "withheld"
@@ -242,7 +245,7 @@ def test_something_hidden_is_withheld(confounded: pd.DataFrame, tmp_path: Path) 
 
 def test_one_correlation_two_towns() -> None:
     made = {preset: named(audit(Arguments(preset=preset))) for preset in get_args(Preset)}
-    tables = {preset: world(preset)[1] for preset in made}
+    tables = {preset: town(preset)[1] for preset in made}
     # the same people by group and poverty, the same offences by group
     for columns in (["group", "poor"], ["group", "offence"]):
         direct, poverty = (tables[preset].groupby(columns).size() for preset in ("direct", "poverty"))
@@ -321,7 +324,7 @@ def test_plain_words(confounded: pd.DataFrame, tmp_path: Path) -> None:
     for do, said in (
         ("x", "'x' sets nothing; write COL=VALUE"),
         ("q=1", "the graph has no node 'q'"),
-        ("x=a", "'a' is no number"),
+        ("x=a", "'a' is not a number"),
         ("x=100", "column 'x' lies between"),
         ("sex=x", "column 'sex' never holds 'x'"),
     ):

@@ -30,7 +30,7 @@ def test_adjustment_is_found_where_there_is_one() -> None:
             back.remove_edges_from(list(graph.arrows.out_edges(x)))
             allowed = set(graph.measured) - set(nx.descendants(graph.arrows, x)) - {x, y}
             valid = [s for s in subsets(allowed) if nx.is_d_separator(back, x, y, s)]
-            given = graph.adjust(x, y)
+            given = graph.adjustment_set(x, y)
             assert (given is None) == (not valid)
             none += given is None
             if given is not None:
@@ -43,7 +43,7 @@ def test_what_a_graph_says_about_data() -> None:
     rng = np.random.default_rng(1)
     for _ in range(60):
         graph = random_graph(rng)
-        said = {(a, b): given for a, b, given in graph.implied()}
+        said = {(a, b): given for a, b, given in graph.independences()}
         for a, b in combinations(graph.measured, 2):
             can = [
                 s for s in subsets(set(graph.measured) - {a, b}) if nx.is_d_separator(graph.arrows, a, b, s)
@@ -82,8 +82,8 @@ def test_a_collider_is_not_adjusted_for() -> None:
     graph = Graph(
         nx.DiGraph([("u1", "z"), ("u2", "z"), ("u1", "x"), ("u2", "y"), ("x", "y")]), frozenset({"u1", "u2"})
     )
-    assert graph.adjust("x", "y") == ()
+    assert graph.adjustment_set("x", "y") == ()
     # instead of a hidden cause, what it works through
-    assert Graph(nx.DiGraph([("u", "m"), ("m", "x"), ("u", "y"), ("x", "y")]), frozenset("u")).adjust(
+    assert Graph(nx.DiGraph([("u", "m"), ("m", "x"), ("u", "y"), ("x", "y")]), frozenset("u")).adjustment_set(
         "x", "y"
     ) == ("m",)

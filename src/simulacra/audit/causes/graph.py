@@ -1,4 +1,4 @@
-"""Graphs of causes: which columns act on which, what to adjust for, and what the graph says about data."""
+"""Causal graphs: which columns act on which, what to adjust for, and what the graph implies about data."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _UNROLLED = "in time nothing acts on its own cause: name it twice, as in poverty
 
 @dataclass(frozen=True)
 class Graph:
-    """Arrows from causes to what they act on, without circles.
+    """A directed acyclic graph of causes and effects.
 
     Attributes:
-        arrows: a `networkx.DiGraph` without cycles.
-        hidden: nodes that nobody has measured.
+        arrows: from causes to effects.
+        hidden: nodes that are not measured.
 
     >>> graph = Graph(nx.DiGraph([("z", "x"), ("z", "y"), ("x", "y")]))
-    >>> graph.adjust("x", "y"), graph.implied(), graph.reversible()
+    >>> graph.adjustment_set("x", "y"), graph.independences(), graph.reversible()
     (('z',), [], [('x', 'y'), ('z', 'x')])
     """
 
@@ -39,53 +39,44 @@ class Graph:
         """Nodes that are columns, causes first."""
         return [node for node in nx.lexicographical_topological_sort(self.arrows) if node not in self.hidden]
 
-    def before(self, x: str) -> set[str]:
-        """What acts on x, over any number of arrows."""
-        return set(nx.ancestors(self.arrows, x))
-
-    def acts(self, x: str, y: str) -> bool:
+    def affects(self, x: str, y: str) -> bool:
         """Whether x acts on y, over any number of arrows."""
-        return x in self.before(y)
+        return x != y and nx.has_path(self.arrows, x, y)
 
-    def adjust(self, x: str, y: str) -> tuple[str, ...] | None:
-        """Measured columns that block all backdoor paths from x to y, no more than needed (Pearl 2009, 3.3).
+    def adjustment_set(self, x: str, y: str) -> tuple[str, ...] | None:
+        """A minimal set of measured columns that blocks all backdoor paths from x to y (Pearl 2009, 3.3).
 
         Returns:
-            None where there are none: then no table of these columns tells the effect.
+            None where there is none: then no table of these columns identifies the effect.
         """
-        after = nx.descendants(self.arrows, x)
-        allowed = set(self.measured) - after - {x, y}
+        allowed = set(self.measured) - nx.descendants(self.arrows, x) - {x, y}
         # without the arrows out of x only backdoor paths are left
         back = self.arrows.copy()
         back.remove_edges_from(list(self.arrows.out_edges(x)))
         return _separator(back, x, y, allowed)
 
-    def implied(self) -> list[tuple[str, str, tuple[str, ...]]]:
-        """Pairs of measured columns without an arrow, and what makes them independent once it is known.
+    def independences(self) -> list[tuple[str, str, tuple[str, ...]]]:
+        """Pairs of measured columns without an arrow, each with a set that makes the two independent.
 
         One set for each pair (Textor et al. 2016: the missing edges); pairs that only hidden nodes separate
         are left out.
         """
-        pairs = []
-        for a, b in combinations(self.measured, 2):
-            if self.arrows.has_edge(a, b) or self.arrows.has_edge(b, a):
-                continue
-            given = _separator(self.arrows, a, b, set(self.measured) - {a, b})
-            if given is not None:
-                pairs.append((a, b, given))
-        return pairs
+        names = self.measured
+        pairs = [(a, b) for a, b in combinations(names, 2) if b not in nx.all_neighbors(self.arrows, a)]
+        found = [(a, b, _separator(self.arrows, a, b, set(names) - {a, b})) for a, b in pairs]
+        return [(a, b, given) for a, b, given in found if given is not None]
 
     def reversible(self) -> list[tuple[str, str]]:
-        """Arrows that could point the other way, each on its own: no data tell the two graphs apart.
+        """Arrows that could each point the other way, with the same independences (Chickering 1995).
 
-        An arrow a -> b is such a one where b's other causes are a's causes (Chickering 1995).
+        An arrow a -> b is reversible where the other causes of b are the causes of a.
         """
         causes = self.arrows.predecessors
         return sorted((a, b) for a, b in self.arrows.edges if set(causes(b)) - {a} == set(causes(a)))
 
 
 def _separator(arrows: nx.DiGraph, a: str, b: str, allowed: set[str]) -> tuple[str, ...] | None:
-    # found where there is any (van der Zander and Liskiewicz 2020)
+    # finds one where there is any (van der Zander and Liskiewicz 2020)
     given = nx.find_minimal_d_separator(arrows, a, b, restricted=allowed)
     return None if given is None else tuple(sorted(given))
 

@@ -1,101 +1,77 @@
-"""Whether data contradict a graph of causes, and which of its arrows no data can turn."""
+"""Whether data contradict a graph of causes, and which of its arrows no data can orient."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from simulacra.audit.causes import graph_chart
 from simulacra.audit.causes.adjustment import Column, dependence
 from simulacra.audit.causes.graph import Graph
-from simulacra.audit.causes.graph_chart import graph as graph_chart
 from simulacra.audit.shared.figures import rows as row_chart
 from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, Table, slug
 from simulacra.audit.shared.phrasing import amount, interval, listed, told
 from simulacra.audit.shared.rates import unique
 
 LIMITS = (
-    "That the graph is right: many graphs say the same about data, and what no column measures is not "
-    "tested. A dependence may also come from curves, as only straight lines were taken out."
+    "That the graph is right: many graphs imply the same independences, and unmeasured causes are not "
+    "tested. A dependence may also come from a curve, as only straight lines were removed."
 )
 
 
-def fits(graph: Graph, table: Mapping[str, Column], loop: Sequence[tuple[str, str]] = ()) -> Section:
-    """What the graph says about data, tested; and which arrows no data can turn.
+def fit(graph: Graph, table: Mapping[str, Column], loop: Sequence[tuple[str, str]] = ()) -> Section:
+    """Tests of the independences that the graph implies, and the arrows that no data can orient.
 
     Args:
         graph: the graph.
         table: its measured columns.
-        loop: arrows of a later time, drawn only.
+        loop: arrows back in time, which are drawn only.
     """
-    implied, n = graph.implied(), len(next(iter(table.values())).values)
+    independences, n = graph.independences(), len(next(iter(table.values())).values)
     # Bonferroni: all intervals hold at once
-    level = 1 - (1 - LEVEL) / max(len(implied), 1)
-    tested = [(a, b, given, dependence(table, a, b, given, level)) for a, b, given in implied]
-    usable = [(a, b, given, e) for a, b, given, e in tested if e is not None]
-    wrong = [t for t in usable if not t[3].holds(0)]
-    arrows = graph.arrows.number_of_edges()
-    plots = [
-        Plot(
-            "graph",
-            "The graph",
-            graph_chart(graph, loop=loop),
-            "An arrow says: this acts on that. No arrow says: it does not." + _dashes(graph, loop),
-            paper=True,
-        )
-    ]
+    level = 1 - (1 - LEVEL) / max(len(independences), 1)
+    tested = [(*pair, dependence(table, *pair, level)) for pair in independences]
+    dashed = " Dashed: feedback at a later time." if loop else " Dashed: unmeasured." if graph.hidden else ""
+    caption = f"An arrow means: this acts on that. No arrow means: it does not.{dashed}"
+    plots = [Plot("graph", "The graph", graph_chart.graph(graph, loop=loop), caption, paper=True)]
     tables = []
-    if not usable:
-        why = (
-            "it draws an arrow, or has something hidden, between any two columns: no data can contradict it"
-            if not implied
-            else "what it says is known leaves nothing to compare"
-        )
-        separation = Finding(
-            "separation", f"The graph against the data: withheld, {why}.", "withheld", LIMITS
-        )
-    else:
-        more: dict[str, Estimate] = {}
-        for a, b, _, e in usable:
-            more[unique(f"pair.{slug(a)}.{slug(b)}", more)] = e
-        separation = Finding(
-            "separation",
-            _says(usable)
-            + (_contradicted(wrong, len(usable)) if wrong else "The data do not contradict it."),
-            "finding" if wrong else "no finding",
-            LIMITS,
-            "independences of the graph that the data contradict",
-            Estimate(len(wrong)),
-            n,
-            more,
-            "tests",
-        )
+    usable = [(a, b, given, e) for a, b, given, e in tested if e is not None]
+    if usable:
+        separation = _separation(usable, n)
+        together = f" for all {len(usable)} pairs at once" if len(usable) > 1 else ""
+        drawn = [
+            (f"{a}, {b} | {', '.join(given)}" if given else f"{a}, {b}", n, e) for a, b, given, e in usable
+        ]
         plots.append(
             Plot(
                 "tests",
-                "What the graph says is 0",
-                row_chart(
-                    [(_given(a, b, given), n, e) for a, b, given, e in usable],
-                    "correlation that is left",
-                    0.0,
-                ),
-                "Each pair once the columns behind the bar are known; intervals "
-                f"95%{_together(len(usable))}.",
+                "Correlations that are 0 if the graph is right",
+                row_chart(drawn, "partial correlation", 0.0),
+                f"Each pair given the columns after the bar; intervals 95%{together}.",
             )
         )
         rows = [
             [f"{a} and {b}", ", ".join(given) or "nothing", "nothing left" if e is None else told(e)]
             for a, b, given, e in tested
         ]
-        tables.append(
-            Table("What the graph says about data", ["pair", "once known", "correlation left"], rows)
+        head = ["pair", "given", "partial correlation"]
+        tables.append(Table("Independences that the graph implies", head, rows))
+    else:
+        why = (
+            "the columns given leave nothing to compare"
+            if tested
+            else "any two columns have an arrow or something hidden between them, so that no data can "
+            "contradict it"
         )
-    turned = graph.reversible()
+        sentence = f"The graph against the data: withheld, {why}."
+        separation = Finding("separation", sentence, "withheld", LIMITS)
+    arrows, turned = graph.arrows.number_of_edges(), graph.reversible()
     direction = Finding(
         "direction",
-        f"Of {arrows} {'arrow' if arrows == 1 else 'arrows'} {len(turned)} could point the other way, each "
-        "on its own, and the graph would say the same about data"
+        f"Of {arrows} {'arrow' if arrows == 1 else 'arrows'}, {len(turned)} could point the other way, each "
+        "on its own, and the graph would imply the same about data"
         + (f": {listed([f'{a} to {b}' for a, b in turned])}." if turned else "."),
         "stated",
-        "Which way is right: only knowledge of the world, or an experiment, turns these arrows.",
+        "Which direction is right: only knowledge of the world or an experiment can show that.",
         "arrows that no data can turn",
         Estimate(len(turned)),
         plot="graph",
@@ -103,34 +79,38 @@ def fits(graph: Graph, table: Mapping[str, Column], loop: Sequence[tuple[str, st
     return Section("graph", "Does the graph fit the data?", "data", [separation, direction], plots, tables)
 
 
-def _dashes(graph: Graph, loop: Sequence[tuple[str, str]]) -> str:
-    if loop:
-        return " Dashed: what comes back later, as a loop."
-    return " Dashed: what nobody has measured." if graph.hidden else ""
-
-
-def _says(tested: Sequence[tuple[str, str, tuple[str, ...], Estimate]]) -> str:
-    a, b, given, _ = tested[0]
-    pair = f"{a} and {b} have" if len(tested) == 1 else f"{len(tested)} pairs of columns have"
-    known = _known(given) if len(tested) == 1 else " once others are known"
-    return f"The graph says that {pair} nothing to do with each other{known}. "
-
-
-def _known(given: Sequence[str]) -> str:
-    return f" once {listed(given)} {'is' if len(given) == 1 else 'are'} known" if given else ""
-
-
-def _given(a: str, b: str, given: Sequence[str]) -> str:
-    return f"{a}, {b} | {', '.join(given)}" if given else f"{a}, {b}"
-
-
-def _contradicted(wrong: Sequence[tuple[str, str, tuple[str, ...], Estimate]], tested: int) -> str:
-    a, b, given, e = max(wrong, key=lambda t: max(t[3].ends[0], -t[3].ends[1]))
-    return (
-        f"The data contradict {f'{len(wrong)} of {tested}' if tested > 1 else 'it'}: {a} and {b} still go "
-        f"together{_known(given)} ({amount(e.value)}, {interval(e)}{_together(tested)})."
+def _separation(tested: Sequence[tuple[str, str, tuple[str, ...], Estimate]], n: int) -> Finding:
+    """Whether the data contradict independences: two columns, those given, the partial correlation."""
+    wrong = [test for test in tested if not test[3].holds(0)]
+    more: dict[str, Estimate] = {}
+    for a, b, _, e in tested:
+        more[unique(f"pair.{slug(a)}.{slug(b)}", more)] = e
+    pairs = f"{len(tested)} pairs of columns are independent given others"
+    if len(tested) == 1:
+        a, b, given, _ = tested[0]
+        pairs = f"{a} and {b} are independent{_given(given)}"
+    if wrong:
+        a, b, given, e = max(wrong, key=lambda test: test[3].clearance)
+        contradicted = f"{len(wrong)} of {len(tested)}" if len(tested) > 1 else "it"
+        together = f" for all {len(tested)} pairs at once" if len(tested) > 1 else ""
+        verdict = (
+            f"The data contradict {contradicted}: {a} and {b} are still correlated{_given(given)} "
+            f"({amount(e.value)}, {interval(e)}{together})."
+        )
+    else:
+        verdict = "The data do not contradict it."
+    return Finding(
+        "separation",
+        f"The graph implies that {pairs}. {verdict}",
+        "finding" if wrong else "no finding",
+        LIMITS,
+        "independences of the graph that the data contradict",
+        Estimate(len(wrong)),
+        n,
+        more,
+        "tests",
     )
 
 
-def _together(tested: int) -> str:
-    return f" for all {tested} pairs at once" if tested > 1 else ""
+def _given(columns: Sequence[str]) -> str:
+    return f" given {listed(columns)}" if columns else ""

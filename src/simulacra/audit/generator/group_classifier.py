@@ -14,7 +14,7 @@ import torch.nn.functional as F
 
 from simulacra.core.batch import in_order
 from simulacra.core.capabilities import Predicts
-from simulacra.data.attributes import CLASS, labelled
+from simulacra.data.images.attributes import CLASS, with_classes
 from simulacra.data.spec import Data, Dataset, DataSpec
 from simulacra.errors import ConfigError, DataError, RunError
 from simulacra.run import Run
@@ -92,7 +92,7 @@ def axes(
     """
     found = []
     for i, attribute in enumerate(attributes):
-        of = labelled(data, attribute)
+        of = with_classes(data, attribute)
         command = training(source, attribute, data.spec)
         if classifiers:
             names, read = of_run(classifiers[i], attribute, of.spec, command)

@@ -154,6 +154,30 @@ class Finding:
         }
 
 
+def conclude(
+    found: bool,
+    otherwise: str,
+    name: str,
+    sentence: str,
+    does_not_show: str,
+    what: str,
+    number: Estimate,
+    n: int,
+    more: Mapping[str, Estimate] | None = None,
+    plot: str | None = None,
+) -> Finding:
+    """A `Finding` with the verdict of a test; its sentence goes on with `otherwise` where nothing was found.
+
+    >>> conclude(False, "The data are compatible with none.", "a", "It is 0.1.", "Why.", "share",
+    ...        Estimate(0.1, -0.1, 0.3), 20).sentence
+    'It is 0.1. The data are compatible with none.'
+    """
+    if not found:
+        sentence = f"{sentence} {otherwise}".rstrip()
+    verdict: Verdict = "finding" if found else "no finding"
+    return Finding(name, sentence, verdict, does_not_show, what, number, n, more or {}, plot)
+
+
 def _json(number: Estimate | None) -> dict[str, Any]:
     if number is None:
         return {"number": None, "interval": None}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
@@ -195,9 +195,7 @@ def compared(
     together = f", {100 * LEVEL:.0f}% for all {gap.pairs} pairs of groups at once" if gap.pairs > 1 else ""
     found = not gap.difference.holds(0)
     room = "" if found else " The data are compatible with no difference."
-    for m in enough(measured, minimum):
-        key = unique(f"group.{slug(m.group)}", more)
-        more[key] = m.estimate()
+    more = keyed("group", ((m.group, m.estimate()) for m in enough(measured, minimum)), more)
     return Finding(
         name,
         f"{sentence}: {', '.join(numbers)}{together}.{room}{largest[0] if largest else ''}",
@@ -238,3 +236,17 @@ def unique(name: str, taken: Iterable[str]) -> str:
     while tried in taken:
         tried, i = f"{name}-{i}", i + 1
     return tried
+
+
+def keyed(
+    prefix: str, estimates: Iterable[tuple[str, Estimate]], more: Mapping[str, Estimate] | None = None
+) -> dict[str, Estimate]:
+    """`Finding.more` with a number for each name, as `PREFIX.SLUG`, after those that it has.
+
+    >>> list(keyed("group", [("Native American", Estimate(1)), ("native-american", Estimate(2))]))
+    ['group.native-american', 'group.native-american-2']
+    """
+    found = dict(more or {})
+    for name, e in estimates:
+        found[unique(f"{prefix}.{slug(name)}", found)] = e
+    return found
