@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from simulacra.data import Dataset, Options, load
-from simulacra.data.faces import FACTORS, draw
+from simulacra.data.sources.faces import FACTORS, draw
 from simulacra.game import Model, Noise
 
 Change = Callable[[np.ndarray], np.ndarray]

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from simulacra.data.decode import Picture, header, open_picture
+from simulacra.data.images.decode import Picture, header, open_picture
 from simulacra.data.spec import DataSpec
 from simulacra.engine.batches import tensor, to_bytes
 from simulacra.errors import ConfigError, DataError, RunError

@@ -67,7 +67,7 @@ def default_run(model: str, data: str) -> Path:
     'runs/holiday-vae'
     """
     name, argument, _ = sources.parse(data)
-    from_path = argument and sources.SOURCES[name][1].endswith(":PATH")
+    from_path = argument and sources.SOURCES[name].usage.endswith(":PATH")
     return Path("runs") / f"{Path(argument).stem if from_path else name}-{model}"
 
 

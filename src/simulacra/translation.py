@@ -21,11 +21,11 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from simulacra.data.decode import BadImage, Picture, header
-from simulacra.data.picture_files import is_picture, open_pictures, printable
+from simulacra.data.images.decode import BadImage, Picture, header
+from simulacra.data.images.files import is_picture, open_pictures
 from simulacra.data.spec import DataSpec
 from simulacra.engine.batches import tensor, to_bytes
-from simulacra.errors import ConfigError, DataError, RunError
+from simulacra.errors import ConfigError, DataError, RunError, printable
 from simulacra.files import replacing
 from simulacra.game import Noise, Translates
 from simulacra.thumbnail import normalised_alike

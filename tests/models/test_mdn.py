@@ -10,7 +10,7 @@ import torch
 
 import simulacra as sim
 from simulacra.data import load
-from simulacra.data.robot_arm import hand
+from simulacra.data.sources.robot_arm import hand
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError
 from simulacra.game import Batch, Noise

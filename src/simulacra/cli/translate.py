@@ -42,8 +42,8 @@ class Translate:
 
 def main(argv: list[str]) -> int:
     arguments = tyro.cli(Translate, args=argv, prog="simulacra translate")
-    from simulacra.data.cache import progress
-    from simulacra.data.decode import BadImage, open_picture
+    from simulacra.data.images.decode import BadImage, open_picture
+    from simulacra.data.images.parallel import progress
     from simulacra.errors import ConfigError, DataError, RunError
     from simulacra.game import Translates, mix
     from simulacra.run import Run
@@ -117,7 +117,8 @@ def no_pictures(endings: Counter[str]) -> str:
     >>> no_pictures(Counter([".txt", ".heic", ".heic", ""])).split(";")[0]
     '4 files are no pictures by their ending (.heic, .txt, none) and are left out'
     """
-    from simulacra.data.picture_files import SUFFIXES, printable
+    from simulacra.data.images.files import SUFFIXES
+    from simulacra.errors import printable
 
     named = [printable(ending) or "none" for ending, _ in endings.most_common(ENDINGS)]
     listed = ", ".join(named + ["..."] * (len(endings) > ENDINGS))

@@ -12,7 +12,7 @@ from matplotlib.patches import Circle
 from torch.distributions import Distribution, MixtureSameFamily
 
 from simulacra.data import parse
-from simulacra.data.robot_arm import joints
+from simulacra.data.sources.robot_arm import joints
 from simulacra.distributions import modes
 from simulacra.engine.batches import tensor
 from simulacra.game import Noise, Predicts

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from simulacra.data.attributes import CLASS, labelled
+from simulacra.data.images.attributes import CLASS, with_classes
 from simulacra.data.spec import Data, Dataset, DataSpec
 from simulacra.engine.batches import in_order
 from simulacra.errors import ConfigError, DataError, RunError
@@ -92,7 +92,7 @@ def axes(
     """
     found = []
     for i, attribute in enumerate(attributes):
-        of = labelled(data, attribute)
+        of = with_classes(data, attribute)
         command = training(source, attribute, data.spec)
         if classifiers:
             names, read = of_run(classifiers[i], attribute, of.spec, command)
