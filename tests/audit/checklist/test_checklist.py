@@ -86,7 +86,7 @@ def test_the_first_time_it_asks(tmp_path: Path) -> None:
 
 
 def test_the_template_is_empty(tmp_path: Path) -> None:
-    answers = kept.read(write(tmp_path), date.today())
+    answers = kept.read(write(tmp_path))
     assert list(answers) == NAMES
     assert set(answers.values()) == {kept.Answer()}
 

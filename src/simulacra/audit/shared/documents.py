@@ -9,8 +9,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
 from simulacra.data.paths import find
-from simulacra.data.picture_files import printable
-from simulacra.errors import DataError, nearest
+from simulacra.errors import DataError, nearest, printable
 
 # a name, or a list of names
 Names = Annotated[

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Protocol, TypeVar
 
 import pandas as pd
 
@@ -58,6 +59,17 @@ class Mean:
 Measured = Rate | Mean
 
 
+class HasValue(Protocol):
+    """A number of a group."""
+
+    @property
+    def value(self) -> float: ...
+
+
+K = TypeVar("K", bound=Hashable)
+M = TypeVar("M", bound=HasValue)
+
+
 @dataclass(frozen=True)
 class Gap:
     """Two groups, the higher one first, and their difference with an interval good for all pairs at once."""
@@ -98,7 +110,7 @@ def enough(measured: Sequence[Measured], minimum: int = MINIMUM) -> list[Measure
     return [m for m in measured if m.n >= minimum and m.n > 1]
 
 
-def surest(numbers: Mapping[T, Estimate]) -> tuple[T, bool]:
+def surest(numbers: Mapping[K, Estimate]) -> tuple[K, bool]:
     """Which of several differences leaves 0 out most clearly: its interval stays farthest from 0.
 
     Returns:
@@ -113,7 +125,7 @@ def surest(numbers: Mapping[T, Estimate]) -> tuple[T, bool]:
     return max(numbers, key=lambda key: abs(numbers[key].value)), False
 
 
-def pairs(measured: Sequence[M]) -> tuple[list[tuple[M, M]], float]:
+def all_pairs(measured: Sequence[M]) -> tuple[list[tuple[M, M]], float]:
     """All pairs, the one with the higher value first, and the level at which all their intervals hold at once
     with at least 95%: 1 - 0.05 / pairs (Bonferroni)."""
     both = list(combinations(sorted(measured, key=lambda m: -m.value), 2))
@@ -134,7 +146,7 @@ def widest(measured: Sequence[Measured], minimum: int = MINIMUM) -> Gap | None:
     >>> gap.high.group, gap.low.group, gap.pairs
     ('A', 'B', 1)
     """
-    both, level = pairs(enough(measured, minimum))
+    both, level = all_pairs(enough(measured, minimum))
     if not both:
         return None
     gaps = {pair: difference(*pair, level) for pair in both}
