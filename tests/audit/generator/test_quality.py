@@ -10,7 +10,8 @@ from simulacra.audit.generator.memorised import memorised_section
 from simulacra.audit.generator.quality import Share, expected_coverage, half_sampled, quality_section
 from simulacra.audit.shared.findings import Finding, Section
 from simulacra.audit.shared.intervals import wilson
-from simulacra.game import Elbo, Noise
+from simulacra.core.capabilities import BoundsLikelihood, Elbo, Reconstructs
+from simulacra.core.noise import Noise
 from simulacra.metrics.prdc import prdc
 from tests.audit.generator.stubs import APART, Sampler, grouped_points, points
 
@@ -82,16 +83,16 @@ def test_shares_that_are_not_independent() -> None:
         assert Share("A", value, 40, 0.0).estimate().ends == pytest.approx(wilson(int(40 * value), 40).ends)
 
 
-class Skilled(Sampler):
-    """Encodes, decodes and bounds: group B comes back off by 0.5 in every number."""
+class Skilled(Sampler, Reconstructs, BoundsLikelihood):
+    """Reconstructs and bounds: reconstructions of group B are off by 0.5 in every number."""
 
-    def encode(self, x: Tensor) -> Normal:
+    def encode(self, x: Tensor, space: str | None = None) -> Normal:
         return Normal(x + 0.5 * (x[:, :1] > APART / 2), 1.0)
 
-    def decode(self, z: Tensor) -> Normal:
+    def decode(self, z: Tensor, space: str | None = None) -> Normal:
         return Normal(z, 1.0)
 
-    def elbo(self, x: Tensor, noise: Noise) -> Elbo:
+    def elbo(self, x: Tensor, seed: int | Noise = 0) -> Elbo:
         return Elbo(-(x[:, 0] / APART).round(), torch.zeros(len(x)))
 
 
@@ -130,10 +131,11 @@ class Copier(Sampler):
         super().__init__([0.5, 0.5])
         self.train_x, self.often, self.moved = torch.from_numpy(train), often, moved
 
-    def sample(self, n: int, noise: Noise, truncation: float = 1.0) -> Tensor:
-        z = super().sample(n, noise, truncation)
-        some = self.train_x[: len(z[:: self.often])]
-        z[:: self.often] = some + self.moved * noise.normal(*some.shape)
+    def sample(self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool = False) -> Tensor:
+        noise = Noise.of(seed)
+        z = super().sample(n, noise, truncation=truncation)
+        copied = self.train_x[: len(z[:: self.often])]
+        z[:: self.often] = copied + self.moved * noise.normal(*copied.shape)
         return z
 
 

@@ -51,7 +51,7 @@ def audit(arguments: Arguments) -> Audit:
         DataError: the data or their attributes cannot be used.
         RunError: there is no run, or one that does not sample.
     """
-    from simulacra.errors import ConfigError, RunError
+    from simulacra.errors import ConfigError
     from simulacra.run import Run
 
     if arguments.minimum_n < 2:
@@ -69,28 +69,24 @@ def audit(arguments: Arguments) -> Audit:
             f"same order"
         )
     run = Run(arguments.run)
-    model = run.load()
     from simulacra.audit.generator.group_classifier import groupings, predict_all, training_command
     from simulacra.audit.generator.grouped import GroupedGenerator, stored_samples
     from simulacra.audit.generator.memorised import memorised_section
     from simulacra.audit.generator.quality import quality_section
     from simulacra.audit.generator.shares import classifier_section, data_section, shares_section
     from simulacra.audit.generator.truncation import truncation_section
+    from simulacra.core.capabilities import Samples, require
     from simulacra.data import parse
-    from simulacra.game import Samples
     from simulacra.metrics.features import load_extractor
     from simulacra.metrics.statistics import Statistics
 
-    if not isinstance(model, Samples):
-        raise RunError(f"{run}: a {run.config.model} does not sample, so there is nothing to audit")
-    source, data = arguments.data or run.config.source, run.data(arguments.data)
-    split = parse(source)[2] or "train"
-    of_run = Path(arguments.features, "config.yaml").is_file()
-    extractor = load_extractor(Run(Path(arguments.features)).load() if of_run else arguments.features)
-    features = None if arguments.features == "raw" else lambda x: Statistics(x, extractor).features
-    found = groupings(data, attributes, classifiers, features, source, split)
-    samples = stored_samples(model, arguments.samples, arguments.seed)
-    audited = GroupedGenerator(
+    model = require(run.load(), Samples, run, f"a {run.config.model}")  # type: ignore[type-abstract]  # mypy
+    4717 source, data = arguments.data or run.config.source, run.data(arguments.data) split = parse(source)[2]
+    or "train" of_run = Path(arguments.features, "config.yaml").is_file() extractor =
+    load_extractor(Run(Path(arguments.features)).load() if of_run else arguments.features) features = None if
+    arguments.features == "raw" else lambda x: Statistics(x, extractor).features found = groupings(data,
+    attributes, classifiers, features, source, split) samples = stored_samples(model, arguments.samples,
+    arguments.seed) audited = GroupedGenerator(
         model,
         data,
         split,

@@ -14,11 +14,12 @@ import torch
 import torch.nn.functional as F
 from sklearn.metrics import confusion_matrix
 
-from simulacra.data.attributes import CLASS, labelled
+from simulacra.core.batch import in_order
+from simulacra.core.capabilities import Predicts
+from simulacra.core.inference import eval_mode
+from simulacra.data.images.attributes import CLASS, with_classes
 from simulacra.data.spec import Data, Dataset, DataSpec
-from simulacra.engine.batches import in_order
 from simulacra.errors import ConfigError, DataError, RunError
-from simulacra.game import Predicts
 from simulacra.run import Run
 
 # training examples that a linear classifier learns from, and the side to which images are reduced for it
@@ -77,7 +78,7 @@ def groupings(
 
     Args:
         data: with attributes; its validation and test splits are the held-out examples.
-        attributes: as `data.attributes.labelled` takes them.
+        attributes: as `with_classes` takes them.
         classifiers: a run for each attribute; if there are none, linear classifiers are trained.
         features: the input of a linear classifier; pixels or numbers if None.
         source: the data, as the user names them.
@@ -89,7 +90,7 @@ def groupings(
     """
     found = []
     for i, attribute in enumerate(attributes):
-        of = labelled(data, attribute)
+        of = with_classes(data, attribute)
         if classifiers:
             command = training_command(source, attribute, data.spec)
             names, classify = from_run(classifiers[i], attribute, of.spec, command)
@@ -173,11 +174,12 @@ def from_run(path: Path, attribute: str, spec: DataSpec, command: str) -> tuple[
     @torch.no_grad()
     def classify(x: np.ndarray) -> np.ndarray:
         parts = [np.zeros(0, np.int64)]
-        for batch in in_order(Dataset(trained_on, x), BATCH, model.device):
-            p = model.predict(batch.x)
-            probs = p.probs if hasattr(p, "probs") and p.probs.shape[-1] > 1 else None
-            probs = torch.cat([1 - p.mean, p.mean], dim=1) if probs is None else probs
-            parts.append(probs.argmax(dim=1).cpu().numpy())
+        with eval_mode(model):
+            for batch in in_order(Dataset(trained_on, x), BATCH, model.device):
+                p = model.predict(batch.x)
+                probs = p.probs if hasattr(p, "probs") and p.probs.shape[-1] > 1 else None
+                probs = torch.cat([1 - p.mean, p.mean], dim=1) if probs is None else probs
+                parts.append(probs.argmax(dim=1).cpu().numpy())
         return np.concatenate(parts)
 
     return trained_on.classes, classify

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -13,9 +12,10 @@ from simulacra.audit.generator.group_classifier import Grouping
 from simulacra.audit.generator.prevalence import Prevalence
 from simulacra.audit.shared.findings import slug
 from simulacra.audit.shared.rates import unique
+from simulacra.core.batch import to_bytes
+from simulacra.core.capabilities import Samples
+from simulacra.core.inference import draw
 from simulacra.data.spec import Data
-from simulacra.engine.batches import to_bytes
-from simulacra.game import Noise
 from simulacra.metrics.features import Extractor
 from simulacra.metrics.statistics import Statistics, as_examples
 
@@ -36,7 +36,7 @@ class GroupedGenerator:
         seed: random seed.
     """
 
-    model: Any
+    model: Samples
     data: Data
     split: str
     groupings: Sequence[Grouping]
@@ -86,11 +86,11 @@ class GroupedGenerator:
         return Prevalence(confusions, grouping.counts(predicted), self.seed, stream)
 
 
-def stored_samples(model: Any, n: int, seed: int, truncation: float = 1.0) -> np.ndarray:
+def stored_samples(model: Samples, n: int, seed: int, truncation: float = 1.0) -> np.ndarray:
     """Samples as the data are stored: images as uint8.
 
     Raises:
         DataError: a sample is not finite.
     """
-    x = model.sample(n, Noise(seed, device=model.device), truncation)
+    x = draw(model, n, seed, truncation)
     return as_examples(x) if bool(x.isnan().any()) or model.spec.kind != "image" else to_bytes(x)

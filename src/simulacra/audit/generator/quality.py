@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from math import prod
 
 import numpy as np
@@ -26,10 +25,12 @@ from simulacra.audit.shared.figures import rows
 from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section
 from simulacra.audit.shared.intervals import combined, wilson
 from simulacra.audit.shared.phrasing import amount, base, frequency, no_difference, some, told
-from simulacra.audit.shared.rates import Mean, difference, keyed
+from simulacra.audit.shared.rates import Mean, all_pairs, difference, keyed, surest
+from simulacra.core.batch import Batch, in_order
+from simulacra.core.capabilities import BoundsLikelihood, EstimatesLikelihood, Reconstructs
+from simulacra.core.inference import eval_mode
+from simulacra.core.model import Model
 from simulacra.data.spec import Dataset
-from simulacra.engine.batches import in_order
-from simulacra.game import Batch, Bounds, Decodes, Encodes, Model, Scores
 from simulacra.metrics.prdc import prdc
 from simulacra.metrics.reconstruction import mse
 
@@ -218,7 +219,7 @@ def quality_section(audited: GroupedGenerator, i: int) -> Section:
             means = []
             for g, index in picked.items():
                 dataset = Dataset(audited.model.spec, audited.held_out[index])
-                with torch.no_grad():
+                with torch.no_grad(), eval_mode(audited.model):
                     batches = in_order(dataset, BATCH, audited.model.device, audited.seed)
                     v = torch.cat([measure(batch).double().cpu() for batch in batches]).numpy()
                 means.append(Mean(grouping.groups[g], float(v.sum()), float((v**2).sum()), n))
@@ -231,22 +232,22 @@ def measures(model: Model) -> list[tuple[GroupMetric, Callable[[Batch], Tensor],
     """What the model can compute of single examples: a metric, its values `(B,)`, words of its sentences."""
     found: list[tuple[GroupMetric, Callable[[Batch], Tensor], dict[str, str]]] = []
     scale, unit = (255, " of 255") if model.spec.kind == "image" else (1, "")
-    if isinstance(model, Encodes) and isinstance(model, Decodes):
+    if isinstance(model, Reconstructs):
 
         def error(b: Batch) -> Tensor:
-            return mse(b.x, model.decode(model.encode(b.x).mean).mean).sqrt() * scale
+            return mse(b.x, model.reconstruct(b.x)).sqrt() * scale
 
         found.append((RECONSTRUCTION, error, {"unit": unit}))
-    if isinstance(model, Bounds):
+    if isinstance(model, BoundsLikelihood):
 
         def bound(b: Batch) -> Tensor:
-            return model.elbo(model.observed(b.x, b.noise), b.noise).value
+            return model.elbo(model.observe(b.x, b.noise), b.noise).value
 
         found.append((LIKELIHOOD, bound, {"kind": "lower bound of the log-likelihood"}))
-    elif isinstance(model, Scores):
+    elif isinstance(model, EstimatesLikelihood):
 
         def likelihood(b: Batch) -> Tensor:
-            return model.log_likelihood(model.observed(b.x, b.noise), b.noise, IMPORTANCE)
+            return model.log_likelihood(model.observe(b.x, b.noise), b.noise, IMPORTANCE)
 
         found.append((LIKELIHOOD, likelihood, {"kind": "log-likelihood"}))
     return found
@@ -295,12 +296,10 @@ def widest(
     limits = metric.limits.format(**words)
     if small:
         limits += f" Nothing about groups that are too small: {some(small)}."
-    pairs = list(combinations(sorted(measured, key=lambda m: -m.value), 2))
-    # Bonferroni: all pairs at once
-    level = 1 - (1 - LEVEL) / len(pairs)
-    gaps = [(a, b, less(a, b, level)) for a, b in pairs]
-    sure = [gap for gap in gaps if not gap[2].holds(0)]
-    high, low, e = max(sure or gaps, key=lambda gap: gap[2].ends[0] if sure else gap[2].value)
+    pairs, level = all_pairs(measured)
+    gaps = {pair: less(*pair, level) for pair in pairs}
+    (high, low), _ = surest(gaps)
+    e = gaps[high, low]
     people = base(high.value, low.value) if isinstance(high, Share) else 1
     first, then = (
         text.format(

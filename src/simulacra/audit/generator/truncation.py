@@ -15,7 +15,7 @@ from simulacra.audit.generator.shares import ASSUMPTION
 from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, slug
 from simulacra.audit.shared.phrasing import base, frequency, no_difference, told
 from simulacra.audit.shared.rates import keyed
-from simulacra.game import mix
+from simulacra.core.noise import derive_seed
 
 
 def truncation_section(audited: GroupedGenerator, truncations: Sequence[float]) -> Section:
@@ -27,7 +27,7 @@ def truncation_section(audited: GroupedGenerator, truncations: Sequence[float]) 
     """
     n, seed = len(audited.samples), audited.seed
     samples = {
-        t: audited.samples if t == 1 else stored_samples(audited.model, n, mix(seed, i), t)
+        t: audited.samples if t == 1 else stored_samples(audited.model, n, derive_seed(seed, i), t)
         for i, t in enumerate(truncations)
     }
     predicted = {
