@@ -100,7 +100,7 @@ def test_bishops_inverse_problem(tmp_path: Any) -> None:
     # at x = 0.35 the mean of the answers lies between them, in empty space
     x = torch.tensor([[0.35]])
     least_squares: Any = sim.train(
-        "regressor", "bishop-inverse", tmp_path / "ls", likelihood="normal", steps=5000, **LONG
+        "regressor", "bishop-inverse", tmp_path / "ls", likelihood="normal", steps=1000, **LONG
     )
     mean = least_squares.predict(x).mean
     truth = data.truth.log_conditional
