@@ -91,7 +91,7 @@ def test_needs_numbers_to_predict() -> None:
 @pytest.mark.slow
 def test_bishops_inverse_problem(tmp_path: Any) -> None:
     data = load("bishop-inverse")
-    mdn = sim.train("mdn", "bishop-inverse", tmp_path / "mdn", components=3, steps=5000, **LONG)
+    mdn = sim.train("mdn", "bishop-inverse", tmp_path / "mdn", components=3, steps=2500, **LONG)
     numbers = sim.evaluate(mdn, data)
     assert numbers["nll"] - numbers["nll_exact"] < 0.05
     assert numbers["nll"] > numbers["nll_exact"]
