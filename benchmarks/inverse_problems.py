@@ -17,7 +17,7 @@ import torch
 
 import simulacra as sim
 from simulacra.cli.recipe import recipes
-from simulacra.data.robot_arm import hand
+from simulacra.data.sources.robot_arm import hand
 
 HANDS, DRAWS = 1000, 20
 LEAST_SQUARES: dict[str, Any] = {

@@ -35,3 +35,17 @@ def nearest(word: str, valid: Iterable[str]) -> str:
     valid = sorted(valid)
     close = get_close_matches(word, valid, n=1)
     return f"did you mean '{close[0]}'?" if close else f"choose from {', '.join(valid)}"
+
+
+def printable(text: str) -> str:
+    """Text from a file for a message: characters that a terminal cannot show become `?`."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def shorten(text: str, most: int = 40) -> str:
+    """Text from a file for a message, at most `most` characters.
+
+    >>> shorten("a rather long sentence", 10)
+    'a rathe...'
+    """
+    return text if len(text) <= most else text[: most - 3] + "..."

@@ -14,7 +14,7 @@ import json
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,10 +27,10 @@ from simulacra.data import Data, Options
 from simulacra.data.spec import DataSpec
 from simulacra.errors import ConfigError, RunError
 from simulacra.files import write_text
-from simulacra.models.registry import entry
+from simulacra.models.registry import model_card
 
 if TYPE_CHECKING:
-    from simulacra.game import Model
+    from simulacra.core.model import Model
 
 # Settings that may differ when a training goes on: they change no weight, or only lengthen it.
 FREE_TO_CHANGE = {
@@ -70,7 +70,7 @@ class RunConfig:
         name, source, spec = model.pop("name"), data.pop("source"), data.pop("spec")
         return cls(
             name,
-            from_dict(entry(name).Config, model),
+            from_dict(model_card(name).Config, model),
             source,
             from_dict(Options, data),
             _spec(spec),
@@ -239,7 +239,7 @@ class Run:
 
         name, path, split = data.parse(source)
         if name == "csv" and split is None:
-            from simulacra.data.tables import read_inputs
+            from simulacra.data.tables.reader import read_inputs
 
             return read_inputs(source, path, self.config.spec.columns)
         return self.data(source).split(data.split_of(source)).x
@@ -256,14 +256,13 @@ class Run:
         config = self.config
         if source is None:
             return data.load(config.source, config.options)
-        spec, options = config.spec, Options(skip_bad=config.options.skip_bad)
-        if data.parse(source)[0] in data.TAKE_TARGET:
-            options = replace(options, target=config.options.target)
-        if data.parse(source)[0] in data.TAKE_SWAP:
-            options = replace(options, swap=config.options.swap)
-        if spec.kind == "image" and spec.shape[1] == spec.shape[2]:
-            options = replace(options, image_size=spec.shape[1], channels=spec.shape[0])
-        loaded = data.load(source, options)
+        spec, options = config.spec, config.options
+        square = spec.kind == "image" and spec.shape[1] == spec.shape[2]
+        channels, size = spec.shape[:2] if square else (None, None)
+        wanted = {"image_size": size, "channels": channels, "target": options.target, "swap": options.swap}
+        accepted = data.SOURCES[data.parse(source)[0]].options
+        chosen: dict[str, Any] = {name: wanted[name] for name in accepted}
+        loaded = data.load(source, Options(skip_bad=options.skip_bad, **chosen))
         for what, ours, theirs in (
             ("examples", spec, loaded.spec),
             ("targets", spec.target, loaded.spec.target),

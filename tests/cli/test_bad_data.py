@@ -183,11 +183,11 @@ def test_pairs_that_are_none(skip: bool, tmp_path: Path, capsys: pytest.CaptureF
     [
         (
             ["vae", "--data", "digits", "--swap"],
-            "only pairs:PATH and face-outlines[:N][,glasses=P] can be swapped",
+            "only face-outlines[:N][,glasses=P] and pairs:PATH accept it; leave it out",
         ),
         (["vae", "--data", "unpaired:{}"], "two domains stand in two folders"),
         (["regressor", "--data", "pairs:{}/nowhere"], "there is no"),
-        (["regressor", "--data", "pairs:{}", "--target", "b"], "a target can only be chosen for csv:PATH"),
+        (["regressor", "--data", "pairs:{}", "--target", "b"], "pairs: --target does not apply here"),
     ],
 )
 def test_wrong_words_about_pairs(

@@ -60,47 +60,47 @@ BAD: dict[str, tuple[str | bytes, str | None, list[str]]] = {
     "text": (
         table((3, 0, "Oslo")),
         "y",
-        ["column 'age', row 3 (line 4): 'Oslo' is no number; write a number"],
+        ["column 'age', row 3 (line 4): 'Oslo' is not a number; write a number"],
     ),
     "a column of text": (
         column(["Oslo", "Rome"] * 9),
         None,
-        ["column 'y', row 1 (line 2): 'Oslo' is no number", "--target 'y'", "(18 such cells)"],
+        ["column 'y', row 1 (line 2): 'Oslo' is not a number", "--target 'y'", "(18 such cells)"],
     ),
     "a number with a unit": (
         table((3, 1, "5 cm")),
         "y",
-        ["column 'size', row 3 (line 4): '5 cm' is no number"],
+        ["column 'size', row 3 (line 4): '5 cm' is not a number"],
     ),
     "a number of Python": (
         table((3, 1, "1_000")),
         "y",
-        ["column 'size', row 3 (line 4): '1_000' is no number"],
+        ["column 'size', row 3 (line 4): '1_000' is not a number"],
     ),
     "decimal commas": (
         table((3, 1, "3,14"), separator=";"),
         "y",
-        ["column 'size', row 3 (line 4): '3,14' is no number", "decimals are written with a point"],
+        ["column 'size', row 3 (line 4): '3,14' is not a number", "write decimals with a point"],
     ),
     "decimal commas in the target": (
         "age;y\n" + "".join(f"{i};{i % 3},5\n" for i in range(30)),
         "y",
-        ["column 'y', row 1 (line 2): '0,5' is no number", "decimals are written with a point", "(30 such"],
+        ["column 'y', row 1 (line 2): '0,5' is not a number", "write decimals with a point", "(30 such"],
     ),
     "thousands": (
         table((3, 1, '"1,234,567"')),
         "y",
-        ["column 'size', row 3 (line 4): '1,234,567' is no number", "thousands without a comma"],
+        ["column 'size', row 3 (line 4): '1,234,567' is not a number", "thousands without a comma"],
     ),
     "a typing error in the target": (
         table((3, 2, "1O")),
         "y",
-        ["column 'y', row 3 (line 4): '1O' is no number; write a number, or remove the row"],
+        ["column 'y', row 3 (line 4): '1O' is not a number; write a number, or remove the row"],
     ),
     "text in one of two targets": (
         table((3, 2, "high")),
         "size,y",
-        ["column 'y', row 3 (line 4): 'high' is no number", "only a single target may be text"],
+        ["column 'y', row 3 (line 4): 'high' is not a number", "only a single target may be text"],
     ),
     "infinity": (table((3, 1, "-Inf")), "y", ["column 'size', row 3 (line 4): '-Inf' is infinite"]),
     "infinity in the target": (table((3, 2, "inf")), "y", ["column 'y', row 3 (line 4): 'inf' is infinite"]),
@@ -147,12 +147,16 @@ BAD: dict[str, tuple[str | bytes, str | None, list[str]]] = {
     "too many cells": (
         table((3, 1, "3,14"), (9, 1, "1,1")),
         "y",
-        ["row 3 (line 4): 4 cells, but 'y' is the last of 3 columns", "',' in it", "(2 such rows)"],
+        [
+            "row 3 (line 4): 4 cells, but 'y' is the last of 3 columns",
+            "contains a ',' in quotes",
+            "(2 such rows)",
+        ],
     ),
     "too many cells between tabs": (
         table((3, 1, "3\t14"), separator="\t"),
         "y",
-        ["row 3 (line 4): 4 cells", "a cell with a tab in it must stand in quotes"],
+        ["row 3 (line 4): 4 cells", "put a cell that contains a tab in quotes"],
     ),
     "too few cells": (
         table().replace("\n3,3.5,9\n", "\n3,3.5\n"),
@@ -160,7 +164,11 @@ BAD: dict[str, tuple[str | bytes, str | None, list[str]]] = {
         ["row 3 (line 4): 2 of 3 cells, none for column 'y'"],
     ),
     "a target that is not there": (table(), "yy", ["no target column 'yy', did you mean 'y'?"]),
-    "targets that are not there": (table(), "a,b,y", ["no target columns 'a', 'b'; there are age, size, y"]),
+    "targets that are not there": (
+        table(),
+        "a,b,y",
+        ["target columns 'a', 'b'; choose from age, size, y"],
+    ),
     "a target twice": (table(), "y,size,y", ["'y,size,y' names column 'y' twice"]),
     "every column a target": (table(), "y,size,age", ["every column is a target"]),
     "an empty name for target": (table(), "y,,age", ["the target 'y,,age' is not a list of columns"]),
@@ -176,12 +184,12 @@ BAD: dict[str, tuple[str | bytes, str | None, list[str]]] = {
     "a letter a terminal cannot show": (
         table((3, 1, "\x1b[2J")),
         "y",
-        ["column 'size', row 3 (line 4): '?[2J' is no number"],
+        ["column 'size', row 3 (line 4): '?[2J' is not a number"],
     ),
     "a whole page in a cell": (
         table((3, 1, '"' + "page\n" * 999 + '"')),
         "y",
-        ["column 'size', row 3 (line 4): 'page?page?", "...' is no number"],
+        ["column 'size', row 3 (line 4): 'page?page?", "...' is not a number"],
     ),
     "an empty file": (b"", "y", ["the file is empty"]),
     "blank lines only": (b"\xef\xbb\xbf\r\n  \r\n", "y", ["the file is empty"]),
@@ -231,9 +239,9 @@ def test_no_file(tmp_path: Path, capsys: Capture) -> None:
 def test_a_target_for_what_has_none(tmp_path: Path, capsys: Capture) -> None:
     for source in ("digits", "iris"):
         assert main(["data", "check", source, "--target", "y"]) == 1
-        assert "a target can only be chosen for csv:PATH" in capsys.readouterr().err
+        assert "--target does not apply here; only faces" in capsys.readouterr().err
     assert main(["data", "preview", "digits", "--target", "y", "--out", str(tmp_path / "a.png")]) == 1
-    assert "a target can only be chosen" in capsys.readouterr().err
+    assert "--target does not apply here" in capsys.readouterr().err
 
 
 def test_a_sound_table(tmp_path: Path, capsys: Capture) -> None:

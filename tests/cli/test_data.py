@@ -31,7 +31,7 @@ def test_list(capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("SIMULACRA_DATA", str(tmp_path))
     assert main(["list"]) == 0
     out = capsys.readouterr().out
-    assert all(f"{written} " in out and what in out for _, written, what in SOURCES.values())
+    assert all(f"{one.usage} " in out and one.summary in out for one in SOURCES.values())
     assert str(tmp_path) in out
     assert list(tmp_path.iterdir()) == []
 

@@ -15,7 +15,7 @@ from sklearn.datasets import load_sample_images
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Categorical, Distribution
 
-from simulacra.data.resize import resize
+from simulacra.data.images.resize import resize
 from simulacra.errors import ConfigError
 from simulacra.metrics.features import INCEPTION_FILES, Extractor, load_extractor, look
 from simulacra.metrics.inception_v3 import InceptionV3

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
 import simulacra as sim
-from simulacra.data.robot_arm import elbows, joints, sample
+from simulacra.data.sources.robot_arm import elbows, joints, sample
 from simulacra.report import arms
 from simulacra.report.figures import BLUE, GREEN, ORANGE, png
 from simulacra.report.material import gather

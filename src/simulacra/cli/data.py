@@ -14,7 +14,7 @@ import tyro
 
 from simulacra.data import SOURCES, Dataset, DataSpec, Options, load, parse
 from simulacra.data.check import Report, check
-from simulacra.data.labels import FILE_NAME
+from simulacra.data.images.labels import FILE_NAME
 from simulacra.data.paths import data_folders
 from simulacra.errors import ConfigError, DataError
 from simulacra.pictures import grid, save_png
@@ -97,9 +97,9 @@ def main(argv: list[str]) -> int:
 
 
 def _list() -> int:
-    width = max(len(written) for _, written, _ in SOURCES.values())
-    for _, written, what in SOURCES.values():
-        print(f"{written:<{width}}  {what}")
+    width = max(len(source.usage) for source in SOURCES.values())
+    for source in SOURCES.values():
+        print(f"{source.usage:<{width}}  {source.summary}")
     print("\nSOURCE@train, SOURCE@validation and SOURCE@test are its splits.")
     print("Named sets are looked for in (set SIMULACRA_DATA to add a folder):")
     for folder in data_folders():

@@ -7,15 +7,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simulacra.data import Options, folder, load, pairs, parse, refuse_unused, unpaired
-from simulacra.data.attributes import classes as classes_of
-from simulacra.data.cache import decode_all, find_shape
-from simulacra.data.decode import BadImage
-from simulacra.data.examples import SideBySide
-from simulacra.data.labels import FILE_NAME
-from simulacra.data.layout import TRAIN, Layout, Read
-from simulacra.data.picture_files import open_pictures, printable
-from simulacra.data.spec import SPLITS, Data, DataSpec
+from simulacra.data.images.attributes import classes as classes_of
+from simulacra.data.images.cache import decode_all, find_shape
+from simulacra.data.images.decode import BadImage
+from simulacra.data.images.examples import SideBySide
+from simulacra.data.images.files import open_pictures
+from simulacra.data.images.labels import FILE_NAME
+from simulacra.data.images.layout import TRAIN, Layout, Read
+from simulacra.data.sources import folder, pairs, unpaired
+from simulacra.data.sources.registry import check_usage, load, parse
+from simulacra.data.spec import SPLITS, Data, DataSpec, Options
+from simulacra.errors import printable
 
 # the sources that are picture files
 READERS = {"folder": folder.read_layout, "pairs": pairs.read_layout, "unpaired": unpaired.read_layout}
@@ -77,7 +79,7 @@ def check(source: str, options: Options | None = None) -> Report:
     """
     name, argument, _ = parse(source)
     options = options or Options()
-    refuse_unused(name, options)
+    check_usage(name, argument, options)
     if name in READERS:
         return _check_pictures(f"{name}:{argument}", argument, options, READERS[name])
     data = load(source, options)

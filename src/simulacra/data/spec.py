@@ -1,11 +1,11 @@
-"""What a data set is: `DataSpec` describes it, `Dataset` is one split of it, `Data` all three.
+"""Data sets: `DataSpec` describes one, `Dataset` is a split, `Data` all three; `Options` of reading a source.
 
 Everything here is NumPy: only the engine turns a batch into tensors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Literal
@@ -19,6 +19,35 @@ SPLITS = ("train", "validation", "test")
 # shares in [0, 1): where everything is cut in three, and where validation is cut off a training part
 CUTS = (0.8, 0.9)
 HELD_OUT = 0.95
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a source is read.
+
+    Attributes:
+        image_size: height and width in pixels, 4 to 4096; None keeps the source's own.
+        channels: 1 for grey, 3 for colour; None keeps the source's own.
+        skip_bad: go on without the files that cannot be used.
+        target: of a table, the columns to be predicted, with commas between them; of data with attributes,
+            the one that becomes the class, as `attributes.classes` takes it.
+        swap: of pairs of pictures, exchange the example and its target.
+
+    Raises:
+        DataError: the size or the channels are none of these.
+    """
+
+    image_size: int | None = None
+    channels: int | None = None
+    skip_bad: bool = False
+    target: str | None = None
+    swap: bool = False
+
+    def __post_init__(self) -> None:
+        if self.image_size is not None and not 4 <= self.image_size <= 4096:
+            raise DataError(f"image size {self.image_size} is out of range: choose from 4 to 4096 pixels")
+        if self.channels not in (None, 1, 3):
+            raise DataError(f"{self.channels} channels are not possible: choose 1 (grey) or 3 (colour)")
 
 
 @dataclass(frozen=True)
@@ -180,3 +209,16 @@ def refuse_missing_classes(data: Data) -> None:
     for name, count in zip(data.spec.classes, data.train.class_counts, strict=True):
         if count == 0:
             raise DataError(f"{data.name}: no picture of '{name}' is left to train on; add more")
+
+
+def encode_labels(values: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Class names, sorted (as numbers when all of them are), and int64 indices into them.
+
+    >>> encode_labels(["10", "9", "10"])
+    (('9', '10'), array([1, 0, 1]))
+    """
+    distinct = set(values)
+    numeric = all(value.isdecimal() for value in distinct)
+    names = sorted(distinct, key=lambda value: (int(value) if numeric else 0, value))
+    index = {name: i for i, name in enumerate(names)}
+    return tuple(names), np.array([index[value] for value in values], dtype=np.int64)

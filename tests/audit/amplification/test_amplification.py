@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from simulacra.audit.amplification.bias_amplification import READINGS, Bias
 from simulacra.audit.amplification.command import Arguments, audit
-from simulacra.audit.amplification.measures import Leanings, direction, priors, read
-from simulacra.audit.amplification.sections import READINGS
+from simulacra.audit.amplification.directional_amplification import direction
+from simulacra.audit.amplification.over_prediction import over_predictions
+from simulacra.audit.amplification.tables import read
 from simulacra.audit.shared.findings import Audit, Estimate, Finding
 from simulacra.audit.shared.intervals import combined, newcombe, paired
 from simulacra.audit.shared.source import Source
@@ -72,7 +74,7 @@ def fraction(text: str) -> Fraction:
 def test_made_ratios(tmp_path: Path) -> None:
     train, preds = ({name: pair[i] for name, pair in RATIOS.items()} for i in (0, 1))
     found = named(run(tmp_path, of_ratios(train), of_ratios(preds)))
-    # men - women of 0.5: cook 0.17, shop -0.07, coach 0.15, drive -0.04, lift 0.04; teach leans nowhere
+    # men - women of 0.5: cook 0.17, shop -0.07, coach 0.15, drive -0.04, lift 0.04; teach has no bias
     f = found["amplification"]
     assert number(f).value == pytest.approx((0.17 - 0.07 + 0.15 - 0.04 + 0 + 0.04) / 7)
     assert (f.more["amplified"].value, f.more["objects"].value) == (3, 7)
@@ -81,7 +83,7 @@ def test_made_ratios(tmp_path: Path) -> None:
     assert number(f).value == pytest.approx((0.15 - 0.04 + 0.04) / 4)
     assert f.more["amplified"].value == 2
     assert f.more["share-of-all"].value == pytest.approx(2 / 7)
-    assert "2 of all 7 (28.57%) do and lean further" in f.sentence
+    assert "It is higher for 2, 28.57% of all 7" in f.sentence
     assert number(found["amplification.toward.woman"]).value == pytest.approx((0.17 - 0.07) / 2)
     # away from training by more than 0.05, either way
     assert number(found["violations"]).value == 4
@@ -112,7 +114,7 @@ def test_released_results_of_zhao(
     f = found["amplification"]
     assert number(f).value == pytest.approx(mean, abs=1e-6)
     assert (f.more["amplified"].value, f.more["objects"].value) == (amplified, rows)
-    # the paper's percentage, 45.75% for imSitu, counts those that lean towards man only
+    # the paper's percentage, 45.75% for imSitu, counts those that are biased towards man only
     f = found["amplification.toward.man"]
     if (name, stage) == ("COCO", "before"):
         assert number(f).value == pytest.approx(0.0391, abs=5e-5)
@@ -126,7 +128,7 @@ def test_both_readings_are_on_the_page(tmp_path: Path) -> None:
     made = run(tmp_path, of_ratios(train), of_ratios(preds))
     (section,) = (section for section in made.sections if section.name == "amplification")
     assert section.notes == [READINGS]
-    for words in ("0.036 and 65.67%", "0.031743 and 49 of 66", "44 of 67", "97 of 212", "147 lean further"):
+    for words in ("0.036 and 65.67%", "0.031743 and 49 of 66", "44 of 67", "97 of 212", "147 are amplified"):
         assert words in READINGS
     assert round(100 * 44 / 67, 2) == 65.67
     assert round(100 * 97 / 212, 2) == 45.75
@@ -186,13 +188,13 @@ def test_directions_are_those_of_the_paper(tmp_path: Path, truth: bool) -> None:
     columns = {"object": "object", "group": "group"}
     for given, option in (("group", "object"), ("object", "group")):
         true = {given: f"true {given}", option: f"true {option}" if truth else None}
-        tables = read(Source(tmp_path / "train.csv"), Source(tmp_path / "preds.csv"), columns, true)  # type: ignore[arg-type]  # keys
-        found = direction(tables, given, 30)  # type: ignore[arg-type]  # a key
+        tables = read(Source(tmp_path / "train.csv"), Source(tmp_path / "preds.csv"), columns, true)
+        found = direction(tables, given, 30)
         assert found.total is not None
         assert found.total.value == pytest.approx(biasamp(rows, train, given, option, truth))
         assert found.total.holds(found.total.value)
     # B(h) of every object; of the last one read the real objects are known
-    for name, was, e in priors(tables):
+    for name, (was, e) in over_predictions(tables).items():
         assert was == (real["object"] == name).sum()
         assert e.value == pytest.approx((rows["object"] == name).mean() - was / 2000)
 
@@ -205,7 +207,7 @@ def test_what_was_not_predicted_is_not_judged(tmp_path: Path) -> None:
     found = named(run(tmp_path, TABLE, TABLE, true_object="object"))
     assert found["a-to-t"].verdict == found["over-prediction"].verdict == "withheld"
     made = run(tmp_path, TABLE, TABLE)
-    assert "it is taken as it stands" in named(made)["a-to-t"].does_not_show
+    assert "the prediction is taken for the truth" in named(made)["a-to-t"].does_not_show
     assert sum("--true-" in words for words in made.not_asked) == 2
 
 
@@ -218,22 +220,22 @@ def test_over_prediction(tmp_path: Path) -> None:
     # two objects: Bonferroni over both
     assert number(f).ends == paired(400, 550, 400, 1000, 0.975).ends
     assert f.verdict == "finding"
-    assert f.sentence.startswith("The predictions say cook of 55 of 100, where 40 are: 0.15")
+    assert f.sentence.startswith("Of 100 predictions, 55 are cook; in truth, 40 of 100 are: 0.15")
     # without the truth, against the 40 of 80 in training
     f = named(run(tmp_path, TABLE, preds, head))["over-prediction"]
     assert f.more["object.cook"].ends == pytest.approx(newcombe(550, 1000, 40, 80).ends)
-    assert "where 50 were in training" in f.sentence
+    assert "in training, 50 of 100 are" in f.sentence
 
 
 def test_a_mean_of_differences_is_as_sure_as_it_says() -> None:
     """Of predictions that follow the population, the mean lies above 0 by chance in 2.5% of tables at most;
-    below it lies more often, as objects that hardly lean do so by chance: less is therefore no finding."""
+    below it lies more often, as objects with little bias have it by chance: less is therefore no finding."""
     rng, above, below = np.random.default_rng(0), 0, 0
     p = rng.uniform(0.1, 0.9, 12)
     for _ in range(300):
         train, pred = rng.binomial(200, p), rng.binomial(100, p)
         counts = [np.stack([k, n - k], axis=1) for k, n in ((train, 200), (pred, 100))]
-        low, high = Leanings(tuple("abcdefghijkl"), ("m", "f"), *counts).amplification().ends
+        low, high = Bias(tuple("abcdefghijkl"), ("m", "f"), *counts).amplification().ends
         above, below = above + (low > 0), below + (high < 0)
     assert above <= 0.04 * 300
     assert below <= 0.12 * 300
@@ -247,12 +249,12 @@ def test_less_than_before_is_no_finding(tmp_path: Path) -> None:
     f = found["amplification"]
     assert number(f).ends[1] < 0
     assert f.verdict == "no finding"
-    assert "lean 0.25 less" in f.sentence
-    assert "never told as a finding" in f.does_not_show
+    assert "bias is 0.25 lower" in f.sentence
+    assert "never reported as a finding" in f.does_not_show
     # the interval leaves out 0: that the data are compatible with it would not be so
     one = found["amplification.object"]
     assert number(one).ends[1] < 0
-    assert one.sentence.endswith("With none of them do the predictions surely lean further than training.")
+    assert one.sentence.endswith("For no object is amplification certain.")
     # what is said too seldom surely is, and nothing else is surely said too often
     others = [f"o{i}" for i in range(20)]
     tables = [
@@ -262,7 +264,7 @@ def test_less_than_before_is_no_finding(tmp_path: Path) -> None:
     f = named(run(tmp_path, *tables))["over-prediction"]
     assert f.verdict == "no finding"
     assert f.more["object.cook"].ends[1] < 0
-    assert f.sentence.endswith("No object is surely said too often.")
+    assert f.sentence.endswith("No object is certainly predicted too often.")
 
 
 def test_three_groups_against_loops(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import SGDClassifier
 
-from simulacra.audit.amplification.experts import amplified, bayes, experts, linear, section
+from simulacra.audit.amplification.experts import bayes, experts, linear, section
 from simulacra.audit.shared.source import Source
 
 
@@ -22,6 +22,11 @@ def test_bayes(p: float, d: float, b: float) -> None:
     # the likelihood ratio, times the odds
     h = p * np.exp(-((x - d) ** 2) / 2) > (1 - p) * np.exp(-(x**2) / 2)
     assert amplified(h, y) == pytest.approx(b, abs=3e-3)
+
+
+def amplified(h: np.ndarray, y: np.ndarray) -> float:
+    """B(h) = E[h(x) - y] (Leino et al. 2019, definition 1)."""
+    return float(h.mean() - y.mean())
 
 
 def toy(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -90,6 +95,6 @@ def test_a_section(tmp_path: Path) -> None:
     sign = 1 if weak.number.value >= 0 else -1
     moved = weak.number.value - fewer.more["after"].value
     assert fewer.number.value == pytest.approx(sign * moved)
-    assert "A linear classifier of 60 columns says cook of" in weak.sentence
+    assert "A linear classifier of 60 columns predicts cook for" in weak.sentence
     assert 0 < weak.more["bayes"].value < 0.1
     assert {f.verdict for f in section(Source(path), ["x0"], "object", "row", 30).findings} == {"withheld"}

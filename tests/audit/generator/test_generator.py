@@ -10,7 +10,7 @@ import simulacra as sim
 from simulacra.audit.generator.group_classifier import LEARNED, axes, linear, numbers, reads, training
 from simulacra.cli.main import main
 from simulacra.data import Options, load
-from simulacra.data.attributes import labelled
+from simulacra.data.images.attributes import with_classes
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import DataError
 from tests.pages import standing_alone
@@ -161,13 +161,13 @@ def test_groups_cross() -> None:
     assert np.array_equal(each[2], both.read(x))
     assert np.array_equal(each[2], 2 * each[0] + each[1])
     assert both.confusions.sum() == len(data.validation) + len(data.test)
-    smiling = labelled(data, "smiling")
+    smiling = with_classes(data, "smiling")
     assert smiling.train.y is not None
     assert np.array_equal(other.train, smiling.train.y)
 
 
 def test_a_linear_classifier_reads() -> None:
-    data = labelled(load("faces:1500,glasses=0.5", Options(image_size=64)), "glasses")
+    data = with_classes(load("faces:1500,glasses=0.5", Options(image_size=64)), "glasses")
     assert numbers(data.test.x).shape[1] == 3 * 32 * 32
     read = linear(data.train, None)(data.test.x)
     assert (read == data.test.y).mean() > 0.9

@@ -1,4 +1,4 @@
-"""`amplify`: whether a model's predictions lean further than the data it was trained on."""
+"""`amplify`: whether a model's predictions are more biased than the data it was trained on."""
 
 from __future__ import annotations
 
@@ -13,38 +13,37 @@ from simulacra.audit.shared.arguments import Shared
 from simulacra.audit.shared.findings import Audit
 
 if TYPE_CHECKING:
-    from simulacra.audit.amplification.measures import Key
     from simulacra.audit.shared.source import Source
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments(Shared):
-    """Hold what a model says of groups against what its training data say."""
+    """Compare the bias of a model's predictions with that of its training data."""
 
     train: tyro.conf.Positional[Path]
     """CSV the model was trained on, a row for each person and object"""
     preds: tyro.conf.Positional[Path]
-    """CSV of what it says of others, with the same columns"""
+    """CSV of its predictions for others, with the same columns"""
     object: str
-    """column with what is said of somebody; in the predictions what the model says"""
+    """column with an attribute of people (a verb, a job); in the predictions the predicted one"""
     group: str
-    """column with people's groups; in the predictions what the model says, or what is known"""
+    """column with people's groups; in the predictions the predicted or the known group"""
     true_object: str | None = None
-    """column of the predictions with what is so; --object's own if it was not predicted"""
+    """column of the predictions with the true object; the same as --object if it was not predicted"""
     true_group: str | None = None
-    """column of the predictions with people's real groups; --group's own if it was not predicted"""
+    """column of the predictions with the true group; the same as --group if it was not predicted"""
     margin: float = 0.05
     """how far a group's share may be from that in training"""
     features: str | None = None
-    """columns of numbers of the training data, with commas between them, * for any letters: would a linear
-    classifier of them say an object too often, and would its experts?"""
+    """columns of numbers of the training data, separated by commas, * for any letters: does a linear
+    classifier of them predict an object too often, and do its experts?"""
     rba: Path | None = None
     """where to write the predictions with groups calibrated to within the margin of training"""
     score: str | None = None
     """columns of the predictions with the probability of each group, for --rba: GROUP=COL,GROUP=COL; one may
     be left out"""
     minimum_n: int = 30
-    """rows that a number of an object or a group needs in both tables; below, it is withheld"""
+    """rows that an object or a group needs in both tables; with fewer, its numbers are withheld"""
 
 
 def audit(arguments: Arguments) -> Audit:
@@ -55,57 +54,61 @@ def audit(arguments: Arguments) -> Audit:
         DataError: a table cannot be used.
         RunError: the calibrated table cannot be written.
     """
-    from simulacra.audit.amplification import corpus_calibration, directions, experts
-    from simulacra.audit.amplification.measures import leanings, priors, read, widest
-    from simulacra.audit.amplification.sections import amplification, training
+    from simulacra.audit.amplification import (
+        bias_amplification,
+        corpus_calibration,
+        directional_amplification,
+        experts,
+        over_prediction,
+    )
+    from simulacra.audit.amplification.tables import read
     from simulacra.audit.shared.source import Source
 
     _check(arguments)
     train, preds = Source(arguments.train), Source(arguments.preds)
-    columns: dict[Key, str] = {"object": arguments.object.strip(), "group": arguments.group.strip()}
-    true: dict[Key, str | None] = {
-        "object": _named(preds, arguments.true_object),
-        "group": _named(preds, arguments.true_group),
-    }
+    columns = {"object": arguments.object.strip(), "group": arguments.group.strip()}
+    named = {"object": arguments.true_object, "group": arguments.true_group}
+    true = {key: None if name is None else preds.column(name) for key, name in named.items()}
     features = _features(train, arguments, columns)
+    minimum, margin = arguments.minimum_n, arguments.margin
     tables = read(train, preds, columns, true)
-    found, small = leanings(tables, arguments.minimum_n)
+    bias = bias_amplification.count(tables, minimum)
     inputs = {f"training {name}": value for name, value in train.about().items()}
     inputs |= {f"predictions {name}": value for name, value in preds.about().items()}
-    inputs |= {"object": arguments.object, "group": arguments.group, "margin": arguments.margin}
+    inputs |= {"object": arguments.object, "group": arguments.group, "margin": margin}
     sections = [
-        training(tables, found, small, arguments.minimum_n),
-        amplification(tables, found, small, arguments.minimum_n, arguments.margin),
-        directions.directions(tables, arguments.minimum_n),
-        directions.over_prediction(tables, arguments.minimum_n),
+        bias_amplification.training(tables, bias, minimum),
+        bias_amplification.amplification(tables, bias, minimum, margin),
+        directional_amplification.directions(tables, minimum),
+        over_prediction.section(tables, minimum),
     ]
     asked = [
-        f"What the {key} really was: give its column in {preds.title} with --true-{key}, or --{key}'s own if "
-        f"it was not predicted."
+        f"The true {key}: name its column in {preds.title} with --true-{key}; if it was not predicted, name "
+        f"the same column as --{key}."
         for key in columns
         if true[key] is None
     ]
     if features:
-        name, _, _ = widest(priors(tables))
-        sections.append(experts.section(train, features, columns["object"], name, arguments.minimum_n))
+        name = over_prediction.most_over_predicted(tables)
+        sections.append(experts.section(train, features, columns["object"], name, minimum))
         inputs["features"] = f"{len(features):,} columns"
     else:
-        asked.append("Whether weak features would say an object too often: name columns with --features.")
+        asked.append("Whether weak features predict an object too often: name columns with --features.")
     if arguments.rba is not None:
         sections.append(
             corpus_calibration.section(
-                preds, tables, found, arguments.margin, true["group"], arguments.score, arguments.rba
+                preds, tables, bias, margin, true["group"], arguments.score, arguments.rba
             )
         )
         inputs["calibrated"] = str(arguments.rba)
     else:
-        asked.append("What calibrating the predictions to training would do: name a table with --rba.")
-    asked.append("What is done about a prediction, and whom that costs: run 'simulacra audit decide'.")
+        asked.append("What calibrating the predictions to training would change: name a table with --rba.")
+    asked.append("Which actions follow from a prediction, and whom they cost: run 'simulacra audit decide'.")
     return Audit(
         "amplify",
-        f"Does the model amplify what it saw? {columns['object']} by {columns['group']}",
-        f"What goes with whom in {arguments.train} ({train.rows - train.left_out:,} rows), and in the "
-        f"predictions {arguments.preds} ({tables.n:,} rows).",
+        f"Does the model amplify bias? {columns['object']} by {columns['group']}",
+        f"Which {columns['object']} goes with which {columns['group']} in {arguments.train} "
+        f"({train.rows - train.left_out:,} rows), and in the predictions, {arguments.preds} ({tables.n:,}).",
         sections,
         inputs,
         asked,
@@ -123,7 +126,7 @@ def _check(arguments: Arguments) -> None:
         raise ConfigError(f"object, group: both are '{arguments.group}'; name two columns")
     if arguments.rba is None:
         if arguments.score is not None:
-            raise ConfigError("score: only calibrating uses it; name a table to write with --rba")
+            raise ConfigError("score: only calibration uses it; name a table to write with --rba")
         return
     if arguments.rba.is_dir():
         raise ConfigError(f"rba: {arguments.rba} is a folder; name a file")
@@ -135,11 +138,7 @@ def _check(arguments: Arguments) -> None:
         )
 
 
-def _named(source: Source, column: str | None) -> str | None:
-    return None if column is None else source.column(column)
-
-
-def _features(source: Source, arguments: Arguments, columns: dict[Key, str]) -> list[str]:
+def _features(source: Source, arguments: Arguments, columns: dict[str, str]) -> list[str]:
     """The columns of numbers that were asked for, in the order of the table."""
     from simulacra.errors import ConfigError
 

@@ -1,33 +1,29 @@
-"""Corpus-level calibration: groups predicted anew, so that shares stay near those of training.
-
-RBA, reducing bias amplification (Zhao et al. 2017, section 4).
-"""
+"""Corpus-level calibration (RBA): groups predicted anew, with shares near training's; Zhao et al. 2017."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from scipy import sparse
+from scipy.optimize import linprog
 
-from simulacra.audit.amplification.measures import GROUP, MOST_OBJECTS, OBJECT, Leanings, Tables
-from simulacra.audit.amplification.sections import away, scatter
-from simulacra.audit.shared.findings import Estimate, Finding, Plot, Section
+from simulacra.audit.amplification.bias_amplification import Bias, format_change, scatter
+from simulacra.audit.amplification.tables import GROUP, MOST_OBJECTS, OBJECT, Tables
+from simulacra.audit.shared.findings import Estimate, Finding, Plot, Section, conclude
 from simulacra.audit.shared.intervals import paired, wilson
 from simulacra.audit.shared.phrasing import amount, told
 from simulacra.audit.shared.source import Field, Group, Source
 from simulacra.errors import ConfigError, nearest
 from simulacra.files import replacing
 
-# steps of the relaxation at most; an object is done when no assignment could cost less by more than the
-# tolerance, or its steps have become too short to move a row
-STEPS, TOLERANCE = 500, 0.01
-DECAY, SHORTEST = 0.9, 0.1
-# groups score so much more at most, by lot, what was said most: rows that score the same are told apart
+# the largest random bonus of a group's score, and of the predicted group's: they break ties
 TIE = 1e-3
-# what p = 0 is taken for
+# replaces p = 0 before the logarithm
 LEAST = 1e-12
 # by how much probabilities of a row may miss 1
 ROUNDING = 1e-3
@@ -35,110 +31,61 @@ ROUNDING = 1e-3
 MOST_ROWS = 2_000_000
 
 
-@dataclass(frozen=True)
-class Calibrated:
-    """What the relaxation found.
-
-    Attributes:
-        y: the group of every row, int `(N,)`.
-        violation: by how much the share of a group is outside the margin, of every object, `(O,)`.
-        score: what the rows of every object score, `(O,)`.
-        bound: what no assignment within the margin can score more than, `(O,)`.
-    """
-
-    y: np.ndarray
-    violation: np.ndarray
-    score: np.ndarray
-    bound: np.ndarray
-
-
-def calibrate(
-    f: np.ndarray, place: np.ndarray, target: np.ndarray, margin: float, steps: int = STEPS
-) -> Calibrated:
+def calibrate(f: np.ndarray, place: np.ndarray, target: np.ndarray, margin: float) -> np.ndarray:
     """The groups with the highest total score whose shares are within the margin of the targets.
 
-    max_y sum_i f_i(y_i) such that |b~(o, g) - b*(o, g)| <= margin for all o and g, by Lagrangian relaxation
-    (Zhao et al. 2017, section 4). The step is normalised and decays: violations are shares, their vector is
-    divided by its length, and each time it turns round steps become shorter by a tenth. A fixed step on
-    counts, as in the paper's code, grows with the rows and jumps across the margin forever. Objects do not
-    bear on each other, so each has steps of its own and keeps its best assignment: the least violation, then
-    the highest score.
+    max_y sum_i f_i(y_i) such that |b~(o, g) - b*(o, g)| <= margin for all o and g (Zhao et al. 2017,
+    section 4, where it is solved approximately by Lagrangian relaxation). Objects are independent problems;
+    each is solved exactly. Where no shares of whole rows are within the margin, it is as wide as it must be.
 
     >>> f = np.log([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4]])
-    >>> calibrate(f, np.zeros(4, int), np.array([[0.5, 0.5]]), 0.05).y.tolist()
+    >>> calibrate(f, np.zeros(4, int), np.array([[0.5, 0.5]]), 0.05).tolist()
     [0, 0, 1, 1]
 
     Args:
         f: score of every group, `(N, G)`, finite.
         place: the object of every row, int `(N,)`.
-        target: b*(o, g), `(O, G)`; a row of NaN leaves the object as it is.
+        target: b*(o, g), `(O, G)`.
         margin: how far a share may be off.
-        steps: at most so many.
+
+    Returns:
+        The group of every row, int `(N,)`.
     """
-    (N, G), size = f.shape, len(target)
-    rows, n = np.arange(N), np.bincount(place, minlength=size)
-    bound_to = ~np.isnan(target).any(axis=1) & (n > 0)
-    goal = np.where(bound_to[:, None], target, 0.5)
-    # how much there is to gain or lose in a row
-    reach = np.bincount(place, f.max(axis=1) - f.min(axis=1), size) / np.maximum(n, 1)
-    # lambda+ of shares above the margin, lambda- of those below it
-    multipliers = np.zeros((size, 2 * G))
-    best, free = f.argmax(axis=1), np.bincount(place, f.max(axis=1), size)
-    violation, score, bound = np.full(size, np.inf), np.full(size, -np.inf), np.full(size, np.inf)
-    going, step, last = np.ones(size, dtype=bool), reach.copy(), np.zeros((size, 2 * G))
-    # a row inside of the margin: of several shares at its edge, whole rows push one across
-    inner = np.maximum(margin - 1 / np.maximum(n, 1), margin / 2)[:, None]
-    for _ in range(steps):
-        # y_i = argmax_g f_i(g) - (lambda+ - lambda-)(o_i, g)
-        upper, lower = multipliers[:, :G], multipliers[:, G:]
-        reduced = f - (upper - lower)[place]
-        y = reduced.argmax(axis=1)
-        share = np.bincount(place * G + y, minlength=size * G).reshape(size, G) / np.maximum(n, 1)[:, None]
-        off = np.where(bound_to[:, None], np.abs(share - goal), 0).max(axis=1)
-        off = np.where(off > margin, off - margin, 0)
-        worth = np.bincount(place, f[np.arange(len(y)), y], size)
-        # L(lambda) = sum_i max_g reduced + n sum_g lambda+ (b* + margin) - lambda- (b* - margin)
-        limit = n * (upper * (goal + margin) - lower * (goal - margin)).sum(axis=1)
-        dual = np.bincount(place, reduced.max(axis=1), size) + limit
-        better = going & ((off < violation) | ((off == violation) & (worth > score)))
-        chosen = better[place]
-        best[rows[chosen]] = y[chosen]
-        violation, score = np.where(better, off, violation), np.where(better, worth, score)
-        bound = np.where(going, np.minimum(bound, dual), bound)
-        # of nothing lost, rounding is left
-        near = bound - score <= TOLERANCE * (free - score) + 1e-9 * np.abs(free)
-        # lambda <- max(0, lambda + eta_t v / |v|); multipliers at 0 do not go below it
-        v = np.concatenate([share - goal - inner, goal - inner - share], axis=1)
-        v = np.where((multipliers == 0) & (v < 0), 0, v)
-        step = np.where((v * last).sum(axis=1) < 0, DECAY * step, step)
-        length, last = np.sqrt((v**2).sum(axis=1)), v
-        eta = bound_to * step / np.where(length > 0, length, 1)
-        multipliers = np.maximum(0, multipliers + eta[:, None] * v)
-        going &= ((violation > 0) | ~near) & (step * n > SHORTEST * np.minimum(reach, TIE))
-        if not going.any():
-            break
-        if (left := going[place]).mean() < 0.5:
-            rows, f, place = rows[left], f[left], place[left]
-    return Calibrated(best, violation, score, bound)
+    y = f.argmax(axis=1)
+    for o, rows in pd.Series(place).groupby(place).indices.items():
+        y[rows] = _assign(f[rows], target[o], margin)
+    return y
 
 
-@dataclass(frozen=True)
-class Rows:
-    """The rows of a table of predictions that can be calibrated.
-
-    Attributes:
-        number: of every row in the table, from 1, `(N,)`.
-        place: its object among those of training that are large enough, -1 for others, `(N,)`.
-        said: the group predicted, `(N,)`.
-        f: score of every group, `(N, G)`.
-        true: the group it really was, `(N,)`; None where nobody knows.
-    """
-
-    number: np.ndarray
-    place: np.ndarray
-    said: np.ndarray
-    f: np.ndarray
-    true: np.ndarray | None
+def _assign(f: np.ndarray, target: np.ndarray, margin: float) -> np.ndarray:
+    n, G = f.shape
+    # the counts nearest to the targets, by largest remainders
+    k = np.floor(n * target).astype(int)
+    k[np.argsort(k - n * target)[: n - k.sum()]] += 1
+    margin = max(margin, float(np.abs(k / n - target).max()))
+    inside = np.abs(np.arange(n + 1)[:, None] / n - target) <= margin
+    least, most = inside.argmax(axis=0), n - inside[::-1].argmax(axis=0)
+    y = f.argmax(axis=1)
+    k = np.bincount(y, minlength=G)
+    if ((least <= k) & (k <= most)).all():
+        return y
+    if G == 2:
+        # the rows that gain most get the second group
+        ones = np.clip(k[1], max(least[1], n - most[0]), min(most[1], n - least[0]))
+        y[np.argsort(f[:, 0] - f[:, 1], kind="stable")] = np.arange(n) < ones
+        return y
+    # max sum f x with x(i, g) >= 0, sum_g x(i, g) = 1 and least(g) <= sum_i x(i, g) <= most(g): the matrix is
+    # that of a network, totally unimodular, so that vertices are integers
+    counts = sparse.kron(np.ones((1, n)), sparse.identity(G))
+    solved = linprog(
+        -f.ravel(),
+        A_ub=sparse.vstack([counts, -counts]),
+        b_ub=np.concatenate([most, -least]),
+        A_eq=sparse.kron(sparse.identity(n), np.ones((1, G))),
+        b_eq=np.ones(n),
+        method="highs-ipm",
+    )
+    return np.asarray(solved.x.reshape(n, G).argmax(axis=1))
 
 
 def parse(text: str, groups: Sequence[str], source: Source) -> dict[str, str]:
@@ -165,15 +112,19 @@ def parse(text: str, groups: Sequence[str], source: Source) -> dict[str, str]:
 
 
 def read_rows(
-    source: Source, tables: Tables, found: Leanings, true: str | None, scores: Mapping[str, str]
-) -> Rows:
-    """Every row of a table of predictions; without scores all groups score the same.
+    source: Source, tables: Tables, bias: Bias, true: str | None, scores: Mapping[str, str]
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Every row of a table of predictions, and the score of every group; without `scores` all score 0.
+
+    Returns:
+        `object` (-1 where it is left out), `group` and `true`, int; the index counts rows from 1. And f
+        `(N, G)`.
 
     Raises:
         DataError: a cell cannot be used, probabilities do not add up to 1, or there are too many rows.
     """
     groups = {name: g for g, name in enumerate(tables.groups)}
-    objects = {name: o for o, name in enumerate(found.objects)}
+    objects = {name: o for o, name in enumerate(bias.objects)}
     fields: dict[str, Field] = {
         OBJECT: Group(source.column(tables.names[OBJECT]), MOST_OBJECTS),
         GROUP: source.group(tables.names[GROUP]),
@@ -181,36 +132,27 @@ def read_rows(
     if true is not None:
         fields["true"] = source.group(true)
     fields |= {f"p{groups[group]}": source.probability(column) for group, column in scores.items()}
-    parts: list[tuple[np.ndarray, ...]] = []
+    parts = []
     for part in source.parts(fields):
         if source.rows > MOST_ROWS:
             raise source.error(
                 f"more than {MOST_ROWS:,} rows are too many to be calibrated at once; split the table, each "
                 "object whole"
             )
-        said = part[GROUP].map(groups).to_numpy(dtype=np.int64)
-        if scores:
-            f = np.log(np.maximum(_probabilities(source, part.index.to_numpy(), part, len(groups)), LEAST))
-        else:
-            f = np.zeros((len(part), len(groups)))
-        place = part[OBJECT].map(lambda name: objects.get(name, -1)).to_numpy(dtype=np.int64)
-        was = part["true"].map(groups).to_numpy(dtype=np.int64) if true is not None else said
-        parts.append((part.index.to_numpy(), place, said, f, was))
-    number, place, said, f, was = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    return Rows(number, place, said, f, was if true is not None else None)
-
-
-def _probabilities(source: Source, number: np.ndarray, part: Mapping[str, object], G: int) -> np.ndarray:
-    p = np.stack([np.asarray(part[f"p{g}"]) if f"p{g}" in part else np.full(len(number), np.nan)
-                  for g in range(G)], axis=1)  # fmt: skip
-    total = np.nansum(p, axis=1)
-    left = np.isnan(p).any(axis=0)
+        codes = {OBJECT: part[OBJECT].map(objects).fillna(-1).astype(int)}
+        codes |= {key: part[key].map(groups).astype(int) for key in (GROUP, "true") if key in part}
+        parts.append(part.assign(**codes))
+    rows = pd.concat(parts)
+    if not scores:
+        return rows, np.zeros((len(rows), len(groups)))
+    p = rows.reindex(columns=[f"p{g}" for g in range(len(groups))]).to_numpy(copy=True)
+    total, left = np.nansum(p, axis=1), np.isnan(p).any(axis=0)
     wrong = total > 1 + ROUNDING if left.any() else np.abs(total - 1) > ROUNDING
     if wrong.any():
         i = int(wrong.argmax())
-        raise source.error(f"row {number[i]}: the probabilities add up to {total[i]:.4g}, not to 1")
+        raise source.error(f"row {rows.index[i]}: the probabilities add up to {total[i]:.4g}, not to 1")
     p[:, left] = np.maximum(0, 1 - total)[:, None]
-    return p
+    return rows, np.log(np.maximum(p, LEAST))
 
 
 def rewrite(source: Source, column: str, changed: Mapping[int, str], out: Path) -> None:
@@ -229,28 +171,21 @@ def rewrite(source: Source, column: str, changed: Mapping[int, str], out: Path) 
         writer = csv.writer(new, delimiter=source.separator, lineterminator="\n")
         writer.writerow(next(rows))
         for number, row in enumerate(rows, 1):
-            if number in changed:
-                row[place] = changed[number]
+            row[place] = changed.get(number, row[place])
             writer.writerow(row)
 
 
 def section(
-    source: Source,
-    tables: Tables,
-    found: Leanings,
-    margin: float,
-    true: str | None,
-    score: str | None,
-    out: Path,
+    source: Source, tables: Tables, bias: Bias, margin: float, true: str | None, score: str | None, out: Path
 ) -> Section:
-    """Calibrate a table of predictions, write it, and say what that did.
+    """Calibrate a table of predictions, write it, and report what changed.
 
     Args:
         source: the predictions.
         tables: counts.
-        found: objects that are large enough; the others are left as they are.
+        bias: objects that have enough rows; the others are left as they are.
         margin: how far a share may be from that of training.
-        true: column of the group it really was.
+        true: column of the true group.
         score: `GROUP=COL,GROUP=COL`, columns of probabilities; None where there are none.
         out: where the table goes.
 
@@ -260,91 +195,78 @@ def section(
         RunError: `out` cannot be written.
     """
     scores = parse(score, tables.groups, source) if score is not None else {}
-    rows = read_rows(source, tables, found, true, scores)
-    here = np.flatnonzero(rows.place >= 0)
-    y, G = rows.said.copy(), len(tables.groups)
+    rows, f = read_rows(source, tables, bias, true, scores)
+    place, said = rows[OBJECT].to_numpy(), rows[GROUP].to_numpy()
+    here, y, n = np.flatnonzero(place >= 0), said.copy(), len(rows)
     if len(here):
-        f = rows.f[here] + TIE / 2 * np.random.default_rng(0).random((len(here), G))
-        f[np.arange(len(here)), y[here]] += TIE / 2
-        y[here] = calibrate(f, rows.place[here], found.bias(), margin).y
-    moved = np.flatnonzero(y != rows.said)
-    rewrite(source, tables.names[GROUP], {int(rows.number[i]): tables.groups[y[i]] for i in moved}, out)
-    counts = np.bincount(rows.place[here] * G + y[here], minlength=found.pred.size).reshape(found.pred.shape)
-    after = replace(found, pred=counts)
-    what, n = tables.names[OBJECT], len(y)
+        tied = f[here] + TIE / 2 * np.random.default_rng(0).random((len(here), len(tables.groups)))
+        tied[np.arange(len(here)), said[here]] += TIE / 2
+        y[here] = calibrate(tied, place[here], bias.share(), margin)
+    moved = np.flatnonzero(y != said)
+    rewrite(source, tables.names[GROUP], {int(rows.index[i]): tables.groups[y[i]] for i in moved}, out)
+    what, title = tables.names[OBJECT], "What does calibration change?"
+    off = f"values of {what} that are off by more than {amount(margin)}"
     limits = (
-        "That those whose group was changed are right now: nobody was looked at again. What training leans "
-        "towards it leaves as it is, and holds for these rows together, not for any part of them."
+        "That the changed groups are right: nobody checked them. What training is biased towards stays, and "
+        "shares hold for all these rows together, not for any part of them."
     )
     if not scores:
-        limits += " Without --score, who is changed is drawn by lot; that is nothing to act on."
-    old, new = (int(one.violations(margin).sum()) for one in (found, after))
-    changed = wilson(len(moved), n)
-    more = {"before": Estimate(old), "changed": changed}
+        limits += " Without --score, the rows to change are drawn at random: do not act on them."
+    elif other := int((f[here].argmax(axis=1) != said[here]).sum()):
+        limits += f" In {other:,} rows the predicted group was not the most probable one to begin with."
+    if not bias.objects:
+        sentence = (
+            f"Calibrated shares: withheld, no {what} has enough rows in both tables; nothing was changed."
+        )
+        withheld = Finding("rba.violations", sentence, "withheld", limits, off)
+        return Section("rba", title, "predictions", [withheld])
+    np.add.at(counts := np.zeros_like(bias.pred), (place[here], y[here]), 1)
+    after = replace(bias, pred=counts)
+    old, new = (int(one.violations(margin).sum()) for one in (bias, after))
+    more = {"before": Estimate(old), "changed": wilson(len(moved), n)}
     sentence = (
-        f"Calibrated to within {amount(margin)} of training, {new:,} of {len(found.objects):,} values of "
-        f"{what} are further away, instead of {old:,}. {len(moved):,} of {n:,} rows got another "
+        f"After calibration to within {amount(margin)} of training, {new:,} of {len(bias.objects):,} values "
+        f"of {what} are further away, instead of {old:,}. {len(moved):,} of {n:,} rows got another "
         f"{tables.names[GROUP]}"
     )
-    if (other := int((rows.f[here].argmax(axis=1) != rows.said[here]).sum())) and scores:
-        limits += f" Of {other:,} rows the predicted group was not the most probable one to begin with."
     if scores and len(moved):
-        p = [float(np.exp(rows.f[moved, g[moved]]).mean()) for g in (rows.said, y)]
+        p = [float(np.exp(f[moved, g[moved]]).mean()) for g in (said, y)]
         more |= {"probability-before": Estimate(p[0]), "probability-after": Estimate(p[1])}
-        sentence += f", one of probability {amount(p[1])} on average instead of {amount(p[0])}"
-    note = (
-        f"Groups were predicted anew so that all shares stay near those of training at the least loss of "
-        f"score (RBA, Zhao et al. 2017); objects stay as predicted. The table is in {out}."
-    )
-    title = "What calibrating does"
-    off = f"values of {what} that are off by more than {amount(margin)}"
-    if not found.objects:
-        words = f"Calibrated shares: withheld, no {what} has rows enough in both tables; nothing was changed."
-        return Section(
-            "rba", title, "predictions", [Finding("rba.violations", words, "withheld", limits, off)]
-        )
+        sentence += f", with a mean probability of {amount(p[1])} instead of {amount(p[0])}"
     findings = [
         Finding("rba.violations", f"{sentence}.", "stated", limits, off, Estimate(new), n, more, "rba")
     ]
-    if found.leans.any():
-        before, e = found.amplification(), after.amplification()
-        findings.append(
-            Finding(
-                "rba.amplification",
-                f"On average the predictions then lean {away(e)} than training, instead of "
-                f"{amount(abs(before.value))} {'further' if before.value >= 0 else 'less'}.",
-                "finding" if e.ends[0] > 0 else "no finding",
-                limits,
-                "mean amplification after calibrating",
-                e,
-                int(after.pred.sum()),
-                {"before": before, "amplified": Estimate(after.amplified())},
-                "rba",
-            )
+    if bias.biased().any():
+        before, e = bias.amplification(), after.amplification()
+        sentence = (
+            f"After calibration, bias is {format_change(e)} than in training on average, instead of "
+            f"{amount(abs(before.value))} {'higher' if before.value >= 0 else 'lower'}."
         )
-    caption = f"A point for each {what}, as above, after calibrating. Dotted: {amount(margin)} away."
-    plot = Plot("rba", "After calibrating", scatter(after, margin), caption)
-    findings.append(_accuracy(rows, y, tables, limits))
+        number, k = "mean amplification after calibration", int(after.pred.sum())
+        more = {"before": before, "amplified": Estimate(after.amplified())}
+        findings.append(
+            conclude(e.ends[0] > 0, "", "rba.amplification", sentence, limits, number, e, k, more, "rba")
+        )
+    findings.append(_accuracy(rows, y, tables.names[GROUP], limits))
+    caption = f"A point for each {what}, as above, after calibration. Dotted: {amount(margin)} away."
+    plot = Plot("rba", "After calibration", scatter(after, margin), caption)
+    note = (
+        "Groups were predicted anew so that all shares are near those of training with the least loss of "
+        f"score (RBA, Zhao et al. 2017); objects stay as predicted. The table is in {out}."
+    )
     return Section("rba", title, "predictions", findings, [plot], notes=[note])
 
 
-def _accuracy(rows: Rows, y: np.ndarray, tables: Tables, limits: str) -> Finding:
-    what, group = "share of right groups gained by calibrating", tables.names[GROUP]
-    if rows.true is None:
-        words = f"Whether more or fewer are right now: withheld, --true-group names the real {group}."
-        return Finding("rba.accuracy", words, "withheld", limits, what)
-    old, new, n = rows.said == rows.true, y == rows.true, len(y)
+def _accuracy(rows: pd.DataFrame, y: np.ndarray, group: str, limits: str) -> Finding:
+    what = "share of right groups gained by calibration"
+    if "true" not in rows:
+        sentence = f"Whether more or fewer are right now: withheld, --true-group names the true {group}."
+        return Finding("rba.accuracy", sentence, "withheld", limits, what)
+    true, n = rows["true"].to_numpy(), len(y)
+    old, new = rows[GROUP].to_numpy() == true, y == true
     k, k_old = int(new.sum()), int(old.sum())
     e = paired(int((old & new).sum()), k, k_old, n)
-    return Finding(
-        "rba.accuracy",
-        f"The {group} is right in {k:,} of {n:,} rows, instead of {k_old:,}: difference {told(e)}."
-        + (" The data are compatible with no difference." if e.holds(0) else ""),
-        "no finding" if e.holds(0) else "finding",
-        limits,
-        what,
-        e,
-        n,
-        {"before": wilson(k_old, n), "after": wilson(k, n)},
-        "rba",
-    )
+    sentence = f"The {group} is right in {k:,} of {n:,} rows, instead of {k_old:,}: difference {told(e)}."
+    none = "The data are compatible with no difference."
+    more = {"before": wilson(k_old, n), "after": wilson(k, n)}
+    return conclude(not e.holds(0), none, "rba.accuracy", sentence, limits, what, e, n, more, "rba")

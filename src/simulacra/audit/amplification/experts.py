@@ -10,20 +10,20 @@ from math import log, sqrt
 import numpy as np
 from scipy.stats import norm
 
-from simulacra.audit.amplification.measures import MOST_OBJECTS, OBJECT
+from simulacra.audit.amplification.tables import MOST_OBJECTS, OBJECT
 from simulacra.audit.shared.auc import auc
 from simulacra.audit.shared.figures import rows
-from simulacra.audit.shared.findings import Estimate, Finding, Plot, Section
+from simulacra.audit.shared.findings import Estimate, Finding, Plot, Section, conclude
 from simulacra.audit.shared.intervals import paired, wilson
 from simulacra.audit.shared.phrasing import amount, base, frequency, told
 from simulacra.audit.shared.random_rows import sampled
 from simulacra.audit.shared.source import Field, Group, Source
 
-# numbers of columns that are tried on either side
+# numbers of features that are tried on either side
 TRIED = 100
 LIMITS = (
-    "Whether the model in question does the same: this is a linear stand-in on the same columns. What the "
-    "columns mean, and whether any of them ought to be used."
+    "Whether the audited model does the same: this is a linear classifier of the same columns. What the "
+    "columns mean, and whether any of them should be used."
 )
 
 
@@ -35,18 +35,7 @@ def bayes(p: float, d: float) -> float:
     """
     # x > -log(p / (1 - p)) / d between means at -d / 2 and d / 2; B(h) = P(h) - p
     shift = log(p / (1 - p)) / d
-    said = p * norm.cdf(d / 2 + shift) + (1 - p) * norm.cdf(-d / 2 + shift)
-    return float(said - p)
-
-
-def amplified(h: np.ndarray, y: np.ndarray) -> float:
-    """B(h) = E[h(x) - y] (Leino et al. 2019, definition 1).
-
-    Args:
-        h: what is predicted, bool `(N,)`.
-        y: what is so, bool `(N,)`.
-    """
-    return float(h.mean() - y.mean())
+    return float(p * norm.cdf(d / 2 + shift) + (1 - p) * norm.cdf(-d / 2 + shift) - p)
 
 
 def experts(w: np.ndarray, b: float, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -56,39 +45,39 @@ def experts(w: np.ndarray, b: float, x: np.ndarray, y: np.ndarray) -> np.ndarray
     are right as with all of them (Leino et al. 2019, equation 7).
 
     >>> x = np.array([[1.0, 1.0, 1.0], [-1.0, 1.0, 1.0]])
-    >>> experts(np.array([1.5, 1.0, 1.0]), 0.0, x, x[:, 0] > 0).tolist()  # all three say yes to both rows
+    >>> experts(np.array([1.5, 1.0, 1.0]), 0.0, x, x[:, 0] > 0).tolist()  # all three: yes for both
     [True, True, False]
 
     Args:
         w: weights, `(D,)`.
         b: intercept; h(x) = 1 where w x + b > 0.
-        x: features of rows that w was not learnt from, `(N, D)`.
+        x: features of rows that w was not learned from, `(N, D)`.
         y: their truth, bool `(N,)`.
 
     Returns:
         Which features are kept, bool `(D,)`.
     """
-    sides = [np.flatnonzero(w > 0), np.flatnonzero(w < 0)]
     # the largest weights first
-    sides = [side[np.argsort(-np.abs(w[side]), kind="stable")] for side in sides]
+    order = np.argsort(-np.abs(w), kind="stable")
+    sides = [order[w[order] > 0], order[w[order] < 0]]
     tried = [np.unique(np.linspace(0, len(side), TRIED + 1).round().astype(int)) for side in sides]
     # sum of w_j x_j over the first features of a side
     sums = [np.pad(np.cumsum(x[:, side] * w[side], axis=1), ((0, 0), (1, 0))) for side in sides]
     right = int(((x @ w + b > 0) == y).sum())
-    best: tuple[float, int, int, int] | None = None
+    options = []
     for alpha in tried[0]:
         h = sums[0][:, [alpha]] + sums[1][:, tried[1]] + b > 0
         hits = (h == y[:, None]).sum(axis=0)
         off = np.abs(h.sum(axis=0) - int(y.sum()))
-        for i in np.flatnonzero(hits >= right):
-            # of those alike the most accurate, then that with most features
-            one = (float(off[i]), -int(hits[i]), -int(alpha), -int(tried[1][i]))
-            best = one if best is None else min(best, one)
-    kept = np.ones(len(w), dtype=bool)
-    if best is not None:
-        kept[:] = False
-        kept[sides[0][: -best[2]]] = True
-        kept[sides[1][: -best[3]]] = True
+        options += [(off[i], hits[i], alpha, tried[1][i]) for i in np.flatnonzero(hits >= right)]
+    # of equal |B| the most accurate, then that with most features
+    _, _, alpha, beta = min(
+        options,
+        key=lambda option: (option[0], -option[1], -option[2], -option[3]),
+        default=(0, right, len(sides[0]), len(sides[1])),
+    )
+    kept = np.zeros(len(w), dtype=bool)
+    kept[sides[0][:alpha]] = kept[sides[1][:beta]] = True
     return kept
 
 
@@ -97,7 +86,7 @@ class Linear:
     """A linear classifier with all features and with its experts, on rows that neither was made from.
 
     Attributes:
-        y, all, experts: what is so, and what the two predict, bool `(N,)`.
+        y, all, experts: the truth, and the two predictions, bool `(N,)`.
         score: of the one with all features, `(N,)`.
         kept: which features are experts, bool `(D,)`.
     """
@@ -118,27 +107,26 @@ def linear(x: np.ndarray, y: np.ndarray, seed: int = 0) -> Linear:
         seed: of the halves and the order of the rows.
 
     Raises:
-        ValueError: one class only in the half that is learnt from.
+        ValueError: one class only in the half that is learned from.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import SGDClassifier
 
     part = np.random.default_rng(seed).permutation(len(x)) % 4
-    learn, choose, judge = part < 2, part == 2, part == 3
-    mean, spread = x[learn].mean(axis=0), x[learn].std(axis=0)
-    x = (x - mean) / np.where(spread > 0, spread, 1)
+    learn, choose, test = part < 2, part == 2, part == 3
+    mean, sd = x[learn].mean(axis=0), x[learn].std(axis=0)
+    x = (x - mean) / np.where(sd > 0, sd, 1)
     with warnings.catch_warnings():
-        # it is a stand-in as it is, converged or not
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = SGDClassifier(loss="log_loss", random_state=seed).fit(x[learn], y[learn])
     w, b = model.coef_[0], float(model.intercept_[0])
     kept = experts(w, b, x[choose], y[choose])
-    score = x[judge] @ w + b
-    return Linear(y[judge], score > 0, x[judge] @ (w * kept) + b > 0, score, kept)
+    score = x[test] @ w + b
+    return Linear(y[test], score > 0, x[test] @ (w * kept) + b > 0, score, kept)
 
 
 def section(source: Source, features: Sequence[str], column: str, name: str, minimum: int) -> Section:
-    """Whether a linear classifier of columns says an object too often, and its experts less so.
+    """Whether a linear classifier of columns predicts an object too often, and its experts less so.
 
     Args:
         source: the training data.
@@ -153,65 +141,62 @@ def section(source: Source, features: Sequence[str], column: str, name: str, min
     fields: dict[str, Field] = {f"x{i}": source.number(feature) for i, feature in enumerate(features)}
     table = sampled(source, {**fields, OBJECT: Group(source.column(column), MOST_OBJECTS)})
     y = (table[OBJECT] == name).to_numpy()
-    title = f"Would weak features say {name} too often?"
+    title = f"Do weak features predict {name} too often?"
     what = f"B(h) = E[h(x) - y] of {name}, linear classifier"
     # the last quarter has to hold enough of both
     if min(y.sum(), len(y) - y.sum()) < 4 * minimum:
-        words = f"Weak features: withheld, fewer than {4 * minimum:,} rows have {name}, or have not."
-        findings = [Finding(key, words, "withheld", LIMITS, what) for key in ("weak-features", "experts")]
+        sentence = f"Weak features: withheld, fewer than {4 * minimum:,} rows with or without {name}."
+        findings = [Finding(key, sentence, "withheld", LIMITS, what) for key in ("weak-features", "experts")]
         return Section("weak-features", title, "predictions", findings)
     made = linear(table[list(fields)].to_numpy(), y)
-    n, real = len(made.y), int(made.y.sum())
-    before, after = (_off(h, made.y) for h in (made.all, made.experts))
-    right = [int((h == made.y).sum()) for h in (made.all, made.experts)]
-    gain = paired(int(((made.all == made.y) & (made.experts == made.y)).sum()), right[1], right[0], n)
-    area = auc(made.score, made.y).value
-    more = {"accuracy": wilson(right[0], n)}
-    people = base(real / n, made.all.mean())
+    n, kept = len(made.y), int(made.kept.sum())
+    before, after = _difference(made.all, made.y), _difference(made.experts, made.y)
+    right, right_experts = made.all == made.y, made.experts == made.y
+    gain = _difference(right_experts, right)
+    accuracy, accuracy_experts = wilson(int(right.sum()), n), wilson(int(right_experts.sum()), n)
+    more = {"accuracy": accuracy}
+    people = base(made.y.mean(), made.all.mean())
     sentence = (
-        f"A linear classifier of {len(features):,} columns says {name} of "
-        f"{frequency(made.all.mean(), people)} of {people:,}, where {frequency(real / n, people)} are: "
-        f"{told(before)}."
+        f"A linear classifier of {len(features):,} columns predicts {name} for "
+        f"{frequency(made.all.mean(), people)} of {people:,} rows; {frequency(made.y.mean(), people)} have "
+        f"it: {told(before)}."
     )
+    area = auc(made.score, made.y).value
     if 0.5 < area < 1:
         # AUC = Phi(d / sqrt(2)) of two unit Gaussians d apart
-        more["bayes"] = Estimate(bayes(real / n, sqrt(2) * float(norm.ppf(area))))
+        more["bayes"] = Estimate(bayes(made.y.mean(), sqrt(2) * float(norm.ppf(area))))
         sentence += (
-            f" The best rule for two bell curves as hard to tell apart would be off by "
+            " For two Gaussians that are as hard to tell apart, the best rule is off by "
             f"{amount(more['bayes'].value)}."
         )
-    weak = Finding(
-        "weak-features", sentence, "no finding" if before.holds(0) else "finding", LIMITS, what, before, n,
-        more, "weak-features",
-    )  # fmt: skip
-    sign = 1 if before.value >= 0 else -1
-    both = int((made.all & made.experts).sum())
-    k, k_experts = int(made.all.sum()), int(made.experts.sum())
-    moved = paired(both, *((k, k_experts) if sign > 0 else (k_experts, k)), n)
-    people = base(made.experts.mean(), made.all.mean(), real / n)
-    fewer = Finding(
-        "experts",
-        f"With {int(made.kept.sum()):,} of {len(features):,} columns, those with the largest weights, it "
-        f"says {name} of {frequency(made.experts.mean(), people)} of {people:,} instead of "
-        f"{frequency(made.all.mean(), people)} ({frequency(real / n, people)} are), and is right for "
-        f"{100 * right[1] / n:.1f} of 100 instead of {100 * right[0] / n:.1f} (difference {told(gain)}).",
-        "no finding" if moved.holds(0) else "finding",
-        LIMITS + " That the same columns would be chosen on other rows.",
-        "share said less, towards what is so",
-        moved,
-        n,
-        {"before": before, "after": after, "accuracy": wilson(right[1], n), "accuracy-gained": gain,
-         "columns": Estimate(int(made.kept.sum()))},
-        "weak-features",
-    )  # fmt: skip
-    drawn = [("all columns", n, before), (f"{int(made.kept.sum()):,} experts", n, after)]
-    caption = (
-        f"{name} said less {name} real, share of {n:,} rows that were neither learnt from nor chosen on; "
-        "dotted: as often as it is. Intervals 95%, Newcombe's of pairs."
+    weak = conclude(
+        not before.holds(0), "", "weak-features", sentence, LIMITS, what, before, n, more, "weak-features"
     )
-    plot = Plot("weak-features", title, rows(drawn, "B(h), share of rows", 0.0), caption)
+    moved = _difference(*((made.all, made.experts) if before.value >= 0 else (made.experts, made.all)))
+    people = base(made.experts.mean(), made.all.mean(), made.y.mean())
+    sentence = (
+        f"With {kept:,} of {len(features):,} columns, those with the largest weights, it predicts {name} for "
+        f"{frequency(made.experts.mean(), people)} of {people:,} rows instead of "
+        f"{frequency(made.all.mean(), people)} ({frequency(made.y.mean(), people)} have it), and is right "
+        f"for {100 * accuracy_experts.value:.1f} of 100 instead of {100 * accuracy.value:.1f} (difference "
+        f"{told(gain)})."
+    )
+    limits = f"{LIMITS} That the same columns would be chosen on other rows."
+    number = "change of the share predicted, towards the truth"
+    more = {"before": before, "after": after, "accuracy": accuracy_experts, "accuracy-gained": gain}
+    more["columns"] = Estimate(kept)
+    fewer = conclude(
+        not moved.holds(0), "", "experts", sentence, limits, number, moved, n, more, "weak-features"
+    )
+    figure = rows([("all columns", n, before), (f"{kept:,} experts", n, after)], "B(h), share of rows", 0.0)
+    caption = (
+        f"{name} predicted less {name} real, share of {n:,} rows that were used neither for learning nor for "
+        "choosing; dotted: as often as it occurs. Intervals 95%, Newcombe's of pairs."
+    )
+    plot = Plot("weak-features", title, figure, caption)
     return Section("weak-features", title, "predictions", [weak, fewer], [plot])
 
 
-def _off(h: np.ndarray, y: np.ndarray) -> Estimate:
-    return paired(int((h & y).sum()), int(h.sum()), int(y.sum()), len(y))
+def _difference(a: np.ndarray, b: np.ndarray) -> Estimate:
+    """The difference of the shares of two bool columns; with predictions and truth, B(h)."""
+    return paired(int((a & b).sum()), int(a.sum()), int(b.sum()), len(b))

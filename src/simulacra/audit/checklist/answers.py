@@ -20,8 +20,7 @@ import yaml
 
 from simulacra.audit.checklist.questions import KINDS, QUESTIONS, Question
 from simulacra.audit.shared.findings import Evidence, Finding
-from simulacra.data.picture_files import printable
-from simulacra.errors import ConfigError, DataError, RunError, nearest
+from simulacra.errors import ConfigError, DataError, RunError, nearest, printable
 from simulacra.run import Run
 
 ANSWERS, SIGNATURES = "answers.yaml", "signatures.json"

@@ -154,7 +154,7 @@ class Finding:
         }
 
 
-def tested(
+def conclude(
     found: bool,
     otherwise: str,
     name: str,
@@ -168,7 +168,7 @@ def tested(
 ) -> Finding:
     """A `Finding` with the verdict of a test; its sentence goes on with `otherwise` where nothing was found.
 
-    >>> tested(False, "The data are compatible with none.", "a", "It is 0.1.", "Why.", "share",
+    >>> conclude(False, "The data are compatible with none.", "a", "It is 0.1.", "Why.", "share",
     ...        Estimate(0.1, -0.1, 0.3), 20).sentence
     'It is 0.1. The data are compatible with none.'
     """

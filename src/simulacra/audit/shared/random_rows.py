@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from simulacra.audit.shared.source import Field, Source
-from simulacra.data.tables import MISSING
+from simulacra.data.tables.text import MISSING
 
 # rows of a table that are looked at, drawn at random
 SAMPLE = 20_000

@@ -19,11 +19,9 @@ import numpy as np
 import pandas as pd
 
 from simulacra.audit.shared.phrasing import some
-from simulacra.data.labels import MOST_VALUES, decode, delimiter, read_rows
 from simulacra.data.paths import find
-from simulacra.data.picture_files import printable
-from simulacra.data.tables import MISSING
-from simulacra.errors import DataError, nearest
+from simulacra.data.tables.text import MISSING, MOST_CATEGORIES, decode, delimiter, read_rows
+from simulacra.errors import DataError, nearest, printable
 
 ROWS = 20_000
 # of a part, whatever the number of columns
@@ -129,7 +127,7 @@ class Condition(Field):
         held = sorted(value for value in self.seen if value.casefold() not in MISSING)
         # where nothing is held there are no rows to use
         if held and (lost := [value for value in self.wanted if value not in self.seen]):
-            raise _CellError(f"no row holds '{lost[0]}', {nearest(lost[0], held[:MOST_VALUES])}")
+            raise _CellError(f"no row holds '{lost[0]}', {nearest(lost[0], held[:MOST_CATEGORIES])}")
 
 
 class _UnclearError(Exception):
@@ -196,7 +194,7 @@ class Source:
         if name not in self.names:
             hint = nearest(name, self.names)
             if hint.startswith("choose"):
-                hint = f"choose from {some(self.names, MOST_VALUES)}"
+                hint = f"choose from {some(self.names, MOST_CATEGORIES)}"
             raise self.error(f"there is no column '{name}', {hint}")
         return name
 
@@ -341,7 +339,7 @@ class Source:
         held = [f"'{value}' ({count:,})" for value, count in values.most_common()]
         example = min(values, key=lambda value: (value.casefold() in MISSING | NO, values[value]))
         return self.error(
-            f"column '{column}' holds {some(held, MOST_VALUES)}; say which of them is positive: "
+            f"column '{column}' holds {some(held, MOST_CATEGORIES)}; say which of them is positive: "
             f"'{column}={example}'"
         )
 

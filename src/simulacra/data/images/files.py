@@ -1,0 +1,204 @@
+"""The picture files of a folder or a .zip: their names, their bytes, and a fingerprint of each."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from hashlib import blake2b
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Protocol, TypeVar
+
+from simulacra.data.images.decode import BadImage, Unreadable
+from simulacra.data.paths import find
+from simulacra.errors import DataError, printable
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+
+# Bytes of one file, once unpacked: beyond any picture
+LARGEST_FILE = 2**30
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+class Pictures(Protocol):
+    """The picture files of one source.
+
+    Attributes:
+        names: relative paths with `/`, sorted.
+        others: likewise, of files that have no picture's suffix and are not hidden.
+    """
+
+    names: list[str]
+    others: list[str]
+
+    def read(self, name: str) -> bytes:
+        """All bytes of a file.
+
+        Raises:
+            Unreadable: they could not be had.
+        """
+
+    def fingerprint(self, name: str) -> bytes:
+        """Changes when the file's content does; empty when the file cannot be read."""
+
+    def text(self, name: str) -> bytes | None:
+        """The bytes of another file, None when there is none of that name.
+
+        Raises:
+            Unreadable: they could not be had.
+        """
+
+
+@contextmanager
+def open_pictures(title: str, path: str) -> Iterator[Pictures]:
+    """The pictures of a folder or a .zip; errors begin with `title`, the source as the user wrote it.
+
+    Hidden files and `__MACOSX` are left out. Nothing is ever extracted to disk.
+
+    Raises:
+        DataError: the path is missing, neither a folder nor a .zip, damaged, unsafe, or holds no pictures.
+    """
+    if not path:
+        raise DataError(f"{title}: no path given; write {title}PATH with a folder or a .zip of pictures")
+    place = find(path)
+    with ExitStack() as stack:
+        try:
+            pictures = _pictures(title, path, place, stack)
+        except zipfile.BadZipFile as error:
+            raise DataError(
+                f"{title}: '{path}' is not a whole .zip ({error}); download or pack it again"
+            ) from error
+        except OSError as error:
+            where = printable(str(error.filename or path))
+            raise DataError(f"{title}: '{where}' cannot be read ({error.strerror or error})") from error
+        if not pictures.names:
+            raise DataError(f"{title}: no pictures found; it must hold {', '.join(SUFFIXES)} files")
+        yield pictures
+
+
+def is_picture(name: str) -> bool:
+    """Whether a relative path has a picture's suffix and is not hidden.
+
+    >>> is_picture("cats/1.JPG"), is_picture("__MACOSX/._1.jpg"), is_picture("notes.txt")
+    (True, False, False)
+    """
+    path = PurePosixPath(name)
+    return path.suffix.lower() in SUFFIXES and not _hidden(path)
+
+
+def _hidden(path: PurePosixPath) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+
+
+def _sorted_out(names: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Pictures, and other files."""
+    pictures: list[str] = []
+    others: list[str] = []
+    for name in sorted(names):
+        if is_picture(name):
+            pictures.append(name)
+        elif not _hidden(PurePosixPath(name)):
+            others.append(name)
+    return pictures, others
+
+
+def _pictures(title: str, path: str, place: Path, stack: ExitStack) -> Pictures:
+    if place.is_dir():
+        return _Folder(place)
+    if not place.exists():
+        raise DataError(f"{title}: there is no '{path}'; check the path")
+    if place.suffix.lower() != ".zip":
+        raise DataError(f"{title}: '{path}' is neither a folder nor a .zip of pictures")
+    return _Zip(title, stack.enter_context(zipfile.ZipFile(place)))
+
+
+class _Folder:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._seen: dict[str, bytes] = {}
+        self.names, self.others = _sorted_out(self._walk())
+
+    def _walk(self) -> Iterator[str]:
+        def fail(error: OSError) -> None:
+            raise error
+
+        for walked, subfolders, files in os.walk(self.root, onerror=fail, followlinks=True):
+            folder = Path(walked)
+            here = folder.resolve()
+            # a link to a folder that holds it would go round for ever
+            subfolders[:] = [
+                sub
+                for sub in subfolders
+                if not sub.startswith(".") and not here.is_relative_to((folder / sub).resolve())
+            ]
+            relative = folder.relative_to(self.root)
+            yield from ((relative / file).as_posix() for file in files)
+
+    def read(self, name: str) -> bytes:
+        try:
+            if (self.root / name).stat().st_size > LARGEST_FILE:
+                raise BadImage("too large for a picture")
+            raw = (self.root / name).read_bytes()
+        except OSError as error:
+            raise Unreadable(f"cannot be read ({error.strerror or error})") from error
+        if name in self._seen and blake2b(raw, digest_size=16).digest() != self._seen[name]:
+            raise Unreadable("changed while it was being read")
+        return raw
+
+    def fingerprint(self, name: str) -> bytes:
+        # Of the bytes, not of size and time: copying and unpacking keep the time of another file, and two
+        # changes within one tick of the clock have the same one. It costs about a second a gigabyte.
+        try:
+            with (self.root / name).open("rb") as file:
+                digest = blake2b(digest_size=16)
+                while block := file.read(2**20):
+                    digest.update(block)
+        except OSError:
+            return b""
+        self._seen[name] = digest.digest()
+        return self._seen[name]
+
+    def text(self, name: str) -> bytes | None:
+        return self.read(name) if (self.root / name).is_file() else None
+
+
+class _Zip:
+    def __init__(self, title: str, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+        self._members = {info.filename: info for info in archive.infolist() if not info.is_dir()}
+        for info in archive.infolist():
+            path = PureWindowsPath(info.filename)  # knows both separators and drive letters
+            if ".." in path.parts or path.root or path.drive:
+                raise DataError(
+                    f"{title}: the .zip holds an unsafe entry '{printable(info.filename)}' that points "
+                    "outside of it; it is refused as a whole, pack the pictures again"
+                )
+        self.names, self.others = _sorted_out(self._members)
+
+    def read(self, name: str) -> bytes:
+        info = self._members[name]
+        if info.file_size > LARGEST_FILE:
+            raise BadImage("too large for a picture")
+        if info.flag_bits & 1:
+            raise BadImage("encrypted")
+        try:
+            return self._archive.read(info)
+        except NotImplementedError as error:
+            raise BadImage("packed in a way that cannot be read") from error
+        except MemoryError:
+            raise
+        # zipfile meets damage with errors of almost every type
+        except Exception as error:
+            raise Unreadable("damaged in the .zip") from error
+
+    def fingerprint(self, name: str) -> bytes:
+        # The directory's checksum and size: reading verifies the checksum, so that pictures that were read
+        # are those it names. What fails to verify is Unreadable and never cached.
+        info = self._members[name]
+        return b"%08x %d" % (info.CRC, info.file_size)
+
+    def text(self, name: str) -> bytes | None:
+        return self.read(name) if name in self._members else None

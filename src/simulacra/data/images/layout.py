@@ -1,0 +1,185 @@
+"""What the names of the files of a folder or a .zip say, and how they are loaded accordingly.
+
+Splits. Folders named train, val (or valid, validation) and test, right below the folder that holds all
+pictures, or one level further down in each of its folders, are the splits; trainA stands for train/A, and
+so do the others with A or B at the end. Without them everything is cut 80 / 10 / 10 by content. What is
+missing is cut from the training part, by content: without validation 5% of it, as for other sources with a
+test part of their own, and without test 10% of it, because a validation part that models were chosen by
+cannot test them; without either 5% for each.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from simulacra.data.images.cache import Stacks, load_stacks
+from simulacra.data.images.examples import Examples
+from simulacra.data.images.files import Pictures, open_pictures
+from simulacra.data.images.labels import FILE_NAME, Labels
+from simulacra.data.spec import CUTS, HELD_OUT, Data, Dataset, DataSpec, Options
+from simulacra.errors import DataError, printable
+
+TRAIN, VALIDATION, TEST = range(3)
+_SPLIT_OF = {"train": TRAIN, "val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION, "test": TEST}
+_JOINED = re.compile(f"({'|'.join(_SPLIT_OF)})([AB])", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the names of the files say.
+
+    Attributes:
+        examples: what the files are put together to.
+        given: the split of each example by its folder, or None when the folders name no splits.
+        labels: of each example.
+        groups: `(N,)`, the group of each example, where every group has to have something to train on.
+    """
+
+    examples: Examples
+    given: list[int] | None
+    labels: Labels
+    groups: np.ndarray | None = None
+
+    @cached_property
+    def _there(self) -> frozenset[int]:
+        return frozenset(self.given or ())
+
+    def place(self, i: int, share: float) -> int:
+        """The position in `SPLITS` of example `i`, whose content's share in [0, 1) is `share`."""
+        if self.given is None:
+            return int(np.digitize(share, CUTS))
+        if self.given[i] == TRAIN and VALIDATION not in self._there and share >= HELD_OUT:
+            return VALIDATION
+        if self.given[i] == TRAIN and TEST not in self._there and share >= CUTS[1]:
+            return TEST
+        return self.given[i]
+
+    def settle(self, index: np.ndarray, place: np.ndarray) -> np.ndarray:
+        """Of a group that content left nothing to train on, all that its folders allow is for training.
+
+        Args:
+            index: the usable examples, int64 `(M,)`.
+            place: what `place` says of them, `(M,)`.
+
+        Returns:
+            Their final positions in `SPLITS`, `(M,)`.
+        """
+        if self.groups is None:
+            return place
+        place, groups = place.copy(), self.groups[index]
+        allowed = np.array([self.given is None or self.given[i] == TRAIN for i in index], dtype=bool)
+        for group in np.unique(groups):
+            if TRAIN not in place[groups == group]:
+                place[(groups == group) & allowed] = TRAIN
+        return place
+
+
+# (the source as the user wrote it, its files) -> what their names say
+Read = Callable[[str, Pictures], Layout]
+
+
+def split_folders(paths: Iterable[PurePosixPath]) -> tuple[list[int] | None, list[PurePosixPath]]:
+    """The split of each path, None when the folders name no splits; and the paths without those folders.
+
+    >>> paths = ["horses/trainA/1.png", "horses/testB/2.png"]
+    >>> given, below = split_folders(map(PurePosixPath, paths))
+    >>> given, [path.as_posix() for path in below]
+    ([0, 2], ['A/1.png', 'B/2.png'])
+    """
+    paths = list(paths)
+    root = common_folder(paths)
+    below = [path.relative_to(root) for path in paths]
+    parts = [_split_first(path.parts) for path in below]
+    # a picture beside the folders has its own name as first part, which names no split
+    tops = [_SPLIT_OF.get(part[0].casefold()) for part in parts]
+    given = [top for top in tops if top is not None]
+    if len(given) < len(tops) or TRAIN not in given:
+        return None, below
+    return given, [PurePosixPath(*part[1:]) for part in parts]
+
+
+def _split_first(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """`trainA/...` and `A/train/...` as `train/A/...`."""
+    joined = _JOINED.fullmatch(parts[0])
+    if joined:
+        return joined[1], joined[2].upper(), *parts[1:]
+    if len(parts) > 2 and parts[0].casefold() not in _SPLIT_OF and parts[1].casefold() in _SPLIT_OF:
+        return parts[1], parts[0], *parts[2:]
+    return parts
+
+
+def common_folder(paths: Iterable[PurePosixPath]) -> PurePosixPath:
+    """The deepest folder that holds all pictures: looks through wrapping folders."""
+    folders = {path.parent for path in paths}
+    first = folders.pop()
+    return next(
+        root for root in (first, *first.parents) if all(folder.is_relative_to(root) for folder in folders)
+    )
+
+
+def load_pictures(name: str, argument: str, options: Options, read: Read) -> Data:
+    """Load the pictures of a folder or a .zip as `read` lays them out.
+
+    Raises:
+        DataError: the path is missing, damaged, unsafe or holds no pictures; its layout or `labels.csv` does
+            not fit; or some files cannot be used and `options.skip_bad` is off.
+    """
+    title = f"{name}:{argument}"
+    with open_pictures(title, argument) as pictures:
+        layout = read(title, pictures)
+        problems = layout.labels.problems
+        if problems:
+            more = f" (and {len(problems) - 1} more; 'simulacra data check {title}' lists them)"
+            raise DataError(f"{title}: {FILE_NAME}: {problems[0]}{more if len(problems) > 1 else ''}")
+        stacks = load_stacks(title, layout.examples, layout.place, options)
+    _refuse_bad(title, stacks.bad, len(layout.examples.names), options.skip_bad)
+    stacks = _settled(stacks, layout)
+    parts = [_dataset(layout, x, rows) for x, rows in zip(stacks.x, stacks.rows, strict=True)]
+    if len(parts[TRAIN]) == 0:
+        raise DataError(f"{title}: {sum(map(len, parts))} pictures are too few to train on; add more")
+    train, validation, test = parts
+    return Data(title, train, validation, test)
+
+
+def _settled(stacks: Stacks, layout: Layout) -> Stacks:
+    index = np.concatenate(stacks.rows)
+    before = np.repeat(range(3), [len(rows) for rows in stacks.rows])
+    place = layout.settle(index, before)
+    if np.array_equal(place, before):
+        return stacks
+    # few examples, or content would have left some to train on
+    x = np.concatenate(stacks.x)
+    order = [np.flatnonzero(place == split) for split in range(3)]
+    order = [rows[np.argsort(index[rows])] for rows in order]
+    return Stacks(tuple(x[rows] for rows in order), tuple(index[rows] for rows in order), stacks.bad)
+
+
+def _dataset(layout: Layout, x: np.ndarray, rows: np.ndarray) -> Dataset:
+    labels, channels = layout.labels, x.shape[1] // layout.examples.each
+    shape = (channels, *x.shape[2:])
+    paired = layout.examples.each == 2
+    target = DataSpec("image", shape) if paired else None
+    spec = DataSpec("image", shape, labels.classes, labels.attributes, target=target)
+    y = None if labels.y is None else labels.y[rows]
+    values = None if labels.values is None else labels.values[rows]
+    return Dataset(spec, x[:, :channels], y, values, x[:, channels:] if paired else None)
+
+
+def _refuse_bad(title: str, bad: dict[str, str], total: int, skip: bool) -> None:
+    if not bad:
+        return
+    name, reason = next(iter(bad.items()))
+    first = f"(first: {printable(name)}: {reason})"
+    if len(bad) == total:
+        raise DataError(f"{title}: none of the {total} files can be used {first}")
+    if not skip:
+        raise DataError(
+            f"{title}: {len(bad)} of {total} files cannot be used {first}; run 'simulacra data check "
+            f"{title}' for the list, or add --skip-bad"
+        )

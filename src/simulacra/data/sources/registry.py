@@ -1,0 +1,174 @@
+"""Every source by name: how it is written, what it holds, which options it accepts.
+
+A source is written `NAME` or `NAME:ARGUMENT`, followed by `@SPLIT` where a command reads one split.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+
+from simulacra.data.spec import SPLITS, Data, Options
+from simulacra.errors import DataError, nearest
+
+IMAGE = ("image_size", "channels")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data source.
+
+    Attributes:
+        module: of `simulacra.data.sources`; its `load(name, argument, options)` returns `Data`.
+        usage: how it is written; optional parts in brackets.
+        summary: what it holds.
+        options: the fields of `Options` that it accepts besides `skip_bad`.
+    """
+
+    module: str
+    usage: str
+    summary: str
+    options: tuple[str, ...] = ()
+
+
+SOURCES = {
+    "digits": Source(
+        "digits", "digits", "1,797 real handwritten digits, 8x8 grey (from scikit-learn, no download)", IMAGE
+    ),
+    "faces": Source(
+        "faces",
+        "faces[:N][,glasses=P]",
+        "N drawn colour faces with every factor known, a share P with glasses (default 10,000, 0.4)",
+        (*IMAGE, "target"),
+    ),
+    "face-outlines": Source(
+        "faces",
+        "face-outlines[:N][,glasses=P]",
+        "N pairs: the line drawing of a face, and the face (default 10,000, 0.4)",
+        (*IMAGE, "swap"),
+    ),
+    "gaussians-8": Source("toys", "gaussians-8[:N]", "N points of 8 normals on a circle (default 50,000)"),
+    "gaussians-25": Source("toys", "gaussians-25[:N]", "N points of 25 normals on a grid (default 50,000)"),
+    "rings": Source("toys", "rings[:N]", "N points near 4 concentric circles (default 50,000)"),
+    "moons": Source("toys", "moons[:N]", "N points near two interleaved half circles (default 50,000)"),
+    "swiss-roll": Source("toys", "swiss-roll[:N]", "N points near a spiral (default 50,000)"),
+    "checkerboard": Source(
+        "toys", "checkerboard[:N]", "N points on the dark squares of a 4x4 board (default 50,000)"
+    ),
+    "bishop-inverse": Source(
+        "bishop_inverse",
+        "bishop-inverse[:N]",
+        "N pairs of Bishop's inverse problem, predict t from x (default 50,000)",
+    ),
+    "robot-arm": Source(
+        "robot_arm",
+        "robot-arm[:N][,joints=J]",
+        "N hand positions of an arm, predict its 1 to 8 joint angles (default 50,000, 2 joints)",
+    ),
+    "mnist": Source("idx", "mnist", "60,000 + 10,000 handwritten digits, 28x28 grey", IMAGE),
+    "fashion-mnist": Source("idx", "fashion-mnist", "60,000 + 10,000 items of clothing, 28x28 grey", IMAGE),
+    "folder": Source(
+        "folder",
+        "folder:PATH",
+        "a folder or .zip of images; labels from sub-folders or labels.csv",
+        (*IMAGE, "target"),
+    ),
+    "pairs": Source(
+        "pairs",
+        "pairs:PATH",
+        "pairs of images, predict B from A: halves of one file, or folders A and B",
+        (*IMAGE, "swap"),
+    ),
+    "unpaired": Source(
+        "unpaired",
+        "unpaired:PATH",
+        "images of two domains: trainA, trainB, testA, testB, or any two folders",
+        IMAGE,
+    ),
+    "npz": Source(
+        "npz",
+        "npz:PATH",
+        "a NumPy archive with images or vectors, and labels or targets",
+        (*IMAGE, "target"),
+    ),
+    "csv": Source(
+        "csv", "csv:PATH", "a table of numbers; --target names the columns to predict", ("target",)
+    ),
+    "diabetes": Source(
+        "bundled", "diabetes", "442 patients: 10 measurements, predict the progression of the disease"
+    ),
+    "iris": Source("bundled", "iris", "150 flowers: 4 measurements, 3 species"),
+    "wine": Source("bundled", "wine", "178 wines: 13 measurements, 3 growers"),
+    "breast-cancer": Source("bundled", "breast-cancer", "569 tumours: 30 measurements, malignant or benign"),
+}
+
+
+def parse(source: str) -> tuple[str, str, str | None]:
+    """Split a source into its name, its argument and its split.
+
+    >>> parse("folder:holiday.zip@test")
+    ('folder', 'holiday.zip', 'test')
+    >>> parse("digits")
+    ('digits', '', None)
+
+    Raises:
+        DataError: there is no source of that name, or no split of that name.
+    """
+    name, _, argument = source.partition(":")
+    head, at, split = (argument if argument else name).rpartition("@")
+    if at and (split in SPLITS or "/" not in split):
+        if split not in SPLITS:
+            raise DataError(f"data '{source}': no split '{split}', {nearest(split, SPLITS)}")
+        name, argument = (name, head) if argument else (head, "")
+    if name not in SOURCES:
+        raise DataError(f"data '{source}': unknown source '{name}', {nearest(name, SOURCES)}")
+    return name, argument, split if at and split in SPLITS else None
+
+
+def split_of(source: str | None) -> str:
+    """The split that a source names; `test` when it names none.
+
+    >>> split_of("digits@validation"), split_of("digits"), split_of(None)
+    ('validation', 'test', 'test')
+    """
+    return (parse(source)[2] if source else None) or "test"
+
+
+def check_usage(name: str, argument: str, options: Options) -> None:
+    """Refuse an argument or an option that the source would ignore.
+
+    Raises:
+        DataError: it does not accept them.
+    """
+    if argument and ":" not in SOURCES[name].usage:
+        raise DataError(f"{name}:{argument}: '{name}' takes no argument; write {name}")
+    for option in (*IMAGE, "target", "swap"):
+        if getattr(options, option) not in (None, False) and option not in SOURCES[name].options:
+            accepting = [one.usage for one in SOURCES.values() if option in one.options]
+            raise DataError(
+                f"{name}: --{option.replace('_', '-')} does not apply here; only {', '.join(accepting[:-1])} "
+                f"and {accepting[-1]} accept it; leave it out"
+            )
+
+
+def load(source: str, options: Options | None = None) -> Data:
+    """Load a source with its three splits.
+
+    >>> data = load("digits")
+    >>> data.spec.shape, len(data.train) + len(data.validation) + len(data.test)
+    ((1, 8, 8), 1797)
+
+    Raises:
+        DataError: the source is unknown or missing, holds files that cannot be used, or does not accept an
+            option.
+    """
+    name, argument, _ = parse(source)
+    options = options or Options()
+    check_usage(name, argument, options)
+    module = import_module(f"simulacra.data.sources.{SOURCES[name].module}")
+    data: Data = module.load(name, argument, options)
+    if options.target is not None and name != "csv":
+        from simulacra.data.images.attributes import with_classes
+
+        return with_classes(data, options.target)
+    return data.swapped() if options.swap else data

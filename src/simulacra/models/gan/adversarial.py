@@ -1,0 +1,242 @@
+"""The game of a generator and a discriminator that judges it (Goodfellow et al. 2014).
+
+    min over G, max over D of E_x ln D(x) + E_z ln(1 - D(G(z)))
+
+and its relatives (`simulacra.objectives`), with or without classes. In one step the discriminator moves
+with real and fake examples, penalised for steep gradients where it is due; every `n_critic` steps the
+generator moves against the discriminator as it now is. Numbers of vectors are standardised and images
+brought to [-1, 1] inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from simulacra import nets
+from simulacra.augmentation import AdaptiveAugment, DiffAugment
+from simulacra.core.batch import Batch
+from simulacra.core.capabilities import Discriminates
+from simulacra.core.latents import LatentSpace
+from simulacra.core.model import LatentModel, Turn, frozen, unwrap
+from simulacra.core.noise import Noise
+from simulacra.data.spec import Dataset, DataSpec
+from simulacra.errors import ConfigError
+from simulacra.models.gan.card import GANConfig
+from simulacra.models.settings import check_sizes
+from simulacra.nets.critic import Condition, Critic
+from simulacra.nets.labelled import Labelled
+from simulacra.objectives import OBJECTIVES, squared_gradient
+
+# steps between penalties: of large nets they cost as much as the rest of a step
+LAZY = {"image": 4, "vector": 1}
+# samples drawn at a time
+DRAWN = 250
+
+
+@dataclass(frozen=True)
+class Penalties:
+    """How the discriminator is kept smooth: the weights of its penalties, and its largest weight."""
+
+    r1: float = 0.0
+    r2: float = 0.0
+    gradient_penalty: float = 0.0
+    clip_weights: float | None = None
+
+
+# What each objective needs, and all others. Images have many numbers that a gradient adds up over.
+PENALTIES = {
+    "image": {
+        "wasserstein": Penalties(clip_weights=0.01),
+        "wasserstein-gp": Penalties(gradient_penalty=10.0),
+        "relativistic": Penalties(r1=1.0, r2=1.0),
+        "others": Penalties(r1=1.0),
+    },
+    "vector": {
+        "wasserstein": Penalties(clip_weights=0.05),
+        "wasserstein-gp": Penalties(gradient_penalty=0.1),
+        "relativistic": Penalties(r1=0.1, r2=0.1),
+        "least-squares": Penalties(r1=0.3),
+        "others": Penalties(r1=0.1),
+    },
+}
+
+
+class AdversarialModel(Discriminates, LatentModel):
+    """See the module. A subclass says what is sampled. Capabilities: judges.
+
+    Args:
+        spec: the data.
+        config: nets, objective and penalties.
+        classes: that both players are told; 0 for none.
+        condition: how the discriminator is told.
+    """
+
+    players = {"discriminator": ("discriminator",), "generator": ("generator",)}
+    config: GANConfig
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, spec: DataSpec, config: GANConfig, classes: int = 0, condition: Condition = "projection"
+    ) -> None:
+        """Raises ConfigError for settings that cannot be."""
+        super().__init__(spec, config)
+        check_sizes(config)
+        self.lazy = config.lazy if config.lazy is not None else LAZY[spec.kind]
+        for name, value in (
+            ("features", config.features),
+            ("lazy", self.lazy),
+            ("n_critic", config.n_critic),
+        ):
+            if value < 1:
+                raise ConfigError(f"{name}: must be at least 1, not {value}")
+        self.objective = OBJECTIVES[config.objective.removesuffix("-gp")]
+        self.penalties = _penalties(spec, config)
+        # more latent numbers than the data have leave more samples between modes
+        latent_dim = config.latent_dim or (64 if spec.kind == "image" else spec.shape[0])
+        self.spaces = (LatentSpace.normal(latent_dim),)
+        if config.net == "auto":
+            config = replace(config, net="dcgan" if nets.pick("auto", spec.shape) == "conv" else "mlp")
+        # leaky only where gradients have to come through (Radford et al. 2016)
+        style = nets.Style(config.norm, classes=classes)
+        make = Labelled if classes else nets.decoder
+        self.generator: nn.Module = make(latent_dim, spec.shape, config, style)
+        self.discriminator = Critic(
+            spec.shape, config, config.features, config.batch_deviation, classes, condition
+        )
+        self.augment = _augmentation(spec, config)
+        if config.spectral_norm:
+            for module in list(self.discriminator.modules()):
+                if isinstance(module, nn.Linear | nn.Conv2d):
+                    spectral_norm(module)
+        image = spec.kind == "image"
+        per = (1, 1, 1) if image else spec.shape
+        self.register_buffer("mean", torch.full(per, 0.5 if image else 0.0))
+        self.register_buffer("std", torch.full(per, 0.5 if image else 1.0))
+
+    def prepare(self, train: Dataset) -> None:
+        """Learn the location and the common scale of vectors."""
+        if self.spec.kind == "image":
+            return
+        self.mean.copy_(torch.from_numpy(train.x.mean(axis=0, dtype=np.float64)))
+        # one scale for all columns: what is round stays round
+        self.std.fill_(float(np.sqrt(train.x.var(axis=0, dtype=np.float64).mean())) or 1.0)
+
+    def condition(self, batch: Batch) -> tuple[Tensor, ...]:
+        """What both nets are conditioned on beside their input, e.g. classes. The default is nothing."""
+        return ()
+
+    def play(self, batch: Batch) -> Iterator[Turn]:
+        x, y = (batch.x - self.mean) / self.std, self.condition(batch)
+        z = self.latent.sample(len(x), batch.noise)
+        moves = batch.step % self.config.n_critic == self.config.n_critic - 1
+        # made once: the discriminator sees it without, the generator with its history
+        with torch.set_grad_enabled(moves):
+            fake = self._generate(z, *y)
+        yield Turn("discriminator", *self._discriminate(x, fake.detach(), y, batch))
+        if self.penalties.clip_weights is not None:
+            self._clip(self.penalties.clip_weights)
+        if not moves:
+            return
+        with frozen(self.discriminator):
+            judged = self._judge(self.discriminator, fake, y, batch.noise)
+            # what the loss does not look at need not be computed
+            real = (
+                self._judge(self.discriminator, x, y, batch.noise) if self.objective.relativistic else judged
+            )
+            loss = self.objective.generate(real, judged)
+        yield Turn("generator", loss)
+
+    def _judge(self, net: nn.Module, x: Tensor, y: tuple[Tensor, ...], noise: Noise) -> Tensor:
+        """The outputs `(B,)` on examples, augmented where that is asked for."""
+        output: Tensor = net(x if self.augment is None else self.augment(x, noise), *y)
+        return output
+
+    def _discriminate(
+        self, x: Tensor, fake: Tensor, y: tuple[Tensor, ...], batch: Batch
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The discriminator's loss, with its penalties when they are due, and what it says."""
+        due = batch.step % self.lazy == 0
+        p, noise = self.penalties, batch.noise
+        real_leaf, fake_leaf = x, fake
+        if due and p.r1:
+            real_leaf = x.detach().requires_grad_(True)
+        if due and p.r2:
+            fake_leaf = fake.requires_grad_(True)
+        net, wrapped = unwrap(self.discriminator), self.discriminator
+        real, judged = (self._judge(wrapped, leaf, y, noise) for leaf in (real_leaf, fake_leaf))
+        loss = self.objective.discriminate(real, judged)
+        terms = {"real": real.mean(), "fake": judged.mean()}
+        if isinstance(self.augment, AdaptiveAugment):
+            # halfway between its mean outputs no objective prefers real to fake
+            halfway = (real.mean() + judged.mean()) / 2
+            self.augment.update((real - halfway).detach(), noise)
+            terms["augment"] = self.augment.p
+        if due:
+            penalty = torch.zeros((), device=x.device)
+            for weight, leaf, output in ((p.r1, real_leaf, real), (p.r2, fake_leaf, judged)):
+                if weight:
+                    output = output if net is wrapped else self._judge(net, leaf, y, noise)
+                    penalty = penalty + weight / 2 * squared_gradient(output, leaf).mean()
+            if p.gradient_penalty:
+                penalty = penalty + p.gradient_penalty * self._slope(x, fake, y, noise)
+            loss = loss + self.lazy * penalty
+        return loss, terms
+
+    def _slope(self, x: Tensor, fake: Tensor, y: tuple[Tensor, ...], noise: Noise) -> Tensor:
+        """(|dD/du| - 1)^2 at u between real and fake examples (Gulrajani et al. 2017, eq. 3)."""
+        e = noise.uniform(len(x), *(1 for _ in x.shape[1:]))
+        u = (e * x + (1 - e) * fake.detach()).requires_grad_(True)
+        norm = squared_gradient(self._judge(unwrap(self.discriminator), u, y, noise), u).add(1e-12).sqrt()
+        return (norm - 1).square().mean()
+
+    @torch.no_grad()
+    def _clip(self, largest: float) -> None:
+        """Weights in [-c, c], after the discriminator has moved (Arjovsky et al. 2017, algorithm 1)."""
+        for parameter in self.discriminator.parameters():
+            parameter.clamp_(-largest, largest)
+
+    def _generate(self, z: Tensor, *y: Tensor) -> Tensor:
+        """G(z), or G(z, y), standardised, as the discriminator's input."""
+        x: Tensor = self.generator(z, *y)
+        return x.tanh() if self.spec.kind == "image" else x
+
+    def generate(self, z: Tensor, *y: Tensor) -> Tensor:
+        """G(z), or G(z, y), in the units of the data."""
+        return self._generate(z, *y) * self.std + self.mean
+
+    def discriminate(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """The discriminator's output `(B,)` on examples in the units of the data; larger is more real."""
+        output: Tensor = self.discriminator((x - self.mean) / self.std, *(() if y is None else (y,)))
+        return output
+
+
+def _penalties(spec: DataSpec, config: GANConfig) -> Penalties:
+    """The objective's own penalties, with those that the settings name instead."""
+    usual = PENALTIES[spec.kind]
+    own = usual.get(config.objective, usual["others"])
+    given = {
+        name: getattr(config, name)
+        for name in ("r1", "r2", "gradient_penalty", "clip_weights")
+        if getattr(config, name) is not None
+    }
+    for name, value in given.items():
+        if not value >= 0:
+            raise ConfigError(f"{name}: must be 0 or more, not {value}")
+    return Penalties(**{**own.__dict__, **given})
+
+
+def _augmentation(spec: DataSpec, config: GANConfig) -> DiffAugment | AdaptiveAugment | None:
+    if config.augment == "none":
+        return None
+    if spec.kind != "image":
+        raise ConfigError(
+            f"augment: '{config.augment}' changes images, and the data are vectors; leave it out"
+        )
+    return DiffAugment() if config.augment == "diff" else AdaptiveAugment()

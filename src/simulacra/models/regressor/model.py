@@ -1,0 +1,214 @@
+"""A net whose output is a distribution, trained by maximum likelihood."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from math import exp, log, prod, sqrt
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from simulacra import likelihoods, nets
+from simulacra.core.batch import Batch
+from simulacra.core.capabilities import Predicts
+from simulacra.core.model import Turn
+from simulacra.data.spec import Dataset, DataSpec
+from simulacra.distributions import rescaled, widened
+from simulacra.errors import ConfigError, DataError
+from simulacra.likelihoods import Classes, Likelihood
+from simulacra.models.regressor.card import CARD, RegressorConfig
+from simulacra.models.settings import check_sizes
+
+# likelihoods of classes, besides that of numbers
+OF_CLASSES = ("bernoulli", "categorical")
+# held-out examples from which a spread is worth estimating: its error is about 1 / sqrt(2 N)
+ENOUGH = 30
+
+
+class Regressor(Predicts):
+    """Regressor: a net whose output is the distribution p(y | x) of what belongs to an input x.
+
+    Trained by maximum likelihood, L = -log p(y | x), averaged over the examples. With each head this is a
+    classical loss: the squared error (normal), the absolute error (laplace), the binary cross-entropy
+    (bernoulli), the cross-entropy (categorical) (Bishop 2006, sections 1.2.5 and 4.3; Nix and Weigend 1994
+    for a predicted variance). Inputs and, where the likelihood has a location and a scale, targets are
+    standardised inside; everything that comes out is in the units of the data. After the last step the
+    spread is calibrated on held-out examples, by one number.
+
+    >>> import numpy as np
+    >>> import torch
+    >>> from simulacra.data.spec import Dataset, DataSpec
+    >>> from simulacra.models.regressor.card import RegressorConfig
+    >>> spec = DataSpec("vector", (3,), target=DataSpec("vector", (1,)))
+    >>> model = Regressor(spec, RegressorConfig(likelihood="normal-learned"))
+    >>> x = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+    >>> model.prepare(Dataset(spec, x, target=x[:, :1] * 100 + 1000))
+    >>> p = model.predict(torch.from_numpy(x))
+    >>> p.mean.shape, bool(p.mean.mean() > 900)
+    (torch.Size([50, 1]), True)
+    """
+
+    players = {"regressor": ("net", "likelihood")}
+    card: ClassVar = CARD
+    config: Any
+    x_mean: Tensor
+    x_std: Tensor
+    y_mean: Tensor
+    y_std: Tensor
+    spread: Tensor
+
+    def __init__(self, spec: DataSpec, config: Any) -> None:
+        """Raises ConfigError for settings that cannot be, or data with nothing to predict."""
+        super().__init__(spec, config)
+        check_sizes(config)
+        self.likelihood = self.head()
+        outputs = self.likelihood.outputs(self.shape)
+        self.net = nets.mapping(spec.shape, outputs, config)
+        for name, shape in (("x", spec.shape), ("y", self.shape)):
+            # one number a column, or a channel
+            per = (shape[0], *(1 for _ in shape[1:]))
+            self.register_buffer(f"{name}_mean", torch.zeros(per))
+            self.register_buffer(f"{name}_std", torch.ones(per))
+        self.register_buffer("spread", torch.ones(()))
+
+    def head(self) -> Likelihood:
+        """The likelihood that the settings and the data ask for.
+
+        Raises:
+            ConfigError: it does not fit what is to be predicted.
+        """
+        config: RegressorConfig = self.config
+        name = config.likelihood
+        if name == "auto":
+            name = "categorical" if self.spec.target is None else "normal-learned"
+        if self._of_classes(name):
+            K = len(self.spec.classes)
+            if name == "bernoulli" and K != 2:
+                raise ConfigError(f"likelihood: bernoulli needs 2 classes, there are {K}; use categorical")
+            return Classes() if name == "categorical" else likelihoods.make(name)
+        target = self.spec.target
+        if target is None:
+            raise ConfigError(
+                f"likelihood: {name} predicts numbers, and the targets are classes; use categorical"
+            )
+        if name in ("categorical", "discretised-logistic") and target.kind != "image":
+            raise ConfigError(f"likelihood: {name} needs classes or images to predict, not numbers")
+        return likelihoods.make(name, config.scale, config.sigma)
+
+    def _of_classes(self, name: str) -> bool:
+        """Whether classes are predicted: a table's column of few whole numbers may be either."""
+        target = self.spec.target
+        numbers = target is not None and (target.kind == "image" or name != "categorical")
+        return name in OF_CLASSES and bool(self.spec.classes) and not numbers
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one answer: of a target, or `(K,)` for K classes, `(1,)` for one of two."""
+        if isinstance(self.likelihood, Classes):
+            return (len(self.spec.classes),)
+        return (1,) if self.spec.target is None else self.spec.target.shape
+
+    def prepare(self, train: Dataset) -> None:
+        """Learn what to standardise by.
+
+        Raises:
+            DataError: targets lie outside what the likelihood can give.
+        """
+        mean, std = _moments(train.x)
+        self.x_mean.copy_(mean)
+        # a constant input says nothing, and stays at zero
+        self.x_std.copy_(torch.where(std > 0, std, torch.ones_like(std)))
+        y = train.target
+        if y is None or isinstance(self.likelihood, Classes):
+            return
+        if not self.likelihood.location_scale:
+            low, high = (y.min(), y.max()) if y.dtype != np.uint8 else (0, 1)
+            if low < 0 or high > 1:
+                raise DataError(
+                    f"targets reach from {low:g} to {high:g}, and this likelihood from 0 to 1; use a normal"
+                )
+            return
+        mean, std = _moments(y)
+        self.y_mean.copy_(mean)
+        self.y_std.copy_(torch.where(std > 0, std, torch.ones_like(std)))
+
+    def play(self, batch: Batch) -> Iterator[Turn]:
+        # L = -log p(y | x)
+        yield Turn("regressor", -self.predict(batch.x).log_prob(self.targets(batch)).mean())
+
+    def validate(self, batch: Batch) -> dict[str, Tensor]:
+        return {"loss": -self.predict(batch.x).log_prob(self.targets(batch))}
+
+    @torch.no_grad()
+    def finish(self, held_out: Iterable[Batch]) -> None:
+        """Calibrate: the spread with the largest likelihood of held-out examples, where these are enough."""
+        self.spread.fill_(1)
+        pairs = [(self.predict(batch.x), self.targets(batch)) for batch in held_out]
+        if not self.likelihood.calibrated or sum(len(y) for _, y in pairs) < ENOUGH:
+            return
+
+        def loss(log_spread: float) -> float:
+            spread = torch.tensor(log_spread).exp().to(self.spread)
+            return -sum(float(widened(p, spread).log_prob(y).double().sum()) for p, y in pairs)
+
+        self.spread.fill_(exp(_minimum(loss, log(0.1), log(10))))
+
+    def predict(self, x: Tensor) -> Distribution:
+        """p(y | x) in the units of the data; in evaluation mode calibrated."""
+        p: Distribution = self.likelihood(self.net((x - self.x_mean) / self.x_std))
+        if self.likelihood.location_scale:
+            p = rescaled(p, self.y_mean, self.y_std)
+        return p if self.training else widened(p, self.spread)
+
+    def targets(self, batch: Batch) -> Tensor:
+        """Targets `(B, *shape)`, labels `(B,)` of a categorical, 0 or 1 `(B, 1)` of a bernoulli.
+
+        Raises:
+            DataError: the batch has none.
+        """
+        if isinstance(self.likelihood, Classes) or self.spec.target is None:
+            if batch.y is None:
+                raise DataError("the data have no labels")
+            return batch.y if isinstance(self.likelihood, Classes) else batch.y[:, None].float()
+        if batch.target is None:
+            raise DataError("the data have no targets")
+        return batch.target
+
+
+def _minimum(f: Callable[[float], float], low: float, high: float) -> float:
+    """Golden-section search of a function with one minimum, to 1e-3 (Kiefer 1953).
+
+    >>> round(_minimum(lambda x: (x - 0.3) ** 2, -2, 2), 3)
+    0.3
+    """
+    g = (sqrt(5) - 1) / 2
+    a, b = high - g * (high - low), low + g * (high - low)
+    fa, fb = f(a), f(b)
+    while high - low > 1e-3:
+        if fa < fb:
+            high, b, fb = b, a, fa
+            a = high - g * (high - low)
+            fa = f(a)
+        else:
+            low, a, fa = a, b, fb
+            b = low + g * (high - low)
+            fb = f(b)
+    return (low + high) / 2
+
+
+def _moments(x: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of every column, or every channel over all pixels."""
+    axes = (0, *range(2, x.ndim))
+    n = prod(x.shape[axis] for axis in axes)
+    unit = 255 if x.dtype == np.uint8 else 1
+    mean = x.sum(axis=axes, keepdims=True, dtype=np.float64) / n
+    variance = sum(np.square(rows - mean).sum(axis=axes, keepdims=True) for rows in _pieces(x)) / n
+    return torch.from_numpy(mean[0] / unit), torch.from_numpy(np.sqrt(variance)[0] / unit)
+
+
+def _pieces(x: np.ndarray, rows: int = 1024) -> Iterator[np.ndarray]:
+    for start in range(0, len(x), rows):
+        yield x[start : start + rows].astype(np.float64)

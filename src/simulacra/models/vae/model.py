@@ -1,0 +1,141 @@
+"""The variational autoencoder: its bound, its loss, its likelihood."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import log
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.distributions import Distribution, Independent, Normal
+
+from simulacra.core.batch import Batch
+from simulacra.core.capabilities import BoundsLikelihood, Elbo, EstimatesLikelihood, Generates
+from simulacra.core.latents import LatentSpace
+from simulacra.core.model import Turn
+from simulacra.core.noise import Noise
+from simulacra.data.spec import DataSpec
+from simulacra.distributions import kl_to_standard_normal
+from simulacra.errors import ConfigError
+from simulacra.models.autoencoder.model import Autoencoder
+from simulacra.models.vae.card import CARD, VAEConfig
+
+# Latents decoded at once by `log_likelihood`: enough to keep the cores busy, few enough for their caches.
+DECODED_AT_ONCE = 512
+
+
+class VAE(Generates, EstimatesLikelihood, BoundsLikelihood, Autoencoder):
+    """Variational autoencoder (Kingma and Welling 2014, Auto-Encoding Variational Bayes).
+
+    Maximum likelihood for p(x) = E_{z ~ p(z)} p(x | z) is out of reach, its lower bound is not:
+
+        ln p(x) >= ELBO = E_q(z|x) [ln p(x | z)] - KL(q(z | x) || p(z)),
+
+    with a gap of KL(q(z | x) || p(z | x)).
+
+    q(z | x) = N(mu, diag sigma^2) from the encoder, p(z) = N(0, I), p(x | z) from the decoder and any
+    likelihood. With k samples the bound is the importance-weighted one (Burda et al. 2016, eq. 8).
+
+    >>> import torch
+    >>> from simulacra.data.spec import DataSpec
+    >>> from simulacra.models.vae.card import VAEConfig
+    >>> model = VAE(DataSpec("image", (1, 8, 8)), VAEConfig(latent_dim=4))
+    >>> model.sample(5, seed=0).shape
+    torch.Size([5, 1, 8, 8])
+    >>> model.elbo(torch.rand(5, 1, 8, 8), seed=0).value.shape
+    torch.Size([5])
+    """
+
+    players = {"vae": ("encoder", "decoder", "likelihood")}
+    card = CARD
+    config: VAEConfig
+    latent_parameters = 2
+
+    def __init__(self, spec: DataSpec, config: VAEConfig) -> None:
+        """Raises ConfigError for settings that cannot be."""
+        super().__init__(spec, config)
+        if config.importance_samples < 1:
+            raise ConfigError(f"importance_samples: must be at least 1, not {config.importance_samples}")
+        if config.importance_samples > 1 and config.free_bits > 0:
+            raise ConfigError(
+                "free_bits: has no meaning with importance_samples above 1; leave one of them out"
+            )
+        if min(config.beta, config.free_bits, config.kl_warmup) < 0:
+            raise ConfigError("beta, free_bits and kl_warmup: must be 0 or more")
+        if not 0 <= config.importance_from < 1:
+            raise ConfigError(f"importance_from: must be in [0, 1), not {config.importance_from}")
+
+    def play(self, batch: Batch) -> Iterator[Turn]:
+        x = self.observe(batch.x, batch.noise)
+        warm = min(1.0, (batch.step + 1) / self.config.kl_warmup) if self.config.kl_warmup else 1.0
+        beta = self.config.beta * warm
+        if self.config.importance_samples > 1 and batch.step >= self.config.importance_from * batch.steps:
+            k = self.config.importance_samples
+            # L_k = log 1/k sum_i w_i (Burda et al. 2016, eq. 8)
+            bound = _log_mean_exp(self._log_weights(x, *self._posterior(x), batch.noise, k, beta)).mean()
+            yield Turn("vae", -bound)
+            return
+        mu, sigma = self._posterior(x)
+        # z = mu + sigma * eps (Kingma and Welling 2014, eq. 4)
+        z = mu + sigma * batch.noise.normal(*mu.shape)
+        reconstruction = self.likelihood(self.decoder(z)).log_prob(x).mean()
+        kl = charged = kl_to_standard_normal(mu, sigma).sum() / len(x)
+        if self.config.free_bits:
+            # sum_j max(lambda, KL_j), KL_j averaged over the batch (Kingma et al. 2016, eq. 15)
+            charged = kl_to_standard_normal(mu, sigma).mean(dim=0).clamp(min=self.config.free_bits).sum()
+        loss = beta * charged - reconstruction
+        yield Turn("vae", loss, {"reconstruction": reconstruction, "kl": kl})
+
+    def validate(self, batch: Batch) -> dict[str, Tensor]:
+        elbo = self.elbo(self.observe(batch.x, batch.noise), batch.noise)
+        return {"loss": -elbo.value, "reconstruction": elbo.reconstruction, "kl": elbo.kl}
+
+    def encode(self, x: Tensor, space: str | None = None) -> Distribution:
+        """q(z | x) = N(mu, diag sigma^2)."""
+        self.space(space)
+        return Independent(Normal(*self._posterior(x), validate_args=False), 1, validate_args=False)
+
+    def elbo(self, x: Tensor, seed: int | Noise = 0) -> Elbo:
+        """Both terms with one sample of z for each example."""
+        mu, sigma = self._posterior(x)
+        z = mu + sigma * Noise.of(seed).normal(*mu.shape).to(mu)
+        return Elbo(self.decode(z).log_prob(x), kl_to_standard_normal(mu, sigma).sum(dim=1))
+
+    def log_likelihood(self, x: Tensor, seed: int | Noise = 0, samples: int = 100) -> Tensor:
+        """The importance-weighted bound with `samples` draws, which tends to ln p(x); `(B,)`."""
+        noise = Noise.of(seed)
+        mu, sigma = self._posterior(x)
+        rows = max(1, DECODED_AT_ONCE // samples)
+        groups = zip(x.split(rows), mu.split(rows), sigma.split(rows), strict=True)
+        draws = [min(DECODED_AT_ONCE, samples - k) for k in range(0, samples, DECODED_AT_ONCE)]
+        bounds = []
+        for x_group, mu_group, sigma_group in groups:
+            log_w = [self._log_weights(x_group, mu_group, sigma_group, noise, k, beta=1.0) for k in draws]
+            bounds.append(_log_mean_exp(torch.cat(log_w, dim=1)))
+        return torch.cat(bounds)
+
+    def _space(self) -> LatentSpace:
+        return LatentSpace.normal(self.config.latent_dim)
+
+    def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """mu and sigma of q(z | x), both `(B, Z)`."""
+        mu, s = self.encoder(x).chunk(2, dim=1)
+        return mu, F.softplus(s) + 1e-6
+
+    def _log_weights(self, x: Tensor, mu: Tensor, sigma: Tensor, noise: Noise, k: int, beta: float) -> Tensor:
+        """log w = log p(x | z) + beta (log p(z) - log q(z | x)) for k draws of z; `(B, k)`."""
+        eps = noise.normal(len(x), k, mu.shape[1]).to(mu)  # (B, k, Z)
+        z = mu[:, None] + sigma[:, None] * eps
+        # log p(z) - log q(z | x): the normalising constants cancel but for sigma
+        log_ratio = (0.5 * (eps**2 - z**2) + sigma.log()[:, None]).sum(dim=2)
+        p = self.likelihood(self.decoder(z.flatten(0, 1)))
+        # every x k times, without a copy where there is one
+        repeated = x[:, None].expand(-1, k, *x.shape[1:]).flatten(0, 1)
+        log_p_x = p.log_prob(repeated).unflatten(0, (len(x), k))
+        return log_p_x + beta * log_ratio
+
+
+def _log_mean_exp(log_w: Tensor) -> Tensor:
+    """log 1/k sum_i exp(log w_i) over dimension 1."""
+    return torch.logsumexp(log_w, dim=1) - log(log_w.shape[1])
