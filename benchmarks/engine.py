@@ -19,12 +19,12 @@ import torch
 
 from simulacra import data as sources
 from simulacra.config import Training
+from simulacra.core.noise import derive_seed
 from simulacra.data import Data, Options
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.engine.loop import train
-from simulacra.game import mix
-from simulacra.models.configs import VAEConfig
 from simulacra.models.registry import build
+from simulacra.models.vae.card import VAEConfig
 from simulacra.run import Run, RunConfig
 
 BATCH = 128
@@ -32,7 +32,7 @@ BATCH = 128
 
 def bare(data: Data, config: VAEConfig, steps: int) -> float:
     """Seconds of a hand-written loop."""
-    torch.manual_seed(mix(0))
+    torch.manual_seed(derive_seed(0))
     model = build("vae", data.spec, config)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
     table = torch.from_numpy(data.train.x)

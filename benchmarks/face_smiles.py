@@ -22,10 +22,11 @@ import numpy as np
 import torch
 
 import simulacra as sim
+from simulacra.core.batch import to_bytes, to_float
+from simulacra.core.capabilities import Cycles, Predicts
+from simulacra.core.noise import Noise
 from simulacra.data import Dataset, Options
-from simulacra.engine.batches import to_bytes, to_float
 from simulacra.errors import SimulacraError
-from simulacra.game import Cycles, Noise, Predicts
 from simulacra.run import Run
 
 FACES, STEPS, BATCH, PART = "faces:20000", 4000, 64, 50

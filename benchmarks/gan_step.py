@@ -36,13 +36,13 @@ from torch import Tensor, nn
 
 from simulacra import data as sources
 from simulacra.config import Training
+from simulacra.core.batch import Batch
 from simulacra.data import Data, Options
 from simulacra.engine.batches import Batches
 from simulacra.engine.distributed import launch
 from simulacra.engine.players import Players
-from simulacra.game import Batch
-from simulacra.models.configs import GANConfig
-from simulacra.models.gan import GAN
+from simulacra.models.gan.card import GANConfig
+from simulacra.models.gan.model import GAN
 
 SIZE, BATCH, FILTERS, LATENT, RATE, BETAS = 64, 64, 64, 100, 2e-4, (0.5, 0.999)
 SEED = 0

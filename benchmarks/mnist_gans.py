@@ -47,9 +47,10 @@ from torch import Tensor, nn
 from gan_step import BATCH, BETAS, LATENT, Plain
 from simulacra import data as sources
 from simulacra.cli import train as command
+from simulacra.core.capabilities import Samples
+from simulacra.core.noise import Noise
 from simulacra.data import Data, Options
 from simulacra.engine.batches import Batches
-from simulacra.game import Noise, Samples
 from simulacra.metrics.features import Extractor, load_extractor
 from simulacra.metrics.judge import judge
 from simulacra.metrics.statistics import Statistics, as_examples

@@ -33,11 +33,11 @@ from torch import Tensor, nn
 
 from simulacra import data as sources
 from simulacra.config import Training
+from simulacra.core.noise import Noise
 from simulacra.data import Data, Options
 from simulacra.engine.loop import train
-from simulacra.game import Noise
-from simulacra.models.configs import VAEConfig
-from simulacra.models.vae import VAE
+from simulacra.models.vae.card import VAEConfig
+from simulacra.models.vae.model import VAE
 from simulacra.run import Run, RunConfig
 
 BATCH = 128

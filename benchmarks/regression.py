@@ -4,12 +4,11 @@
     python benchmarks/regression.py write after.json
     python benchmarks/regression.py compare before.json after.json
 
-`write` trains every model for a few steps in a scratch folder, through the command line, with one thread and
-fixed seeds; it samples, reconstructs, translates, predicts, attacks, evaluates, audits and writes reports.
-The file has SHA-256 hashes of weights and arrays, and the numbers of `evaluate`, `attack`, metrics.jsonl and
-audits, not rounded. `model.safetensors, without names` is equal for equal weights under other names.
-`compare` prints every difference and exits 1 if there is one. Takes 5 minutes of one core; compare only
-files that were written on the same machine with the same version of torch.
+`write` trains every model for a few steps through the command line, with one thread and fixed seeds; it
+samples, reconstructs, translates, predicts, attacks, evaluates, audits and writes reports (5 minutes of one
+core). The file has SHA-256 hashes of weights and arrays, and the numbers of `evaluate`, `attack`,
+metrics.jsonl and audits, not rounded; `without names` is equal for equal weights under other names.
+`compare` prints every difference and exits 1 if there is one. Write both files on the same machine.
 """
 
 from __future__ import annotations
@@ -35,16 +34,17 @@ from safetensors.numpy import load_file
 TIMES = ("second", "time", "wait", "memory")
 # how the commands of RUNS begin; RUN is the run folder
 COMMANDS = {
-    "train": "train {} --out RUN --seed 7 --log-every 20 --device cpu",
     "sample": "sample RUN -n 16 --seed 3 --out RUN/samples.npz",
     "truncate": "sample RUN -n 16 --seed 3 --truncation 0.7 --out RUN/truncated.png",
     "reconstruct": "reconstruct RUN -n 8 --out RUN/pairs.npz",
-    "translate": "translate RUN pictures --out RUN/translated",
+    "translate": "translate RUN wide.png --out RUN/translated",
     "predict": "predict RUN --out RUN/predictions.csv --samples 3 --data",
     "attack": "attack RUN -n 20 --json",
     "evaluate": "evaluate RUN --json --seed 1 --importance-samples 5 --metrics",
 }
-IMAGES, SMALL = "--image-size 32 --batch-size 8 --steps 20", "--batch-size 32 --steps 60 --hidden 16"
+TRAIN = "--out RUN --seed 7 --log-every 20 --device cpu"
+IMAGES = f"{TRAIN} --image-size 32 --batch-size 8 --steps 20"
+SMALL = f"{TRAIN} --batch-size 32 --steps 60 --hidden 16"
 SCORES = "fid,kid,prdc"
 RUNS = f"""
 autoencoder: train autoencoder --data digits {SMALL} --latent-dim 4 --keep best --validate-every 20;
@@ -53,15 +53,14 @@ vae: train vae --data digits {SMALL} --latent-dim 4 --validate-every 30 --evalua
     reconstruct; evaluate elbo,nll,reconstruction,latents,samples,{SCORES},memorisation
 vae-resnet: train vae --data faces:60 {IMAGES} --net resnet --width 4 --depth 1 --importance-samples 2;
     sample; evaluate elbo,nll,{SCORES}
-pca: train pca --data faces:200,glasses=0.4 --image-size 32 --latent-dim 4; sample; truncate; reconstruct;
-    audit generator RUN --attribute glasses --samples 200 --minimum-n 5 --truncation 0.5,1;
+pca: train pca --data faces:200,glasses=0.4 {TRAIN} --image-size 32 --latent-dim 4; sample; truncate;
+    reconstruct; audit generator RUN --attribute glasses --samples 200 --minimum-n 5 --truncation 0.5,1;
     evaluate nll,reconstruction,latents,{SCORES},memorisation
 regressor: train regressor --data diabetes {SMALL}; predict diabetes; evaluate prediction
-mdn: train mdn --data bishop-inverse:500 {SMALL}; predict bishop-inverse:500; evaluate prediction
-mdn-arm: train mdn --data robot-arm:500 {SMALL}; predict robot-arm:500; evaluate prediction
+mdn: train mdn --data robot-arm:500 {SMALL}; predict robot-arm:500; evaluate prediction
 classifier: train classifier --data digits {SMALL}; predict digits; evaluate prediction;
     attack --method fgsm --epsilon 0.1 --out RUN/fgsm.npz; attack --norm l2 --steps 5 --out RUN/pgd.npz
-generator: train generator --data digits --latent-dim 2 --hidden 16; sample; evaluate samples
+generator: train generator --data digits {TRAIN} --latent-dim 2 --hidden 16; sample; evaluate samples
 gan: train gan --data faces:60 {IMAGES} --width 4 --augment diff; sample; truncate;
     evaluate samples,{SCORES},memorisation
 gan-ema: train gan --data gaussians-8:500 {SMALL} --ema 0.9 --n-critic 2 --objective hinge;
@@ -70,38 +69,43 @@ conditional_gan: train conditional_gan --data digits {SMALL} --evaluate-every 30
     sample --class 3; evaluate samples,{SCORES},is,classes --features classifier
 pix2pix: train pix2pix --data face-outlines:60 {IMAGES} --width 4 --style-dim 2;
     translate --variants 2; evaluate translation,{SCORES}
-cyclegan: train cyclegan --data faces:60 --target glasses {IMAGES} --width 4 --blocks 1 --pool 5;
+cyclegan: train cyclegan --data faces:200 --target glasses {IMAGES} --width 4 --blocks 1 --pool 5;
     translate --to A; evaluate translation,{SCORES}
 naive: train naive --data gaussians-8:500 {SMALL}; sample; evaluate samples
 fallacy: audit fallacy --p-given 0.09 --base 0.06 --other 0.03 --out RUN
 fallacy-table: audit fallacy people.csv --a outcome=1 --b group=x --out RUN
 predictions: audit predictions people.csv --y outcome=1 --pred p>=0.5 --score p --group group,sex --out RUN
 """
+# `python -m simulacra` for each command of a run in one process, which imports torch once
+CHILD = """
+import contextlib, io, json, runpy, sys
+done = []
+for sys.argv[1:] in json.loads(sys.argv[1]):
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        try:
+            runpy.run_module("simulacra", run_name="__main__")
+        except SystemExit as stop:
+            done.append((stop.code, output.getvalue()))
+print(json.dumps(done))
+"""
 
 
 def commands(run: str, text: str) -> Iterator[list[str]]:
     """The commands of one run folder, in words; a report at the end of what was trained."""
-    for line in (*text.split(";"), *(["report RUN"] if "train" in text else [])):
+    for line in text.split(";") + ["report RUN"] * text.startswith("train"):
         first, *rest = line.split()
-        first = COMMANDS.get(first, first)
-        if "{}" in first:
-            first = first.format(rest.pop(0))
-        yield [word.replace("RUN", run) for word in (*first.split(), *rest)]
+        yield [word.replace("RUN", run) for word in (*COMMANDS.get(first, first).split(), *rest)]
 
 
 def write_inputs(folder: Path) -> None:
-    """`people.csv`, 600 rows of simulated predictions, and `pictures/`, two images to translate."""
+    """`people.csv`, 600 rows of simulated predictions, and `wide.png`, an image to translate."""
     rng = np.random.default_rng(0)
-    with (folder / "people.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["outcome", "p", "group", "sex"])
-        for p, u, g, s in rng.random((600, 4)):
-            group = "x" if g < 0.4 else "y"
-            writer.writerow([int(u < p * (0.7 if group == "x" else 1)), round(p, 3), group, "mf"[int(2 * s)]])
-    (folder / "pictures").mkdir()
-    for name, (rows, columns) in {"square.png": (4, 4), "wide.png": (4, 6)}.items():
-        pixels = np.kron(rng.integers(0, 256, (rows, columns, 3)), np.ones((8, 8, 1)))
-        Image.fromarray(pixels.astype(np.uint8)).save(folder / "pictures" / name)
+    rows = ["outcome,p,group,sex"]
+    for p, u, g, s in rng.random((600, 4)):
+        rows.append(f"{int(u < p * (0.7 if g < 0.4 else 1))},{p:.3f},{'xy'[int(g > 0.4)]},{'mf'[int(2 * s)]}")
+    (folder / "people.csv").write_text("\n".join(rows) + "\n")
+    pixels = np.kron(rng.integers(0, 256, (4, 6, 3)), np.ones((8, 8, 1)))
+    Image.fromarray(pixels.astype(np.uint8)).save(folder / "wide.png")
 
 
 def digest(array: Any) -> str:
@@ -120,13 +124,11 @@ def leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 def contents(file: Path) -> Iterator[tuple[str, Any]]:
     """Hashes and numbers of a file that a command has written."""
-    if file.suffix == ".safetensors":
-        hashes = {key: digest(tensor) for key, tensor in load_file(file).items()}
+    if file.suffix in (".safetensors", ".npz"):
+        arrays = load_file(file) if file.suffix == ".safetensors" else np.load(file)
+        hashes = {key: digest(array) for key, array in arrays.items()}
         yield from ((f"/{key}", value) for key, value in hashes.items())
         yield ", without names", hashlib.sha256("".join(sorted(hashes.values())).encode()).hexdigest()
-    elif file.suffix == ".npz":
-        with np.load(file) as arrays:
-            yield from ((f"/{key}", digest(arrays[key])) for key in arrays.files)
     elif file.suffix == ".png":
         yield "", digest(Image.open(file))
     elif file.suffix == ".csv":
@@ -150,14 +152,15 @@ def measure(source: Path, folder: Path) -> dict[str, Any]:
     write_inputs(folder)
     for block in re.split(r"\n(?=\w)", RUNS.strip()):
         run, text = block.split(": ", 1)
-        for words in commands(run, text):
-            python = [sys.executable, "-m", "simulacra", *words]
-            done = subprocess.run(python, cwd=folder, env=environment, capture_output=True, text=True)
+        lines = list(commands(run, text))
+        python = [sys.executable, "-c", CHILD, json.dumps(lines)]
+        printed = json.loads(subprocess.check_output(python, cwd=folder, env=environment))
+        for words, (code, output) in zip(lines, printed, strict=True):
             name = f"{run}: {' '.join(words)}"
-            found[f"{name}: exit code"] = done.returncode
-            print(f"{name}: {done.stderr if done.returncode else 'done'}", file=sys.stderr, flush=True)
-            if "--json" in words and done.stdout:
-                found |= leaves(json.loads(done.stdout), name)
+            found[f"{name}: exit code"] = code
+            print(f"{name}: exit code {code}", file=sys.stderr, flush=True)
+            if "--json" in words and code == 0:
+                found |= leaves(json.loads(output), name)
         for file in sorted((folder / run).rglob("*")):
             if "checkpoints" not in file.parts:
                 found |= {f"{file.relative_to(folder)}{name}": value for name, value in contents(file)}
@@ -167,12 +170,11 @@ def measure(source: Path, folder: Path) -> dict[str, Any]:
 def compare(a: dict[str, Any], b: dict[str, Any]) -> int:
     """Print what differs, as JSON (NaN equals NaN); 1 if anything does."""
     both = a.keys() & b.keys()
-    different = [name for name in sorted(both) if json.dumps(a[name]) != json.dumps(b[name])]
-    for name in different:
-        x, y = a[name], b[name]
-        print(f"{name}: {x!r} != {y!r}", end="")
-        numbers = all(isinstance(value, int | float) for value in (x, y))
-        print(f", relative {abs(x - y) / (max(abs(x), abs(y)) or 1):.2g}" if numbers else "")
+    different = [(n, a[n], b[n]) for n in sorted(both) if json.dumps(a[n]) != json.dumps(b[n])]
+    for name, x, y in different:
+        numbers = isinstance(x, int | float) and isinstance(y, int | float)
+        relative = f", relative {abs(x - y) / (max(abs(x), abs(y)) or 1):.2g}" if numbers else ""
+        print(f"{name}: {x!r} != {y!r}{relative}")
     alone = [name for name in {**a, **b} if name not in both]
     for name in alone:
         print(f"only in the {'first' if name in a else 'second'} file: {name}: {(a | b)[name]!r}")
@@ -183,16 +185,14 @@ def compare(a: dict[str, Any], b: dict[str, Any]) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("verb", choices=["write", "compare"])
-    parser.add_argument("files", nargs="+", type=Path, help="one to write, or two to compare")
-    parser.add_argument("--src", type=Path, default=Path(__file__).parents[1] / "src", help="of `write`")
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--src", type=Path, default=Path(__file__).parents[1] / "src")
     arguments = parser.parse_args()
-    if len(arguments.files) != (1 if arguments.verb == "write" else 2):
-        parser.error("write takes one file, compare two")
     if arguments.verb == "compare":
         return compare(*(json.loads(file.read_text()) for file in arguments.files))
     with tempfile.TemporaryDirectory() as folder:
-        found = json.dumps(measure(arguments.src.resolve(), Path(folder)), indent=1)
-    arguments.files[0].write_text(found + "\n")
+        found = measure(arguments.src.resolve(), Path(folder))
+    arguments.files[0].write_text(json.dumps(found, indent=1) + "\n")
     return 0
 
 

@@ -33,13 +33,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from simulacra.config import Training
+from simulacra.core.batch import Batch
+from simulacra.core.model import Model
+from simulacra.core.noise import Noise
 from simulacra.data.spec import DataSpec
 from simulacra.engine.distributed import launch
 from simulacra.engine.players import Players
-from simulacra.game import Batch, Model, Noise
-from simulacra.models.configs import CycleGANConfig, Pix2PixConfig
-from simulacra.models.cyclegan import CycleGAN
-from simulacra.models.pix2pix import Pix2Pix
+from simulacra.models.cyclegan.card import CycleGANConfig
+from simulacra.models.cyclegan.model import CycleGAN
+from simulacra.models.pix2pix.card import Pix2PixConfig
+from simulacra.models.pix2pix.model import Pix2Pix
 from simulacra.nets.doubling import Double, Halve
 from simulacra.nets.last import ToImage
 from simulacra.nets.winograd import Winograd

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from simulacra.augmentation import AdaptiveAugment, Colour, DiffAugment, Geometry, warp
-from simulacra.game import Noise
+from simulacra.core.noise import Noise
 
 
 def images(n: int = 4, channels: int = 3, height: int = 16, width: int = 16) -> Tensor:
@@ -366,7 +366,7 @@ import sys
 import torch
 import torch.distributed as dist
 from simulacra.augmentation import AdaptiveAugment
-from simulacra.game import Noise
+from simulacra.core.noise import Noise
 
 rank = int(sys.argv[1])
 dist.init_process_group("gloo", init_method=f"file://{sys.argv[2]}", rank=rank, world_size=2)

@@ -9,7 +9,8 @@ from simulacra.config import Training, from_dict
 from simulacra.data import Options
 from simulacra.data.spec import DataSpec
 from simulacra.errors import ConfigError, RunError
-from simulacra.models.configs import PCAConfig, VAEConfig
+from simulacra.models.pca.card import PCAConfig
+from simulacra.models.vae.card import VAEConfig
 from simulacra.run import Run, RunConfig
 
 CONFIG = RunConfig(

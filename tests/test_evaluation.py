@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from simulacra.core.model import Model
+from simulacra.core.noise import Noise
 from simulacra.data import load
 from simulacra.data.spec import Data, DataSpec
 from simulacra.errors import ConfigError, DataError
 from simulacra.evaluation import evaluate
-from simulacra.game import Model, Noise
 from simulacra.metrics.judge import judge
 from tests.metrics.translators import (
     DOMAINS,

@@ -12,9 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from simulacra.core.model import Model
+from simulacra.core.noise import Noise
 from simulacra.data import Dataset, Options, load
 from simulacra.data.sources.faces import FACTORS, draw
-from simulacra.game import Model, Noise
 
 Change = Callable[[np.ndarray], np.ndarray]
 
@@ -42,7 +43,7 @@ class Redraws(Model):
         self.known = {x.tobytes(): f for x, f in zip(faces.x, faces.attributes, strict=True)}
         self.change = change
 
-    def there_and_back(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
+    def cycle(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
         raise NotImplementedError
 
     def translate(self, x: Tensor, noise: Noise, to: str | None = None) -> Tensor:

@@ -4,7 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from simulacra.game import Elbo, Noise, frozen
+from simulacra.core.capabilities import Elbo
+from simulacra.core.model import frozen
+from simulacra.core.noise import Noise
 
 
 @pytest.mark.parametrize("shards", [1, 2, 4])

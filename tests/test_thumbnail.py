@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from simulacra.core.batch import tensor, to_bytes
+from simulacra.core.noise import Noise
 from simulacra.data.spec import DataSpec
-from simulacra.engine.batches import tensor, to_bytes
-from simulacra.game import Noise
 from simulacra.translation import translated
 from tests.test_translation_files import noise
 

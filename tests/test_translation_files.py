@@ -11,14 +11,15 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from simulacra.core.batch import tensor, to_bytes
+from simulacra.core.noise import Noise
 from simulacra.data.images.decode import Picture, header, open_picture
 from simulacra.data.spec import DataSpec
-from simulacra.engine.batches import tensor, to_bytes
 from simulacra.errors import ConfigError, DataError, RunError
-from simulacra.game import Noise
-from simulacra.models.configs import CycleGANConfig, Pix2PixConfig
-from simulacra.models.cyclegan import CycleGAN
-from simulacra.models.pix2pix import Pix2Pix
+from simulacra.models.cyclegan.card import CycleGANConfig
+from simulacra.models.cyclegan.model import CycleGAN
+from simulacra.models.pix2pix.card import Pix2PixConfig
+from simulacra.models.pix2pix.model import Pix2Pix
 from simulacra.translation import (
     ALIGN,
     MARGIN,

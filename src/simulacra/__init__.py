@@ -12,38 +12,94 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simulacra.api import load, train
+    from simulacra.config import Training
+    from simulacra.core.batch import Batch
+    from simulacra.core.card import ModelCard
+    from simulacra.core.latents import LatentSpace
+    from simulacra.core.model import Model, Turn
+    from simulacra.core.noise import Noise
     from simulacra.data import load as load_data
+    from simulacra.data.spec import DataSpec
     from simulacra.estimators import DistributionRegressor, MDNRegressor
     from simulacra.evaluation import evaluate
-    from simulacra.game import Noise
+    from simulacra.models.autoencoder.model import Autoencoder
+    from simulacra.models.classifier.model import Classifier
+    from simulacra.models.conditional_gan.model import ConditionalGAN
+    from simulacra.models.cyclegan.model import CycleGAN
+    from simulacra.models.gan.model import GAN
+    from simulacra.models.generator.model import Generator
+    from simulacra.models.mdn.model import MDN
+    from simulacra.models.naive.model import Naive
+    from simulacra.models.pca.model import PCA
+    from simulacra.models.pix2pix.model import Pix2Pix
     from simulacra.models.registry import MODELS
+    from simulacra.models.regressor.model import Regressor
+    from simulacra.models.vae.model import VAE
 
-__all__ = [
+# Imported when first used: torch takes over a second. The models' classes are found by their cards.
+_LAZY = {
+    "MODELS": "simulacra.models.registry",
+    "Batch": "simulacra.core.batch",
+    "DataSpec": "simulacra.data.spec",
+    "DistributionRegressor": "simulacra.estimators",
+    "LatentSpace": "simulacra.core.latents",
+    "MDNRegressor": "simulacra.estimators",
+    "Model": "simulacra.core.model",
+    "ModelCard": "simulacra.core.card",
+    "Noise": "simulacra.core.noise",
+    "Training": "simulacra.config",
+    "Turn": "simulacra.core.model",
+    "evaluate": "simulacra.evaluation",
+    "load": "simulacra.api",
+    "load_data": "simulacra.data:load",
+    "train": "simulacra.api",
+}
+__all__ = [  # names that are imported when first used
+    "GAN",
+    "MDN",
     "MODELS",
+    "PCA",
+    "VAE",
+    "Autoencoder",
+    "Batch",
+    "Classifier",
+    "ConditionalGAN",
+    "CycleGAN",
+    "DataSpec",
     "DistributionRegressor",
+    "Generator",
+    "LatentSpace",
     "MDNRegressor",
+    "Model",
+    "ModelCard",
+    "Naive",
     "Noise",
+    "Pix2Pix",
+    "Regressor",
+    "Training",
+    "Turn",
     "evaluate",
     "load",
     "load_data",
     "train",
-]
-
-# Imported when first used: torch takes over a second.
-_WHERE = {
-    "MODELS": ("simulacra.models.registry", "MODELS"),
-    "DistributionRegressor": ("simulacra.estimators", "DistributionRegressor"),
-    "MDNRegressor": ("simulacra.estimators", "MDNRegressor"),
-    "Noise": ("simulacra.game", "Noise"),
-    "evaluate": ("simulacra.evaluation", "evaluate"),
-    "load": ("simulacra.api", "load"),
-    "load_data": ("simulacra.data", "load"),
-    "train": ("simulacra.api", "train"),
-}
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
+    lazy = _LAZY if name in _LAZY else _LAZY | _model_classes()
+    if name not in lazy:
         raise AttributeError(f"module 'simulacra' has no attribute '{name}'")
-    module, attribute = _WHERE[name]
-    return getattr(import_module(module), attribute)
+    module, _, attribute = lazy[name].partition(":")
+    return getattr(import_module(module), attribute or name)
+
+
+def _model_classes() -> dict[str, str]:
+    """Where the class of every registered model is."""
+    from simulacra.models.registry import MODELS
+
+    paths = [card.path.partition(":") for card in MODELS.values()]
+    return {cls: module for module, _, cls in paths}
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -8,10 +8,10 @@ from typing import Any
 
 from simulacra import data as sources
 from simulacra.config import Training, from_dict, to_dict
+from simulacra.core.model import Model
 from simulacra.data import Options
 from simulacra.errors import ConfigError, DataError, nearest
-from simulacra.game import Model
-from simulacra.models.registry import entry
+from simulacra.models.registry import model_card
 from simulacra.run import Run, RunConfig
 
 
@@ -33,7 +33,7 @@ def train(model: str, data: str, out: str | Path | None = None, **settings: Any)
     >>> model.config.latent_dim
     2
     """
-    one = entry(model)
+    one = model_card(model)
     groups: tuple[Any, ...] = (one.Config(), one.training, Options())
     fields = [{f.name for f in dataclasses.fields(group)} for group in groups]
     for key in settings:

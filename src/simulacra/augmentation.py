@@ -4,7 +4,7 @@ A discriminator learns a small set by heart, and then has nothing left to teach.
 only through random transforms T, D(T(x)) and D(T(G(z))), it sees no image twice; T is differentiable, so
 the generator learns through it.
 
-    >>> from simulacra.game import Noise
+    >>> from simulacra.core.noise import Noise
     >>> x = 2 * Noise(seed=0).uniform(4, 3, 32, 32) - 1
     >>> DiffAugment()(x, Noise(seed=1)).shape
     torch.Size([4, 3, 32, 32])
@@ -31,7 +31,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from simulacra.game import Noise
+from simulacra.core.noise import Noise
 
 # steps between two changes of p (Karras et al. 2020, section 3)
 INTERVAL = 4

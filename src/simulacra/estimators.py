@@ -23,12 +23,16 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from simulacra.config import Training
+from simulacra.core.capabilities import Predicts
+from simulacra.core.model import Model
+from simulacra.core.noise import Noise
 from simulacra.data import Data, Dataset, DataSpec, Options
 from simulacra.distributions import modes
 from simulacra.engine.loop import train
 from simulacra.errors import DataError
-from simulacra.game import Model, Noise, Predicts
-from simulacra.models.configs import LikelihoodName, MDNConfig, RegressorConfig
+from simulacra.models.mdn.card import MDNConfig
+from simulacra.models.regressor.card import RegressorConfig
+from simulacra.models.settings import LikelihoodName
 from simulacra.run import Run, RunConfig
 
 # With fewer rows than this a tenth of them is too little to choose weights by, and the last are kept.

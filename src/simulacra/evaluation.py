@@ -11,24 +11,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from simulacra.data.spec import Data, Dataset, Truth
-from simulacra.distributions import marginals
-from simulacra.engine.batches import fitting, in_order, to_bytes, to_float
-from simulacra.errors import ConfigError, DataError, nearest
-from simulacra.game import (
-    Batch,
-    Bounds,
+from simulacra.core.batch import Batch, in_order, max_batch, to_bytes, to_float
+from simulacra.core.capabilities import (
+    BoundsLikelihood,
     Conditional,
     Cycles,
     Decodes,
     Encodes,
-    Model,
-    Noise,
+    EstimatesLikelihood,
     Predicts,
     Samples,
-    Scores,
     Translates,
 )
+from simulacra.core.model import Model
+from simulacra.core.noise import Noise
+from simulacra.data.spec import Data, Dataset, Truth
+from simulacra.distributions import marginals
+from simulacra.errors import ConfigError, DataError, nearest
 from simulacra.metrics import judge, translation
 from simulacra.metrics.features import Extractor, load_extractor
 from simulacra.metrics.judge import Compared
@@ -93,7 +92,7 @@ def evaluate(
         same scores, and by what `metrics.translation` gives: for pairs `of_pairs` and `variants`
         (translation, perceptual); between domains, in `directions`, for 'horse to zebra' and for 'zebra to
         horse' `of_domain` (translation, perceptual) and `readings` (classes).
-        Scores that the examples are too few for are left out, and named in `left_out`.
+        EstimatesLikelihood that the examples are too few for are left out, and named in `left_out`.
 
     Raises:
         ConfigError: an unknown metric, none that the model has anything for, or what scores are asked for
@@ -173,7 +172,7 @@ def _of_made(
         n = min(len(dataset), DRAWN)
         drawn = Compared(_drawn(model, n, seed), dataset.x[:n], data.train.x[:DRAWN], "")
         return _scores(drawn, extractor, scores, seed)
-    size = fitting(dataset, batch_size)
+    size = max_batch(dataset, batch_size)
     if isinstance(model, Cycles):
         parts = _by_domain(model.spec.classes, data.name, dataset)
         # nothing else looks at what it was trained on, which is large
@@ -242,11 +241,11 @@ def _scores(of: Compared, extractor: Extractor, scores: Sequence[str], seed: int
 
 def _of_batch(model: Model, batch: Any, metrics: Sequence[str], k: int) -> dict[str, torch.Tensor]:
     numbers: dict[str, torch.Tensor] = {}
-    x = model.observed(batch.x, batch.noise)
-    if "elbo" in metrics and isinstance(model, Bounds):
+    x = model.observe(batch.x, batch.noise)
+    if "elbo" in metrics and isinstance(model, BoundsLikelihood):
         elbo = model.elbo(x, batch.noise)
         numbers |= {"elbo": elbo.value, "reconstruction": elbo.reconstruction, "kl": elbo.kl}
-    if "nll" in metrics and isinstance(model, Scores):
+    if "nll" in metrics and isinstance(model, EstimatesLikelihood):
         numbers["nll"] = -model.log_likelihood(x, batch.noise, k)
     if "reconstruction" in metrics and isinstance(model, Encodes) and isinstance(model, Decodes):
         y = model.decode(model.encode(batch.x).mean).mean
@@ -275,9 +274,9 @@ def _of_latents(model: Any, train: Dataset, dataset: Dataset, batch_size: int) -
 
 def _of_predictions(model: Any, truth: Truth, dataset: Dataset, batch_size: int, seed: int) -> dict[str, Any]:
     batches = list(in_order(dataset, batch_size, model.device, seed))
-    nll = torch.cat([-model.predict(batch.x).log_prob(model.answers(batch)) for batch in batches])
+    nll = torch.cat([-model.predict(batch.x).log_prob(model.targets(batch)) for batch in batches])
     numbers: dict[str, Any] = {"nll": nll.double().mean().item()}
-    answers = model.answers(batches[0])
+    answers = model.targets(batches[0])
     if answers.dtype == torch.int64 or not isinstance(marginals(model.predict(batches[0].x[:1])), WITH_CDF):
         return numbers | _of_classes(model, batches)
     rows = [_of_numbers(model, batch) for batch in batches]
@@ -300,7 +299,7 @@ def _of_predictions(model: Any, truth: Truth, dataset: Dataset, batch_size: int,
 
 def _of_numbers(model: Any, batch: Batch) -> dict[str, torch.Tensor]:
     """Of every number of every target: each `(B, T)`, of images `(B, C * H * W)`."""
-    p, y = marginals(model.predict(batch.x)), model.answers(batch)
+    p, y = marginals(model.predict(batch.x)), model.targets(batch)
     u = pit(p, y)
     values = {"squared_error": (p.mean - y).square(), "crps": crps(p, y), "pit": u}
     values |= {f"coverage_{percent}": covered(u, percent) for percent in INTERVALS}
@@ -309,7 +308,7 @@ def _of_numbers(model: Any, batch: Batch) -> dict[str, torch.Tensor]:
 
 def _of_classes(model: Any, batches: Sequence[Batch]) -> dict[str, Any]:
     """Of a categorical `(B,)` over K classes, or of Bernoulli numbers."""
-    means, answers = [], torch.cat([model.answers(batch) for batch in batches])
+    means, answers = [], torch.cat([model.targets(batch) for batch in batches])
     for batch in batches:
         p = model.predict(batch.x)
         means.append(p.probs if answers.dtype == torch.int64 else p.mean)
@@ -331,7 +330,7 @@ def _of_truth(model: Any, truth: Truth, batches: Sequence[Batch]) -> dict[str, A
     numbers: dict[str, Any] = {}
     x = torch.cat([batch.x for batch in batches]).cpu().numpy()
     if truth.log_conditional is not None:
-        y = torch.cat([model.answers(batch) for batch in batches]).cpu().numpy()
+        y = torch.cat([model.targets(batch) for batch in batches]).cpu().numpy()
         numbers["nll_exact"] = -float(np.mean(truth.log_conditional(x, y)))
     if truth.forward is not None:
         predictions = [(model.predict(batch.x), batch.noise) for batch in batches]
@@ -364,7 +363,7 @@ def _asked(model: Any, classifier: Any, n: int, seed: int) -> float:
         raise ConfigError(f"features: the classifier knows {known}, the model {', '.join(classes)}")
     right = []
     for k in range(len(classes)):
-        x = torch.from_numpy(_drawn(model.given(k), -(-n // len(classes)), seed + k))
+        x = torch.from_numpy(_drawn(model.for_class(k), -(-n // len(classes)), seed + k))
         for part in x.to(classifier.device).split(256):
             right.append(classifier.predict(to_float(part)).probs.argmax(dim=1) == k)
     return torch.cat(right).double().mean().item()

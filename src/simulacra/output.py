@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from simulacra.core.batch import to_bytes
 from simulacra.data.spec import DataSpec
-from simulacra.engine.batches import to_bytes
 from simulacra.errors import ConfigError
 from simulacra.files import replacing
 from simulacra.pictures import grid, save_png

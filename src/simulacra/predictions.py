@@ -5,18 +5,17 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
 from torch.distributions import Categorical, MixtureSameFamily
 
+from simulacra.core.batch import in_order, to_bytes
+from simulacra.core.capabilities import Predicts
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.distributions import marginals, modes, quantile
-from simulacra.engine.batches import in_order, to_bytes
 from simulacra.errors import ConfigError
 from simulacra.files import replacing
-from simulacra.game import Predicts
 from simulacra.metrics.prediction import WITH_CDF
 from simulacra.pictures import grid, save_png
 
@@ -24,18 +23,9 @@ from simulacra.pictures import grid, save_png
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-class Predicting(Predicts, Protocol):
-    """A model that predicts."""
-
-    spec: DataSpec
-
-    @property
-    def device(self) -> torch.device: ...
-
-
 @torch.no_grad()
 def predictions(
-    model: Predicting, x: np.ndarray, samples: int = 0, seed: int = 0, batch_size: int = 500
+    model: Predicts, x: np.ndarray, samples: int = 0, seed: int = 0, batch_size: int = 500
 ) -> dict[str, np.ndarray]:
     """The predicted distribution of every input in numbers.
 

@@ -27,10 +27,10 @@ from simulacra.data import Data, Options
 from simulacra.data.spec import DataSpec
 from simulacra.errors import ConfigError, RunError
 from simulacra.files import write_text
-from simulacra.models.registry import entry
+from simulacra.models.registry import model_card
 
 if TYPE_CHECKING:
-    from simulacra.game import Model
+    from simulacra.core.model import Model
 
 # Settings that may differ when a training goes on: they change no weight, or only lengthen it.
 FREE_TO_CHANGE = {
@@ -70,7 +70,7 @@ class RunConfig:
         name, source, spec = model.pop("name"), data.pop("source"), data.pop("spec")
         return cls(
             name,
-            from_dict(entry(name).Config, model),
+            from_dict(model_card(name).Config, model),
             source,
             from_dict(Options, data),
             _spec(spec),

@@ -14,20 +14,20 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from simulacra.core.batch import tensor, to_bytes
+from simulacra.core.capabilities import Translates
+from simulacra.core.noise import Noise
 from simulacra.data.images.decode import BadImage, Picture, header
 from simulacra.data.images.files import is_picture, open_pictures
-from simulacra.data.spec import DataSpec
-from simulacra.engine.batches import tensor, to_bytes
 from simulacra.errors import ConfigError, DataError, RunError, printable
 from simulacra.files import replacing
-from simulacra.game import Noise, Translates
 from simulacra.thumbnail import normalised_alike
 
 # Pixels. A tile of 512 takes nine residual blocks of 256 channels 300 MB. Tiles begin at multiples of ALIGN,
@@ -42,15 +42,6 @@ WRITTEN: dict[str, tuple[str, bool, dict[str, Any]]] = {
     ".jpeg": ("JPEG", False, {"quality": 95}),
     ".bmp": ("BMP", False, {}),
 }
-
-
-class Translating(Translates, Protocol):
-    """A model that translates."""
-
-    spec: DataSpec
-
-    @property
-    def device(self) -> torch.device: ...
 
 
 @dataclass(frozen=True)
@@ -95,7 +86,7 @@ def strips(length: int, tile: int) -> list[Strip]:
 
 
 @torch.no_grad()
-def translated(model: Translating, x: np.ndarray, seed: int = 0, to: str | None = None) -> np.ndarray:
+def translated(model: Translates, x: np.ndarray, seed: int = 0, to: str | None = None) -> np.ndarray:
     """The translation of one image of any size, uint8 `(C, H, W)` to uint8 `(C', H, W)`.
 
     Sides shorter than those the model was trained on are mirrored up to them.
@@ -106,8 +97,8 @@ def translated(model: Translating, x: np.ndarray, seed: int = 0, to: str | None 
         seed: of the noise; every tile has the same, so that the picture is of one style.
         to: the domain, where there is a choice.
 
-    >>> from simulacra.models.cyclegan import CycleGAN
-    >>> from simulacra.models.configs import CycleGANConfig
+    >>> from simulacra.models.cyclegan.model import CycleGAN
+    >>> from simulacra.models.cyclegan.card import CycleGANConfig
     >>> spec = DataSpec("image", (3, 32, 32), classes=("horse", "zebra"))
     >>> model = CycleGAN(spec, CycleGANConfig(width=8, blocks=1)).eval()
     >>> translated(model, np.zeros((3, 20, 50), np.uint8)).shape
@@ -160,7 +151,7 @@ def _mirrored(x: np.ndarray, known: Sequence[int]) -> np.ndarray:
 
 
 def translated_image(
-    model: Translating, image: Image.Image, seed: int = 0, to: str | None = None
+    model: Translates, image: Image.Image, seed: int = 0, to: str | None = None
 ) -> Image.Image:
     """As `translated`, of an image of mode L or RGB, grey or in colour as the model gives it."""
     x = np.asarray(image.convert("L" if model.spec.shape[0] == 1 else "RGB"))
@@ -169,7 +160,7 @@ def translated_image(
 
 
 @torch.no_grad()
-def varies(model: Translating, to: str | None = None) -> bool:
+def varies(model: Translates, to: str | None = None) -> bool:
     """Whether noise changes a translation, tried on noise."""
     x = Noise(0).uniform(1, *model.spec.shape).to(model.device)
     one, other = (model.translate(x, Noise(seed), to) for seed in (0, 1))

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
+from simulacra.core.batch import Batch
+from simulacra.core.model import Model
 from simulacra.data.spec import DataSpec
-from simulacra.game import Batch, Model
 
 
 class Linear(Model):

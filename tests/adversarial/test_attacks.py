@@ -9,11 +9,13 @@ import torch
 
 from simulacra.adversarial.attacks import SURE, Adversarial, fgsm, from_noise, pgd, smallest
 from simulacra.adversarial.balls import Norm
+from simulacra.core.model import Model
+from simulacra.core.noise import Noise
 from simulacra.data.spec import DataSpec
 from simulacra.errors import ConfigError, RunError
-from simulacra.game import Model, Noise
-from simulacra.models.classifier import Classifier
-from simulacra.models.configs import AutoencoderConfig, ClassifierConfig
+from simulacra.models.autoencoder.card import AutoencoderConfig
+from simulacra.models.classifier.card import ClassifierConfig
+from simulacra.models.classifier.model import Classifier
 from simulacra.models.registry import build
 from tests.adversarial.linear import Linear, middling
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from simulacra.adversarial.balls import Norm, climb, length, project, steepest, uniform
-from simulacra.game import Noise
+from simulacra.core.noise import Noise
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])

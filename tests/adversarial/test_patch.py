@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from simulacra.adversarial.patch import Placement, make, paste, stick
+from simulacra.core.noise import Noise
 from simulacra.errors import ConfigError
-from simulacra.game import Noise
 from tests.adversarial.linear import Linear, middling
 
 

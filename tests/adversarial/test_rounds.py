@@ -8,8 +8,8 @@ import torch
 
 from simulacra.adversarial.attacks import fgsm, from_noise
 from simulacra.adversarial.rounds import Attack, rounds, with_negatives
+from simulacra.core.model import Model
 from simulacra.data.spec import Data, Dataset, DataSpec
-from simulacra.game import Model
 from tests.adversarial.linear import Linear
 
 SPEC = DataSpec("image", (1, 4, 4), ("no", "yes"))

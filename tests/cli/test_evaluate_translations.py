@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from simulacra.cli.main import main
-from simulacra.game import Model
+from simulacra.core.model import Model
 from simulacra.run import Run
 from tests.metrics.translators import Constant, Hides, Inverts, Varies, images
 

@@ -4,7 +4,7 @@ import pytest
 
 from simulacra.cli.train import parse
 from simulacra.errors import ConfigError
-from simulacra.models.configs import CycleGANConfig
+from simulacra.models.cyclegan.card import CycleGANConfig
 from simulacra.models.registry import MODELS
 
 

@@ -13,10 +13,10 @@ from PIL import Image
 
 import simulacra as sim
 from simulacra.cli.main import main
+from simulacra.core.batch import tensor, to_bytes
+from simulacra.core.noise import derive_seed
 from simulacra.data import Options
-from simulacra.engine.batches import tensor, to_bytes
-from simulacra.game import mix
-from simulacra.models.cyclegan import CycleGAN
+from simulacra.models.cyclegan.model import CycleGAN
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_a_folder_becomes_what_the_model_makes_of_it(
         x = tensor(upright(pictures / name)[None])
         # with gradients products of matrices take the place of convolutions, and round otherwise
         with torch.no_grad():
-            expected = to_bytes(model.translate(x, sim.Noise(mix(5, 0))))[0].transpose(1, 2, 0)
+            expected = to_bytes(model.translate(x, sim.Noise(derive_seed(5, 0))))[0].transpose(1, 2, 0)
         assert np.array_equal(read(out / name), expected)
 
 

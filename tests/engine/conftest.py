@@ -9,10 +9,10 @@ import pytest
 
 from simulacra import data as sources
 from simulacra.config import Training
+from simulacra.core.model import Model
 from simulacra.data import Data, Options
 from simulacra.engine.loop import train
-from simulacra.game import Model
-from simulacra.models.configs import VAEConfig
+from simulacra.models.vae.card import VAEConfig
 from simulacra.run import Run, RunConfig
 
 

@@ -12,10 +12,12 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from simulacra.core.batch import Batch, to_bytes
+from simulacra.core.model import Model
+from simulacra.core.noise import Noise
 from simulacra.data import Data
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.engine import looks
-from simulacra.engine.batches import to_bytes
 from simulacra.engine.looks import (
     COMPARED,
     Scorer,
@@ -27,9 +29,8 @@ from simulacra.engine.looks import (
     validation,
 )
 from simulacra.errors import ConfigError, DataError
-from simulacra.game import Batch, Model, Noise
 from simulacra.metrics.judge import judge
-from simulacra.models.configs import ConditionalGANConfig
+from simulacra.models.conditional_gan.card import ConditionalGANConfig
 from simulacra.models.registry import build
 from tests.metrics import translators as tiny
 

@@ -13,15 +13,17 @@ import torch
 from torch import Tensor, nn
 
 from simulacra.config import Training
+from simulacra.core.batch import Batch
+from simulacra.core.model import Model, Turn
+from simulacra.core.noise import derive_seed
 from simulacra.data import Data
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.engine.batches import Batches
 from simulacra.engine.optim import learning_rate
 from simulacra.errors import ConfigError, DivergedError, RunError
-from simulacra.game import Batch, Model, Turn, mix
-from simulacra.models.configs import VAEConfig
 from simulacra.models.registry import build
-from simulacra.models.vae import VAE
+from simulacra.models.vae.card import VAEConfig
+from simulacra.models.vae.model import VAE
 from tests.engine.conftest import Trains
 
 
@@ -36,7 +38,7 @@ def assert_same(a: nn.Module, b: nn.Module) -> None:
 
 def test_equals_a_loop_by_hand(trains: Trains, digits: Data) -> None:
     _, trained = trains("run", steps=25, lr=0.01, schedule="cosine", warmup=5, clip=1.0, ema=0.9)
-    torch.manual_seed(mix(0))
+    torch.manual_seed(derive_seed(0))
     model = build("vae", digits.spec, VAEConfig(latent_dim=2, hidden=(32,)))
     average = weights(model)
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
@@ -299,9 +301,9 @@ class Duel(Model):
 
 
 def test_a_game_of_two_alternates_and_parts_stay_in_step() -> None:
+    from simulacra.core.noise import Noise
     from simulacra.engine.distributed import launch
     from simulacra.engine.players import Players
-    from simulacra.game import Noise
 
     model, training = Duel(), Training(lr=0.1, accumulate=2)
     players = Players(model, training, launch(training))
@@ -317,9 +319,9 @@ def test_a_game_of_two_alternates_and_parts_stay_in_step() -> None:
 
 @pytest.mark.parametrize("clip", [None, 0.5])
 def test_gradients_of_a_game_of_two_are_noted(clip: float | None) -> None:
+    from simulacra.core.noise import Noise
     from simulacra.engine.distributed import launch
     from simulacra.engine.players import Players
-    from simulacra.game import Noise
 
     model, training = Duel(), Training(clip=clip)
     players = Players(model, training, launch(training))

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from simulacra.core.model import Model
 from simulacra.data.spec import DataSpec
 from simulacra.engine.signs import BACK, COLLAPSED, OVERFITTED, START, Watch
-from simulacra.game import Model
 
 IMAGES = DataSpec("image", (1, 8, 8))
 

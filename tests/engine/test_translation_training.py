@@ -14,11 +14,12 @@ from safetensors.torch import load_file
 
 from simulacra.cli.main import main
 from simulacra.config import Training
+from simulacra.core.batch import Batch
+from simulacra.core.model import Model, Turn
 from simulacra.data import Data, Options, load
 from simulacra.engine.loop import train
 from simulacra.engine.optim import learning_rate
-from simulacra.game import Batch, Model, Turn
-from simulacra.models.registry import MODELS, entry
+from simulacra.models.registry import MODELS, model_card
 from simulacra.run import Run, RunConfig
 from tests.engine.test_processes import SIMULACRA, run
 
@@ -40,7 +41,7 @@ def trained(name: str, data: dict[str, Data], folder: Path, **training: Any) -> 
     known = data[name]
     settings = Training(**{"steps": 8, "batch_size": 4, "log_every": 1, "schedule": "linear", **training})
     config = RunConfig(
-        name, entry(name).Config(**SETTINGS[name]), SOURCES[name], OPTIONS[name], known.spec, settings
+        name, model_card(name).Config(**SETTINGS[name]), SOURCES[name], OPTIONS[name], known.spec, settings
     )
     train(Run(folder), config, known, quiet=True)
     return Run(folder)

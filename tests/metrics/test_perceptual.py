@@ -10,8 +10,8 @@ import torch
 from sklearn.datasets import load_sample_images
 from torch import Tensor
 
+from simulacra.core.noise import Noise
 from simulacra.data.images.resize import resize
-from simulacra.game import Noise
 from simulacra.metrics.features import load_extractor, maps
 from simulacra.metrics.inception_v3 import InceptionV3
 from simulacra.metrics.perceptual import perceptual_distance

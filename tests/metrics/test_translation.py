@@ -9,8 +9,9 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from simulacra.engine.batches import in_order, to_bytes
-from simulacra.game import Cycles, Noise, Translates
+from simulacra.core.batch import in_order, to_bytes
+from simulacra.core.capabilities import Cycles, Translates
+from simulacra.core.noise import Noise
 from simulacra.metrics import translation
 from simulacra.metrics.features import load_extractor
 from simulacra.metrics.reconstruction import psnr, ssim

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical
 
+from simulacra.core.model import Model
+from simulacra.core.noise import Noise
 from simulacra.data.spec import Data, Dataset, DataSpec
-from simulacra.game import Model, Noise
 
 IMAGE = DataSpec("image", (1, 8, 8))
 DOMAINS = replace(IMAGE, classes=("dark", "bright"))
@@ -31,7 +32,7 @@ class Stub(Model):
 class Cycle(Stub):
     """The same of two domains."""
 
-    def there_and_back(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
+    def cycle(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
         assert y is not None
         first, second = self.spec.classes
         there = [self.translate(one[None], Noise(0), (second, first)[k]) for one, k in zip(x, y, strict=True)]

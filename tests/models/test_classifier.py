@@ -10,12 +10,13 @@ import torch
 
 import simulacra as sim
 from simulacra.adversarial.attacks import pgd
+from simulacra.core.batch import Batch, tensor
+from simulacra.core.capabilities import Features, Predicts
+from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset, DataSpec
-from simulacra.engine.batches import tensor
 from simulacra.errors import ConfigError
-from simulacra.game import Batch, Features, Noise, Predicts
-from simulacra.models.classifier import Classifier, shifted
-from simulacra.models.configs import ClassifierConfig
+from simulacra.models.classifier.card import ClassifierConfig
+from simulacra.models.classifier.model import Classifier, shifted
 
 IMAGES = DataSpec("image", (1, 8, 8), ("a", "b", "c"))
 

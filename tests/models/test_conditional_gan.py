@@ -11,11 +11,13 @@ import pytest
 import torch
 
 import simulacra as sim
+from simulacra.core.batch import Batch
+from simulacra.core.capabilities import Samples
+from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError
-from simulacra.game import Batch, Noise, Samples
-from simulacra.models.conditional_gan import ConditionalGAN
-from simulacra.models.configs import ConditionalGANConfig
+from simulacra.models.conditional_gan.card import ConditionalGANConfig
+from simulacra.models.conditional_gan.model import ConditionalGAN
 from simulacra.objectives import OBJECTIVES
 
 PLANE = DataSpec("vector", (2,), ("left", "right"))
@@ -91,7 +93,7 @@ def test_classes_are_drawn_as_frequent_as_in_the_data() -> None:
     assert model.frequencies.tolist() == [0.25, 0.75]
     # the class is all that is left without z
     drawn = model.sample(4000, Noise(0), truncation=0.0)
-    left = model.given(0).sample(1, Noise(0), truncation=0.0)
+    left = model.for_class(0).sample(1, Noise(0), truncation=0.0)
     assert (drawn - left).norm(dim=1).lt(1e-5).float().mean().item() == pytest.approx(0.25, abs=0.03)
 
 
@@ -106,7 +108,7 @@ def test_it_draws_what_it_is_asked_for(condition: str, tmp_path: Path) -> None:
     model = sim.train("conditional_gan", "iris", tmp_path / "run", condition=condition, steps=2000, lr=2e-3)
     data = sim.load_data("iris")
     for k in range(3):
-        one = model.given(k)  # type: ignore[attr-defined]  # a conditional model
+        one = model.for_class(k)  # type: ignore[attr-defined]  # a conditional model
         assert isinstance(one, Samples)
         mean = one.sample(500, Noise(0)).mean(dim=0).numpy()
         centres = np.stack([data.train.x[data.train.y == c].mean(axis=0) for c in range(3)])

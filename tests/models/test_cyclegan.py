@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from simulacra.game import Batch, Noise
+from simulacra.core.batch import Batch
+from simulacra.core.noise import Noise
 from tests.models.translators import cyclegan, images, optimisers, played
 
 

@@ -13,7 +13,8 @@ from torch.distributions import Distribution
 from simulacra.config import Training
 from simulacra.data import Data, Dataset, DataSpec, Options
 from simulacra.engine.loop import train
-from simulacra.models.configs import MDNConfig, RegressorConfig
+from simulacra.models.mdn.card import MDNConfig
+from simulacra.models.regressor.card import RegressorConfig
 from simulacra.run import Run, RunConfig
 
 N = 400

@@ -10,12 +10,14 @@ import pytest
 import torch
 
 import simulacra as sim
+from simulacra.core.batch import Batch
+from simulacra.core.model import Turn
+from simulacra.core.noise import Noise
 from simulacra.data import load
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError
-from simulacra.game import Batch, Noise, Turn
-from simulacra.models.configs import GANConfig
-from simulacra.models.gan import GAN
+from simulacra.models.gan.card import GANConfig
+from simulacra.models.gan.model import GAN
 from simulacra.objectives import OBJECTIVES
 
 PLANE = DataSpec("vector", (2,))
@@ -174,7 +176,7 @@ def test_augmentation_needs_images() -> None:
 def test_judging_is_what_the_discriminator_says_of_examples_in_their_own_units() -> None:
     model, x = made(), 3 + torch.rand(8, 2)
     model.mean.fill_(3.0)
-    torch.testing.assert_close(model.judge(x), model.discriminator((x - 3) / model.std))
+    torch.testing.assert_close(model.discriminate(x), model.discriminator((x - 3) / model.std))
 
 
 @pytest.mark.parametrize("net", ["mlp", "dcgan", "conv", "upsample", "resnet"])
@@ -184,7 +186,7 @@ def test_nets_are_sized_from_the_images(net: str, norm: str, size: int) -> None:
     spec = DataSpec("image", (3, size, size))
     model = made(spec, net=net, norm=norm, width=8, depth=1)
     assert model.sample(2, Noise(0)).shape == (2, 3, size, size)
-    assert model.judge(torch.rand(2, 3, size, size)).shape == (2,)
+    assert model.discriminate(torch.rand(2, 3, size, size)).shape == (2,)
     kinds = {"batch": torch.nn.BatchNorm2d, "group": torch.nn.GroupNorm}
     for kind, layer in kinds.items():
         normalised = any(isinstance(m, layer) for m in model.generator.modules())

@@ -9,13 +9,14 @@ import pytest
 import torch
 
 import simulacra as sim
+from simulacra.core.noise import Noise
 from simulacra.data import load
 from simulacra.data.spec import DataSpec
 from simulacra.errors import ConfigError
-from simulacra.game import Noise
-from simulacra.models.configs import GeneratorConfig, NaiveConfig
-from simulacra.models.generator import Generator
-from simulacra.models.naive import Naive
+from simulacra.models.generator.card import GeneratorConfig
+from simulacra.models.generator.model import Generator
+from simulacra.models.naive.card import NaiveConfig
+from simulacra.models.naive.model import Naive
 
 PLANE = DataSpec("vector", (2,))
 

@@ -9,13 +9,14 @@ import pytest
 import torch
 
 import simulacra as sim
+from simulacra.core.batch import Batch
+from simulacra.core.noise import Noise
 from simulacra.data import load
 from simulacra.data.sources.robot_arm import hand
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError
-from simulacra.game import Batch, Noise
-from simulacra.models.configs import MDNConfig
-from simulacra.models.mdn import MDN
+from simulacra.models.mdn.card import MDNConfig
+from simulacra.models.mdn.model import MDN
 
 SPEC = DataSpec("vector", (1,), target=DataSpec("vector", (2,)))
 LONG = {"batch_size": 512, "lr": 3e-3, "schedule": "cosine"}

@@ -7,11 +7,11 @@ import torch
 from sklearn.datasets import load_digits
 from torch.distributions import MultivariateNormal
 
+from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError, DataError
-from simulacra.game import Noise
-from simulacra.models.configs import PCAConfig
-from simulacra.models.pca import PCA
+from simulacra.models.pca.card import PCAConfig
+from simulacra.models.pca.model import PCA
 
 K = 5
 

@@ -12,13 +12,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from simulacra.config import Training
+from simulacra.core.batch import Batch
+from simulacra.core.noise import Noise
 from simulacra.data import Options
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.engine.loop import train
 from simulacra.errors import ConfigError
-from simulacra.game import Batch, Noise
-from simulacra.models.configs import Pix2PixConfig
-from simulacra.models.pix2pix import Pix2Pix
+from simulacra.models.pix2pix.card import Pix2PixConfig
+from simulacra.models.pix2pix.model import Pix2Pix
 from simulacra.run import Run, RunConfig
 from tests.metrics import translators as tiny
 from tests.models.translators import IMAGE, images, optimisers, pix2pix, played
@@ -52,7 +53,7 @@ def test_three_steps_of_pix2pix_are_those_written_out(objective: str) -> None:
     g, d, movers = model.generator, model.discriminator, optimisers(model)
     for batch in batches():
         x, y = 2 * batch.x - 1, 2 * batch.target - 1
-        with Noise(0, batch.step + 1).dropping(g):
+        with Noise(0, batch.step + 1).dropout(g):
             fake = torch.tanh(g(x))
         real, false = d(torch.cat([x, y], 1)), d(torch.cat([x, fake.detach()], 1))
         if objective == "non-saturating":
@@ -91,7 +92,7 @@ def test_three_steps_of_pix2pix_with_jitter_are_those_written_out() -> None:
         noise = Noise(0, s + 1)
         x = torch.stack([jittered(2 * x - 1, *u) for x, u in zip(clean, noise.uniform(4, 3), strict=True)])
         y = -x
-        with noise.dropping(g):
+        with noise.dropout(g):
             fake = torch.tanh(g(x))
         loss = 0.5 * (says(d(torch.cat([x, y], 1)), 1) + says(d(torch.cat([x, fake.detach()], 1)), 0))
         expected.append(moved(movers["discriminator"], loss))
@@ -110,7 +111,7 @@ def test_three_steps_of_bicyclegan_are_those_written_out() -> None:
         noise.uniform(4, 3)
         mu, log_sigma = model.encoder(y).split(2, dim=1)
         sigma, e, z = log_sigma.exp(), noise.normal(4, 2), noise.normal(4, 2)
-        with noise.dropping(g):
+        with noise.dropout(g):
             fakes = [torch.tanh(g(x, code)) for code in (mu + sigma * e, z)]
         real = says(d(torch.cat([x, y], 1)), 1)
         told = [real + says(d(torch.cat([x, fake.detach()], 1)), 0) for fake in fakes]
@@ -144,7 +145,7 @@ def test_the_generator_alone_learns_from_the_code_that_is_recovered() -> None:
 def test_without_an_adversary_the_generator_plays_alone() -> None:
     model, batch = pix2pix(adversarial=0.0), batches()[0]
     (turn,) = model.play(batch)
-    with Noise(0, 1).dropping(model.generator):
+    with Noise(0, 1).dropout(model.generator):
         fake = torch.tanh(model.generator(2 * batch.x - 1)) / 2 + 0.5
     distance = (fake - batch.target).abs().mean()
     assert (turn.player, set(turn.terms)) == ("generator", {"l1"})

@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch.distributions import Bernoulli, Categorical, Independent
 
+from simulacra.core.batch import Batch
+from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError, DataError
-from simulacra.game import Batch, Noise
-from simulacra.models.configs import RegressorConfig
-from simulacra.models.regressor import Regressor
+from simulacra.models.regressor.card import RegressorConfig
+from simulacra.models.regressor.model import Regressor
 
 NUMBERS = DataSpec("vector", (3,), target=DataSpec("vector", (2,)))
 
@@ -105,7 +106,7 @@ def test_whole_numbers_are_numbers_or_classes() -> None:
         model = made(spec, x, **arrays, likelihood=likelihood)
         p = model.predict(batch.x)
         assert isinstance(p.base_dist if isinstance(p, Independent) else p, family)
-        assert p.log_prob(model.answers(batch)).shape == (200,)
+        assert p.log_prob(model.targets(batch)).shape == (200,)
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from simulacra.core.batch import Batch
+from simulacra.core.model import Model
+from simulacra.core.noise import Noise
 from simulacra.data.spec import DataSpec
 from simulacra.errors import ConfigError
-from simulacra.game import Batch, Model, Noise
-from simulacra.models.configs import CycleGANConfig, Pix2PixConfig
-from simulacra.models.cyclegan import CycleGAN
+from simulacra.models.cyclegan.card import CycleGANConfig
+from simulacra.models.cyclegan.model import CycleGAN
 from simulacra.models.jitter import Jitter
-from simulacra.models.pix2pix import Pix2Pix
+from simulacra.models.pix2pix.card import Pix2PixConfig
+from simulacra.models.pix2pix.model import Pix2Pix
 from simulacra.nets.translation import PatchCritic
 from tests.models.translators import IMAGE, cyclegan, images, pix2pix
 

@@ -7,12 +7,13 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
+from simulacra.core.batch import Batch
+from simulacra.core.noise import Noise
 from simulacra.data.spec import DataSpec
 from simulacra.distributions import kl_to_standard_normal
 from simulacra.errors import ConfigError
-from simulacra.game import Batch, Noise
-from simulacra.models.configs import VAEConfig
-from simulacra.models.vae import VAE
+from simulacra.models.vae.card import VAEConfig
+from simulacra.models.vae.model import VAE
 
 SIGMA = 0.5
 D, Z = 6, 2
@@ -163,10 +164,10 @@ def test_k_samples_only_after_their_share_of_the_training(x: Tensor) -> None:
 def test_dynamic_binarisation_is_black_or_white_with_the_right_mean() -> None:
     vae = vae_with(binarise=True)
     grey = torch.full((2000, 1, 8, 8), 0.3)
-    seen = vae.observed(grey, Noise(0))
+    seen = vae.observe(grey, Noise(0))
     assert set(seen.unique().tolist()) == {0.0, 1.0}
     assert seen.mean().item() == pytest.approx(0.3, abs=0.01)
-    assert torch.equal(vae_with().observed(grey, Noise(0)), grey)
+    assert torch.equal(vae_with().observe(grey, Noise(0)), grey)
 
 
 def test_bernoulli_likelihood_of_one_pixel_by_hand() -> None:

@@ -8,11 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from simulacra.core.batch import Batch
+from simulacra.core.model import Model
 from simulacra.data.spec import DataSpec
-from simulacra.game import Batch, Model
-from simulacra.models.configs import CycleGANConfig, Pix2PixConfig
-from simulacra.models.cyclegan import CycleGAN
-from simulacra.models.pix2pix import Pix2Pix
+from simulacra.models.cyclegan.card import CycleGANConfig
+from simulacra.models.cyclegan.model import CycleGAN
+from simulacra.models.pix2pix.card import Pix2PixConfig
+from simulacra.models.pix2pix.model import Pix2Pix
 
 IMAGE = DataSpec("image", (3, 32, 32))
 PAIRS = replace(IMAGE, target=DataSpec("image", (1, 32, 32)))

@@ -5,7 +5,8 @@ import torch
 
 from simulacra import nets
 from simulacra.errors import ConfigError
-from simulacra.models.configs import AutoencoderConfig, RegressorConfig
+from simulacra.models.autoencoder.card import AutoencoderConfig
+from simulacra.models.regressor.card import RegressorConfig
 from simulacra.nets.conv import channels, ladder
 from simulacra.nets.resnet import Block
 from simulacra.nets.unet import UNet

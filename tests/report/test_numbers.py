@@ -6,7 +6,7 @@ import pytest
 
 from simulacra.config import Training
 from simulacra.data import DataSpec, Options
-from simulacra.models.configs import MDNConfig
+from simulacra.models.mdn.card import MDNConfig
 from simulacra.report.numbers import examples, kept, last_numbers
 from simulacra.run import Run, RunConfig
 

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 import simulacra as sim
-from simulacra.engine.batches import to_float
+from simulacra.core.batch import to_float
+from simulacra.core.capabilities import BoundsLikelihood
+from simulacra.core.noise import Noise
 from simulacra.errors import RunError
-from simulacra.game import Bounds, Noise
 from simulacra.report.material import Codes, gather
 from simulacra.report.page import write_report
 from simulacra.run import Run
@@ -219,7 +220,7 @@ def test_kl_by_dimension_adds_up_to_the_kl_of_the_bound(vae5: Run, pca: Run) -> 
         material = gather(run)
         assert material.codes is not None
         assert material.held is not None
-        assert isinstance(material.model, Bounds)
+        assert isinstance(material.model, BoundsLikelihood)
         kl = material.model.elbo(to_float(torch.from_numpy(material.held.x)), Noise(0)).kl.mean()
         assert material.codes.kl().sum() == pytest.approx(float(kl), rel=1e-4)
 

@@ -8,8 +8,11 @@ import pytest
 from simulacra.cli.train import parse
 from simulacra.config import Training
 from simulacra.data import DataSpec, Options
-from simulacra.models.configs import AutoencoderConfig, MDNConfig, PCAConfig, VAEConfig
-from simulacra.models.registry import entry
+from simulacra.models.autoencoder.card import AutoencoderConfig
+from simulacra.models.mdn.card import MDNConfig
+from simulacra.models.pca.card import PCAConfig
+from simulacra.models.registry import model_card
+from simulacra.models.vae.card import VAEConfig
 from simulacra.report.reproduce import changed, command, prediction, versions
 from simulacra.run import Run, RunConfig
 
@@ -56,7 +59,7 @@ def test_defaults_are_not_named() -> None:
 def test_the_defaults_are_those_of_the_model() -> None:
     spec = DataSpec("vector", (1,), target=DataSpec("vector", (1,)))
     for training, words in (
-        (entry("mdn").training, ""),
+        (model_card("mdn").training, ""),
         (Training(), " --lr 0.001 --schedule constant --keep last"),
     ):
         text = command(RunConfig("mdn", MDNConfig(), "bishop-inverse", Options(), spec, training))

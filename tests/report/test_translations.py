@@ -13,8 +13,9 @@ import pytest
 import torch
 from PIL import Image
 
-from simulacra.engine.batches import to_bytes, to_float
-from simulacra.game import Cycles, Noise
+from simulacra.core.batch import to_bytes, to_float
+from simulacra.core.capabilities import Cycles
+from simulacra.core.noise import Noise
 from simulacra.report import translations
 from simulacra.report.material import gather
 from simulacra.report.numbers import last_numbers

@@ -5,8 +5,8 @@ and no gradients of its parameters while it lasts. With a `target` it looks for 
 class, without one for images that are read as any class but their own.
 
     >>> from simulacra.data.spec import DataSpec
-    >>> from simulacra.models.classifier import Classifier
-    >>> from simulacra.models.configs import ClassifierConfig
+    >>> from simulacra.models.classifier.model import Classifier
+    >>> from simulacra.models.classifier.card import ClassifierConfig
     >>> model = Classifier(DataSpec("image", (1, 8, 8), ("cat", "bus")), ClassifierConfig())
     >>> x, y = torch.rand(5, 1, 8, 8), torch.zeros(5, dtype=torch.int64)
     >>> found = pgd(model, x, y, epsilon=0.3, noise=Noise(0))
@@ -27,8 +27,10 @@ from torch import Tensor
 from torch.distributions import Categorical
 
 from simulacra.adversarial.balls import Norm, climb, length, project, steepest, uniform
+from simulacra.core.capabilities import Predicts
+from simulacra.core.model import Model, frozen
+from simulacra.core.noise import Noise
 from simulacra.errors import ConfigError, RunError
-from simulacra.game import Model, Noise, Predicts, frozen
 
 # what a fooling image has to reach (Nguyen et al. 2015 take 99.99% as their examples)
 SURE = 0.99

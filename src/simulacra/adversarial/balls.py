@@ -19,7 +19,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from simulacra.game import Noise
+from simulacra.core.noise import Noise
 
 Norm = Literal["linf", "l2"]
 

@@ -21,8 +21,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from simulacra.adversarial.attacks import Adversarial, aim, attacked
+from simulacra.core.model import Model
+from simulacra.core.noise import Noise
 from simulacra.errors import ConfigError
-from simulacra.game import Model, Noise
 
 # how far a patch is turned either way, and how much smaller or larger than its size it may be
 TURN, SCALES = pi / 8, (0.8, 1.2)

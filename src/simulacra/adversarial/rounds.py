@@ -21,8 +21,9 @@ import torch
 from torch import Tensor
 
 from simulacra.adversarial.attacks import Adversarial
+from simulacra.core.model import Model
+from simulacra.core.noise import Noise, derive_seed
 from simulacra.data.spec import Data, Dataset
-from simulacra.game import Model, Noise, mix
 
 # what the class of negatives is called
 NONE = "none"
@@ -81,15 +82,15 @@ def rounds(
     known: np.ndarray | None = None
     for number in range(count + 1):
         if number:
-            order = np.random.default_rng(mix(seed, number)).permutation(len(data.train))[:added]
+            order = np.random.default_rng(derive_seed(seed, number)).permutation(len(data.train))[:added]
             taken = data.train.take(np.sort(order))
-            new, fooled = _attacked(model, taken, attack, mix(seed, number, 1))
+            new, fooled = _attacked(model, taken, attack, derive_seed(seed, number, 1))
             assert taken.y is not None
             labels = np.full(len(new), none) if as_none else taken.y
             x, y = np.concatenate([x, new[fooled]]), np.concatenate([y, labels[fooled]])
             model = retrain(number, with_negatives(data, x, y, as_none))
         assert held_out.y is not None
-        fresh, fooled = _attacked(model, held_out, attack, mix(seed, 0))
+        fresh, fooled = _attacked(model, held_out, attack, derive_seed(seed, 0))
         right = np.full(len(held_out), none) if as_none else held_out.y
         yield Round(
             number,

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
     from simulacra.adversarial.attacks import Adversarial
     from simulacra.adversarial.rounds import Attack, Round
+    from simulacra.core.model import Model
+    from simulacra.core.noise import Noise
     from simulacra.data.spec import Data, Dataset
-    from simulacra.game import Model, Noise
     from simulacra.run import Run
 
 
@@ -185,7 +186,7 @@ def attack(
 
     from simulacra.adversarial.attacks import joined
     from simulacra.adversarial.rounds import SIZE
-    from simulacra.engine.batches import in_order
+    from simulacra.core.batch import in_order
 
     noisy, target = arguments.method == "noise", settings["target"]
     act = (
@@ -228,13 +229,13 @@ def sticking(model: Model, data: Data, settings: dict[str, Any], seed: int) -> A
     import torch
 
     from simulacra.adversarial.patch import make, stick
-    from simulacra.engine.batches import tensor
-    from simulacra.game import Noise, mix
+    from simulacra.core.batch import tensor
+    from simulacra.core.noise import Noise, derive_seed
 
     train = _labelled(data.train.take(slice(0, PASTED)), model, data.name)
     assert train.y is not None
     # the noise of the images it is tried on is another
-    noise, y = Noise(mix(seed, 1)), torch.from_numpy(train.y)
+    noise, y = Noise(derive_seed(seed, 1)), torch.from_numpy(train.y)
     sticker = make(model, tensor(train.x), y, noise, **settings)
 
     def put(model: Model, x: Tensor, y: Tensor, noise: Noise) -> Adversarial:

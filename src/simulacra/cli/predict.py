@@ -27,8 +27,8 @@ class Predict:
 
 def main(argv: list[str]) -> int:
     arguments = tyro.cli(Predict, args=argv, prog="simulacra predict")
+    from simulacra.core.capabilities import Predicts
     from simulacra.errors import ConfigError, DataError, RunError
-    from simulacra.game import Predicts
     from simulacra.predictions import check_out, predictions, write_csv, write_npz, write_pictures
     from simulacra.run import Run
 

@@ -27,10 +27,10 @@ def main(argv: list[str]) -> int:
     arguments = tyro.cli(Reconstruct, args=argv, prog="simulacra reconstruct")
     import torch
 
+    from simulacra.core.batch import tensor
+    from simulacra.core.capabilities import Decodes, Encodes
     from simulacra.data import split_of
-    from simulacra.engine.batches import tensor
     from simulacra.errors import ConfigError, DataError, RunError
-    from simulacra.game import Decodes, Encodes
     from simulacra.output import check_output, write_examples
     from simulacra.run import Run
 

@@ -12,7 +12,7 @@ import tyro
 if TYPE_CHECKING:
     import numpy as np
 
-    from simulacra.game import Model
+    from simulacra.core.model import Model
     from simulacra.run import Run
 
 
@@ -43,8 +43,8 @@ TOLD = 8
 
 def main(argv: list[str]) -> int:
     arguments = tyro.cli(Sample, args=argv, prog="simulacra sample")
+    from simulacra.core.capabilities import Predicts, Samples, Translates
     from simulacra.errors import ConfigError, RunError
-    from simulacra.game import Noise, Predicts, Samples, Translates
     from simulacra.output import check_output, write_examples
     from simulacra.run import Run
 
@@ -66,7 +66,7 @@ def main(argv: list[str]) -> int:
     check_output(out, spec, charts=True)
     if arguments.class_ is not None:
         model = of_class(model, run, arguments.class_)
-    x = model.sample(arguments.n, Noise(arguments.seed), arguments.truncation)
+    x = model.sample(arguments.n, arguments.seed, truncation=arguments.truncation)
     if spec.kind == "vector" and out.suffix == ".png":
         _draw(x.cpu().numpy(), spec.columns, out)
     else:
@@ -87,8 +87,8 @@ def of_class(model: Model, run: Run, name: str) -> Any:
         ConfigError: there is no such class.
         RunError: the model is told no classes.
     """
+    from simulacra.core.capabilities import Conditional
     from simulacra.errors import ConfigError, RunError, nearest
-    from simulacra.game import Conditional
 
     if not isinstance(model, Conditional):
         raise RunError(
@@ -97,7 +97,7 @@ def of_class(model: Model, run: Run, name: str) -> Any:
     classes = model.spec.classes
     if name not in classes:
         raise ConfigError(f"class: unknown '{name}', {nearest(name, classes)}")
-    return model.given(classes.index(name))
+    return model.for_class(classes.index(name))
 
 
 def _draw(x: np.ndarray, names: tuple[str, ...], out: Path) -> None:

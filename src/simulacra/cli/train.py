@@ -13,7 +13,7 @@ from simulacra.cli.recipe import options
 from simulacra.config import Training
 from simulacra.data import Options
 from simulacra.errors import ConfigError, nearest
-from simulacra.models.registry import MODELS, entry
+from simulacra.models.registry import MODELS, model_card
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +50,7 @@ def parse(argv: list[str]) -> tuple[str, Arguments]:
     if not argv or argv[0].startswith("-"):
         raise ConfigError(f"train: name a model first: {', '.join(MODELS)}")
     name, *rest = argv
-    one = entry(name)
+    one = model_card(name)
     presets = "".join(
         f"\n\n--preset {preset}: {' '.join(options(settings))}" for preset, settings in one.presets.items()
     )
@@ -79,7 +79,7 @@ def _expanded(model: str, words: list[str]) -> list[str]:
     if "--preset" not in spelled:
         return words
     at = spelled.index("--preset")
-    name, presets = " ".join(spelled[at + 1 : at + 2]), entry(model).presets
+    name, presets = " ".join(spelled[at + 1 : at + 2]), model_card(model).presets
     if not presets:
         raise ConfigError(f"--preset: {model} has none")
     if name not in presets:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import tyro
 
 if TYPE_CHECKING:
-    from simulacra.game import Model
+    from simulacra.core.model import Model
     from simulacra.run import Run
 
 # both sides in units of those the model was trained on, from which things are not of the size it knows
@@ -42,10 +42,11 @@ class Translate:
 
 def main(argv: list[str]) -> int:
     arguments = tyro.cli(Translate, args=argv, prog="simulacra translate")
+    from simulacra.core.capabilities import Translates
+    from simulacra.core.noise import derive_seed
     from simulacra.data.images.decode import BadImage, open_picture
     from simulacra.data.images.parallel import progress
     from simulacra.errors import ConfigError, DataError, RunError
-    from simulacra.game import Translates, mix
     from simulacra.run import Run
     from simulacra.translation import is_there, left_out, plan, shown, translated_image, varies, write
 
@@ -89,7 +90,7 @@ def main(argv: list[str]) -> int:
             for variant, file in enumerate(job.outs):
                 if is_there(file):
                     continue
-                image = translated_image(model, original.image, mix(arguments.seed, variant), to)
+                image = translated_image(model, original.image, derive_seed(arguments.seed, variant), to)
                 write(image, original, file)
             done += 1
     except KeyboardInterrupt:
@@ -136,8 +137,8 @@ def domain(model: Model, run: Run, to: str | None) -> str | None:
         ConfigError: there is no such domain.
         RunError: there is no choice.
     """
+    from simulacra.core.capabilities import Cycles
     from simulacra.errors import ConfigError, RunError, nearest
-    from simulacra.game import Cycles
 
     classes = model.spec.classes
     if not isinstance(model, Cycles):

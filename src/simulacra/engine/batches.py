@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from math import prod
-
-import numpy as np
 import torch
 from torch import Tensor
 
+from simulacra.core.batch import Batch, to_float
+from simulacra.core.noise import Noise, derive_seed
 from simulacra.data.spec import Dataset
-from simulacra.game import Batch, Noise, mix
 
 # A set below this many bytes is kept on the accelerator, so that batches need no transfer.
 RESIDENT_BYTES = 2**30
-# of the images that a net sees at a time outside of training
-PIXELS = 2**20
-
-
-def to_float(x: Tensor) -> Tensor:
-    """uint8 images to float32 in [0, 1]; anything else as it is."""
-    return x.float().div_(255) if x.dtype == torch.uint8 else x
-
-
-def to_bytes(x: Tensor) -> np.ndarray:
-    """Images in [0, 1] to uint8 `(B, C, H, W)`; what lies outside is clipped."""
-    array: np.ndarray = x.clamp(0, 1).mul(255).round().to(torch.uint8).cpu().numpy()
-    return array
 
 
 class Order:
@@ -48,7 +32,7 @@ class Order:
         epoch, position = divmod(step, len(self.rows) // self.size)
         if epoch != self._epoch:
             seed, *more = self.seeds
-            generator = torch.Generator().manual_seed(mix(seed, epoch, *more))
+            generator = torch.Generator().manual_seed(derive_seed(seed, epoch, *more))
             order = torch.randperm(len(self.rows), generator=generator)
             self._order, self._epoch = self.rows[order.to(self.rows.device)], epoch
         part = self.size // shards
@@ -66,7 +50,7 @@ class Batches:
         steps: length of the training, passed on to the model.
         shards: equal parts the batch is cut in (processes times accumulated parts).
         device: where the batches go.
-        balanced: as many examples of every class in each shard, class after class.
+        class_balanced: as many examples of every class in each shard, class after class.
     """
 
     def __init__(
@@ -77,7 +61,7 @@ class Batches:
         steps: int,
         shards: int,
         device: torch.device,
-        balanced: bool = False,
+        class_balanced: bool = False,
     ) -> None:
         self.seed, self.steps, self.shards, self.device = seed, steps, shards, device
         resident = device.type != "cpu" and dataset.x.nbytes < RESIDENT_BYTES
@@ -85,7 +69,7 @@ class Batches:
         self.x = torch.from_numpy(dataset.x).to(home)
         self.y = None if dataset.y is None else torch.from_numpy(dataset.y).to(home)
         self.target = None if dataset.target is None else torch.from_numpy(dataset.target).to(home)
-        if balanced and self.y is not None:
+        if class_balanced and self.y is not None:
             self.orders = self._by_class(dataset.spec.classes, self.y, size)
         else:
             self.orders = [Order(torch.arange(len(self.x), device=home), size, seed)]
@@ -107,23 +91,3 @@ class Batches:
         y = None if self.y is None else rows_of(self.y)
         target = None if self.target is None else rows_of(self.target)
         return Batch(rows_of(self.x), y, noise, step, self.steps, target)
-
-
-def fitting(dataset: Dataset, most: int) -> int:
-    """How many examples at a time, `most` or fewer of large images: nets hold dozens of channels for each."""
-    return max(1, min(most, PIXELS // prod(dataset.spec.shape[1:])))
-
-
-def in_order(dataset: Dataset, size: int, device: torch.device, seed: int = 0) -> Iterator[Batch]:
-    """Every example once, in order: for validation and evaluation."""
-    for start in range(0, len(dataset), size):
-        part = dataset.take(slice(start, start + size))
-        x = tensor(part.x, device)
-        y = None if part.y is None else tensor(part.y, device)
-        target = None if part.target is None else tensor(part.target, device)
-        yield Batch(x, y, Noise(seed, start, device=device), target=target)
-
-
-def tensor(table: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
-    """Rows of a table for a model; a copy: the table may be read-only, and tensors are not."""
-    return to_float(torch.from_numpy(np.array(table)).to(device))

@@ -15,9 +15,9 @@ import torch
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
+from simulacra.core.model import Model
 from simulacra.errors import RunError
 from simulacra.files import replacing
-from simulacra.game import Model
 from simulacra.run import Run
 
 

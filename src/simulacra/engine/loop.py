@@ -13,18 +13,20 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from simulacra.core.batch import in_order
+from simulacra.core.model import Model
+from simulacra.core.noise import derive_seed
 from simulacra.data.spec import Data, Dataset, refuse_missing_classes
 from simulacra.engine import checkpoint
-from simulacra.engine.batches import Batches, in_order
+from simulacra.engine.batches import Batches
 from simulacra.engine.distributed import is_first_process, launch
 from simulacra.engine.events import Events
-from simulacra.engine.looks import Scorer, compared, diagnosis, picture, up_to, validation
+from simulacra.engine.looks import Scorer, at_most, compared, diagnosis, picture, validation
 from simulacra.engine.optim import average, learning_rate
 from simulacra.engine.players import Players
 from simulacra.engine.processor import emulates_bf16
 from simulacra.engine.signs import Watch
 from simulacra.errors import ConfigError
-from simulacra.game import Model, mix
 from simulacra.models.registry import build
 from simulacra.run import Run, RunConfig
 
@@ -57,11 +59,11 @@ def _play(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
     rank, parts = fabric.global_rank, training.accumulate
     shards = fabric.world_size * parts
 
-    torch.manual_seed(mix(training.seed))
+    torch.manual_seed(derive_seed(training.seed))
     model = build(config.model, config.spec, config.config).to(fabric.device)
-    if model.balanced:
+    if model.class_balanced:
         refuse_missing_classes(data)
-    groups = data.train.class_counts if model.balanced else (len(data.train),)
+    groups = data.train.class_counts if model.class_balanced else (len(data.train),)
     batch_size = training.fitted_batch(groups, shards)
     score = None
     if training.evaluate_every is not None:
@@ -79,7 +81,9 @@ def _play(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
     else:
         checkpoint.restore(state, model, players.optimizers, ema, best)
 
-    batches = Batches(data.train, batch_size, training.seed, steps, shards, fabric.device, model.balanced)
+    batches = Batches(
+        data.train, batch_size, training.seed, steps, shards, fabric.device, model.class_balanced
+    )
     validate_every = training.validate_every or max(1, steps // 20)
     sample_every = training.sample_every or max(1, steps // 10)
     evaluate_every = training.evaluate_every or steps
@@ -95,7 +99,7 @@ def _play(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
         saved = told = time.monotonic()
         played, stop = start, False
         for step in range(start, steps):
-            seed_global(mix(training.seed, step, rank), fabric.device)
+            seed_global(derive_seed(training.seed, step, rank), fabric.device)
             rate = learning_rate(training, step, steps)
             # not kept: the next batch takes its place in memory
             players.play([batches.at(step, rank * parts + part) for part in range(parts)], rate)
@@ -160,7 +164,7 @@ def finished(
     model = build(config.model, config.spec, config.config).to(device).eval()
     model.load_state_dict(weights)
     seed = config.training.seed
-    model.finish(in_order(up_to(FINISHED_ON, held_out, seed), 256, device, seed))
+    model.finish(in_order(at_most(FINISHED_ON, held_out, seed), 256, device, seed))
     return model.state_dict()
 
 

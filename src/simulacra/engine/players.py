@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from simulacra.config import Training
+from simulacra.core.batch import Batch
+from simulacra.core.model import Model, Turn
 from simulacra.engine.optim import optimizer
 from simulacra.errors import DivergedError
-from simulacra.game import Batch, Model, Turn
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import sqrt
 from typing import Any
 
-from simulacra.game import Encodes, Judges, Model
+from simulacra.core.capabilities import Discriminates, Encodes
+from simulacra.core.model import Model
 
 # Of diversity. On a circle of eight modes two neighbours give 0.31, one gives 0.01; of handwritten digits
 # one class gives 0.56 or more: below 0.3 most of the data is missing.
@@ -71,7 +72,7 @@ class Watch:
 
     def _against_collapse(self) -> str:
         config = self.model.config
-        if isinstance(self.model, Judges):
+        if isinstance(self.model, Discriminates):
             ways = ["a larger --r1"] if hasattr(config, "r1") else []
             ways += [] if getattr(config, "batch_deviation", True) else ["--batch-deviation"]
             ways += ["another --objective"] if hasattr(config, "objective") else []

@@ -23,8 +23,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from simulacra.core.batch import Batch
+from simulacra.core.capabilities import Cycles, Translates
+from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset
-from simulacra.game import Batch, Cycles, Noise, Translates
 from simulacra.metrics.features import Extractor
 from simulacra.metrics.judge import Compared
 from simulacra.metrics.perceptual import apart, perceptual_distance, unit_maps

@@ -8,12 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from simulacra.data.spec import DataSpec
+from simulacra.core.noise import Noise
 from simulacra.errors import ConfigError
-from simulacra.game import Noise
 
-# pixels a side, of which the nets leave something after halving, and that any source is read at, at most
-SMALLEST, LARGEST = 8, 4096
+# pixels a side that a source is read at, at most
+LARGEST = 4096
 
 
 class Jitter:
@@ -70,12 +69,3 @@ class Jitter:
 def scaled(x: Tensor) -> Tensor:
     """From [0, 1] to [-1, 1]."""
     return 2 * x - 1
-
-
-def check_smallest(spec: DataSpec) -> None:
-    """Raises ConfigError for images that are too small for the nets."""
-    h, w = spec.shape[1:]
-    if min(h, w) < SMALLEST:
-        raise ConfigError(
-            f"images of {w}x{h} pixels are too small to translate; give an --image-size of {SMALLEST} or more"
-        )

@@ -28,7 +28,7 @@ class Critic(nn.Module):
             class (Miyato and Koyama 2018, eq. 3); `concatenation` puts the class beside the numbers of a
             vector, or behind the channels of an image as a map for each class (Mirza and Osindero 2014).
 
-    >>> from simulacra.models.configs import GANConfig
+    >>> from simulacra.models.gan.card import GANConfig
     >>> Critic((3, 32, 32), GANConfig(), features=64, batch_deviation=True)(torch.rand(4, 3, 32, 32)).shape
     torch.Size([4])
     """

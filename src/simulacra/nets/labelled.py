@@ -17,7 +17,7 @@ class Labelled(nn.Module):
     The class stands beside z as a learned vector (Mirza and Osindero 2014), and where the net normalises it
     has its own scales and shifts there.
 
-    >>> from simulacra.models.configs import GANConfig
+    >>> from simulacra.models.gan.card import GANConfig
     >>> net = Labelled(64, (3, 32, 32), GANConfig(), nets.Style(norm="batch", classes=10))
     >>> net(torch.randn(2, 64), torch.tensor([3, 7])).shape
     torch.Size([2, 3, 32, 32])

@@ -11,11 +11,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 from torch.distributions import Distribution, MixtureSameFamily
 
+from simulacra.core.batch import tensor
+from simulacra.core.capabilities import Predicts
+from simulacra.core.noise import Noise
 from simulacra.data import parse
 from simulacra.data.sources.robot_arm import joints
 from simulacra.distributions import modes
-from simulacra.engine.batches import tensor
-from simulacra.game import Noise, Predicts
 from simulacra.report.cards import Card
 from simulacra.report.figures import BLUE, GREEN, GREY, INK, ORANGE, style
 from simulacra.report.html import chart

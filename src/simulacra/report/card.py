@@ -9,11 +9,12 @@ from pathlib import Path
 import torch
 from torch.distributions import Categorical
 
+from simulacra.core.capabilities import Cycles, Decodes, Encodes, Predicts, Samples, Translates
+from simulacra.core.model import Model
 from simulacra.data import SPLITS
 from simulacra.errors import RunError
 from simulacra.files import write_text
-from simulacra.game import Cycles, Decodes, Encodes, Model, Predicts, Samples, Translates
-from simulacra.models.registry import entry
+from simulacra.models.registry import model_card
 from simulacra.report.material import load_data, untrained
 from simulacra.report.numbers import SHOWN, Numbers, examples, last_numbers, listed, played, summary
 from simulacra.report.reproduce import changed, command, prediction, versions
@@ -134,7 +135,7 @@ def _cell(text: str) -> str:
 
 
 def _limits(run: Run, config: RunConfig, model: Model) -> list[str]:
-    lines = list(entry(config.model).limits)
+    lines = list(model_card(config.model).limits)
     if not untrained(model):
         lines.append(f"It knows only `{config.source}`: what is rare, missing or wrong there is so here.")
         if isinstance(model, Samples):

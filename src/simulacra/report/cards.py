@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from simulacra.engine.batches import to_bytes
-from simulacra.game import Bounds, Decodes, Encodes, Noise, Samples
+from simulacra.core.batch import to_bytes
+from simulacra.core.capabilities import BoundsLikelihood, Decodes, Encodes, Samples
+from simulacra.core.noise import Noise
 from simulacra.latent.lattice import lattice, leading_plane
 from simulacra.metrics.latents import ACTIVE
 from simulacra.pictures import SMALLEST_CELL, grid
@@ -136,7 +137,7 @@ def decoded_lattice(m: Material) -> Card | None:
 
 def kl(m: Material) -> Card | None:
     """How much each latent dimension says about an example."""
-    if m.codes is None or not isinstance(m.model, Bounds):
+    if m.codes is None or not isinstance(m.model, BoundsLikelihood):
         return None
     each, active = m.codes.kl(), m.codes.variance() > ACTIVE
     figure = figures.kl_bars(each, active)

@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from simulacra.core.batch import in_order
+from simulacra.core.capabilities import Decodes, Encodes, Predicts
+from simulacra.core.model import Model
 from simulacra.data import Data
 from simulacra.data.spec import Dataset
 from simulacra.distributions import kl_to_standard_normal
-from simulacra.engine.batches import in_order
 from simulacra.errors import SimulacraError
-from simulacra.game import Decodes, Encodes, Model, Predicts
 from simulacra.run import Run, RunConfig
 
 # held-out examples that are encoded: enough for a map

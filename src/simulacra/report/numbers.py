@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from simulacra.data.spec import DataSpec
-from simulacra.models.registry import entry
+from simulacra.models.registry import model_card
 from simulacra.report.glossary import GLOSSARY, LOWER
 from simulacra.run import Run, RunConfig
 
@@ -97,13 +97,13 @@ def summary(config: RunConfig, steps: int) -> str:
 
     >>> from simulacra.config import Training
     >>> from simulacra.data import DataSpec, Options
-    >>> from simulacra.models.configs import PCAConfig
+    >>> from simulacra.models.pca.card import PCAConfig
     >>> spec = DataSpec("image", (1, 8, 8), ("0", "1"))
     >>> summary(RunConfig("pca", PCAConfig(2), "digits", Options(), spec, Training()), 0)
     'pca (the linear baseline, solved exactly), 2 latent dimensions, on digits: 8x8 grey images, 2 classes.'
     """
     latents = getattr(config.config, "latent_dim", None)
-    text = f"{config.model} ({entry(config.model).summary})"
+    text = f"{config.model} ({model_card(config.model).summary})"
     if latents is not None:
         text += f", {latents:,} latent dimension{'s' if latents > 1 else ''}"
     length = f" Trained for {steps:,} steps." if steps else ""
@@ -115,7 +115,7 @@ def examples(config: RunConfig) -> str:
 
     >>> from simulacra.config import Training
     >>> from simulacra.data import Options
-    >>> from simulacra.models.configs import MDNConfig
+    >>> from simulacra.models.mdn.card import MDNConfig
     >>> spec = DataSpec("vector", (2,), target=DataSpec("vector", (3,)))
     >>> examples(RunConfig("mdn", MDNConfig(), "robot-arm", Options(), spec, Training()))
     'vectors of 2 numbers, 3 numbers to predict'

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from simulacra.config import to_dict
+from simulacra.core.capabilities import Decodes, Encodes, Predicts, Samples, Translates
 from simulacra.data.spec import DataSpec
 from simulacra.files import write_text
-from simulacra.game import Decodes, Encodes, Predicts, Samples, Translates
 from simulacra.report import arms, cards, curves, predictions, shares, translations, vectors
 from simulacra.report.cards import Card
 from simulacra.report.html import chart, document, minus, section

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, MixtureSameFamily
 
+from simulacra.core.batch import in_order, tensor, to_bytes
+from simulacra.core.capabilities import Predicts
 from simulacra.distributions import Levels, LogisticLevels, marginals, quantile
-from simulacra.engine.batches import in_order, tensor, to_bytes
-from simulacra.game import Predicts
 from simulacra.metrics.prediction import WITH_CDF, pit
 from simulacra.report import prediction_figures as figures
 from simulacra.report.cards import STRIP, WIDTH, Card, layout, tiles
@@ -246,7 +246,7 @@ def predicted(m: Material, most: int | None = None) -> Iterator[tuple[Distributi
     """p(y | x) and y of held-out examples in order, batch by batch; of the first so many."""
     if asked(m) is not None and m.held is not None and isinstance(m.model, Predicts):
         for batch in in_order(m.held.take(slice(0, most)), BATCH, torch.device("cpu")):
-            yield m.model.predict(batch.x), m.model.answers(batch)
+            yield m.model.predict(batch.x), m.model.targets(batch)
 
 
 def _classes(m: Material) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from simulacra.models.registry import entry
+from simulacra.models.registry import model_card
 from simulacra.run import Run, RunConfig
 
 
@@ -22,7 +22,7 @@ def command(config: RunConfig, out: str | Path | None = None) -> str:
 
     >>> from simulacra.config import Training
     >>> from simulacra.data import DataSpec, Options
-    >>> from simulacra.models.configs import VAEConfig
+    >>> from simulacra.models.vae.card import VAEConfig
     >>> spec, training = DataSpec("image", (1, 32, 32)), Training(epochs=3.0)
     >>> model = VAEConfig(hidden=(64, 32), binarise=True)
     >>> command(RunConfig("vae", model, "folder:my pictures", Options(image_size=32), spec, training))
@@ -44,7 +44,7 @@ def prediction(config: RunConfig, run: Run) -> list[str]:
 
 def retrained(config: RunConfig) -> dict[str, Any]:
     """The settings of the training that are not at the defaults of the model."""
-    return changed(config.training, entry(config.model).training)
+    return changed(config.training, model_card(config.model).training)
 
 
 def changed(part: Any, default: Any = None) -> dict[str, Any]:

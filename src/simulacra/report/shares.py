@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from simulacra.game import Noise, Samples
+from simulacra.core.capabilities import Samples
+from simulacra.core.noise import Noise
 from simulacra.metrics.samples import NEAR, mode_coverage
 from simulacra.report import figures
 from simulacra.report.cards import Card

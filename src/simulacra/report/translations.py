@@ -7,8 +7,8 @@ from html import escape
 import numpy as np
 import torch
 
-from simulacra.engine.batches import in_order, to_bytes
-from simulacra.game import Cycles, Translates
+from simulacra.core.batch import in_order, to_bytes
+from simulacra.core.capabilities import Cycles, Translates
 from simulacra.report.cards import STRIP, Card, layout, tiles
 from simulacra.report.figures import shortened
 from simulacra.report.material import Material
@@ -64,7 +64,7 @@ def _cycle(m: Material, k: int) -> Card | None:
         return None
     (batch,) = in_order(held.take(slice(0, n)), n, m.model.device, m.config.training.seed)
     with torch.no_grad():
-        translated, returned = map(to_bytes, m.model.there_and_back(batch.x, batch.y))
+        translated, returned = map(to_bytes, m.model.cycle(batch.x, batch.y))
     source, target = (shortened(domains[i]) for i in (k, 1 - k))
     rows = [(source, held.x[:n]), (target, translated), ("back", returned)]
     caption = (

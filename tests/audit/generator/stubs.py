@@ -10,8 +10,10 @@ from torch import Tensor
 
 from simulacra.audit.generator.generated import Looked, draw
 from simulacra.audit.generator.group_classifier import Axis, Reader
+from simulacra.core.capabilities import Samples
+from simulacra.core.model import Model
+from simulacra.core.noise import Noise
 from simulacra.data.spec import Data, Dataset, DataSpec
-from simulacra.game import Model, Noise
 from simulacra.metrics.features import load_extractor
 
 # between the centres of neighbouring groups
@@ -19,7 +21,7 @@ APART = 100.0
 D = 2
 
 
-class Sampler(Model):
+class Sampler(Samples):
     """Points of groups with these shares, each a unit normal around its centre; nothing else is random.
 
     Args:
@@ -32,8 +34,9 @@ class Sampler(Model):
         self.shares, self.shrunk = shares, shrunk
         self.register_buffer("anywhere", torch.zeros(()))
 
-    def sample(self, n: int, noise: Noise, truncation: float = 1.0) -> Tensor:
+    def sample(self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool = False) -> Tensor:
         """Truncation takes from the last group, too."""
+        noise = Noise.of(seed)
         shares = torch.tensor(self.shares)
         shares[-1] *= truncation
         group = (noise.uniform(n) > (shares / shares.sum()).cumsum(0)[:-1, None]).sum(0)

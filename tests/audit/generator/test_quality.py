@@ -10,7 +10,8 @@ from simulacra.audit.generator.memorised import memorised
 from simulacra.audit.generator.quality import Share, expected_coverage, halved, quality
 from simulacra.audit.shared.findings import Finding, Section
 from simulacra.audit.shared.intervals import wilson
-from simulacra.game import Elbo, Noise
+from simulacra.core.capabilities import Elbo
+from simulacra.core.noise import Noise
 from simulacra.metrics.prdc import prdc
 from tests.audit.generator.stubs import APART, Sampler, looked, points
 

@@ -74,7 +74,7 @@ def audit(arguments: Arguments) -> Audit:
         )
     run = Run(arguments.run)
     model = run.load()
-    from simulacra.game import Samples
+    from simulacra.core.capabilities import Samples
 
     if not isinstance(model, Samples):
         raise RunError(f"{run}: a {run.config.model} does not sample, so there is nothing to audit")

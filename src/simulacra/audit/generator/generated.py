@@ -18,9 +18,9 @@ from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Sect
 from simulacra.audit.shared.intervals import combined, wilson
 from simulacra.audit.shared.phrasing import amount, base, frequency, some, told
 from simulacra.audit.shared.rates import Rate, compared, unique
+from simulacra.core.batch import to_bytes
+from simulacra.core.noise import Noise
 from simulacra.data.spec import Data
-from simulacra.engine.batches import to_bytes
-from simulacra.game import Noise
 from simulacra.metrics.features import Extractor
 from simulacra.metrics.statistics import as_examples
 
@@ -91,7 +91,7 @@ def draw(model: Any, n: int, seed: int, truncation: float = 1.0) -> np.ndarray:
     image = model.spec.kind == "image"
     parts = []
     for start in range(0, n, AT_ONCE):
-        x = model.sample(min(AT_ONCE, n - start), Noise(seed, start, device=model.device), truncation)
+        x = model.sample(min(AT_ONCE, n - start), Noise(seed, start), truncation=truncation)
         parts.append(as_examples(x) if bool(x.isnan().any()) or not image else to_bytes(x))
     return np.concatenate(parts)
 

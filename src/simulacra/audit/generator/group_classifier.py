@@ -12,11 +12,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from simulacra.core.batch import in_order
+from simulacra.core.capabilities import Predicts
 from simulacra.data.images.attributes import CLASS, with_classes
 from simulacra.data.spec import Data, Dataset, DataSpec
-from simulacra.engine.batches import in_order
 from simulacra.errors import ConfigError, DataError, RunError
-from simulacra.game import Predicts
 from simulacra.run import Run
 
 # training examples that a classifier made on the spot learns from, and the side images then have at most

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
 from math import prod, sqrt
-from typing import cast
 
 import numpy as np
 import torch
@@ -30,9 +29,10 @@ from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Sect
 from simulacra.audit.shared.intervals import combined
 from simulacra.audit.shared.phrasing import amount, base, frequency, some, told
 from simulacra.audit.shared.rates import Mean, difference, unique
+from simulacra.core.batch import Batch, in_order
+from simulacra.core.capabilities import BoundsLikelihood, EstimatesLikelihood, Reconstructs
+from simulacra.core.model import Model
 from simulacra.data.spec import Dataset
-from simulacra.engine.batches import in_order
-from simulacra.game import Batch, Bounds, Decodes, Encodes, Model, Scores
 from simulacra.metrics.features import Extractor
 from simulacra.metrics.prdc import prdc
 from simulacra.metrics.reconstruction import mse
@@ -243,25 +243,22 @@ def abilities(model: Model) -> list[tuple[Number, Callable[[np.ndarray, int], np
         return np.concatenate(parts)
 
     image = model.spec.kind == "image"
-    if isinstance(model, Encodes) and isinstance(model, Decodes):
-        encodes, decodes = cast(Encodes, model), cast(Decodes, model)
+    if isinstance(model, Reconstructs):
 
         def error(b: Batch) -> torch.Tensor:
-            return mse(b.x, decodes.decode(encodes.encode(b.x).mean).mean).sqrt() * (255 if image else 1)
+            return mse(b.x, model.reconstruct(b.x)).sqrt() * (255 if image else 1)
 
         found.append((RECONSTRUCTION, partial(over, of=error), {"unit": " of 255" if image else ""}))
-    if isinstance(model, Bounds):
-        bounds = cast(Bounds, model)
+    if isinstance(model, BoundsLikelihood):
 
         def bound(b: Batch) -> torch.Tensor:
-            return bounds.elbo(model.observed(b.x, b.noise), b.noise).value
+            return model.elbo(model.observe(b.x, b.noise), b.noise).value
 
         found.append((LIKELIHOOD, partial(over, of=bound), {"kind": "lower bound of the log-likelihood"}))
-    elif isinstance(model, Scores):
-        scores = cast(Scores, model)
+    elif isinstance(model, EstimatesLikelihood):
 
         def score(b: Batch) -> torch.Tensor:
-            return scores.log_likelihood(model.observed(b.x, b.noise), b.noise, IMPORTANCE)
+            return model.log_likelihood(model.observe(b.x, b.noise), b.noise, IMPORTANCE)
 
         found.append((LIKELIHOOD, partial(over, of=score), {"kind": "log-likelihood"}))
     return found

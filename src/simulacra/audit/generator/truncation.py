@@ -22,7 +22,7 @@ from simulacra.audit.generator.unmixing import quantiles
 from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, slug
 from simulacra.audit.shared.phrasing import base, frequency, told
 from simulacra.audit.shared.rates import unique
-from simulacra.game import mix
+from simulacra.core.noise import derive_seed
 
 
 def truncation(looked: Looked, truncations: Sequence[float]) -> Section:
@@ -33,7 +33,9 @@ def truncation(looked: Looked, truncations: Sequence[float]) -> Section:
         truncations: in order, 1 among them.
     """
     drawn = {
-        t: looked.samples if t == 1 else draw(looked.model, len(looked.samples), mix(looked.seed, i), t)
+        t: looked.samples
+        if t == 1
+        else draw(looked.model, len(looked.samples), derive_seed(looked.seed, i), t)
         for i, t in enumerate(truncations)
     }
     read = {t: looked.reads if t == 1 else reads(looked.axes, x) for t, x in drawn.items()}

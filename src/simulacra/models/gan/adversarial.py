@@ -20,10 +20,15 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from simulacra import nets
 from simulacra.augmentation import AdaptiveAugment, DiffAugment
+from simulacra.core.batch import Batch
+from simulacra.core.capabilities import Discriminates
+from simulacra.core.latents import LatentSpace
+from simulacra.core.model import LatentModel, Turn, frozen, unwrap
+from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError
-from simulacra.game import Batch, Model, Noise, Turn, bare, frozen
-from simulacra.models.configs import GANConfig, check_sizes
+from simulacra.models.gan.card import GANConfig
+from simulacra.models.settings import check_sizes
 from simulacra.nets.critic import Condition, Critic
 from simulacra.nets.labelled import Labelled
 from simulacra.objectives import OBJECTIVES, squared_gradient
@@ -62,7 +67,7 @@ PENALTIES = {
 }
 
 
-class Adversarial(Model):
+class AdversarialModel(Discriminates, LatentModel):
     """See the module. A subclass says what is sampled. Capabilities: judges.
 
     Args:
@@ -94,13 +99,14 @@ class Adversarial(Model):
         self.objective = OBJECTIVES[config.objective.removesuffix("-gp")]
         self.penalties = _penalties(spec, config)
         # more latent numbers than the data have leave more samples between modes
-        self.latent_dim = config.latent_dim or (64 if spec.kind == "image" else spec.shape[0])
+        latent_dim = config.latent_dim or (64 if spec.kind == "image" else spec.shape[0])
+        self.spaces = (LatentSpace.normal(latent_dim),)
         if config.net == "auto":
             config = replace(config, net="dcgan" if nets.pick("auto", spec.shape) == "conv" else "mlp")
         # leaky only where gradients have to come through (Radford et al. 2016)
         style = nets.Style(config.norm, classes=classes)
         make = Labelled if classes else nets.decoder
-        self.generator: nn.Module = make(self.latent_dim, spec.shape, config, style)
+        self.generator: nn.Module = make(latent_dim, spec.shape, config, style)
         self.discriminator = Critic(
             spec.shape, config, config.features, config.batch_deviation, classes, condition
         )
@@ -122,17 +128,17 @@ class Adversarial(Model):
         # one scale for all columns: what is round stays round
         self.std.fill_(float(np.sqrt(train.x.var(axis=0, dtype=np.float64).mean())) or 1.0)
 
-    def told(self, batch: Batch) -> tuple[Tensor, ...]:
-        """What both players are told of a batch beside its examples. The default is nothing."""
+    def condition(self, batch: Batch) -> tuple[Tensor, ...]:
+        """What both nets are conditioned on beside their input, e.g. classes. The default is nothing."""
         return ()
 
     def play(self, batch: Batch) -> Iterator[Turn]:
-        x, y = (batch.x - self.mean) / self.std, self.told(batch)
-        z = batch.noise.normal(len(x), self.latent_dim)
+        x, y = (batch.x - self.mean) / self.std, self.condition(batch)
+        z = self.latent.sample(len(x), batch.noise)
         moves = batch.step % self.config.n_critic == self.config.n_critic - 1
         # made once: the discriminator sees it without, the generator with its history
         with torch.set_grad_enabled(moves):
-            fake = self.generate(z, *y)
+            fake = self._generate(z, *y)
         yield Turn("discriminator", *self._discriminate(x, fake.detach(), y, batch))
         if self.penalties.clip_weights is not None:
             self._clip(self.penalties.clip_weights)
@@ -163,7 +169,7 @@ class Adversarial(Model):
             real_leaf = x.detach().requires_grad_(True)
         if due and p.r2:
             fake_leaf = fake.requires_grad_(True)
-        net, wrapped = bare(self.discriminator), self.discriminator
+        net, wrapped = unwrap(self.discriminator), self.discriminator
         real, judged = (self._judge(wrapped, leaf, y, noise) for leaf in (real_leaf, fake_leaf))
         loss = self.objective.discriminate(real, judged)
         terms = {"real": real.mean(), "fake": judged.mean()}
@@ -187,7 +193,7 @@ class Adversarial(Model):
         """(|dD/du| - 1)^2 at u between real and fake examples (Gulrajani et al. 2017, eq. 3)."""
         e = noise.uniform(len(x), *(1 for _ in x.shape[1:]))
         u = (e * x + (1 - e) * fake.detach()).requires_grad_(True)
-        norm = squared_gradient(self._judge(bare(self.discriminator), u, y, noise), u).add(1e-12).sqrt()
+        norm = squared_gradient(self._judge(unwrap(self.discriminator), u, y, noise), u).add(1e-12).sqrt()
         return (norm - 1).square().mean()
 
     @torch.no_grad()
@@ -196,16 +202,16 @@ class Adversarial(Model):
         for parameter in self.discriminator.parameters():
             parameter.clamp_(-largest, largest)
 
-    def generate(self, z: Tensor, *y: Tensor) -> Tensor:
-        """G(z), or G(z, y), standardised as the discriminator sees it."""
+    def _generate(self, z: Tensor, *y: Tensor) -> Tensor:
+        """G(z), or G(z, y), standardised, as the discriminator's input."""
         x: Tensor = self.generator(z, *y)
         return x.tanh() if self.spec.kind == "image" else x
 
-    def shown(self, z: Tensor, *y: Tensor) -> Tensor:
+    def generate(self, z: Tensor, *y: Tensor) -> Tensor:
         """G(z), or G(z, y), in the units of the data."""
-        return self.generate(z, *y) * self.std + self.mean
+        return self._generate(z, *y) * self.std + self.mean
 
-    def judge(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+    def discriminate(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """The discriminator's output `(B,)` on examples in the units of the data; larger is more real."""
         output: Tensor = self.discriminator((x - self.mean) / self.std, *(() if y is None else (y,)))
         return output

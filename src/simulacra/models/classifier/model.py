@@ -1,20 +1,4 @@
-"""Classifier: which class an example belongs to, and how sure that is: p(class | x).
-
-Trained by the cross-entropy, L = -log p(y | x), on images moved by a pixel. Images go through levels of
-convolutions with batch normalisation (LeCun et al. 1998; Ioffe and Szegedy 2015), plain or residual (He et
-al. 2016), vectors through an MLP. After the last step one temperature is calibrated on held-out examples
-(Guo et al. 2017). With `robust` the game is a saddle point (Madry et al. 2018, eq. 2.1):
-
-    min over theta of E [ max over |delta| <= epsilon of L(theta, x + delta, y) ]
-
-the maximum found by projected gradient ascent in every step, in the largest change of a pixel.
-
-    >>> spec = DataSpec("image", (1, 28, 28), ("cat", "dog"))
-    >>> model = Classifier(spec, ClassifierConfig()).eval()
-    >>> x = torch.zeros(5, 1, 28, 28)
-    >>> model.predict(x).probs.shape, model.features(x).shape
-    (torch.Size([5, 2]), torch.Size([5, 128]))
-"""
+"""The classifier, and its adversarial training."""
 
 from __future__ import annotations
 
@@ -27,28 +11,43 @@ from torch import Tensor, nn
 from torch.distributions import Categorical
 
 from simulacra.adversarial.balls import climb, uniform
+from simulacra.core.batch import Batch
+from simulacra.core.model import Turn, frozen, unwrap
+from simulacra.core.noise import Noise
 from simulacra.data.spec import DataSpec
 from simulacra.errors import ConfigError
-from simulacra.game import Batch, Noise, Turn, bare, frozen
 from simulacra.likelihoods import Classes, Likelihood
-from simulacra.models.configs import ClassifierConfig
-from simulacra.models.regressor import Regressor
+from simulacra.models.classifier.card import CARD, ClassifierConfig
+from simulacra.models.regressor.model import Regressor
 from simulacra.nets import pick
 from simulacra.nets.conv import channels, ladder
 
 
 class Classifier(Regressor):
-    """See the module. Capabilities: predicts, features."""
+    """Classifier: which class an example belongs to, and how sure that is: p(class | x).
+
+    Trained by the cross-entropy, L = -log p(y | x), on images moved by a pixel. Images go through levels of
+    convolutions with batch normalisation (LeCun et al. 1998; Ioffe and Szegedy 2015), plain or residual (He
+    et al. 2016), vectors through an MLP. After the last step one temperature is calibrated on held-out
+    examples (Guo et al. 2017). With `robust` the game is a saddle point (Madry et al. 2018, eq. 2.1):
+
+        min over theta of E [ max over |delta| <= epsilon of L(theta, x + delta, y) ]
+
+    the maximum found by projected gradient ascent in every step, in the largest change of a pixel.
+
+    >>> spec = DataSpec("image", (1, 28, 28), ("cat", "dog"))
+    >>> model = Classifier(spec, ClassifierConfig()).eval()
+    >>> x = torch.zeros(5, 1, 28, 28)
+    >>> model.predict(x).probs.shape, model.features(x).shape
+    (torch.Size([5, 2]), torch.Size([5, 128]))
+    """
 
     players = {"classifier": ("net", "likelihood")}
+    card = CARD
     net: Net
 
     def __init__(self, spec: DataSpec, config: Any) -> None:
         """Raises ConfigError for settings that cannot be, or data without labels."""
-        if not spec.classes:
-            raise ConfigError(
-                "a classifier needs labels, and the data have none; numbers are for a regressor"
-            )
         super().__init__(spec, config)
         if config.shift < 0:
             raise ConfigError(f"shift: must be 0 or more, not {config.shift}")
@@ -67,7 +66,7 @@ class Classifier(Regressor):
         return cast(Categorical, super().predict(x))
 
     def play(self, batch: Batch) -> Iterator[Turn]:
-        x, y, config = batch.x, self.answers(batch), self.config
+        x, y, config = batch.x, self.targets(batch), self.config
         if config.shift and self.spec.kind == "image":
             x = shifted(x, config.shift, batch.noise)
         if config.robust:
@@ -80,7 +79,7 @@ class Classifier(Regressor):
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
         """Of a robust classifier under its own attack."""
-        x, y = batch.x, self.answers(batch)
+        x, y = batch.x, self.targets(batch)
         p = self.predict(self.worst(x, y, batch.noise) if self.config.robust else x)
         return {"loss": -p.log_prob(y), "accuracy": (p.logits.argmax(dim=1) == y).float()}
 
@@ -88,7 +87,7 @@ class Classifier(Regressor):
         """Images `(B, C, H, W)` within epsilon of x that it reads worst, climbed to from a random start."""
         epsilon, steps = self.config.epsilon, self.config.attack_steps
         # the net itself, out of what spreads it over processes: no gradient of its parameters is asked for
-        net = bare(self.net)
+        net = unwrap(self.net)
 
         def loss(x: Tensor) -> Tensor:
             return -self.likelihood(net((x - self.x_mean) / self.x_std)).log_prob(y)

@@ -1,21 +1,4 @@
-"""pix2pix (Isola et al. 2017): a translation learned from pairs of images, judged patch by patch.
-
-    min over G, max over D of E ln D(x, y) + E ln(1 - D(x, G(x))) + lambda |y - G(x)|_1
-
-G is a U-Net whose noise is dropout, in use as in training; D sees input and output together, and judges
-patches. That noise hardly shows: translations of one input are nearly the same. With `style_dim` the net is
-given a code z as well, and an encoder E(y) keeps it meaningful (BicycleGAN, Zhu et al. 2017b): a translation
-with the code of y is to be y, with the KL divergence of q(z | y) from N(0, I) (cVAE-GAN, eq. 4 to 6), and
-from a translation with a random code the code is to be recovered (cLR-GAN, eq. 7).
-
-    >>> from simulacra.data.spec import DataSpec
-    >>> from simulacra.game import Noise
-    >>> from simulacra.models.configs import Pix2PixConfig
-    >>> image = DataSpec("image", (3, 32, 32))
-    >>> model = Pix2Pix(DataSpec("image", (3, 32, 32), target=image), Pix2PixConfig(width=8))
-    >>> model.translate(torch.rand(2, 3, 32, 32), Noise(seed=0)).shape
-    torch.Size([2, 3, 32, 32])
-"""
+"""pix2pix, and its style code."""
 
 from __future__ import annotations
 
@@ -26,24 +9,45 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from simulacra.core.batch import Batch
+from simulacra.core.capabilities import Translates
+from simulacra.core.model import Turn, frozen
+from simulacra.core.noise import Noise
 from simulacra.data.spec import DataSpec
 from simulacra.distributions import kl_to_standard_normal
 from simulacra.errors import ConfigError
-from simulacra.game import Batch, Model, Noise, Turn, frozen
-from simulacra.models.configs import Pix2PixConfig, check_sizes
-from simulacra.models.jitter import Jitter, check_smallest, scaled
+from simulacra.models.jitter import Jitter, scaled
+from simulacra.models.pix2pix.card import CARD, Pix2PixConfig
+from simulacra.models.settings import check_sizes
 from simulacra.nets.conv import ConvEncoder
 from simulacra.nets.layers import Style
 from simulacra.nets.translation import PatchCritic, ResNetTranslator, SkipUNet, initialise
 from simulacra.objectives import OBJECTIVES, fools
 
 
-class Pix2Pix(Model):
-    """See the module. Capabilities: translates."""
+class Pix2Pix(Translates):
+    """pix2pix (Isola et al. 2017): a translation learned from pairs of images, judged patch by patch.
+
+        min over G, max over D of E ln D(x, y) + E ln(1 - D(x, G(x))) + lambda |y - G(x)|_1
+
+    G is a U-Net whose noise is dropout, in use as in training; D sees input and output together, and judges
+    patches. That noise hardly shows: translations of one input are nearly the same. With `style_dim` the net
+    is given a code z as well, and an encoder E(y) keeps it meaningful (BicycleGAN, Zhu et al. 2017b): a
+    translation with the code of y is to be y, with the KL divergence of q(z | y) from N(0, I) (cVAE-GAN, eq.
+    4 to 6), and from a translation with a random code the code is to be recovered (cLR-GAN, eq. 7).
+
+    >>> from simulacra.data.spec import DataSpec
+    >>> from simulacra.models.pix2pix.card import Pix2PixConfig
+    >>> image = DataSpec("image", (3, 32, 32))
+    >>> model = Pix2Pix(DataSpec("image", (3, 32, 32), target=image), Pix2PixConfig(width=8))
+    >>> model.translate(torch.rand(2, 3, 32, 32), seed=0).shape
+    torch.Size([2, 3, 32, 32])
+    """
 
     players = {"discriminator": ("discriminator",), "generator": ("generator", "encoder")}
     # of one image the weights' gradients take as long as everything else, and longer in channels_last
     memory_format = torch.contiguous_format
+    card = CARD
     config: Pix2PixConfig
 
     def __init__(self, spec: DataSpec, config: Pix2PixConfig) -> None:
@@ -51,11 +55,7 @@ class Pix2Pix(Model):
         super().__init__(spec, config)
         check_sizes(config)
         target = spec.target
-        if spec.kind != "image" or target is None or target.kind != "image":
-            raise ConfigError("a pix2pix needs pairs of images: --data pairs:PATH")
-        if target.shape[1:] != spec.shape[1:]:
-            raise ConfigError("a pix2pix needs pairs of images of one size; give --image-size")
-        check_smallest(spec)
+        assert target is not None, "checked by the card"
         for name in ("l1", "adversarial", "style_dim", "kl", "recover"):
             if not getattr(config, name) >= 0:
                 raise ConfigError(f"{name}: must be 0 or more, not {getattr(config, name)}")
@@ -86,7 +86,7 @@ class Pix2Pix(Model):
         x, y = self.jitter(batch.noise, scaled(batch.x), scaled(_target(batch)))
         codes = self._codes(y, batch.noise) if self.config.style_dim else None
         # with codes two translations: with that of the target, and with a random one
-        with batch.noise.dropping(self.generator):
+        with batch.noise.dropout(self.generator):
             fakes = [self.generate(x, z) for z in ((codes.encoded, codes.drawn) if codes else (None,))]
         if self.config.adversarial:
             yield self._discriminating(x, y, [fake.detach() for fake in fakes])
@@ -123,14 +123,15 @@ class Pix2Pix(Model):
         out: Tensor = self.generator(x) if z is None else self.generator(x, z)
         return out.tanh()
 
-    def translate(self, x: Tensor, noise: Noise, to: str | None = None) -> Tensor:
+    def translate(self, x: Tensor, seed: int | Noise = 0, to: str | None = None) -> Tensor:
         """One of the translations of images `(B, C, H, W)` in [0, 1]; other noise gives another.
 
         Args:
             to: the target's name; a pix2pix translates in one direction and takes none.
         """
+        noise = Noise.of(seed)
         z = noise.normal(len(x), self.config.style_dim).to(x.device) if self.config.style_dim else None
-        with noise.dropping(self.generator):
+        with noise.dropout(self.generator):
             return self.generate(scaled(x), z) / 2 + 0.5
 
     def _judge(self, x: Tensor, y: Tensor) -> Tensor:

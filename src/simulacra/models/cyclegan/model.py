@@ -1,19 +1,4 @@
-"""CycleGAN (Zhu et al. 2017): translations between two domains of images, without pairs.
-
-    min over G, F, max over D_A, D_B of  L(G, D_B) + L(F, D_A)
-        + lambda E |F(G(a)) - a|_1 + lambda E |G(F(b)) - b|_1            (eq. 2 and 3)
-        + lambda w E |F(a) - a|_1 + lambda w E |G(b) - b|_1              (identity, section 5.2)
-
-G translates from the first class of labelled data to the second, F back; what comes back is to be what went
-out. The discriminators are shown translations of earlier steps half of the time (Shrivastava et al. 2017).
-
-    >>> from simulacra.data.spec import DataSpec
-    >>> from simulacra.models.configs import CycleGANConfig
-    >>> spec = DataSpec("image", (3, 32, 32), classes=("horse", "zebra"))
-    >>> model = CycleGAN(spec, CycleGANConfig(width=8, blocks=1))
-    >>> model.translate(torch.rand(2, 3, 32, 32), Noise(seed=0), to="horse").shape
-    torch.Size([2, 3, 32, 32])
-"""
+"""CycleGAN."""
 
 from __future__ import annotations
 
@@ -24,17 +9,36 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from simulacra.core.batch import Batch
+from simulacra.core.capabilities import Cycles
+from simulacra.core.model import Turn, frozen
+from simulacra.core.noise import Noise
 from simulacra.data.spec import DataSpec
 from simulacra.errors import ConfigError, nearest
-from simulacra.game import Batch, Model, Noise, Turn, frozen
-from simulacra.models.configs import CycleGANConfig, check_sizes
-from simulacra.models.jitter import Jitter, check_smallest, scaled
+from simulacra.models.cyclegan.card import CARD, CycleGANConfig
+from simulacra.models.jitter import Jitter, scaled
+from simulacra.models.settings import check_sizes
 from simulacra.nets.translation import PatchCritic, ResNetTranslator, initialise
 from simulacra.objectives import OBJECTIVES, fools
 
 
-class CycleGAN(Model):
-    """See the module. Capabilities: translates.
+class CycleGAN(Cycles):
+    """CycleGAN (Zhu et al. 2017): translations between two domains of images, without pairs.
+
+        min over G, F, max over D_A, D_B of  L(G, D_B) + L(F, D_A)
+            + lambda E |F(G(a)) - a|_1 + lambda E |G(F(b)) - b|_1            (eq. 2 and 3)
+            + lambda w E |F(a) - a|_1 + lambda w E |G(b) - b|_1              (identity, section 5.2)
+
+    G translates from the first class of labelled data to the second, F back; what comes back is to be what
+    went out. The discriminators are shown translations of earlier steps half of the time (Shrivastava et al.
+    2017).
+
+    >>> from simulacra.data.spec import DataSpec
+    >>> from simulacra.models.cyclegan.card import CycleGANConfig
+    >>> spec = DataSpec("image", (3, 32, 32), classes=("horse", "zebra"))
+    >>> model = CycleGAN(spec, CycleGANConfig(width=8, blocks=1))
+    >>> model.translate(torch.rand(2, 3, 32, 32), seed=0, to="horse").shape
+    torch.Size([2, 3, 32, 32])
 
     Attributes:
         pool_a: translations into the first domain of earlier steps, `(pool, C, H, W)`.
@@ -43,12 +47,13 @@ class CycleGAN(Model):
 
     players = {
         "generators": ("a_to_b", "b_to_a"),
-        "discriminators": ("judge_a", "judge_b"),
+        "discriminators": ("discriminator_a", "discriminator_b"),
     }
     balanced = True
     # instance norm copies what is not contiguous: 1.2 times as long a step
     memory_format = torch.contiguous_format
     training_only = ("pool_a", "pool_b")
+    card = CARD
     config: CycleGANConfig
     pool_a: Tensor
     pool_b: Tensor
@@ -57,12 +62,6 @@ class CycleGAN(Model):
         """Raises ConfigError for settings that cannot be, or data that are not two classes of images."""
         super().__init__(spec, config)
         check_sizes(config)
-        if spec.kind != "image" or len(spec.classes) != 2:
-            raise ConfigError(
-                "a cyclegan needs two domains: --data unpaired:PATH, or any source of images with 2 classes;"
-                f" this one has {len(spec.classes)}"
-            )
-        check_smallest(spec)
         for name in ("cycle", "identity", "pool"):
             if not getattr(config, name) >= 0:
                 raise ConfigError(f"{name}: must be 0 or more, not {getattr(config, name)}")
@@ -72,10 +71,10 @@ class CycleGAN(Model):
         self.a_to_b, self.b_to_a = (
             ResNetTranslator(c, c, config.width, config.blocks, config.norm) for _ in range(2)
         )
-        self.judge_a, self.judge_b = (
+        self.discriminator_a, self.discriminator_b = (
             PatchCritic(c, size, config.patch, config.width, config.norm) for _ in range(2)
         )
-        for net in (self.a_to_b, self.b_to_a, self.judge_a, self.judge_b):
+        for net in (self.a_to_b, self.b_to_a, self.discriminator_a, self.discriminator_b):
             initialise(net)
         for name in ("pool_a", "pool_b"):
             self.register_buffer(name, torch.zeros(config.pool, *spec.shape))
@@ -85,12 +84,14 @@ class CycleGAN(Model):
         # the first half of a balanced batch is of the first class
         a, b = (self.jitter(batch.noise, scaled(x))[0] for x in (batch.x[:half], batch.x[half:]))
         lambda_, weight = self.config.cycle, self.config.identity
-        with frozen(self.judge_a, self.judge_b):
+        with frozen(self.discriminator_a, self.discriminator_b):
             fake_b, same_b = self._both(self.a_to_b, a, b)
             fake_a, same_a = self._both(self.b_to_a, b, a)
             back_a, back_b = self.b_to_a(fake_b).tanh(), self.a_to_b(fake_a).tanh()
             cycle = F.l1_loss(back_a, a) + F.l1_loss(back_b, b)
-            adversarial = self._fooled(self.judge_b, fake_b) + self._fooled(self.judge_a, fake_a)
+            adversarial = self._fooled(self.discriminator_b, fake_b) + self._fooled(
+                self.discriminator_a, fake_a
+            )
             loss = adversarial + lambda_ * cycle
             terms = {"adversarial": adversarial, "cycle": _mean_of_1(cycle)}
             if same_a is not None and same_b is not None:
@@ -99,7 +100,7 @@ class CycleGAN(Model):
         yield Turn("generators", loss, terms)
         old_a = self._exchanged(self.pool_a, fake_a.detach(), batch)
         old_b = self._exchanged(self.pool_b, fake_b.detach(), batch)
-        loss = self._tells(self.judge_a, a, old_a) + self._tells(self.judge_b, b, old_b)
+        loss = self._tells(self.discriminator_a, a, old_a) + self._tells(self.discriminator_b, b, old_b)
         yield Turn("discriminators", loss)
 
     def _both(self, net: nn.Module, x: Tensor, own: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -142,10 +143,10 @@ class CycleGAN(Model):
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
         """Distance of an image from its translation there and back, of 1: `loss`."""
-        _, back = self.there_and_back(batch.x, batch.y)
+        _, back = self.cycle(batch.x, batch.y)
         return {"loss": (back - batch.x).abs().flatten(1).mean(dim=1)}
 
-    def there_and_back(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
+    def cycle(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
         """Images of classes y `(B,)` in the other domain, and back in their own."""
         assert y is not None, "the spec has classes"
         first, second = self.spec.classes
@@ -157,8 +158,8 @@ class CycleGAN(Model):
                 back[rows] = self._translated(there[rows], own)
         return there, back
 
-    def translate(self, x: Tensor, noise: Noise, to: str | None = None) -> Tensor:
-        """Images `(B, C, H, W)` in [0, 1] in the other domain; the noise changes nothing.
+    def translate(self, x: Tensor, seed: int | Noise = 0, to: str | None = None) -> Tensor:
+        """Images `(B, C, H, W)` in [0, 1] in the other domain; the seed is not used.
 
         Args:
             to: name of the domain, one of the two classes; the second when None.

@@ -1,45 +1,47 @@
-"""Generator network: a net whose input is random, z ~ N(0, I), and so its output as well.
-
-x = g(z), or, with a likelihood at the output, x ~ p(x | z = g(z)): a network whose input and output are
-distributions both. Untrained, with Glorot and Bengio's (2010, eq. 16) weights and no biases, a deep
-ReLU net already folds and stretches the plane of its latents into strands and sheets.
-
-    >>> from simulacra.data.spec import DataSpec
-    >>> from simulacra.game import Noise
-    >>> from simulacra.models.configs import GeneratorConfig
-    >>> Generator(DataSpec("vector", (2,)), GeneratorConfig()).sample(1000, Noise(seed=0)).shape
-    torch.Size([1000, 2])
-"""
+"""The generator network."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from simulacra import likelihoods, nets
+from simulacra.core.capabilities import Generates
+from simulacra.core.latents import LatentSpace
 from simulacra.data.spec import DataSpec
 from simulacra.distributions import Delta
-from simulacra.game import Model, Noise
 from simulacra.likelihoods import Likelihood
-from simulacra.models.configs import GeneratorConfig, check_sizes
-
-# Latents decoded at once by `sample`.
-AT_ONCE = 10_000
+from simulacra.models.generator.card import CARD, GeneratorConfig
+from simulacra.models.settings import check_sizes
 
 
-class Generator(Model):
-    """See the module. Capabilities: samples, decodes. No players."""
+class Generator(Generates):
+    """Generator network: a net whose input is random, z ~ N(0, I), and so its output as well.
 
+    x = g(z), or, with a likelihood at the output, x ~ p(x | z = g(z)): a network whose input and output are
+    distributions both. Untrained, with Glorot and Bengio's (2010, eq. 16) weights and no biases, a deep
+    ReLU net already folds and stretches the plane of its latents into strands and sheets.
+
+    >>> from simulacra.data.spec import DataSpec
+    >>> from simulacra.models.generator.card import GeneratorConfig
+    >>> Generator(DataSpec("vector", (2,)), GeneratorConfig()).sample(1000, seed=0).shape
+    torch.Size([1000, 2])
+    """
+
+    card: ClassVar = CARD
+    untrained = True
     config: Any
 
     def __init__(self, spec: DataSpec, config: Any) -> None:
         """Raises ConfigError for settings that cannot be."""
         super().__init__(spec, config)
         check_sizes(config)
+        self.spaces = (LatentSpace.normal(config.latent_dim),)
         self.likelihood = self.head()
+        self.has_likelihood = self.likelihood is not None
         outputs = spec.shape if self.likelihood is None else self.likelihood.outputs(spec.shape)
         self.generator = nets.decoder(config.latent_dim, outputs, config)
         self.generator.apply(glorot)
@@ -60,17 +62,13 @@ class Generator(Model):
         x = self.generator(torch.randn(64, self.config.latent_dim))
         last.weight /= x.std().clamp(min=1e-12)
 
-    def decode(self, z: Tensor) -> Distribution:
+    def decode(self, z: Tensor, space: str | None = None) -> Distribution:
         """p(x | z); without a likelihood all mass on g(z), of images on sigmoid(g(z))."""
+        self.space(space)
         x = self.generator(z)
         if self.likelihood is not None:
             return cast(Distribution, self.likelihood(x))
         return Delta(x.sigmoid() if self.spec.kind == "image" else x)
-
-    def sample(self, n: int, noise: Noise, truncation: float = 1.0) -> Tensor:
-        """x ~ p(x | z) for z ~ N(0, truncation^2 I)."""
-        z = truncation * noise.normal(n, self.config.latent_dim).to(self.device)
-        return torch.cat([noise.draw(self.decode(part)) for part in z.split(AT_ONCE)])
 
 
 def glorot(layer: nn.Module) -> None:

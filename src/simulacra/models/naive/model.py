@@ -1,17 +1,4 @@
-"""The naive way to train a generator, which does not work: compare its samples with random examples.
-
-L = d(g(z), x), with z ~ N(0, I) and x picked without regard to z. As x is independent of z, the best
-answer to every z is the same point, the one nearest to all data: their mean for the squared error and
-the binary cross-entropy, their median for the absolute error. The generator collapses onto it. A
-comparison needs somebody who says which example a sample belongs to (an encoder), or who judges the
-samples as a whole (an adversary).
-
-    >>> from simulacra.data.spec import DataSpec
-    >>> from simulacra.game import Noise
-    >>> from simulacra.models.configs import NaiveConfig
-    >>> Naive(DataSpec("vector", (2,)), NaiveConfig()).sample(5, Noise(seed=0)).shape
-    torch.Size([5, 2])
-"""
+"""The naive way to train a generator."""
 
 from __future__ import annotations
 
@@ -20,17 +7,32 @@ from collections.abc import Iterator
 import torch.nn.functional as F
 from torch import Tensor
 
+from simulacra.core.batch import Batch
+from simulacra.core.model import Turn
 from simulacra.data.spec import DataSpec
 from simulacra.errors import ConfigError
-from simulacra.game import Batch, Turn
-from simulacra.models.configs import NaiveConfig
-from simulacra.models.generator import Generator
+from simulacra.models.generator.model import Generator
+from simulacra.models.naive.card import CARD, NaiveConfig
 
 
 class Naive(Generator):
-    """See the module. Capabilities: samples, decodes."""
+    """The naive way to train a generator, which does not work: compare its samples with random examples.
+
+    L = d(g(z), x), with z ~ N(0, I) and x picked without regard to z. As x is independent of z, the best
+    answer to every z is the same point, the one nearest to all data: their mean for the squared error and
+    the binary cross-entropy, their median for the absolute error. The generator collapses onto it. A
+    comparison needs somebody who says which example a sample belongs to (an encoder), or who judges the
+    samples as a whole (an adversary).
+
+    >>> from simulacra.data.spec import DataSpec
+    >>> from simulacra.models.naive.card import NaiveConfig
+    >>> Naive(DataSpec("vector", (2,)), NaiveConfig()).sample(5, seed=0).shape
+    torch.Size([5, 2])
+    """
 
     players = {"generator": ("generator",)}
+    card = CARD
+    untrained = False
     config: NaiveConfig
 
     def __init__(self, spec: DataSpec, config: NaiveConfig) -> None:
@@ -43,11 +45,11 @@ class Naive(Generator):
         """No likelihood: a sample is the net's output."""
 
     def play(self, batch: Batch) -> Iterator[Turn]:
-        z = batch.noise.normal(len(batch), self.config.latent_dim)
+        z = self.latent.sample(len(batch), batch.noise)
         yield Turn("generator", self._distance(z, batch.x).mean())
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
-        z = batch.noise.normal(len(batch), self.config.latent_dim).to(batch.x)
+        z = self.latent.sample(len(batch), batch.noise).to(batch.x)
         return {"loss": self._distance(z, batch.x).flatten(1).mean(dim=1)}
 
     def _distance(self, z: Tensor, x: Tensor) -> Tensor:

@@ -1,19 +1,4 @@
-"""Mixture density network (Bishop 1994): p(y | x) = sum_k pi_k(x) N(y; mu_k(x), cov_k(x)).
-
-A net gives the weights pi (softmax), the centres mu and the scales or Cholesky factors of K normals, so
-that several answers to one input stay apart where a least-squares net gives their mean. Loss:
--log p(y | x) by log-sum-exp, finite far out in the tails (eq. 29).
-
-    >>> import torch
-    >>> from simulacra.data.spec import DataSpec
-    >>> from simulacra.models.configs import MDNConfig
-    >>> model = MDN(DataSpec("vector", (2,), target=DataSpec("vector", (3,))), MDNConfig(components=4))
-    >>> p = model.predict(torch.zeros(5, 2))
-    >>> p.mean.shape, p.log_prob(torch.full((5, 3), 1e4)).isfinite().all().item()
-    (torch.Size([5, 3]), True)
-    >>> model.modes(torch.zeros(5, 2)).values.shape, model.most_probable(torch.zeros(5, 2)).mean.shape
-    (torch.Size([5, 4, 3]), torch.Size([5, 3]))
-"""
+"""The mixture density network."""
 
 from __future__ import annotations
 
@@ -26,8 +11,8 @@ from simulacra.data.spec import Dataset
 from simulacra.distributions import Modes
 from simulacra.errors import ConfigError
 from simulacra.likelihoods import Likelihood, Mixture, make
-from simulacra.models.configs import MDNConfig
-from simulacra.models.regressor import Regressor
+from simulacra.models.mdn.card import CARD, MDNConfig
+from simulacra.models.regressor.model import Regressor
 
 COMPONENTS = {"diagonal": "normal-learned", "full": "multivariate-normal"}
 # targets that the centres are picked from
@@ -35,14 +20,28 @@ LOOKED_AT = 10_000
 
 
 class MDN(Regressor):
-    """See the module. Capabilities: predicts."""
+    """Mixture density network (Bishop 1994): p(y | x) = sum_k pi_k(x) N(y; mu_k(x), cov_k(x)).
 
+    A net gives the weights pi (softmax), the centres mu and the scales or Cholesky factors of K normals, so
+    that several answers to one input stay apart where a least-squares net gives their mean. Loss:
+    -log p(y | x) by log-sum-exp, finite far out in the tails (eq. 29).
+
+    >>> import torch
+    >>> from simulacra.data.spec import DataSpec
+    >>> from simulacra.models.mdn.card import MDNConfig
+    >>> model = MDN(DataSpec("vector", (2,), target=DataSpec("vector", (3,))), MDNConfig(components=4))
+    >>> p = model.predict(torch.zeros(5, 2))
+    >>> p.mean.shape, p.log_prob(torch.full((5, 3), 1e4)).isfinite().all().item()
+    (torch.Size([5, 3]), True)
+    >>> model.modes(torch.zeros(5, 2)).values.shape, model.most_probable(torch.zeros(5, 2)).mean.shape
+    (torch.Size([5, 4, 3]), torch.Size([5, 3]))
+    """
+
+    card = CARD
     config: MDNConfig
 
     def head(self) -> Likelihood:
         """A mixture of K normals."""
-        if self.spec.target is None:
-            raise ConfigError("an mdn predicts numbers, and the targets are classes; use a regressor")
         if self.config.covariance not in COMPONENTS:
             raise ConfigError(f"covariance: diagonal or full, not {self.config.covariance}")
         return Mixture(self.config.components, make(COMPONENTS[self.config.covariance], self.config.scale))

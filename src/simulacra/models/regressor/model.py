@@ -1,30 +1,10 @@
-"""Regressor: a net whose output is the distribution p(y | x) of what belongs to an input x.
-
-Trained by maximum likelihood, L = -log p(y | x), averaged over the examples. With each head this is a
-classical loss: the squared error (normal), the absolute error (laplace), the binary cross-entropy
-(bernoulli), the cross-entropy (categorical) (Bishop 2006, sections 1.2.5 and 4.3; Nix and Weigend 1994
-for a predicted variance). Inputs and, where the likelihood has a location and a scale, targets are
-standardised inside; everything that comes out is in the units of the data. After the last step the
-spread is calibrated on held-out examples, by one number.
-
-    >>> import numpy as np
-    >>> import torch
-    >>> from simulacra.data.spec import Dataset, DataSpec
-    >>> from simulacra.models.configs import RegressorConfig
-    >>> spec = DataSpec("vector", (3,), target=DataSpec("vector", (1,)))
-    >>> model = Regressor(spec, RegressorConfig(likelihood="normal-learned"))
-    >>> x = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
-    >>> model.prepare(Dataset(spec, x, target=x[:, :1] * 100 + 1000))
-    >>> p = model.predict(torch.from_numpy(x))
-    >>> p.mean.shape, bool(p.mean.mean() > 900)
-    (torch.Size([50, 1]), True)
-"""
+"""A net whose output is a distribution, trained by maximum likelihood."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from math import exp, log, prod, sqrt
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -32,12 +12,15 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from simulacra import likelihoods, nets
+from simulacra.core.batch import Batch
+from simulacra.core.capabilities import Predicts
+from simulacra.core.model import Turn
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.distributions import rescaled, widened
 from simulacra.errors import ConfigError, DataError
-from simulacra.game import Batch, Model, Turn
 from simulacra.likelihoods import Classes, Likelihood
-from simulacra.models.configs import RegressorConfig, check_sizes
+from simulacra.models.regressor.card import CARD, RegressorConfig
+from simulacra.models.settings import check_sizes
 
 # likelihoods of classes, besides that of numbers
 OF_CLASSES = ("bernoulli", "categorical")
@@ -45,10 +28,31 @@ OF_CLASSES = ("bernoulli", "categorical")
 ENOUGH = 30
 
 
-class Regressor(Model):
-    """See the module. Capabilities: predicts."""
+class Regressor(Predicts):
+    """Regressor: a net whose output is the distribution p(y | x) of what belongs to an input x.
+
+    Trained by maximum likelihood, L = -log p(y | x), averaged over the examples. With each head this is a
+    classical loss: the squared error (normal), the absolute error (laplace), the binary cross-entropy
+    (bernoulli), the cross-entropy (categorical) (Bishop 2006, sections 1.2.5 and 4.3; Nix and Weigend 1994
+    for a predicted variance). Inputs and, where the likelihood has a location and a scale, targets are
+    standardised inside; everything that comes out is in the units of the data. After the last step the
+    spread is calibrated on held-out examples, by one number.
+
+    >>> import numpy as np
+    >>> import torch
+    >>> from simulacra.data.spec import Dataset, DataSpec
+    >>> from simulacra.models.regressor.card import RegressorConfig
+    >>> spec = DataSpec("vector", (3,), target=DataSpec("vector", (1,)))
+    >>> model = Regressor(spec, RegressorConfig(likelihood="normal-learned"))
+    >>> x = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+    >>> model.prepare(Dataset(spec, x, target=x[:, :1] * 100 + 1000))
+    >>> p = model.predict(torch.from_numpy(x))
+    >>> p.mean.shape, bool(p.mean.mean() > 900)
+    (torch.Size([50, 1]), True)
+    """
 
     players = {"regressor": ("net", "likelihood")}
+    card: ClassVar = CARD
     config: Any
     x_mean: Tensor
     x_std: Tensor
@@ -60,8 +64,6 @@ class Regressor(Model):
         """Raises ConfigError for settings that cannot be, or data with nothing to predict."""
         super().__init__(spec, config)
         check_sizes(config)
-        if spec.target is None and not spec.classes:
-            raise ConfigError("the data have nothing to predict; of a table, name the column with --target")
         self.likelihood = self.head()
         outputs = self.likelihood.outputs(self.shape)
         self.net = nets.mapping(spec.shape, outputs, config)
@@ -135,16 +137,16 @@ class Regressor(Model):
 
     def play(self, batch: Batch) -> Iterator[Turn]:
         # L = -log p(y | x)
-        yield Turn("regressor", -self.predict(batch.x).log_prob(self.answers(batch)).mean())
+        yield Turn("regressor", -self.predict(batch.x).log_prob(self.targets(batch)).mean())
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
-        return {"loss": -self.predict(batch.x).log_prob(self.answers(batch))}
+        return {"loss": -self.predict(batch.x).log_prob(self.targets(batch))}
 
     @torch.no_grad()
     def finish(self, held_out: Iterable[Batch]) -> None:
         """Calibrate: the spread with the largest likelihood of held-out examples, where these are enough."""
         self.spread.fill_(1)
-        pairs = [(self.predict(batch.x), self.answers(batch)) for batch in held_out]
+        pairs = [(self.predict(batch.x), self.targets(batch)) for batch in held_out]
         if not self.likelihood.calibrated or sum(len(y) for _, y in pairs) < ENOUGH:
             return
 
@@ -161,7 +163,7 @@ class Regressor(Model):
             p = rescaled(p, self.y_mean, self.y_std)
         return p if self.training else widened(p, self.spread)
 
-    def answers(self, batch: Batch) -> Tensor:
+    def targets(self, batch: Batch) -> Tensor:
         """Targets `(B, *shape)`, labels `(B,)` of a categorical, 0 or 1 `(B, 1)` of a bernoulli.
 
         Raises:

@@ -1,20 +1,4 @@
-"""PCA as the linear baseline: probabilistic PCA in closed form (Tipping and Bishop 1999).
-
-    p(z) = N(0, I),   p(x | z) = N(W z + m, sigma^2 I)
-
-Maximum likelihood has a solution: m is the mean, W = U (L - sigma^2 I)^(1/2) with the leading
-eigenvectors U and eigenvalues L of the covariance, and sigma^2 the mean of the discarded
-eigenvalues (eqs. 7 and 8). Everything a VAE can only bound is exact here.
-
-    >>> import numpy as np
-    >>> from simulacra.data.spec import Dataset, DataSpec
-    >>> from simulacra.models.configs import PCAConfig
-    >>> spec = DataSpec("vector", (3,))
-    >>> model = PCA(spec, PCAConfig(latent_dim=1))
-    >>> model.prepare(Dataset(spec, np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)))
-    >>> model.W.shape
-    torch.Size([3, 1])
-"""
+"""Probabilistic PCA, solved in closed form."""
 
 from __future__ import annotations
 
@@ -25,15 +9,35 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
+from simulacra.core.capabilities import BoundsLikelihood, Elbo, EstimatesLikelihood, Generates, Reconstructs
+from simulacra.core.latents import LatentSpace
+from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError, DataError
-from simulacra.game import Elbo, Model, Noise
-from simulacra.models.configs import PCAConfig
+from simulacra.models.pca.card import CARD, PCAConfig
 
 
-class PCA(Model):
-    """See the module. Capabilities: samples, encodes, decodes, scores (exact), bounds. No players."""
+class PCA(Generates, Reconstructs, EstimatesLikelihood, BoundsLikelihood):
+    """PCA as the linear baseline: probabilistic PCA in closed form (Tipping and Bishop 1999).
 
+        p(z) = N(0, I),   p(x | z) = N(W z + m, sigma^2 I)
+
+    Maximum likelihood has a solution: m is the mean, W = U (L - sigma^2 I)^(1/2) with the leading
+    eigenvectors U and eigenvalues L of the covariance, and sigma^2 the mean of the discarded
+    eigenvalues (eqs. 7 and 8). Everything a VAE can only bound is exact here.
+
+    >>> import numpy as np
+    >>> from simulacra.data.spec import Dataset, DataSpec
+    >>> from simulacra.models.pca.card import PCAConfig
+    >>> spec = DataSpec("vector", (3,))
+    >>> model = PCA(spec, PCAConfig(latent_dim=1))
+    >>> model.prepare(Dataset(spec, np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)))
+    >>> model.W.shape
+    torch.Size([3, 1])
+    """
+
+    card = CARD
+    exact = True
     config: PCAConfig
     W: Tensor  # (D, Z)
     m: Tensor  # (D,)
@@ -47,6 +51,7 @@ class PCA(Model):
             raise ConfigError(
                 f"latent_dim: must be from 1 to {dim - 1} for this data, not {config.latent_dim}"
             )
+        self.spaces = (LatentSpace.normal(config.latent_dim),)
         self.register_buffer("W", torch.zeros(dim, config.latent_dim))
         self.register_buffer("m", torch.zeros(dim))
         self.register_buffer("sigma", torch.ones(()))
@@ -78,25 +83,22 @@ class PCA(Model):
         self.m.copy_(torch.from_numpy(solution.mean_))
         self.sigma.copy_(torch.tensor(sigma2).sqrt())
 
-    def encode(self, x: Tensor) -> Distribution:
+    def encode(self, x: Tensor, space: str | None = None) -> Distribution:
         """The exact posterior N(M^-1 W^T (x - m), sigma^2 M^-1), M = W^T W + sigma^2 I (eq. 6)."""
+        self.space(space)
         M = self.W.T @ self.W + self.sigma**2 * torch.eye(self.config.latent_dim, device=x.device)
         mean = torch.linalg.solve(M, self.W.T @ (x.flatten(1) - self.m).T).T
         L = torch.linalg.cholesky(self.sigma**2 * torch.linalg.inv(M))
         return MultivariateNormal(mean, scale_tril=L, validate_args=False)
 
-    def decode(self, z: Tensor) -> Distribution:
+    def decode(self, z: Tensor, space: str | None = None) -> Distribution:
         """p(x | z) = N(W z + m, sigma^2 I)."""
+        self.space(space)
         mean = (z @ self.W.T + self.m).unflatten(1, self.spec.shape)
         return Independent(Normal(mean, self.sigma, validate_args=False), mean.ndim - 1, validate_args=False)
 
-    def sample(self, n: int, noise: Noise, truncation: float = 1.0) -> Tensor:
-        """The means of p(x | z) for z ~ N(0, truncation^2 I)."""
-        z = truncation * noise.normal(n, self.config.latent_dim).to(self.W)
-        return self.decode(z).mean
-
-    def log_likelihood(self, x: Tensor, noise: Noise, samples: int) -> Tensor:
-        """ln N(x; m, C), C = W W^T + sigma^2 I (eq. 4), exact: `samples` is not used."""
+    def log_likelihood(self, x: Tensor, seed: int | Noise = 0, samples: int = 1) -> Tensor:
+        """ln N(x; m, C), C = W W^T + sigma^2 I (eq. 4), exact: seed and samples are not used."""
         centred = (x.flatten(1) - self.m).double()
         W, sigma2 = self.W.double(), self.sigma.double() ** 2
         dim, k = W.shape
@@ -109,10 +111,10 @@ class PCA(Model):
         log_det = (dim - k) * sigma2.log() + 2 * L.diagonal().log().sum()
         return (-0.5 * (dim * log(2 * pi) + log_det + distance)).to(x.dtype)
 
-    def elbo(self, x: Tensor, noise: Noise) -> Elbo:
+    def elbo(self, x: Tensor, seed: int | Noise = 0) -> Elbo:
         """Both terms under the exact posterior, where the bound is tight on average over z."""
         q = self.encode(x)
         assert isinstance(q, MultivariateNormal)
-        z = q.mean + noise.normal(*q.mean.shape).to(q.mean) @ q.scale_tril[0].T
+        z = q.mean + Noise.of(seed).normal(*q.mean.shape).to(q.mean) @ q.scale_tril[0].T
         prior = MultivariateNormal(torch.zeros_like(q.mean), torch.eye(z.shape[1], device=x.device))
         return Elbo(self.decode(z).log_prob(x), torch.distributions.kl_divergence(q, prior))

@@ -1,38 +1,45 @@
-"""Autoencoder: an encoder says which latent an example comes from, a decoder makes it again.
-
-Loss: -log p(x | z = f(x)), f the encoder and p the likelihood. With a normal likelihood this is the
-squared error (Goodfellow, Bengio and Courville 2016, chapter 14); with linear nets the optimum is
-PCA's subspace (Baldi and Hornik 1989).
-
-    >>> import torch
-    >>> from simulacra.data.spec import DataSpec
-    >>> from simulacra.models.configs import AutoencoderConfig
-    >>> model = Autoencoder(DataSpec("image", (1, 8, 8)), AutoencoderConfig(latent_dim=4))
-    >>> z = model.encode(torch.rand(5, 1, 8, 8)).mean
-    >>> z.shape, model.decode(z).mean.shape
-    (torch.Size([5, 4]), torch.Size([5, 1, 8, 8]))
-"""
+"""The autoencoder and its training."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import ClassVar
 
 from torch import Tensor
 from torch.distributions import Distribution
 
 from simulacra import likelihoods, nets
+from simulacra.core.batch import Batch
+from simulacra.core.capabilities import Reconstructs
+from simulacra.core.latents import LatentSpace
+from simulacra.core.model import Turn
+from simulacra.core.noise import Noise
 from simulacra.data.spec import DataSpec
 from simulacra.distributions import Delta
 from simulacra.errors import ConfigError
-from simulacra.game import Batch, Model, Noise, Turn
-from simulacra.models.configs import AutoencoderConfig, check_sizes
+from simulacra.models.autoencoder.card import CARD, AutoencoderConfig
+from simulacra.models.settings import check_sizes
 
 
-class Autoencoder(Model):
-    """See the module. Capabilities: encodes, decodes."""
+class Autoencoder(Reconstructs):
+    """Autoencoder: an encoder says which latent an example comes from, a decoder makes it again.
+
+    Loss: -log p(x | z = f(x)), f the encoder and p the likelihood. With a normal likelihood this is the
+    squared error (Goodfellow, Bengio and Courville 2016, chapter 14); with linear nets the optimum is
+    PCA's subspace (Baldi and Hornik 1989).
+
+    >>> import torch
+    >>> from simulacra.data.spec import DataSpec
+    >>> from simulacra.models.autoencoder.card import AutoencoderConfig
+    >>> model = Autoencoder(DataSpec("image", (1, 8, 8)), AutoencoderConfig(latent_dim=4))
+    >>> z = model.encode(torch.rand(5, 1, 8, 8)).mean
+    >>> z.shape, model.decode(z).mean.shape
+    (torch.Size([5, 4]), torch.Size([5, 1, 8, 8]))
+    """
 
     players = {"autoencoder": ("encoder", "decoder", "likelihood")}
+    card: ClassVar = CARD
     config: AutoencoderConfig
     # numbers the encoder gives for every latent dimension
     latent_parameters = 1
@@ -43,12 +50,16 @@ class Autoencoder(Model):
         check_sizes(config)
         if config.binarise and self.likelihood_name != "bernoulli":
             raise ConfigError(f"binarise: needs the bernoulli likelihood, not {self.likelihood_name}")
+        self.spaces = (self._space(),)
         self.likelihood = likelihoods.make(self.likelihood_name, config.scale, config.sigma)
         outputs = self.likelihood.outputs(spec.shape)
         codes = self.latent_parameters * config.latent_dim
         self.encoder = nets.encoder(spec.shape, codes, config)
         mirrored = replace(config, hidden=config.hidden[::-1])
         self.decoder = nets.decoder(config.latent_dim, outputs, mirrored)
+
+    def _space(self) -> LatentSpace:
+        return LatentSpace("z", (self.config.latent_dim,))
 
     @property
     def likelihood_name(self) -> str:
@@ -60,25 +71,27 @@ class Autoencoder(Model):
         return "bernoulli" if self.spec.shape[0] == 1 else "normal-shared"
 
     def play(self, batch: Batch) -> Iterator[Turn]:
-        x = self.observed(batch.x, batch.noise)
+        x = self.observe(batch.x, batch.noise)
         # L = -log p(x | z), z = f(x)
         loss = -self.likelihood(self.decoder(self.encoder(x))).log_prob(x).mean()
         yield Turn("autoencoder", loss)
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
-        x = self.observed(batch.x, batch.noise)
+        x = self.observe(batch.x, batch.noise)
         return {"loss": -self.decode(self.encode(x).mean).log_prob(x)}
 
-    def encode(self, x: Tensor) -> Distribution:
+    def encode(self, x: Tensor, space: str | None = None) -> Distribution:
         """A point for each example, `(B, Z)`."""
+        self.space(space)
         return Delta(self.encoder(x))
 
-    def decode(self, z: Tensor) -> Distribution:
+    def decode(self, z: Tensor, space: str | None = None) -> Distribution:
         """p(x | z)."""
+        self.space(space)
         p: Distribution = self.likelihood(self.decoder(z))
         return p
 
-    def observed(self, x: Tensor, noise: Noise) -> Tensor:
+    def observe(self, x: Tensor, noise: Noise) -> Tensor:
         """Dynamic binarisation where the config asks for it: x ~ Bernoulli(grey value)."""
         if not self.config.binarise:
             return x

@@ -1,22 +1,4 @@
-"""Variational autoencoder (Kingma and Welling 2014, Auto-Encoding Variational Bayes).
-
-Maximum likelihood for p(x) = E_{z ~ p(z)} p(x | z) is out of reach, its lower bound is not:
-
-    ln p(x) >= ELBO = E_q(z|x) [ln p(x | z)] - KL(q(z | x) || p(z)),   with a gap of KL(q(z | x) || p(z | x))
-
-q(z | x) = N(mu, diag sigma^2) from the encoder, p(z) = N(0, I), p(x | z) from the decoder and any
-likelihood. With k samples the bound is the importance-weighted one (Burda et al. 2016, eq. 8).
-
-    >>> import torch
-    >>> from simulacra.data.spec import DataSpec
-    >>> from simulacra.game import Noise
-    >>> from simulacra.models.configs import VAEConfig
-    >>> model = VAE(DataSpec("image", (1, 8, 8)), VAEConfig(latent_dim=4))
-    >>> model.sample(5, Noise(seed=0)).shape
-    torch.Size([5, 1, 8, 8])
-    >>> model.elbo(torch.rand(5, 1, 8, 8), Noise(seed=0)).value.shape
-    torch.Size([5])
-"""
+"""The variational autoencoder: its bound, its loss, its likelihood."""
 
 from __future__ import annotations
 
@@ -28,21 +10,45 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
+from simulacra.core.batch import Batch
+from simulacra.core.capabilities import BoundsLikelihood, Elbo, EstimatesLikelihood, Generates
+from simulacra.core.latents import LatentSpace
+from simulacra.core.model import Turn
+from simulacra.core.noise import Noise
 from simulacra.data.spec import DataSpec
 from simulacra.distributions import kl_to_standard_normal
 from simulacra.errors import ConfigError
-from simulacra.game import Batch, Elbo, Noise, Turn
-from simulacra.models.autoencoder import Autoencoder
-from simulacra.models.configs import VAEConfig
+from simulacra.models.autoencoder.model import Autoencoder
+from simulacra.models.vae.card import CARD, VAEConfig
 
 # Latents decoded at once by `log_likelihood`: enough to keep the cores busy, few enough for their caches.
 DECODED_AT_ONCE = 512
 
 
-class VAE(Autoencoder):
-    """See the module. Capabilities: samples, encodes, decodes, scores, bounds."""
+class VAE(Generates, EstimatesLikelihood, BoundsLikelihood, Autoencoder):
+    """Variational autoencoder (Kingma and Welling 2014, Auto-Encoding Variational Bayes).
+
+    Maximum likelihood for p(x) = E_{z ~ p(z)} p(x | z) is out of reach, its lower bound is not:
+
+        ln p(x) >= ELBO = E_q(z|x) [ln p(x | z)] - KL(q(z | x) || p(z)),
+
+    with a gap of KL(q(z | x) || p(z | x)).
+
+    q(z | x) = N(mu, diag sigma^2) from the encoder, p(z) = N(0, I), p(x | z) from the decoder and any
+    likelihood. With k samples the bound is the importance-weighted one (Burda et al. 2016, eq. 8).
+
+    >>> import torch
+    >>> from simulacra.data.spec import DataSpec
+    >>> from simulacra.models.vae.card import VAEConfig
+    >>> model = VAE(DataSpec("image", (1, 8, 8)), VAEConfig(latent_dim=4))
+    >>> model.sample(5, seed=0).shape
+    torch.Size([5, 1, 8, 8])
+    >>> model.elbo(torch.rand(5, 1, 8, 8), seed=0).value.shape
+    torch.Size([5])
+    """
 
     players = {"vae": ("encoder", "decoder", "likelihood")}
+    card = CARD
     config: VAEConfig
     latent_parameters = 2
 
@@ -61,7 +67,7 @@ class VAE(Autoencoder):
             raise ConfigError(f"importance_from: must be in [0, 1), not {config.importance_from}")
 
     def play(self, batch: Batch) -> Iterator[Turn]:
-        x = self.observed(batch.x, batch.noise)
+        x = self.observe(batch.x, batch.noise)
         warm = min(1.0, (batch.step + 1) / self.config.kl_warmup) if self.config.kl_warmup else 1.0
         beta = self.config.beta * warm
         if self.config.importance_samples > 1 and batch.step >= self.config.importance_from * batch.steps:
@@ -82,26 +88,23 @@ class VAE(Autoencoder):
         yield Turn("vae", loss, {"reconstruction": reconstruction, "kl": kl})
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
-        elbo = self.elbo(self.observed(batch.x, batch.noise), batch.noise)
+        elbo = self.elbo(self.observe(batch.x, batch.noise), batch.noise)
         return {"loss": -elbo.value, "reconstruction": elbo.reconstruction, "kl": elbo.kl}
 
-    def encode(self, x: Tensor) -> Distribution:
+    def encode(self, x: Tensor, space: str | None = None) -> Distribution:
         """q(z | x) = N(mu, diag sigma^2)."""
+        self.space(space)
         return Independent(Normal(*self._posterior(x), validate_args=False), 1, validate_args=False)
 
-    def sample(self, n: int, noise: Noise, truncation: float = 1.0) -> Tensor:
-        """The means of p(x | z) for z ~ N(0, truncation^2 I)."""
-        z = truncation * noise.normal(n, self.config.latent_dim).to(self.device)
-        return self.decode(z).mean
-
-    def elbo(self, x: Tensor, noise: Noise) -> Elbo:
+    def elbo(self, x: Tensor, seed: int | Noise = 0) -> Elbo:
         """Both terms with one sample of z for each example."""
         mu, sigma = self._posterior(x)
-        z = mu + sigma * noise.normal(*mu.shape).to(mu)
+        z = mu + sigma * Noise.of(seed).normal(*mu.shape).to(mu)
         return Elbo(self.decode(z).log_prob(x), kl_to_standard_normal(mu, sigma).sum(dim=1))
 
-    def log_likelihood(self, x: Tensor, noise: Noise, samples: int) -> Tensor:
+    def log_likelihood(self, x: Tensor, seed: int | Noise = 0, samples: int = 100) -> Tensor:
         """The importance-weighted bound with `samples` draws, which tends to ln p(x); `(B,)`."""
+        noise = Noise.of(seed)
         mu, sigma = self._posterior(x)
         rows = max(1, DECODED_AT_ONCE // samples)
         groups = zip(x.split(rows), mu.split(rows), sigma.split(rows), strict=True)
@@ -111,6 +114,9 @@ class VAE(Autoencoder):
             log_w = [self._log_weights(x_group, mu_group, sigma_group, noise, k, beta=1.0) for k in draws]
             bounds.append(_log_mean_exp(torch.cat(log_w, dim=1)))
         return torch.cat(bounds)
+
+    def _space(self) -> LatentSpace:
+        return LatentSpace.normal(self.config.latent_dim)
 
     def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """mu and sigma of q(z | x), both `(B, Z)`."""

@@ -1,0 +1,395 @@
+"""Capabilities: what a trained model can do, as classes that models inherit, with the code that they share.
+
+Tools are written against these classes, never against a model's own class. A capability also carries what
+tools need to know about it: its report cards, the lines of Python and of the shell that use it, the images
+that a training shows, and what to say to a user whose model lacks it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar, cast
+
+import torch
+from torch import Tensor
+from torch.distributions import Categorical, Distribution
+
+from simulacra.core.batch import Batch, in_order, max_batch, random_subset, tensor
+from simulacra.core.model import LatentModel, Model
+from simulacra.core.noise import Noise
+from simulacra.data.spec import Dataset
+from simulacra.errors import RunError
+
+# samples decoded at a time
+AT_ONCE = {"image": 250, "vector": 10_000}
+# samples in a training preview, reconstructions, translations
+PREVIEWED, RECONSTRUCTED, TRANSLATED = 64, 32, 16
+# of a conditional model: samples of each class, classes
+PER_CLASS, CLASSES = 8, 10
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Images `(N, C, H, W)` in [0, 1] that show how a training goes, `columns` of them in a row."""
+
+    images: Tensor
+    columns: int | None = None
+
+
+class Capability(Model, ABC):
+    """Something a trained model can do.
+
+    Attributes:
+        missing: why a tool cannot use a model without it, and what to do; a sentence that follows "a NAME".
+        cards: module in `simulacra.report` with its report cards; empty for none.
+        takes_x: whether `usage` starts from examples x.
+    """
+
+    missing: ClassVar[str]
+    cards: ClassVar[str] = ""
+    takes_x: ClassVar[bool] = False
+
+    def usage(self) -> list[str]:
+        """Lines of Python that use it, for the model card."""
+        return []
+
+    def commands(self, run: str, source: str, seed: int) -> list[list[str]]:
+        """Commands that use it on a run trained on `source`, for the report."""
+        return []
+
+    def limits(self) -> list[str]:
+        """Sentences about its limits, for the model card."""
+        return []
+
+    def preview(self, examples: Dataset, seed: int) -> Preview | None:
+        """Images for the sample grids of a training, always from the same latents or examples."""
+        return None
+
+
+C = TypeVar("C", bound=Capability)
+
+
+def capabilities(model: Model) -> list[type[Capability]]:
+    """The capabilities of a model in its order of inheritance, without the bases of others among them."""
+    found = [cls for cls in type(model).__mro__ if issubclass(cls, Capability) and "missing" in vars(cls)]
+    return [cls for i, cls in enumerate(found) if not any(issubclass(other, cls) for other in found[:i])]
+
+
+def usage(model: Model) -> list[str]:
+    """Lines of Python that use a model, starting from examples x where it takes some."""
+    kinds, one = capabilities(model), cast(Any, model)
+    lines = [line for kind in kinds for line in kind.usage(one)]
+    if not kinds[0].takes_x:
+        return lines
+    spec = model.spec
+    values = " in [0, 1]" if spec.kind == "image" else ""
+    return [f"x = ...  # float32, (N, {', '.join(map(str, spec.shape))}){values}", *lines]
+
+
+def limits(model: Model) -> list[str]:
+    """Sentences about the limits of what a model can do."""
+    return [line for kind in capabilities(model) for line in kind.limits(cast(Any, model))]
+
+
+def commands(model: Model, run: str, source: str, seed: int) -> list[list[str]]:
+    """Words of the commands that use a run of the model, after `simulacra`."""
+    kinds = capabilities(model)
+    return [words for kind in kinds for words in kind.commands(cast(Any, model), run, source, seed)]
+
+
+def preview(model: Model, examples: Dataset, seed: int) -> Preview | None:
+    """Images for the sample grids of a training: of the first capability that has some."""
+    for kind in capabilities(model):
+        if (found := kind.preview(cast(Any, model), examples, seed)) is not None:
+            return found
+    return None
+
+
+def require(model: Model, capability: type[C], run: object, name: str) -> C:
+    """The model, which has to have a capability.
+
+    Raises:
+        RunError: it does not; the message says what to do.
+    """
+    if not isinstance(model, capability):
+        raise RunError(f"{run}: {name} {capability.missing}")
+    return model
+
+
+class Encodes(Capability, LatentModel):
+    """Encodes examples as latents."""
+
+    missing = "has no encoder; train an autoencoder, a vae or pca"
+    cards = "simulacra.report.latents"
+    takes_x = True
+
+    @abstractmethod
+    def encode(self, x: Tensor, space: str | None = None) -> Distribution:
+        """q(z | x), a distribution with a mean `(B, *shape of the space)`.
+
+        Args:
+            x: images `(B, C, H, W)` in [0, 1], or vectors `(B, D)`.
+            space: name of the latent space; the default one for None.
+        """
+
+    def usage(self) -> list[str]:
+        return ["z = model.encode(x).mean"]
+
+    def collapse_remedies(self) -> list[str]:
+        return ["a smaller --lr", "more --steps"]
+
+
+class Decodes(Capability, LatentModel):
+    """Decodes latents to examples."""
+
+    missing = "has no decoder; train a vae, a gan or pca"
+    cards = "simulacra.report.latents"
+    has_likelihood: bool = True
+    """Whether p(x | z) is more than a point: whether drawing from it differs from taking its mean."""
+
+    @abstractmethod
+    def decode(self, z: Tensor, space: str | None = None) -> Distribution:
+        """p(x | z), a distribution with a mean `(B, C, H, W)` in [0, 1] or `(B, D)`.
+
+        Args:
+            z: latents `(B, *shape of the space)`.
+            space: name of the latent space; the default one for None.
+        """
+
+
+class Reconstructs(Encodes, Decodes):
+    """Encodes examples and decodes the latents again."""
+
+    missing = "cannot reconstruct, since it has no encoder; train an autoencoder, a vae or pca"
+    cards = "simulacra.report.latents"
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """The mean of p(x | z) at the mean z of q(z | x), like x."""
+        mean: Tensor = self.decode(self.encode(x).mean).mean
+        return mean
+
+    def usage(self) -> list[str]:
+        return [*Encodes.usage(self), "y = model.decode(z).mean"]
+
+    def commands(self, run: str, source: str, seed: int) -> list[list[str]]:
+        if self.spec.kind != "image":
+            return []
+        return [["reconstruct", run, "--data", source, "--out", "pairs.png"]]
+
+    def preview(self, examples: Dataset, seed: int) -> Preview | None:
+        if not len(examples):
+            return None
+        x = tensor(examples.x[:RECONSTRUCTED], self.device)
+        return Preview(torch.stack([x, self.reconstruct(x)], dim=1).flatten(0, 1))
+
+
+class Samples(Capability, LatentModel):
+    """Draws new examples: z ~ p(z), then the mean of p(x | z) or a draw from it."""
+
+    missing = "does not sample; train a vae or a gan, or use reconstruct, translate or predict"
+    cards = "simulacra.report.samples"
+
+    @abstractmethod
+    def sample(self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool = False) -> Tensor:
+        """New examples `(n, C, H, W)` in [0, 1], or `(n, D)`.
+
+        Args:
+            n: number of samples.
+            seed: random seed, or a source of noise.
+            truncation: factor on the distance of z from the mean of the prior; below 1 samples are more
+                typical and less varied.
+            draw: draw from p(x | z) instead of taking its mean.
+        """
+
+    def usage(self) -> list[str]:
+        return ["x = model.sample(16, seed=0)"]
+
+    def commands(self, run: str, source: str, seed: int) -> list[list[str]]:
+        file = "samples.png" if self.spec.kind == "image" else "samples.npz"
+        return [["sample", run, "-n", "64", "--seed", str(seed), "--out", file]]
+
+    def limits(self) -> list[str]:
+        if self.untrained:
+            return []
+        return ["Samples may be close to single training examples; this was not checked."]
+
+    def preview(self, examples: Dataset, seed: int) -> Preview | None:
+        return Preview(self.sample(PREVIEWED, seed))
+
+
+class Generates(Samples, Decodes):
+    """Samples by decoding draws from the prior of its default latent space."""
+
+    def sample(self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool = False) -> Tensor:
+        """As `Samples.sample`: the mean of p(x | z), or a draw from it, for z ~ p(z)."""
+        noise = Noise.of(seed)
+        z = self.latent.sample(n, noise, truncation).to(self.device)
+        p = (self.decode(part) for part in z.split(AT_ONCE[self.spec.kind]))
+        return torch.cat([noise.draw(part) if draw else part.mean for part in p])
+
+
+class Conditional(Samples):
+    """Draws examples of a given class."""
+
+    missing = "is not conditioned on classes; train a conditional_gan, or leave --class out"
+
+    @abstractmethod
+    def for_class(self, y: int) -> Generates:
+        """The model of one class, an index into `spec.classes`."""
+
+    def preview(self, examples: Dataset, seed: int) -> Preview | None:
+        rows = [
+            self.for_class(y).sample(PER_CLASS, seed) for y in range(min(len(self.spec.classes), CLASSES))
+        ]
+        return Preview(torch.cat(rows), columns=PER_CLASS)
+
+
+class Translates(Capability):
+    """Translates images of one kind to another."""
+
+    missing = "does not translate; train a pix2pix or a cyclegan"
+    cards = "simulacra.report.translations"
+    takes_x = True
+
+    @abstractmethod
+    def translate(self, x: Tensor, seed: int | Noise = 0, to: str | None = None) -> Tensor:
+        """Translations `(B, C', H, W)` in [0, 1] of images `(B, C, H, W)` in [0, 1] of any height and width.
+
+        Args:
+            x: images.
+            seed: random seed, or a source of noise.
+            to: name of the target domain, for models with a choice; the last one for None.
+        """
+
+    def usage(self) -> list[str]:
+        return ["y = model.translate(x, seed=0)"]
+
+    def commands(self, run: str, source: str, seed: int) -> list[list[str]]:
+        return [["translate", run, "pictures", "--out", "translated"]]
+
+    def preview(self, examples: Dataset, seed: int) -> Preview | None:
+        """Inputs, their translations and their targets."""
+        return _rows_of_three(self, examples, seed)
+
+    def triple(self, batch: Batch) -> Sequence[Tensor]:
+        """Inputs, translations and targets of a batch, images each."""
+        assert batch.target is not None, "a model that translates pairs is trained on targets"
+        return batch.x, self.translate(batch.x, batch.noise), batch.target
+
+
+class Cycles(Translates):
+    """Translates between two domains, the classes of its data, in both directions."""
+
+    missing = "translates in one direction; leave --to out"
+
+    @abstractmethod
+    def cycle(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Translations of images x with labels y `(B,)`, and their translations back, each like x."""
+
+    def usage(self) -> list[str]:
+        return [f"y = model.translate(x, seed=0, to={self.spec.classes[1]!r})"]
+
+    def triple(self, batch: Batch) -> Sequence[Tensor]:
+        """Images, their translations and the translations back."""
+        return batch.x, *self.cycle(batch.x, batch.y)
+
+
+def _rows_of_three(model: Translates, examples: Dataset, seed: int) -> Preview | None:
+    if not len(examples):
+        return None
+    few = random_subset(examples, TRANSLATED, seed)
+    parts = []
+    for batch in in_order(few, max_batch(few, len(few)), model.device, seed):
+        # grey images beside colour ones
+        triple = [images.expand(-1, 3, -1, -1) for images in model.triple(batch)]
+        parts.append(torch.stack(triple, dim=1).flatten(0, 1))
+    return Preview(torch.cat(parts), columns=6)
+
+
+class Predicts(Capability):
+    """Predicts a distribution of targets or classes for every input."""
+
+    missing = "does not predict; train a regressor, an mdn or a classifier"
+    cards = "simulacra.report.predictions"
+    takes_x = True
+
+    @abstractmethod
+    def predict(self, x: Tensor) -> Distribution:
+        """p(y | x) for every input, over targets in the units of the data, or over classes."""
+
+    @abstractmethod
+    def targets(self, batch: Batch) -> Tensor:
+        """The y of a batch that `predict(batch.x).log_prob` takes: its targets or its labels."""
+
+    def usage(self) -> list[str]:
+        p = self.predict(torch.zeros(1, *self.spec.shape, device=self.device))
+        mean = "y = p.probs  # of the classes" if isinstance(p, Categorical) else "y = p.mean"
+        return ["p = model.predict(x)  # p(y | x), a torch distribution", mean]
+
+    def commands(self, run: str, source: str, seed: int) -> list[list[str]]:
+        target = self.spec.target
+        # images do not fit in a table
+        file = "predictions.npz" if target is not None and target.kind == "image" else "predictions.csv"
+        return [["predict", run, "--data", source, "--out", file]]
+
+
+class Discriminates(Capability):
+    """Discriminates real examples from samples."""
+
+    missing = "has no discriminator; train a gan"
+
+    @abstractmethod
+    def discriminate(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """The discriminator's output `(B,)` on examples in the units of the data; larger is more real.
+
+        Args:
+            x: images `(B, C, H, W)` in [0, 1], or vectors `(B, D)`.
+            y: labels `(B,)`, for a conditional discriminator.
+        """
+
+    def overfitting_remedies(self) -> list[str]:
+        """Options to try when the discriminator memorises the training set."""
+        return ["more data"]
+
+
+class EstimatesLikelihood(Capability):
+    """Computes or estimates the log-likelihood of examples."""
+
+    missing = "has no likelihood; train a vae or pca"
+    exact: ClassVar[bool] = False
+    """Whether `log_likelihood` is exact and needs no samples."""
+
+    @abstractmethod
+    def log_likelihood(self, x: Tensor, seed: int | Noise = 0, samples: int = 100) -> Tensor:
+        """ln p(x) in nats `(B,)`, exact or estimated with `samples` draws of z for each example."""
+
+
+class BoundsLikelihood(Capability):
+    """Computes an evidence lower bound of the log-likelihood."""
+
+    missing = "has no evidence lower bound; train a vae or pca"
+    cards = "simulacra.report.latents"
+
+    @abstractmethod
+    def elbo(self, x: Tensor, seed: int | Noise = 0) -> Elbo:
+        """Both terms of the bound for every example, with one draw of z each."""
+
+
+@dataclass(frozen=True)
+class Elbo:
+    """The two terms of the evidence lower bound, each `(B,)` in nats.
+
+    Attributes:
+        reconstruction: ln p(x | z) for one z ~ q(z | x).
+        kl: KL(q(z | x) || p(z)), in closed form.
+        value: the bound, reconstruction - kl.
+    """
+
+    reconstruction: Tensor
+    kl: Tensor
+    value: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", self.reconstruction - self.kl)

@@ -1,0 +1,39 @@
+"""The card of a model: everything about it that is known without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from simulacra.config import Training
+from simulacra.data.spec import DataSpec
+from simulacra.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """A model as the command line, the API and the docs introduce it.
+
+    Attributes:
+        path: where its class is, `module:Class`.
+        Config: the dataclass of its settings.
+        summary: what it is, in a line.
+        limits: what it cannot do, sentences for the model card.
+        training: defaults of its training.
+        presets: settings of model and training by name.
+        needs: what a spec of data lacks for this model, a sentence; empty when the data suit.
+    """
+
+    path: str
+    Config: type[Any]
+    summary: str
+    limits: tuple[str, ...] = ()
+    training: Training = field(default_factory=Training)
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    needs: Callable[[DataSpec], str] = lambda spec: ""
+
+    def check(self, spec: DataSpec) -> None:
+        """Raises ConfigError for data that the model cannot be trained on."""
+        if problem := self.needs(spec):
+            raise ConfigError(problem)

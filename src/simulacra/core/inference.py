@@ -1,0 +1,93 @@
+"""What engine, metrics, attacks, audits and reports do with a trained model: sample, encode and decode.
+
+Everything runs in evaluation mode, without gradients, and in parts that fit in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from simulacra.core.batch import in_order, max_batch, tensor
+from simulacra.core.capabilities import Conditional, Decodes, Discriminates, Encodes, Samples
+from simulacra.core.noise import derive_seed
+from simulacra.data.spec import Dataset
+
+# examples at a time
+CHUNK = 128
+
+
+@contextmanager
+def eval_mode(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside, and every module's own mode afterwards.
+
+    >>> net = nn.Dropout()
+    >>> with eval_mode(net):
+    ...     net.training
+    False
+    >>> net.training
+    True
+    """
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+@torch.no_grad()
+def draw(model: Samples, n: int, seed: int, truncation: float = 1.0) -> Tensor:
+    """n samples, the same ones for the same seed and weights."""
+    with eval_mode(model):
+        return model.sample(n, seed, truncation=truncation)
+
+
+@torch.no_grad()
+def matched_samples(model: Samples, dataset: Dataset, seed: int) -> Tensor:
+    """As many samples as the data set has examples, of the same classes where the model is conditional."""
+    if dataset.y is None or not isinstance(model, Conditional):
+        return draw(model, len(dataset), seed)
+    x = torch.empty(dataset.x.shape, device=model.device)
+    for y in np.unique(dataset.y).tolist():
+        rows = torch.from_numpy(np.flatnonzero(dataset.y == y)).to(x.device)
+        x[rows] = draw(model.for_class(y), len(rows), derive_seed(seed, y))
+    return x
+
+
+@torch.no_grad()
+def decode(model: Decodes, z: Tensor) -> Tensor:
+    """The means of p(x | z) for latents `(N, *shape)`, on their device."""
+    with eval_mode(model):
+        return torch.cat([model.decode(part.to(model.device)).mean.to(z.device) for part in z.split(CHUNK)])
+
+
+@torch.no_grad()
+def encode_all(model: Encodes, dataset: Dataset) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of q(z | x) for every example, each `(N, *shape)` on the CPU."""
+    with eval_mode(model):
+        q = [model.encode(b.x) for b in in_order(dataset, max_batch(dataset, CHUNK), model.device)]
+        return torch.cat([part.mean for part in q]).cpu(), torch.cat([part.stddev for part in q]).cpu()
+
+
+@torch.no_grad()
+def discriminate_all(model: Discriminates, x: np.ndarray | Tensor, y: np.ndarray | None) -> Tensor:
+    """The discriminator's outputs `(N,)` on examples in the units of the data, with labels `(N,)` or None."""
+
+    def rows(table: Any, start: int) -> Tensor:
+        part = table[start : start + CHUNK]
+        return part.to(model.device) if isinstance(part, Tensor) else tensor(part, model.device)
+
+    with eval_mode(model):
+        return torch.cat(
+            [
+                model.discriminate(rows(x, start), None if y is None else rows(y, start))
+                for start in range(0, len(x), CHUNK)
+            ]
+        )

@@ -1,0 +1,46 @@
+"""The card of `autoencoder`: its settings and its introduction. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from simulacra.core.card import ModelCard
+from simulacra.models.settings import LikelihoodName
+
+
+@dataclass(frozen=True)
+class AutoencoderConfig:
+    """Nets and likelihood of an encoder and a decoder."""
+
+    latent_dim: int = 16
+    """numbers in a latent z"""
+    net: Literal["auto", "mlp", "conv", "upsample", "resnet"] = "auto"
+    """kind of net; auto: conv for images of 16 pixels and more, else mlp; upsample: as conv, but the decoder
+    enlarges and convolves instead of transposed convolutions"""
+    hidden: tuple[int, ...] = (400,)
+    """mlp: sizes of the encoder's hidden layers, the decoder has them mirrored; resnet: of its last layers"""
+    width: int = 32
+    """conv, resnet: channels of the first level, doubled at every halving of the image"""
+    depth: int = 2
+    """resnet: residual blocks a level"""
+    likelihood: LikelihoodName | Literal["auto"] = "auto"
+    """p(x | z); auto: bernoulli for grey images, normal-shared for colour, normal-learned for vectors"""
+    scale: Literal["softplus", "exp"] = "softplus"
+    """activation of predicted scales"""
+    sigma: float = 1.0
+    """fixed scale of normal and laplace, or where a learned one starts"""
+    binarise: bool = False
+    """train and evaluate on black-or-white pixels drawn anew each time with p = grey value"""
+
+
+CARD = ModelCard(
+    "simulacra.models.autoencoder.model:Autoencoder",
+    AutoencoderConfig,
+    "encoder and decoder, trained to reconstruct",
+    (
+        "It has no distribution over latents: it draws no new examples, and points between the"
+        " latents of two examples need not decode to anything like the data.",
+        "A reconstruction close to the original is no evidence that the original is likely.",
+    ),
+)

@@ -1,0 +1,30 @@
+"""The generative adversarial network."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.distributions import Distribution
+
+from simulacra.core.capabilities import Generates
+from simulacra.distributions import Delta
+from simulacra.models.gan.adversarial import AdversarialModel
+from simulacra.models.gan.card import CARD
+
+
+class GAN(Generates, AdversarialModel):
+    """Generative adversarial network (Goodfellow et al. 2014): see `models.adversarial` for its game.
+
+    >>> from simulacra.data.spec import DataSpec
+    >>> from simulacra.models.gan.card import GANConfig
+    >>> model = GAN(DataSpec("image", (3, 32, 32)), GANConfig(latent_dim=16))
+    >>> model.sample(5, seed=0).shape
+    torch.Size([5, 3, 32, 32])
+    """
+
+    card = CARD
+    has_likelihood = False
+
+    def decode(self, z: Tensor, space: str | None = None) -> Distribution:
+        """All mass on G(z)."""
+        self.space(space)
+        return Delta(self.generate(z))

@@ -1,0 +1,27 @@
+"""The card of `pca`: its settings and its introduction. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simulacra.core.card import ModelCard
+
+
+@dataclass(frozen=True)
+class PCAConfig:
+    """Probabilistic principal component analysis."""
+
+    latent_dim: int = 16
+    """number of principal components"""
+
+
+CARD = ModelCard(
+    "simulacra.models.pca.model:PCA",
+    PCAConfig,
+    "the linear baseline, solved exactly",
+    (
+        "It is linear and Gaussian: samples are sums of a mean and a few components, and resemble the"
+        " data only as far as that goes.",
+        "It is a baseline, which better models should beat.",
+    ),
+)

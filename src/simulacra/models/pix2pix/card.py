@@ -1,0 +1,77 @@
+"""The card of `pix2pix`: its settings and its introduction. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from simulacra.core.card import ModelCard
+from simulacra.data.spec import DataSpec
+from simulacra.models.settings import TRANSLATION
+
+# pixels a side of which the nets leave something after halving
+SMALLEST = 8
+
+
+@dataclass(frozen=True)
+class Pix2PixConfig:
+    """Nets and losses of a translation learned from pairs."""
+
+    net: Literal["unet", "resnet"] = "unet"
+    """generator: a U-Net as deep as the image allows, or residual blocks at a quarter of its size"""
+    width: int = 64
+    """channels of the first level of both nets"""
+    blocks: int = 6
+    """resnet: residual blocks"""
+    norm: Literal["batch", "instance", "none"] = "instance"
+    """normalisation in both nets; the paper's batches of one are instances"""
+    patch: Literal["1", "16", "70", "full"] = "70"
+    """pixels a side that an output of the discriminator sees"""
+    objective: Literal["non-saturating", "least-squares", "hinge"] = "non-saturating"
+    """what the players minimise; non-saturating is the paper's"""
+    l1: float = 100.0
+    """weight of the distance from the target"""
+    adversarial: float = 1.0
+    """weight of the adversarial loss; 0 for the distance alone"""
+    load_size: int | None = None
+    """pixels that images are enlarged to before a part of the old size is cut out, e.g. 143 for 128"""
+    flip: bool = False
+    """exchange left and right at random"""
+    style_dim: int = 0
+    """numbers of a code that chooses among translations, e.g. 8, with an `l1` of 10; 0 for none"""
+    kl: float = 0.01
+    """style: weight of the KL term of the encoder's code"""
+    recover: float = 0.5
+    """style: weight of the distance between a random code and what the encoder recovers"""
+
+
+def too_small(spec: DataSpec) -> str:
+    """What is wrong with images that the nets would halve to nothing; empty for larger ones."""
+    h, w = spec.shape[1:]
+    if min(h, w) >= SMALLEST:
+        return ""
+    return f"images of {w}x{h} pixels are too small to translate; give an --image-size of {SMALLEST} or more"
+
+
+def needs(spec: DataSpec) -> str:
+    """What the data lack, a sentence; empty when they suit."""
+    target = spec.target
+    if spec.kind != "image" or target is None or target.kind != "image":
+        return "a pix2pix needs pairs of images: --data pairs:PATH"
+    if target.shape[1:] != spec.shape[1:]:
+        return "a pix2pix needs pairs of images of one size; give --image-size"
+    return too_small(spec)
+
+
+CARD = ModelCard(
+    "simulacra.models.pix2pix.model:Pix2Pix",
+    Pix2PixConfig,
+    "translates images, learned from pairs",
+    (
+        "It invents what the input does not determine, and does not mark what it invented.",
+        "Its translations of one input are nearly the same; --style-dim makes them differ.",
+        "It also translates inputs unlike its training data, without a warning.",
+    ),
+    training=TRANSLATION,
+    needs=needs,
+)

@@ -1,0 +1,37 @@
+"""The card of `vae`: its settings and its introduction. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simulacra.core.card import ModelCard
+from simulacra.models.autoencoder.card import AutoencoderConfig
+
+
+@dataclass(frozen=True)
+class VAEConfig(AutoencoderConfig):
+    """Nets, likelihood and objective of a variational autoencoder."""
+
+    beta: float = 1.0
+    """weight of the KL term (Higgins et al. 2017)"""
+    kl_warmup: int = 0
+    """steps in which the weight of the KL term rises from 0 to beta"""
+    free_bits: float = 0.0
+    """nats of KL that each latent dimension has for free (Kingma et al. 2016)"""
+    importance_samples: int = 1
+    """samples k of the importance-weighted bound that is maximised; 1 is the ELBO (Burda et al. 2016)"""
+    importance_from: float = 0.0
+    """share of the training after which k samples are used; before it, 1"""
+
+
+CARD = ModelCard(
+    "simulacra.models.vae.model:VAE",
+    VAEConfig,
+    "variational autoencoder",
+    (
+        "Samples and reconstructions are blurrier than the data: each is the mean of p(x | z).",
+        "Its likelihood is not known exactly: the ELBO is a lower bound, and so, on average, is an"
+        " estimate from importance samples.",
+        "Samples from the prior are worse than reconstructions where the encoder leaves parts of it unused.",
+    ),
+)
