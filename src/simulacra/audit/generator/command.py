@@ -66,7 +66,7 @@ def audit(arguments: Arguments) -> Audit:
     if classifiers and len(classifiers) != len(attributes):
         raise ConfigError(
             f"classifier: {len(classifiers)} for {len(attributes)} attributes; give one for each, in the "
-            f"same order"
+            "same order"
         )
     run = Run(arguments.run)
     from simulacra.audit.generator.group_classifier import groupings, predict_all, training_command
@@ -80,13 +80,16 @@ def audit(arguments: Arguments) -> Audit:
     from simulacra.metrics.features import load_extractor
     from simulacra.metrics.statistics import Statistics
 
-    model = require(run.load(), Samples, run, f"a {run.config.model}")  # type: ignore[type-abstract]  # mypy
-    4717 source, data = arguments.data or run.config.source, run.data(arguments.data) split = parse(source)[2]
-    or "train" of_run = Path(arguments.features, "config.yaml").is_file() extractor =
-    load_extractor(Run(Path(arguments.features)).load() if of_run else arguments.features) features = None if
-    arguments.features == "raw" else lambda x: Statistics(x, extractor).features found = groupings(data,
-    attributes, classifiers, features, source, split) samples = stored_samples(model, arguments.samples,
-    arguments.seed) audited = GroupedGenerator(
+    # https://github.com/python/mypy/issues/4717
+    model = require(run.load(), Samples, run, f"a {run.config.model}")  # type: ignore[type-abstract]
+    source, data = arguments.data or run.config.source, run.data(arguments.data)
+    split = parse(source)[2] or "train"
+    of_run = Path(arguments.features, "config.yaml").is_file()
+    extractor = load_extractor(Run(Path(arguments.features)).load() if of_run else arguments.features)
+    features = None if arguments.features == "raw" else lambda x: Statistics(x, extractor).features
+    found = groupings(data, attributes, classifiers, features, source, split)
+    samples = stored_samples(model, arguments.samples, arguments.seed)
+    audited = GroupedGenerator(
         model,
         data,
         split,
