@@ -21,7 +21,7 @@ ALLOWED = {
     "config": {"errors"},
     "images": {"errors", "files"},
     "data": {"errors", "files", "images"},
-    "core": {"errors", "data"},
+    "core": {"errors", "config", "data"},
     "probability": {"errors", "core"},
     "nets": {"errors", "core"},
     "accelerate": {"nets"},
@@ -39,18 +39,12 @@ ALLOWED = {
 }
 # Names of parts that are moving, and what they are called then.
 MOVING = {
-    "pictures": "images",
-    "game": "core",
     "likelihoods": "probability",
     "distributions": "probability",
     "objectives": "probability",
     "augmentation": "nets",
     "adversarial": "attacks",
     "evaluation": "tasks",
-    "predictions": "tasks",
-    "translation": "tasks",
-    "thumbnail": "tasks",
-    "output": "tasks",
 }
 FILES = [
     f
