@@ -96,12 +96,13 @@ def test_bad_input_is_a_value_error(fork: tuple[np.ndarray, np.ndarray]) -> None
 
 
 @pytest.mark.slow
-def test_diabetes_learned_variance_pays_and_intervals_hold() -> None:
+@pytest.mark.parametrize("folds", [5, pytest.param(10, marks=pytest.mark.torture)])
+def test_diabetes_learned_variance_pays_and_intervals_hold(folds: int) -> None:
     X, y = load_diabetes(return_X_y=True)
     nll, inside = {}, {}
     for likelihood in ("normal", "normal-shared", "normal-learned"):
         log_p, z = [], []
-        for train, test in KFold(10, shuffle=True, random_state=0).split(X):
+        for train, test in KFold(folds, shuffle=True, random_state=0).split(X):
             model = DistributionRegressor(likelihood, random_state=0).fit(X[train], y[train])
             log_p.append(model.log_prob(X[test], y[test]))
             mean, std = model.predict(X[test], return_std=True)

@@ -105,7 +105,7 @@ def test_data_without_labels_are_refused() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("condition", ["projection", "concatenation"])
 def test_it_draws_what_it_is_asked_for(condition: str, tmp_path: Path) -> None:
-    model = sim.train("conditional_gan", "iris", tmp_path / "run", condition=condition, steps=2000, lr=2e-3)
+    model = sim.train("conditional_gan", "iris", tmp_path / "run", condition=condition, steps=1000, lr=2e-3)
     data = sim.load_data("iris")
     for k in range(3):
         one = model.for_class(k)  # type: ignore[attr-defined]  # a conditional model

@@ -92,7 +92,7 @@ def test_needs_numbers_to_predict() -> None:
 @pytest.mark.slow
 def test_bishops_inverse_problem(tmp_path: Any) -> None:
     data = load("bishop-inverse")
-    mdn = sim.train("mdn", "bishop-inverse", tmp_path / "mdn", components=3, steps=5000, **LONG)
+    mdn = sim.train("mdn", "bishop-inverse", tmp_path / "mdn", components=3, steps=2500, **LONG)
     numbers = sim.evaluate(mdn, data)
     assert numbers["nll"] - numbers["nll_exact"] < 0.05
     assert numbers["nll"] > numbers["nll_exact"]
@@ -101,7 +101,7 @@ def test_bishops_inverse_problem(tmp_path: Any) -> None:
     # at x = 0.35 the mean of the answers lies between them, in empty space
     x = torch.tensor([[0.35]])
     least_squares: Any = sim.train(
-        "regressor", "bishop-inverse", tmp_path / "ls", likelihood="normal", steps=5000, **LONG
+        "regressor", "bishop-inverse", tmp_path / "ls", likelihood="normal", steps=1000, **LONG
     )
     mean = least_squares.predict(x).mean
     truth = data.truth.log_conditional

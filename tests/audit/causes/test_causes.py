@@ -302,12 +302,12 @@ def test_towns_live_as_their_chain_does(preset: Literal["direct", "poverty"]) ->
         ("arrows: {z: [x, y], x: y, y: z}", "arrows run in a circle, z -> x -> y -> z; in time nothing acts"),
         ("arrows: {z: [x, z]}", "an arrow runs from 'z' to itself"),
         ("arrows: {zz: [x, y]}", "'zz' is no column of the table, did you mean 'z'?; if nobody has"),
-        ("arrows: {z: [x]}\nhiden: [z]", "unknown setting 'hiden', did you mean 'hidden'?"),
+        ("arrows: {z: [x]}\nhiden: [z]", "line 2: unknown key 'hiden', did you mean 'hidden'?"),
         ("arrows: {z: [x]}\nhidden: [w]", "hidden: no arrow names 'w'"),
         ("arrows: {z: }", "names fewer than two columns"),
-        ("arrows: [z, x]", "names no arrows; write arrows:"),
-        ("arrows: {z: [[x]]}", "is no name of a column"),
-        ("a: [", "is no YAML"),
+        ("arrows: [z, x]", "arrows: must look like arrows:"),
+        ("arrows: {z: [[x]]}", "arrows.z.0: must be text"),
+        ("a: [", "is not YAML"),
     ],
 )  # fmt: skip
 def test_plain_words_about_graphs(text: str, said: str, tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_the_first_time_it_asks(tmp_path: Path) -> None:
 
 
 def test_the_template_is_empty(tmp_path: Path) -> None:
-    answers = kept.read(write(tmp_path), date.today())
+    answers = kept.read(write(tmp_path))
     assert list(answers) == NAMES
     assert set(answers.values()) == {kept.Answer()}
 
@@ -256,18 +256,18 @@ def test_gates(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("amplifed:\n  answer: No", "line 1: there is no question 'amplifed', did you mean 'amplified'?"),
-        ("action:\n  answr: No", "line 2: there is no part of 'action' 'answr', did you mean 'answer'?"),
-        ("action: {answer: a}\naction: {answer: b}", "line 2: 'action' is there twice"),
-        ("action: No", "line 1: write 'NAME: ...', a part of 'action' in each line"),
-        ("- action", "a question in each line"),
-        ("action:\n  answer: [a, b]", "line 2: 'answer' of 'action' is text"),
-        ("action:\n  answer: {a: b}", "'answer' of 'action' is text"),
-        ("action:\n  answer: so: it is", "line 2: is no YAML"),
-        ("action:\n  answer:\n  signed: Ada", "'action' is signed by Ada, but has no answer"),
+        ("amplifed:\n  answer: No", "line 1: unknown key 'amplifed', did you mean 'amplified'?"),
+        ("action:\n  answr: No", "line 2: action: unknown key 'answr', did you mean 'answer'?"),
+        ("action: {answer: a}\naction: {answer: b}", "line 2: 'action' occurs twice"),
+        ("action: No", "line 1: action: must look like action: {answer:"),
+        ("- action", "line 1: must look like action: {answer:"),
+        ("action:\n  answer: [a, b]", "line 2: action.answer: must be text"),
+        ("action:\n  answer: {a: b}", "action.answer: must be text"),
+        ("action:\n  answer: so: it is", "line 2: is not YAML"),
+        ("action:\n  answer:\n  signed: Ada", "line 1: action: signed by Ada, but has no answer"),
         ("action:\n  answer: a\n  date: 2999-01-01", "2999-01-01 is in the future"),
-        ("action:\n  answer: a\n  date: 31.1.2026", "'31.1.2026' is no date; write it as"),
-        ("action:\n  answer: a\n  date: 2026-02-30", "'2026-02-30' is no date"),
+        ("action:\n  answer: a\n  date: 31.1.2026", "'31.1.2026' is not a date; write it as"),
+        ("action:\n  answer: a\n  date: 2026-02-30", "'2026-02-30' is not a date"),
         ("action:\n  answer: a\n  rests_on: [no.txt]", "'no.txt' is not there; name a finding as KIND/NAME"),
         ("action:\n  answer: a\n  rests_on: [a.b, a.b]", "names something twice"),
         ("action:\n  answer: a\n  rests_on: decide/cost", "run 'simulacra audit decide' first"),

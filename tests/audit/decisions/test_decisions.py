@@ -170,14 +170,14 @@ def test_an_action_that_is_never_the_cheapest(tmp_path: Path, people: Path) -> N
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "names no actions"),
+        ("", "actions: must look like actions: {search:"),
         ("actions: {a: {x: 1, y: 2}}", "names one action only"),
         ("actions: {a: {x: 1}, b: {x: 2}}", "names one outcome only"),
-        ("actions: {a: {x: 1, y: 2}, b: {x: 1, z: 2}}", "action 'b': the outcomes are x, y"),
-        ("actions: {a: {x: 1, y: much}, b: {x: 1, y: 2}}", "action 'a', outcome 'y': 'much' is no number"),
-        ("actions: {a: 3, b: {x: 1}}", "action 'a': name the cost of each outcome"),
-        ("actions: {a: {x: 1, y: 1}, b: {x: 1, y: 2}}\nunits: euros", "'units', did you mean 'unit'?"),
-        ("actions: [", "is no YAML"),
+        ("actions: {a: {x: 1, y: 2}, b: {x: 1, z: 2}}", "the outcomes of 'b' are not x, y; look at 'y'"),
+        ("actions: {a: {x: 1, y: much}, b: {x: 1, y: 2}}", "line 1: actions.a.y: 'much' is not a number"),
+        ("actions: {a: 3, b: {x: 1}}", "actions.a: must look like"),
+        ("actions: {a: {x: 1, y: 1}, b: {x: 1, y: 2}}\nunits: euros", "line 2: unknown key 'units', did you"),
+        ("actions: [", "is not YAML"),
     ],
 )  # fmt: skip
 def test_bad_costs(tmp_path: Path, people: Path, text: str, said: str) -> None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Self
 
 import networkx as nx
+from pydantic import model_validator
 
-from simulacra.audit.shared.documents import read_yaml
+from simulacra.audit.shared.documents import Document, Names, read_yaml
 from simulacra.errors import DataError, nearest
 
 EXAMPLE = "arrows: {poverty: [record, offence], record: [offence]}"
-KEYS = ("arrows", "hidden")
 _UNROLLED = "in time nothing acts on its own cause: name it twice, as in poverty and poverty_later"
 
 
@@ -93,7 +93,8 @@ def read_graph(path: Path, columns: Iterable[str]) -> Graph:
         DataError: the file is missing or says something else, arrows run in a circle, or a node is neither
             a column nor hidden.
     """
-    graph, columns = read_yaml(path, _graph, EXAMPLE), list(columns)
+    document, columns = read_yaml(path, _File, EXAMPLE), list(columns)
+    graph = Graph(nx.DiGraph(document.arrows), frozenset(document.hidden))
     for node in graph.measured:
         if node not in columns:
             raise DataError(
@@ -103,37 +104,20 @@ def read_graph(path: Path, columns: Iterable[str]) -> Graph:
     return graph
 
 
-def _graph(document: Any) -> Graph:
-    if not isinstance(document, Mapping) or not isinstance(document.get("arrows"), Mapping):
-        raise ValueError(f"names no arrows; write {EXAMPLE}")
-    if unknown := [str(key) for key in document if key not in KEYS]:
-        raise ValueError(f"unknown setting '{unknown[0]}', {nearest(unknown[0], KEYS)}")
-    arrows = nx.DiGraph()
-    for cause, effects in document["arrows"].items():
-        arrows.add_node(_name(cause))
-        for effect in _names(effects):
-            if effect == _name(cause):
-                raise ValueError(f"an arrow runs from '{effect}' to itself; {_UNROLLED}")
-            arrows.add_edge(_name(cause), effect)
-    if arrows.number_of_nodes() < 2:
-        raise ValueError(f"names fewer than two columns; write {EXAMPLE}")
-    if not nx.is_directed_acyclic_graph(arrows):
-        circle = [a for a, _ in nx.find_cycle(arrows)]
-        raise ValueError(f"arrows run in a circle, {' -> '.join([*circle, circle[0]])}; {_UNROLLED}")
-    hidden = frozenset(_names(document.get("hidden")))
-    if lost := sorted(hidden - set(arrows)):
-        raise ValueError(f"hidden: no arrow names '{lost[0]}', {nearest(lost[0], arrows)}")
-    return Graph(arrows, hidden)
+class _File(Document):
+    arrows: dict[str, Names]
+    hidden: Names = ()
 
-
-def _names(value: Any) -> list[str]:
-    if value is None:
-        return []
-    return [_name(item) for item in (value if isinstance(value, list) else [value])]
-
-
-def _name(key: Any) -> str:
-    if isinstance(key, list | Mapping):
-        raise ValueError(f"'{key}' is no name of a column; write {EXAMPLE}")
-    # YAML reads yes and no as true and false
-    return {True: "yes", False: "no"}[key] if isinstance(key, bool) else str(key)
+    @model_validator(mode="after")
+    def _acyclic(self) -> Self:
+        arrows = nx.DiGraph(self.arrows)
+        if loop := next(iter(nx.nodes_with_selfloops(arrows)), None):
+            raise ValueError(f"an arrow runs from '{loop}' to itself; {_UNROLLED}")
+        if len(arrows) < 2:
+            raise ValueError(f"names fewer than two columns; write {EXAMPLE}")
+        if not nx.is_directed_acyclic_graph(arrows):
+            circle = [a for a, _ in nx.find_cycle(arrows)]
+            raise ValueError(f"arrows run in a circle, {' -> '.join([*circle, circle[0]])}; {_UNROLLED}")
+        if lost := sorted(set(self.hidden) - set(arrows)):
+            raise ValueError(f"hidden: no arrow names '{lost[0]}', {nearest(lost[0], arrows)}")
+        return self

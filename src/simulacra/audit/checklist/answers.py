@@ -9,36 +9,55 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-import yaml
+from pydantic import TypeAdapter, ValidationError, create_model, model_validator
 
 from simulacra.audit.checklist.questions import KINDS, QUESTIONS, Question
+from simulacra.audit.shared.documents import Document, Names, read_yaml
 from simulacra.audit.shared.findings import Evidence, Finding
-from simulacra.errors import ConfigError, DataError, RunError, nearest, printable
+from simulacra.errors import ConfigError, DataError, RunError, nearest
 from simulacra.run import Run
 
 ANSWERS, SIGNATURES = "answers.yaml", "signatures.json"
-KEYS = ("answer", "signed", "date", "rests_on")
+EXAMPLE = "action: {answer: 'Yes, because ...', signed: NAME, date: 2026-01-31, rests_on: [decide/cost]}"
 # of longer texts, for messages
 CUT = 60
 
 Stands = Literal["unanswered", "unsigned", "stale", "signed"]
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(Document):
     """What somebody wrote to a question; everything as it stands in the file, without blanks around it."""
 
     answer: str = ""
     signed: str = ""
     date: str = ""
-    rests_on: tuple[str, ...] = ()
+    rests_on: Names = ()
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        today, day = date.today(), None
+        if self.signed and not self.answer:
+            raise ValueError(
+                f"signed by {self.signed[:CUT]}, but has no answer; write one, or take the name out"
+            )
+        if self.date:
+            with suppress(ValueError):
+                day = date.fromisoformat(self.date)
+            # fromisoformat takes 20260131, too
+            if day is None or day.isoformat() != self.date:
+                raise ValueError(f"'{self.date[:CUT]}' is not a date; write it as {today.isoformat()}")
+            if day > today:
+                raise ValueError(f"{self.date} is in the future; today is {today.isoformat()}")
+        if len(set(self.rests_on)) < len(self.rests_on):
+            raise ValueError("rests_on names something twice; name it once")
+        return self
 
 
 @dataclass(frozen=True)
@@ -58,84 +77,14 @@ class State:
     why: tuple[str, ...] = ()
 
 
-def read(path: Path, today: date) -> dict[str, Answer]:
-    """Read answers.yaml: question -> answer, of those that are there.
+def read(path: Path) -> dict[str, Answer]:
+    """Read answers.yaml: question -> answer.
 
     Raises:
         DataError: no such question, key or date, or a name without an answer.
     """
-    try:
-        # everything is text: no is a surname, and 2026-01-31 what somebody wrote
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}: " if mark is not None else ""
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise DataError(
-            f"{path}: {where}is no YAML ({problem}); write longer answers below 'answer: |', indented"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is not UTF-8 text") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    try:
-        questions = _mapping(root, [question.name for question in QUESTIONS], "question")
-        answers = {name: _answer(node, name) for name, node in questions.items()}
-        for name, answer in answers.items():
-            _check(name, answer, today)
-    except ValueError as error:
-        raise DataError(f"{path}: {printable(str(error))}") from error
-    return answers
-
-
-def _mapping(node: yaml.Node | None, valid: list[str], what: str) -> dict[str, yaml.Node]:
-    if node is None or (isinstance(node, yaml.ScalarNode) and not node.value):
-        return {}
-    if not isinstance(node, yaml.MappingNode):
-        raise ValueError(f"line {node.start_mark.line + 1}: write 'NAME: ...', a {what} in each line")
-    found: dict[str, yaml.Node] = {}
-    for key, value in node.value:
-        line, name = key.start_mark.line + 1, str(key.value)
-        if name not in valid:
-            raise ValueError(f"line {line}: there is no {what} '{name[:CUT]}', {nearest(name, valid)}")
-        if name in found:
-            raise ValueError(f"line {line}: '{name}' is there twice; keep one")
-        found[name] = value
-    return found
-
-
-def _answer(node: yaml.Node, name: str) -> Answer:
-    values: dict[str, Any] = {}
-    for key, value in _mapping(node, list(KEYS), f"part of '{name}'").items():
-        line = value.start_mark.line + 1
-        items = value.value if isinstance(value, yaml.SequenceNode) else [value]
-        if not all(isinstance(item, yaml.ScalarNode) for item in items) or (
-            key != "rests_on" and isinstance(value, yaml.SequenceNode)
-        ):
-            raise ValueError(f"line {line}: '{key}' of '{name}' is text; put it in quotes")
-        texts = [str(item.value).strip() for item in items]
-        values[key] = tuple(filter(None, texts)) if key == "rests_on" else texts[0]
-    return Answer(**values)
-
-
-def _check(name: str, answer: Answer, today: date) -> None:
-    if answer.signed and not answer.answer:
-        raise ValueError(
-            f"'{name}' is signed by {answer.signed[:CUT]}, but has no answer; write one, or take the name out"
-        )
-    if answer.date:
-        try:
-            if not re.fullmatch(r"\d{4}-\d\d-\d\d", answer.date):
-                raise ValueError
-            day = date.fromisoformat(answer.date)
-        except ValueError:
-            raise ValueError(
-                f"'{name}': '{answer.date[:CUT]}' is no date; write it as {today.isoformat()}"
-            ) from None
-        if day > today:
-            raise ValueError(f"'{name}': {answer.date} is in the future; today is {today.isoformat()}")
-    if len(set(answer.rests_on)) < len(answer.rests_on):
-        raise ValueError(f"'{name}' names something twice that it rests on; name it once")
+    fields: dict[str, Any] = {question.name: (Answer, Answer()) for question in QUESTIONS}
+    return dict(read_yaml(path, create_model("Answers", __base__=Document, **fields), EXAMPLE))
 
 
 class Shelf:
@@ -212,27 +161,40 @@ def subject(run: Path | None) -> dict[str, str]:
         ) from error
 
 
-def signature(question: Question, answer: Answer, about: Mapping[str, str], shelf: Shelf) -> dict[str, Any]:
-    """What stands in signatures.json of an answer.
+class Signature(Document):
+    """What stands in signatures.json of an answer: who signed when, and digests."""
 
-    Raises:
-        LookupError: something that it rests on is not there.
-    """
-    named = {"signed": answer.signed, "date": answer.date}
-    rests_on = {name: _of(shelf.evidence(name).sentence) for name in answer.rests_on}
-    return {**named, **_bound(question, answer, about), "rests_on": rests_on}
+    signed: str
+    date: str
+    question: str
+    words: str
+    weights: str | None
+    data: str | None
+    rests_on: dict[str, str]
 
 
-def _bound(question: Question, answer: Answer, about: Mapping[str, str]) -> dict[str, str | None]:
-    words = [answer.answer, answer.signed, answer.date, list(answer.rests_on)]
-    digests = {"question": _of(question.text), "words": _of(words)}
-    return {**digests, **{name: about.get(name) for name in ("weights", "data")}}
+SIGNED = TypeAdapter(dict[str, Signature])
+
+
+def signature(
+    question: Question, answer: Answer, about: Mapping[str, str], evidence: Sequence[Evidence]
+) -> Signature:
+    """The signature of an answer to this question as it stands, about this run, resting on this evidence."""
+    return Signature(
+        signed=answer.signed,
+        date=answer.date,
+        question=_of(question.text),
+        words=_of([answer.answer, answer.signed, answer.date, list(answer.rests_on)]),
+        weights=about.get("weights"),
+        data=about.get("data"),
+        rests_on={e.name: _of(e.sentence) for e in evidence},
+    )
 
 
 def state(
     question: Question,
     answer: Answer,
-    signed: Mapping[str, Any] | None,
+    signed: Signature | None,
     about: Mapping[str, str],
     shelf: Shelf,
 ) -> State:
@@ -256,7 +218,7 @@ def state(
         lacks = [words for words, text in (("no name", answer.signed), ("no date", answer.date)) if not text]
         why = lacks or [f"not bound yet: run it with --sign '{answer.signed}'"]
         return State("unsigned", answer, tuple(there), tuple(why))
-    now = _bound(question, answer, about)
+    now = signature(question, answer, about, there)
     why = [
         words
         for key, words in (
@@ -265,45 +227,38 @@ def state(
             ("weights", "the weights are others"),
             ("data", "the data are others"),
         )
-        if now[key] != signed[key]
+        if getattr(now, key) != getattr(signed, key)
     ]
     why += [f"{name} is gone" for name in lost]
-    before = signed["rests_on"]
     # what is new in the list is among the words
     why += [
-        f"{e.name} reads otherwise" for e in there if e.name in before and before[e.name] != _of(e.sentence)
+        f"{name} reads otherwise"
+        for name, digest in now.rests_on.items()
+        if digest != signed.rests_on.get(name, digest)
     ]
     return State("stale" if why else "signed", answer, tuple(there), tuple(why))
 
 
-def read_signatures(path: Path) -> dict[str, dict[str, Any]]:
+def read_signatures(path: Path) -> dict[str, Signature]:
     """Question -> signature; none where there is no file.
 
     Raises:
         DataError: the file holds something else.
     """
-    if not path.is_file():
-        return {}
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        for entry in found.values():
-            _ = (
-                [entry[key] for key in ("date", "question", "words", "weights", "data")],
-                dict(entry["rests_on"]),
-            )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return SIGNED.validate_json(path.read_bytes()) if path.is_file() else {}
+    except (OSError, ValidationError) as error:
         raise DataError(f"{path}: cannot be read; delete it, and have the answers signed again") from error
-    return {str(name): dict(entry) for name, entry in found.items()}
 
 
 def sign(
     name: str,
     answers: Mapping[str, Answer],
-    before: Mapping[str, Mapping[str, Any]],
+    before: Mapping[str, Signature],
     about: Mapping[str, str],
     shelf: Shelf,
     today: date,
-) -> dict[str, Any]:
+) -> dict[str, Signature]:
     """Signatures of all answers that somebody has put their name and a date to.
 
     Raises:
@@ -319,9 +274,10 @@ def sign(
         old, place = before.get(question.name), f"{shelf.folder / ANSWERS}: '{question.name}'"
         if not answer.date:
             raise DataError(f"{place} has no date; write when it is signed, as {today.isoformat()}")
-        made[question.name] = signature(question, answer, about, shelf)
+        evidence = [shelf.evidence(one) for one in answer.rests_on]
+        made[question.name] = signature(question, answer, about, evidence)
         # so that nobody signs again without looking
-        again = old is not None and old != made[question.name] and old["date"] == answer.date
+        again = old is not None and old != made[question.name] and old.date == answer.date
         if again and answer.date != today.isoformat():
             raise DataError(
                 f"{place} was signed on {answer.date} for something else; read it again, and write "
@@ -334,9 +290,9 @@ def sign(
     return made
 
 
-def dumped(signatures: Mapping[str, Any]) -> str:
+def dumped(signatures: Mapping[str, Signature]) -> str:
     """The text of signatures.json."""
-    return json.dumps(signatures, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(SIGNED.dump_python(dict(signatures)), indent=1, ensure_ascii=False) + "\n"
 
 
 def _of(value: Any) -> str:

@@ -73,7 +73,7 @@ def audit(arguments: Arguments) -> Audit:
     file, signatures = where / kept.ANSWERS, where / kept.SIGNATURES
     about = kept.subject(arguments.run)
     shelf = kept.Shelf(where, () if counted is None else counted.findings)
-    answers = kept.read(file, today) if file.exists() else {}
+    answers = kept.read(file) if file.exists() else {}
     signed = kept.read_signatures(signatures)
     try:
         new = (

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from pydantic import FiniteFloat, field_validator
 
-from simulacra.audit.shared.documents import read_yaml
-from simulacra.errors import nearest
+from simulacra.audit.shared.documents import Document, read_yaml
 
 EXAMPLE = "actions: {search: {carries: 0, innocent: 1}, let go: {carries: 5, innocent: 0}}"
 
@@ -115,38 +113,30 @@ def read_costs(path: Path) -> Costs:
     With two outcomes a score is the probability of the first one named.
 
     Raises:
-        DataError: the file is missing or says something else.
+        DataError: the file is missing or does not fit.
     """
-    return read_yaml(path, _costs, EXAMPLE)
+    document = read_yaml(path, _File, EXAMPLE)
+    actions = document.actions
+    outcomes = tuple(next(iter(actions.values())))
+    matrix = np.array([[row[outcome] for outcome in outcomes] for row in actions.values()])
+    return Costs(tuple(actions), outcomes, matrix, document.unit)
 
 
-def _costs(document: Any) -> Costs:
-    if not isinstance(document, Mapping) or not isinstance(document.get("actions"), Mapping):
-        raise ValueError(f"names no actions; write {EXAMPLE}")
-    if unknown := [key for key in document if key not in ("actions", "unit")]:
-        raise ValueError(f"unknown setting '{unknown[0]}', {nearest(str(unknown[0]), ['actions', 'unit'])}")
-    actions = {_name(key): value for key, value in document["actions"].items()}
-    if len(actions) < 2:
-        raise ValueError("names one action only; there must be another one to compare it with")
-    rows: list[list[float]] = []
-    outcomes: tuple[str, ...] = ()
-    for action, value in actions.items():
-        if not isinstance(value, Mapping):
-            raise ValueError(f"action '{action}': name the cost of each outcome, {EXAMPLE}")
-        given = {_name(key): cost for key, cost in value.items()}
-        outcomes = outcomes or tuple(given)
-        if set(given) != set(outcomes):
-            lost = next(iter(set(outcomes) ^ set(given)))
-            raise ValueError(f"action '{action}': the outcomes are {', '.join(outcomes)}; look at '{lost}'")
-        for outcome, cost in given.items():
-            if isinstance(cost, bool) or not isinstance(cost, int | float) or not np.isfinite(cost):
-                raise ValueError(f"action '{action}', outcome '{outcome}': '{cost}' is no number")
-        rows.append([float(given[outcome]) for outcome in outcomes])
-    if len(outcomes) < 2:
-        raise ValueError("names one outcome only; nothing depends on it")
-    return Costs(tuple(actions), outcomes, np.array(rows), str(document.get("unit", "units")))
+class _File(Document):
+    actions: dict[str, dict[str, FiniteFloat]]
+    unit: str = "units"
 
-
-def _name(key: Any) -> str:
-    # YAML reads yes and no as true and false
-    return {True: "yes", False: "no"}[key] if isinstance(key, bool) else str(key)
+    @field_validator("actions")
+    @classmethod
+    def _whole(cls, actions: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+        if len(actions) < 2:
+            raise ValueError("names one action only; there must be another one to compare it with")
+        outcomes = list(next(iter(actions.values())))
+        for action, costs in actions.items():
+            if lost := sorted(set(costs) ^ set(outcomes)):
+                raise ValueError(
+                    f"the outcomes of '{action}' are not {', '.join(outcomes)}; look at '{lost[0]}'"
+                )
+        if len(outcomes) < 2:
+            raise ValueError("names one outcome only; nothing depends on it")
+        return actions

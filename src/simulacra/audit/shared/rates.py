@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import comb
+from typing import Protocol, TypeVar
 
 import pandas as pd
 
@@ -59,6 +59,17 @@ class Mean:
 Measured = Rate | Mean
 
 
+class HasValue(Protocol):
+    """A number of a group."""
+
+    @property
+    def value(self) -> float: ...
+
+
+K = TypeVar("K", bound=Hashable)
+M = TypeVar("M", bound=HasValue)
+
+
 @dataclass(frozen=True)
 class Gap:
     """Two groups, the higher one first, and their difference with an interval good for all pairs at once."""
@@ -99,6 +110,28 @@ def enough(measured: Sequence[Measured], minimum: int = MINIMUM) -> list[Measure
     return [m for m in measured if m.n >= minimum and m.n > 1]
 
 
+def surest(numbers: Mapping[K, Estimate]) -> tuple[K, bool]:
+    """Which of several differences leaves 0 out most clearly: its interval stays farthest from 0.
+
+    Returns:
+        Its key, and True; where no interval leaves 0 out, that of the largest difference, and False.
+
+    >>> surest({"a": Estimate(0.3, 0.05, 0.6), "b": Estimate(-0.2, -0.3, -0.1)})
+    ('b', True)
+    """
+    sure = [key for key, e in numbers.items() if not e.holds(0)]
+    if sure:
+        return max(sure, key=lambda key: max(numbers[key].ends[0], -numbers[key].ends[1])), True
+    return max(numbers, key=lambda key: abs(numbers[key].value)), False
+
+
+def all_pairs(measured: Sequence[M]) -> tuple[list[tuple[M, M]], float]:
+    """All pairs, the one with the higher value first, and the level at which all their intervals hold at once
+    with at least 95%: 1 - 0.05 / pairs (Bonferroni)."""
+    both = list(combinations(sorted(measured, key=lambda m: -m.value), 2))
+    return both, 1 - (1 - LEVEL) / max(len(both), 1)
+
+
 def widest(measured: Sequence[Measured], minimum: int = MINIMUM) -> Gap | None:
     """The pair of groups whose difference is surest: the one with the highest lower end of its interval.
 
@@ -113,14 +146,12 @@ def widest(measured: Sequence[Measured], minimum: int = MINIMUM) -> Gap | None:
     >>> gap.high.group, gap.low.group, gap.pairs
     ('A', 'B', 1)
     """
-    groups = sorted(enough(measured, minimum), key=lambda m: -m.value)
-    if len(groups) < 2:
+    both, level = all_pairs(enough(measured, minimum))
+    if not both:
         return None
-    pairs = comb(len(groups), 2)
-    level = 1 - (1 - LEVEL) / pairs
-    gaps = [Gap(a, b, difference(a, b, level), pairs, level) for a, b in combinations(groups, 2)]
-    sure = [gap for gap in gaps if not gap.difference.holds(0)]
-    return max(sure or gaps, key=lambda gap: (gap.difference.low if sure else gap.difference.value) or 0.0)
+    gaps = {pair: difference(*pair, level) for pair in both}
+    pair, _ = surest(gaps)
+    return Gap(*pair, gaps[pair], len(both), level)
 
 
 def compared(
