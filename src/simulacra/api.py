@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
 from simulacra import data as sources
-from simulacra.config import Training, from_dict, to_dict
+from simulacra.config import Training, configure
 from simulacra.data import Options
-from simulacra.errors import ConfigError, DataError, nearest
+from simulacra.errors import DataError
 from simulacra.models.registry import model_card, short_name
 from simulacra.run import Run, RunConfig
 
@@ -36,15 +35,7 @@ def train(model: str, data: str, out: str | Path | None = None, **settings: Any)
     2
     """
     one = model_card(model)
-    groups: tuple[Any, ...] = (one.Config(), one.training, Options())
-    fields = [{f.name for f in dataclasses.fields(group)} for group in groups]
-    for key in settings:
-        if not any(key in names for names in fields):
-            raise ConfigError(f"unknown setting '{key}', {nearest(key, set().union(*fields))}")
-    config, training, options = (
-        from_dict(type(group), {**to_dict(group), **{k: v for k, v in settings.items() if k in names}})
-        for group, names in zip(groups, fields, strict=True)
-    )
+    config, training, options = configure((one.Config(), one.training, Options()), settings)
     return start(model, data, out, config, training, options)
 
 

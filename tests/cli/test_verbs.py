@@ -103,10 +103,10 @@ def test_recipe_list_and_run(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 def test_every_recipe_parses() -> None:
     from simulacra.cli import train
-    from simulacra.cli.recipe import options, recipes
+    from simulacra.cli.recipe import recipes
 
     for name, recipe in recipes().items():
-        model, parsed = train.parse([recipe["model"], *options(recipe["train"])])
+        model, parsed = train.parse([recipe["model"]], recipe["train"])
         assert model == recipe["model"], name
         assert set(recipe) <= {"summary", "model", "train", "evaluate"}
         # an untrained model has no length of training
