@@ -19,7 +19,7 @@ from simulacra.models.cyclegan.card import CARD, CycleGANConfig
 from simulacra.models.jitter import Jitter, scaled
 from simulacra.models.settings import check_sizes
 from simulacra.nets.translation import PatchCritic, ResNetTranslator, initialise
-from simulacra.objectives import OBJECTIVES, fools
+from simulacra.probability.objectives import OBJECTIVES, fools
 
 
 class CycleGAN(Cycles):
