@@ -39,11 +39,6 @@ ALLOWED = {
 }
 # Names of parts that are moving, and what they are called then.
 MOVING = {
-    "likelihoods": "probability",
-    "distributions": "probability",
-    "objectives": "probability",
-    "augmentation": "nets",
-    "adversarial": "attacks",
     "evaluation": "tasks",
 }
 FILES = [

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import simulacra as sim
-from simulacra.adversarial.attacks import pgd
+from simulacra.attacks.attacks import pgd
 from simulacra.core.batch import Batch, tensor
 from simulacra.core.capabilities import Predicts
 from simulacra.core.noise import Noise

@@ -18,7 +18,7 @@ from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError
 from simulacra.models.gan.card import GANConfig
 from simulacra.models.gan.model import GAN
-from simulacra.objectives import OBJECTIVES
+from simulacra.probability.objectives import OBJECTIVES
 
 PLANE = DataSpec("vector", (2,))
 SMALL = GANConfig(latent_dim=2, hidden=(16,), features=8, r1=0.0, r2=0.0)

@@ -10,10 +10,10 @@ from torch.distributions import MultivariateNormal, Normal, kl_divergence
 from simulacra.core.batch import Batch
 from simulacra.core.noise import Noise
 from simulacra.data.spec import DataSpec
-from simulacra.distributions import kl_to_standard_normal
 from simulacra.errors import ConfigError
 from simulacra.models.vae.card import VAEConfig
 from simulacra.models.vae.model import VAE
+from simulacra.probability.distributions import kl_to_standard_normal
 
 SIGMA = 0.5
 D, Z = 6, 2

@@ -39,7 +39,7 @@ def main(argv: list[str]) -> int:
     arguments = tyro.cli(Translate, args=argv, prog="simulacra translate")
     from simulacra.core.capabilities import Translates
     from simulacra.core.noise import derive_seed
-    from simulacra.data.images.decode import BadImage, open_picture
+    from simulacra.data.images.decode import BadImage, open_with_alpha
     from simulacra.data.images.parallel import progress
     from simulacra.errors import ConfigError, DataError, RunError
     from simulacra.run import Run
@@ -73,7 +73,7 @@ def main(argv: list[str]) -> int:
     try:
         for job in progress(jobs, len(jobs), "translating"):
             try:
-                original = open_picture(job.source)
+                original = open_with_alpha(job.source)
             except BadImage as error:
                 unread += 1
                 print(f"simulacra: {shown(job.source)}: {error}", file=sys.stderr)

@@ -13,9 +13,9 @@ from simulacra.core.batch import Batch
 from simulacra.core.capabilities import AT_ONCE, Conditional, Generates
 from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset, DataSpec
-from simulacra.distributions import Delta
 from simulacra.models.conditional_gan.card import CARD, ConditionalGANConfig
 from simulacra.models.gan.adversarial import AdversarialModel
+from simulacra.probability.distributions import Delta
 
 
 class ConditionalGAN(Conditional, AdversarialModel):
