@@ -17,7 +17,7 @@ from simulacra.data.check import Report, check
 from simulacra.data.images.labels import FILE_NAME
 from simulacra.data.paths import data_folders
 from simulacra.errors import ConfigError, DataError
-from simulacra.pictures import grid, save_png
+from simulacra.images import grid, save_png
 
 # of long lists, in print; --json has all
 SHOWN = 20

@@ -77,6 +77,7 @@ class AdversarialModel(Discriminates, LatentModel):
         condition: how the discriminator is told.
     """
 
+    has_likelihood = False
     players = {"discriminator": ("discriminator",), "generator": ("generator",)}
     config: GANConfig
     mean: Tensor

@@ -22,7 +22,6 @@ class GAN(Generates, AdversarialModel):
     """
 
     card = CARD
-    has_likelihood = False
 
     def decode(self, z: Tensor, space: str | None = None) -> Distribution:
         """All mass on G(z)."""

@@ -20,7 +20,7 @@ from simulacra.models.cyclegan.card import CycleGANConfig
 from simulacra.models.cyclegan.model import CycleGAN
 from simulacra.models.pix2pix.card import Pix2PixConfig
 from simulacra.models.pix2pix.model import Pix2Pix
-from simulacra.translation import (
+from simulacra.tasks.translate import (
     ALIGN,
     MARGIN,
     OVERLAP,

@@ -16,8 +16,8 @@ from simulacra.data.spec import Dataset, DataSpec
 from simulacra.distributions import marginals, modes, quantile
 from simulacra.errors import ConfigError
 from simulacra.files import replacing
+from simulacra.images import grid, save_png
 from simulacra.metrics.prediction import WITH_CDF
-from simulacra.pictures import grid, save_png
 
 # probabilities of the quantiles that are told
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

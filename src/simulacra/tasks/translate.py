@@ -28,7 +28,7 @@ from simulacra.data.images.decode import BadImage, Picture, header
 from simulacra.data.images.files import is_picture, open_pictures
 from simulacra.errors import ConfigError, DataError, RunError, printable
 from simulacra.files import replacing
-from simulacra.thumbnail import normalised_alike
+from simulacra.tasks.tiling import normalised_alike
 
 # Pixels. A tile of 512 takes nine residual blocks of 256 channels 300 MB. Tiles begin at multiples of ALIGN,
 # where nets that halve a picture up to 7 times halve the whole picture, too.
