@@ -171,7 +171,7 @@ def test_groups_are_told_from_other_columns(people: Path) -> None:
     assert section.about == "data"
     assert section.tables[0].rows[0][0] == "district"
     # outcome and prediction are no features
-    assert section.notes == ["Columns looked at: district, height."]
+    assert section.notes == ["Columns used: district, height."]
 
 
 def test_columns_that_tell_nothing(tmp_path: Path) -> None:
