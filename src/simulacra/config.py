@@ -1,9 +1,9 @@
-"""Settings of a training, and how settings become YAML and come back. Imports no torch."""
+"""Settings of a training, and conversion of settings to and from YAML. Imports no torch."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -16,60 +16,60 @@ DEFAULT_EPOCHS, DEFAULT_STEPS = 20, 2000
 
 @dataclass(frozen=True)
 class Training:
-    """How long, how fast and where a model is trained."""
+    """How a model is trained."""
 
     steps: int | None = None
-    """rounds of the game; instead of --epochs"""
+    """training steps; an alternative to --epochs"""
     epochs: float | None = None
-    """passes over the training data; 20, or as many as make 2,000 steps, when neither is given"""
+    """passes over the training data; without --steps and --epochs 20, but at least 2,000 steps"""
     batch_size: int = 128
-    """examples a step, over all devices and accumulated parts"""
+    """examples per step, over all devices and accumulation parts"""
     lr: float = 1e-3
     """learning rate after warm-up"""
     optimizer: Literal["adam", "adamw"] = "adam"
     """Adam, or Adam with decoupled weight decay"""
     betas: tuple[float, float] = (0.9, 0.999)
-    """Adam's averages of gradient and squared gradient"""
+    """Adam's decay rates of the averages of gradient and squared gradient"""
     weight_decay: float = 0.0
-    """weight decay"""
+    """strength of weight decay"""
     schedule: Literal["constant", "cosine", "linear"] = "constant"
-    """learning rate after warm-up: as it is, down to 0 along a cosine, or as it is for half of the training
-    and then down to 0 in a line"""
+    """learning rate after warm-up: constant, a cosine down to 0, or constant for half of the training,
+    then a line down to 0"""
     warmup: int = 0
-    """steps in which the learning rate rises from 0"""
+    """steps over which the learning rate rises from 0"""
     clip: float | None = None
-    """largest norm of a player's gradient"""
+    """clip the gradient of each player to this norm"""
     accumulate: int = 1
-    """parts that a batch is computed in, to save memory"""
+    """parts that a batch is split into to save memory; their gradients are accumulated"""
     ema: float | None = None
-    """decay of the moving average of the weights, e.g. 0.999; the average is what is kept"""
+    """decay of a moving average of the weights, e.g. 0.999; the run keeps the average"""
     keep: Literal["last", "best"] = "last"
-    """weights that are kept: the last ones, or those with the lowest validation loss"""
+    """which weights the run keeps: the last ones, or those with the lowest validation loss"""
     precision: Literal["32", "bf16"] = "32"
-    """arithmetic: float32, or bfloat16 where it is safe"""
+    """arithmetic: float32, or mixed precision with bfloat16"""
     compile: bool = False
     """compile the nets with torch.compile"""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """where to compute"""
+    """device to train on"""
     devices: int = 1
-    """processes, one a device"""
+    """number of devices, each with a process of its own"""
     seed: int = 0
-    """of everything that is random"""
+    """random seed"""
     log_every: int = 50
-    """steps between lines of metrics.jsonl"""
+    """steps between training events in metrics.jsonl"""
     validate_every: int | None = None
-    """steps between looks at the validation data; a twentieth of the training when not given"""
+    """steps between validations; a twentieth of the training by default"""
     sample_every: int | None = None
-    """steps between sample grids; a tenth of the training when not given"""
+    """steps between sample grids; a tenth of the training by default"""
     evaluate_every: int | None = None
-    """steps between scores of samples (FID, KID, precision, recall, ...); no scores when not given"""
+    """steps between scores of samples (FID, KID, precision, recall, ...); no scores by default"""
     evaluate_features: str = "raw"
-    """what these scores compare: raw, efficientnet-lite0, inception, or the run folder of a classifier"""
+    """features that the scores compare: raw, efficientnet-lite0, inception, or a classifier's run folder"""
     checkpoint_every: float = 60.0
     """seconds between checkpoints"""
 
     def __post_init__(self) -> None:
-        """Raises ConfigError for settings that cannot be."""
+        """Raises ConfigError for impossible settings."""
         if self.steps is not None and self.epochs is not None:
             raise ConfigError("give --steps or --epochs, not both")
         for name in ("steps", "epochs", "lr", "clip", "validate_every", "sample_every", "evaluate_every"):
@@ -88,17 +88,17 @@ class Training:
             raise ConfigError(f"ema: must be between 0 and 1, not {self.ema}")
 
     def fitted_batch(self, examples: Sequence[int], shards: int) -> int:
-        """The batch size: smaller than asked for when there are fewer examples.
+        """The batch size, smaller than `batch_size` when there are fewer examples.
 
         >>> Training(batch_size=16).fitted_batch([5, 3], shards=2)
         4
 
         Args:
-            examples: how many there are of each group that a batch holds equally many of.
-            shards: equal parts of a batch, one for each process and accumulated part.
+            examples: the number of examples of each group; a batch holds equally many of each.
+            shards: equal parts of a batch, one for each process and accumulation part.
 
         Raises:
-            ConfigError: it cannot be cut so.
+            ConfigError: the batch cannot be divided equally.
         """
         size = min(self.batch_size, min(examples) // shards * shards * len(examples))
         parts = shards * len(examples)
@@ -112,7 +112,7 @@ class Training:
         return size
 
     def total_steps(self, examples: int, batch_size: int) -> int:
-        """Steps for this many training examples. Batches are full, an epoch drops the rest."""
+        """The number of steps for this many training examples. Batches are full: an epoch drops the rest."""
         if self.steps is not None:
             return self.steps
         per_epoch = examples // batch_size
@@ -133,6 +133,23 @@ def _plain(value: Any) -> Any:
     return [_plain(v) for v in value] if isinstance(value, (tuple, list)) else value
 
 
+def configure(groups: Sequence[Any], settings: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Dataclasses with each setting replaced in those that have a field of its name.
+
+    >>> configure([Training()], {"lr": 0.01})[0].lr
+    0.01
+
+    Raises:
+        ConfigError: no field has the name of a setting; the message names the nearest.
+    """
+    fields = [{field.name for field in dataclasses.fields(group)} for group in groups]
+    _check_names(settings, set().union(*fields))
+    return tuple(
+        dataclasses.replace(group, **{name: _field(settings[name]) for name in names & settings.keys()})
+        for group, names in zip(groups, fields, strict=True)
+    )
+
+
 def from_dict(cls: type[T], values: dict[str, Any]) -> T:
     """A dataclass from YAML values: the reverse of `to_dict`.
 
@@ -142,8 +159,16 @@ def from_dict(cls: type[T], values: dict[str, Any]) -> T:
     Raises:
         ConfigError: an unknown key; the message names the nearest valid one.
     """
-    known = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]  # cls is a dataclass
-    for key in values:
-        if key not in known:
-            raise ConfigError(f"unknown setting '{key}', {nearest(key, known)}")
-    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    _check_names(values, [f.name for f in dataclasses.fields(cls)])  # type: ignore[arg-type]  # a dataclass
+    return cls(**{name: _field(value) for name, value in values.items()})
+
+
+def _check_names(settings: Collection[str], known: Collection[str]) -> None:
+    for name in settings:
+        if name not in known:
+            raise ConfigError(f"unknown setting '{name}', {nearest(name, known)}")
+
+
+def _field(value: Any) -> Any:
+    """A YAML value as a field of a dataclass holds it."""
+    return tuple(value) if isinstance(value, list) else value

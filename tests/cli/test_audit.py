@@ -131,7 +131,7 @@ def test_gates(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("audit sampling people.csv --reference-rates scores.csv", 1, "columns 'p' and 'y' could all be"),
         ("audit decide scores.csv --score sex --costs costs.yaml", 1, "'f' is no number"),
         ("audit correlations scores.csv --holdout 2", 2, "a share of the rows"),
-        ("audit correlations scores.csv --columns p,sex", 1, "column 'sex' holds 'f', which is no number"),
+        ("audit correlations scores.csv --columns p,sex", 1, "column 'sex' holds 'f', which is not a number"),
         ("audit causes graph.yaml people.csv", 1, "'p' is no column of the table"),
         ("audit causes graph.yaml scores.csv --do p=7", 2, "lies between 0 and 0.975"),
         ("audit feedback --preset poverty --rates 1 2", 2, "belong to the presets urn and oakland"),

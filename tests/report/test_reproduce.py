@@ -44,9 +44,9 @@ def test_the_command_gives_back_the_config(
     program, verb, *words = shlex.split(text)
     name, parsed = parse(words)
     assert (program, verb, name) == ("simulacra", "train", model)
-    assert (parsed.config, parsed.options, parsed.training) == (config, options, training)
-    assert parsed.where.data == source
-    assert str(parsed.where.out) == "runs/my run"
+    assert (parsed.model, parsed.data.options, parsed.training) == (config, options, training)
+    assert parsed.data.data == source
+    assert str(parsed.run.out) == "runs/my run"
 
 
 def test_defaults_are_not_named() -> None:

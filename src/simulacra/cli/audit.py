@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 KINDS = {
     "predictions": ("predictions", "do predictions go wrong for some groups more than for others?"),
     "sampling": ("sampling", "who is selected, and what would reweighting undo?"),
-    "amplify": ("amplification", "does a model amplify what it saw?"),
+    "amplify": ("amplification", "does a model amplify the bias of its training data?"),
     "decide": ("decisions", "which action costs least, and whom does it cost?"),
     "fallacy": ("fallacy", "is a probability read backwards?"),
-    "correlations": ("correlations", "which correlations survive so many looks, and new rows?"),
+    "correlations": ("correlations", "which correlations survive many tests, and new rows?"),
     "causes": ("causes", "what would an intervention do, if this graph of causes is right?"),
     "feedback": ("feedback", "does acting on a prediction make it come true?"),
     "generator": ("generator", "who is generated, how well, and who is memorised?"),

@@ -41,22 +41,27 @@ class Evaluate:
 
 
 def main(argv: list[str]) -> int:
-    arguments = tyro.cli(Evaluate, args=argv, prog="simulacra evaluate")
+    run(tyro.cli(Evaluate, args=argv, prog="simulacra evaluate"))
+    return 0
+
+
+def run(arguments: Evaluate) -> None:
+    """Evaluate as the options say, and print the numbers."""
     import json
 
     from simulacra.data import split_of
     from simulacra.evaluation import evaluate
     from simulacra.run import Run
 
-    run = Run(arguments.run)
+    trained = Run(arguments.run)
     features: object = arguments.features
     if Path(arguments.features, "config.yaml").is_file():
         features = Run(arguments.features).load()
     split = split_of(arguments.data)
-    model = run.load()
+    model = trained.load()
     numbers = evaluate(
         model,
-        run.data(arguments.data),
+        trained.data(arguments.data),
         split,
         arguments.metrics.split(","),
         arguments.importance_samples,
@@ -66,13 +71,12 @@ def main(argv: list[str]) -> int:
         weights=arguments.weights,
         variants=arguments.variants,
     )
-    trained = run.events("train")
-    run.log("evaluation", step=trained[-1]["step"] if trained else 0, **numbers)
+    steps = trained.events("train")
+    trained.log("evaluation", step=steps[-1]["step"] if steps else 0, **numbers)
     if arguments.json:
-        print(json.dumps({"run": str(run), **numbers}))
-        return 0
-    print("\n".join(lines(numbers)))
-    return 0
+        print(json.dumps({"run": str(trained), **numbers}))
+    else:
+        print("\n".join(lines(numbers)))
 
 
 def lines(numbers: dict[str, Any]) -> Iterator[str]:

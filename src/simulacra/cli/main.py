@@ -50,7 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if verb not in VERBS:
             raise ConfigError(f"unknown verb '{verb}', {nearest(verb, VERBS)}")
-        code: int = import_module(f"simulacra.cli.{verb}").main(rest)
+        from simulacra.cli.optional import OPTIONAL
+
+        with OPTIONAL:
+            code: int = import_module(f"simulacra.cli.{verb}").main(rest)
         return code
     except KeyboardInterrupt as error:
         return _fail(str(error) or "interrupted", 130)

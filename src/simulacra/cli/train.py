@@ -1,106 +1,138 @@
-"""`simulacra train MODEL --data SOURCE`: every setting of model and training is a flat option."""
+"""`simulacra train MODEL --data SOURCE`: every setting of data, run, model and training is a flat option."""
 
 from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import tyro
 
-from simulacra.cli.recipe import options
-from simulacra.config import Training
+from simulacra.config import Training, configure
 from simulacra.data import Options
 from simulacra.errors import ConfigError, nearest
 from simulacra.models.registry import MODELS, model_card
 
 
 @dataclasses.dataclass(frozen=True)
-class Where:
-    """From where to where."""
-
+class _Source:
     data: str
     """data source, e.g. digits or folder:holiday.zip; 'simulacra data list' shows them"""
+
+
+@dataclasses.dataclass(frozen=True)
+class DataArguments(Options, _Source):
+    """What to train on, and how it is read."""
+
+    @property
+    def options(self) -> Options:
+        return Options(**{field.name: getattr(self, field.name) for field in dataclasses.fields(Options)})
+
+
+@dataclasses.dataclass(frozen=True)
+class RunArguments:
+    """Where the results are saved."""
+
     out: Path | None = None
-    """run folder; runs/SOURCE-MODEL when not given"""
+    """run folder; runs/SOURCE-MODEL by default"""
 
 
 @dataclasses.dataclass(frozen=True)
 class Arguments:
-    """What the command line says."""
+    """The parsed options, a group each; `model` is the Config of the model."""
 
-    where: Where
-    options: Options
+    data: DataArguments
+    run: RunArguments
+    model: Any
     training: Training
-    config: Any
 
 
-def parse(argv: list[str]) -> tuple[str, Arguments]:
+def parse(argv: list[str], recipe: Mapping[str, Any] | None = None, prog: str = "") -> tuple[str, Arguments]:
     """The model's name and the parsed options. Exits with 2 on bad usage. Imports no torch.
 
+    An option replaces a setting of the recipe, which replaces one of the preset, which replaces a default.
+
+    Args:
+        argv: MODEL [--preset NAME] [OPTIONS].
+        recipe: settings of data, run, model and training, and maybe a `preset`.
+        prog: the command in help and usage errors, `simulacra train MODEL` by default.
+
     Raises:
-        ConfigError: no model is named, or an unknown one.
+        ConfigError: no model is named, or an unknown model, preset or setting.
     """
-    models = "\n".join(f"  {name:12} {one.summary}" for name, one in MODELS.items())
     if argv and argv[0] in ("-h", "--help"):
+        models = "\n".join(f"  {name:16} {card.summary}" for name, card in MODELS.items())
         print(f"usage: simulacra train MODEL --data SOURCE [options]\n\n{models}\n")
         print("  simulacra train MODEL --help    every option of a model")
         raise SystemExit(0)
     if not argv or argv[0].startswith("-"):
         raise ConfigError(f"train: name a model first: {', '.join(MODELS)}")
-    name, *rest = argv
-    one = model_card(name)
-    presets = "".join(
-        f"\n\n--preset {preset}: {' '.join(options(settings))}" for preset, settings in one.presets.items()
-    )
-    # the model's own settings, and its defaults for those of the training
+    name, *words = argv
+    card = model_card(name)
+    chosen = dict(recipe or {})
+    preset, words = _take_preset(words)
+    default_preset = chosen.pop("preset", None)
+    settings = {**_preset_settings(name, default_preset if preset is None else preset), **chosen}
+    for option, other in (("steps", "epochs"), ("epochs", "steps")):
+        if any(word.partition("=")[0] == f"--{option}" for word in words):
+            settings.pop(other, None)
+    groups = DataArguments(tyro.MISSING), RunArguments(), card.Config(), card.training
+    data, run, model, training = configure(groups, settings)
     fields: list[Any] = [
-        ("config", one.Config),
-        ("training", Training, dataclasses.field(default=one.training)),
+        (key, type(group), dataclasses.field(default=group))
+        for key, group in {"data": data, "run": run, "model": model, "training": training}.items()
     ]
-    shape = dataclasses.make_dataclass("Arguments", fields, bases=(Arguments,), frozen=True, kw_only=True)
+    shape = dataclasses.make_dataclass("Arguments", fields, bases=(Arguments,), frozen=True)
+    presets = "".join(
+        f"\n\n--preset {preset}: " + ", ".join(f"{key} {value}" for key, value in one.items())
+        for preset, one in card.presets.items()
+    )
     parsed = tyro.cli(
         tyro.conf.OmitArgPrefixes[shape],  # type: ignore[valid-type,misc]  # made at run time
-        args=_expanded(name, rest),
-        prog=f"simulacra train {name}",
-        description=f"Train: {one.summary}. The same command again resumes.{presets}",
+        args=words,
+        prog=prog or f"simulacra train {name}",
+        description=f"Train: {card.summary}. The same command again resumes.{presets}",
     )
     return name, parsed
 
 
-def _expanded(model: str, words: list[str]) -> list[str]:
-    """The options, with those of a preset before them, which they replace.
+def _take_preset(words: list[str]) -> tuple[str | None, list[str]]:
+    """The value of `--preset`, None without it, and the other words."""
+    for i, word in enumerate(words):
+        if word.startswith("--preset="):
+            return word.removeprefix("--preset="), words[:i] + words[i + 1 :]
+        if word == "--preset":
+            return " ".join(words[i + 1 : i + 2]), words[:i] + words[i + 2 :]
+    return None, words
 
-    Raises:
-        ConfigError: the model has no such preset.
-    """
-    spelled = [part for word in words for part in (word.split("=", 1) if "--preset=" in word else [word])]
-    if "--preset" not in spelled:
-        return words
-    at = spelled.index("--preset")
-    name, presets = " ".join(spelled[at + 1 : at + 2]), model_card(model).presets
+
+def _preset_settings(model: str, preset: str | None) -> Mapping[str, Any]:
+    presets = model_card(model).presets
+    if preset is None:
+        return {}
     if not presets:
-        raise ConfigError(f"--preset: {model} has none")
-    if name not in presets:
-        raise ConfigError(f"--preset: unknown '{name}', {nearest(name, presets)}")
-    return [*options(presets[name]), *spelled[:at], *spelled[at + 2 :]]
+        raise ConfigError(f"--preset: {model} has no presets; leave it out")
+    if preset not in presets:
+        raise ConfigError(f"--preset: unknown '{preset}', {nearest(preset, presets)}")
+    return presets[preset]
 
 
 def main(argv: list[str]) -> int:
-    run(argv)
+    run(*parse(argv))
     return 0
 
 
-def run(argv: list[str]) -> Path:
-    """Train as the command line says; returns the run folder."""
-    name, arguments = parse(argv)
+def run(model: str, arguments: Arguments) -> Path:
+    """Train as the options say; returns the run folder."""
     from simulacra.api import default_run, start
     from simulacra.engine.distributed import is_first_process
 
-    out = arguments.where.out or default_run(name, arguments.where.data)
-    start(name, arguments.where.data, out, arguments.config, arguments.training, arguments.options)
+    data = arguments.data
+    out = arguments.run.out or default_run(model, data.data)
+    start(model, data.data, out, arguments.model, arguments.training, data.options)
     if is_first_process():
-        print(f"trained {name}: {out}", file=sys.stderr)
+        print(f"trained {model}: {out}", file=sys.stderr)
         print(f"next: simulacra evaluate {out}; simulacra report {out}", file=sys.stderr)
     return out

@@ -26,15 +26,15 @@ class Options:
     """How a source is read.
 
     Attributes:
-        image_size: height and width in pixels, 4 to 4096; None keeps the source's own.
-        channels: 1 for grey, 3 for colour; None keeps the source's own.
-        skip_bad: go on without the files that cannot be used.
-        target: of a table, the columns to be predicted, with commas between them; of data with attributes,
-            the one that becomes the class, as `attributes.classes` takes it.
-        swap: of pairs of pictures, exchange the example and its target.
+        image_size: resize images to this height and width, 4 to 4096 pixels; the source's own by default.
+        channels: convert images to 1 (grey) or 3 (colour) channels; the source's own by default.
+        skip_bad: skip files that cannot be used.
+        target: what to predict: columns of a table, separated by commas; or an attribute of images as their
+            class, e.g. glasses or age>=60.
+        swap: exchange the two images of every pair.
 
     Raises:
-        DataError: the size or the channels are none of these.
+        DataError: the size or the channels are out of range.
     """
 
     image_size: int | None = None
@@ -208,7 +208,7 @@ def refuse_missing_classes(data: Data) -> None:
     """
     for name, count in zip(data.spec.classes, data.train.class_counts, strict=True):
         if count == 0:
-            raise DataError(f"{data.name}: no picture of '{name}' is left to train on; add more")
+            raise DataError(f"{data.name}: no image of '{name}' is left to train on; add more")
 
 
 def encode_labels(values: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:

@@ -13,15 +13,15 @@ from statsmodels.stats.multitest import multipletests
 from simulacra.audit.correlations.charts import expected
 from simulacra.audit.correlations.command import Arguments, audit
 from simulacra.audit.correlations.pairwise import (
-    any_false,
     correlate,
     correlation,
-    kept,
+    discoveries,
+    family_wise_error,
     p_value,
-    serial,
+    serial_correlation,
     shuffled,
 )
-from simulacra.audit.correlations.replication import again
+from simulacra.audit.correlations.replication import replicate
 from simulacra.audit.correlations.search import Search
 from simulacra.audit.shared.findings import Audit, Finding
 from simulacra.audit.shared.random_rows import Loose, sampled
@@ -70,7 +70,7 @@ def test_p_of_eleven_rows() -> None:
 
 def test_a_hundred_columns_against_one() -> None:
     p = float(p_value(0.6660, 11))
-    assert any_false(p, 100) == pytest.approx(0.923, abs=5e-4)
+    assert family_wise_error(p, 100) == pytest.approx(0.923, abs=5e-4)
     # 2,000 tables of 100 columns of noise, each held against the same further one
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=(2000, 100, 11)), rng.normal(size=(2000, 1, 11))
@@ -78,7 +78,7 @@ def test_a_hundred_columns_against_one() -> None:
     r = (x * y).sum(axis=2) / np.sqrt((x**2).sum(axis=2) * (y**2).sum(axis=2))
     assert (np.abs(r) >= 0.6660).any(axis=1).mean() == pytest.approx(0.923, abs=0.02)
     # all pairs are another count: there it is certain
-    assert any_false(p, comb(101, 2)) > 1 - 1e-12
+    assert family_wise_error(p, comb(101, 2)) > 1 - 1e-12
 
 
 def test_all_pairs_of_noise_are_as_good_as_independent() -> None:
@@ -86,7 +86,7 @@ def test_all_pairs_of_noise_are_as_good_as_independent() -> None:
     x = rng.normal(size=(600, 11, 8))
     upper = np.triu_indices(8, 1)
     seen = np.mean([p_value(correlate(one)[0][upper], 11).min() <= 0.05 for one in x])
-    assert seen == pytest.approx(any_false(0.05, 28), abs=0.05)
+    assert seen == pytest.approx(family_wise_error(0.05, 28), abs=0.05)
 
 
 def test_correlations_with_holes_are_those_of_pandas() -> None:
@@ -107,30 +107,30 @@ def test_correlations_with_holes_are_those_of_pandas() -> None:
     assert np.isnan(correlate(np.c_[np.ones(9), np.arange(9)])[0][0]).all()
 
 
-def test_kept_is_benjamini_hochberg() -> None:
+def test_discoveries_are_those_of_benjamini_and_hochberg() -> None:
     rng = np.random.default_rng(0)
     for m in (1, 10, 500):
         for _ in range(20):
             p = np.where(rng.random(m) < 0.3, rng.random(m) ** 6, rng.random(m))
-            assert (kept(p) == multipletests(p, 0.05, "fdr_bh")[0]).all()
-    assert not kept(np.array([0.9, 0.5])).any()
+            assert (discoveries(p) == multipletests(p, 0.05, "fdr_bh")[0]).all()
+    assert not discoveries(np.array([0.9, 0.5])).any()
 
 
 def test_serial_has_the_moments_of_all_orders() -> None:
     x = np.array([0.0, 1, 5, 2, 9, 4, 4])
     z = x - x.mean()
     c = np.array([np.dot(y[1:], y[:-1]) for y in (np.array(order) for order in permutations(z))])
-    r, p = serial(x)
+    r, p = serial_correlation(x)
     assert r == pytest.approx(z[1:] @ z[:-1] / (z @ z))
     assert p == pytest.approx(2 * stats.norm.sf(abs(z[1:] @ z[:-1] - c.mean()) / c.std()))
     # a trend is seen, an alternation too, noise is not
     t = np.arange(40.0)
     noise = np.random.default_rng(0).normal(size=40)
-    assert serial(t)[1] < 1e-6
-    assert serial((-1) ** t)[1] < 1e-6
-    assert serial(noise)[1] > 0.05
-    assert serial(np.r_[noise, np.nan]) == serial(noise)
-    assert serial(np.ones(9)) == (0.0, 1.0)
+    assert serial_correlation(t)[1] < 1e-6
+    assert serial_correlation((-1) ** t)[1] < 1e-6
+    assert serial_correlation(noise)[1] > 0.05
+    assert serial_correlation(np.r_[noise, np.nan]) == serial_correlation(noise)
+    assert serial_correlation(np.ones(9)) == (0.0, 1.0)
 
 
 def test_shuffles_find_nothing_true(table: pd.DataFrame) -> None:
@@ -167,7 +167,7 @@ def test_what_is_true_is_found_and_holds(table: pd.DataFrame, tmp_path: Path) ->
         assert pair.verdict == "finding"
     assert f["replication"].more["held"].value >= 3
     assert number(f["replication"]) == f["replication"].more["held"].value / len(left)
-    assert f["strongest"].sentence.startswith("c0 and c1 go together most strongly")
+    assert f["strongest"].sentence.startswith("The strongest pair is c0 and c1: r = ")
     assert number(f["strongest"]) < 1e-6
     assert f["order"].verdict == "no finding"
     assert "changes" not in f
@@ -179,13 +179,13 @@ def test_what_was_found_by_chance_does_not_hold() -> None:
     x = rng.normal(size=(200, 30))
     search = Search(x, [str(i) for i in range(30)], 0.5)
     search.found = np.argsort(search.p)[:10]
-    assert not any(a.holds for a in again(search, search.found, search.r, search.withheld))
+    assert not any(a.holds for a in replicate(search, search.found, search.r, search.withheld))
     # on the other side of 0 is no replication
     y = rng.normal(size=100)
     search = Search(np.c_[np.r_[y, -y], np.r_[y, y]], ["a", "b"], 0.5)
     search.searched, search.withheld = np.arange(100), np.arange(100, 200)
-    assert not again(search, np.array([0]), np.array([1.0]), search.withheld)[0].holds
-    assert again(search, np.array([0]), np.array([-1.0]), search.withheld)[0].holds
+    assert not replicate(search, np.array([0]), np.array([1.0]), search.withheld)[0].holds
+    assert replicate(search, np.array([0]), np.array([-1.0]), search.withheld)[0].holds
 
 
 def test_noise_is_no_finding(tmp_path: Path) -> None:
@@ -233,17 +233,17 @@ def test_bad_tables(tmp_path: Path, table: pd.DataFrame) -> None:
     few.loc[5, "c1"] = "n/a"
     made = audit(Arguments(table=written(tmp_path, few)))
     assert made.inputs["columns passed over"] == (
-        "name (text: 'person 0'), same (does not vary), odd (text: '1,5')"
+        "name (text: 'person 0'), same (constant), odd (text: '1,5')"
     )
     # two values share no four rows with anything
     assert made.inputs["columns compared"] == 4
     assert named(made)["pairs"].more["all"].value == 3
     for change, error, said in (
-        ({"holdout": 1.0}, ConfigError, "holdout: a share of the rows"),
+        ({"holdout": 1.0}, ConfigError, "holdout: must be a share of the rows"),
         ({"seed": -1}, ConfigError, "seed: must be 0 or more"),
         ({"columns": "c0"}, ConfigError, "name two or more"),
         ({"columns": "c0,c9"}, DataError, "there is no column 'c9'"),
-        ({"columns": "c0,odd"}, DataError, "column 'odd' holds '1,5', which is no number"),
+        ({"columns": "c0,odd"}, DataError, "column 'odd' holds '1,5', which is not a number"),
     ):
         with pytest.raises(SimulacraError, match=said) as caught:
             audit(Arguments(table=tmp_path / "wide.csv", **change))
@@ -262,7 +262,7 @@ def test_bad_tables(tmp_path: Path, table: pd.DataFrame) -> None:
 
 def test_too_many_columns(tmp_path: Path) -> None:
     wide = pd.DataFrame(np.random.default_rng(0).normal(size=(4, 1001)).round(1))
-    with pytest.raises(DataError, match=r"1,001 columns of numbers make too many pairs; name up to 1,000"):
+    with pytest.raises(DataError, match=r"1,001 columns of numbers make too many pairs; name at most 1,000"):
         audit(Arguments(table=written(tmp_path, wide.add_prefix("c"))))
 
 

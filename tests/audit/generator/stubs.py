@@ -8,10 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from simulacra.audit.generator.generated import Looked, draw
-from simulacra.audit.generator.group_classifier import Axis, Reader
+from simulacra.audit.generator.group_classifier import Classifier, Grouping
+from simulacra.audit.generator.grouped import GroupedGenerator, stored_samples
 from simulacra.core.capabilities import Samples
-from simulacra.core.model import Model
 from simulacra.core.noise import Noise
 from simulacra.data.spec import Data, Dataset, DataSpec
 from simulacra.metrics.features import load_extractor
@@ -55,19 +54,19 @@ def points(shares: Sequence[float], n: int, seed: int) -> tuple[np.ndarray, np.n
     return x, group
 
 
-def reader(accuracy: float, groups: int) -> Reader:
-    """Reads a group rightly with this probability, and else as the next; the same point always alike."""
+def classifier(accuracy: float, groups: int) -> Classifier:
+    """A classifier with this accuracy that otherwise predicts the next group; it is deterministic."""
 
-    def read(x: np.ndarray) -> np.ndarray:
+    def classify(x: np.ndarray) -> np.ndarray:
         group = np.clip(np.rint(x[:, 0] / APART), 0, groups - 1).astype(np.int64)
         # a random number that depends on the point alone
         u = (np.abs(x[:, 1].astype(np.float64)) * 7919.1234) % 1
         return np.where(u < accuracy, group, (group + 1) % groups)
 
-    return read
+    return classify
 
 
-def looked(
+def grouped_points(
     shares: Sequence[float],
     sampled: Sequence[float] | None = None,
     *,
@@ -76,19 +75,21 @@ def looked(
     samples: int = 2000,
     accuracy: float = 1.0,
     seed: int = 0,
-    model: Model | None = None,
+    model: Samples | None = None,
     minimum: int = 30,
-) -> Looked:
+) -> GroupedGenerator:
     """A generator of groups with shares `sampled`, of data with `shares`."""
     names = tuple("ABCDEFGH"[: len(shares)])
     spec = DataSpec("vector", (D,), names)
     parts = [points(shares, size, 10 * seed + i) for i, size in enumerate((n, held // 2, held - held // 2))]
     train, validation, test = (Dataset(spec, x, y) for x, y in parts)
-    read = reader(accuracy, len(names))
+    predict = classifier(accuracy, len(names))
     model = model or Sampler(sampled or shares)
-    x = draw(model, samples, seed)
-    of = np.concatenate([validation.x, test.x])
+    x = stored_samples(model, samples, seed)
+    held_out = np.concatenate([validation.x, test.x])
     y = np.concatenate([parts[1][1], parts[2][1]])
-    axis = Axis("kind", names, parts[0][1], y, read(of), read, "a stub")
+    grouping = Grouping("kind", names, parts[0][1], y, predict(held_out), predict, "a stub")
     data = Data("stub", train, validation, test)
-    return Looked(model, data, "train", [axis], x, [read(x)], load_extractor("raw"), minimum, seed)
+    return GroupedGenerator(
+        model, data, "train", [grouping], x, [predict(x)], load_extractor("raw"), minimum, seed
+    )

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 import simulacra as sim
-from simulacra.audit.generator.group_classifier import LEARNED, axes, linear, numbers, reads, training
+from simulacra.audit.generator.group_classifier import (
+    EXAMPLES,
+    groupings,
+    linear,
+    pixels,
+    predict_all,
+    training_command,
+)
 from simulacra.cli.main import main
 from simulacra.data import Options, load
 from simulacra.data.images.attributes import with_classes
@@ -115,12 +122,12 @@ def test_a_classifier_of_ones_own(here: Path, capsys: pytest.CaptureFixture[str]
         ("pca --attribute glases", 1, "unknown attribute 'glases', did you mean 'glasses'?"),
         ("pca --attribute skin_tone", 1, "cut it in two, as 'skin_tone>="),
         ("pca --attribute class", 1, "the data have no classes"),
-        ("pca --attribute glasses,glasses", 2, "names one twice"),
-        ("pca --attribute glasses --classifier smiling", 2, "smiling never saw the group 'without glasses'"),
-        ("pca --attribute glasses --classifier large", 2, "looks at examples of shape (3, 64, 64)"),
-        ("pca --attribute glasses --classifier pca", 1, "a pca names no classes; train a classifier: "),
+        ("pca --attribute glasses,glasses", 2, "names an attribute twice"),
+        ("pca --attribute glasses --classifier smiling", 2, "smiling was not trained on the group"),
+        ("pca --attribute glasses --classifier large", 2, "takes examples of shape (3, 64, 64)"),
+        ("pca --attribute glasses --classifier pca", 1, "a pca has no classes; train a classifier: "),
         ("pca --attribute glasses --classifier none", 1, "no run here"),
-        ("pca --attribute glasses,smiling --classifier glasses", 2, "1 of them for 2 attributes"),
+        ("pca --attribute glasses,smiling --classifier glasses", 2, "1 for 2 attributes"),
         ("pca --attribute glasses --truncation half", 2, "write 0.5,0.7,1"),
         ("pca --attribute glasses --truncation 1", 2, "write 0.5,0.7,1"),
         ("pca --attribute glasses --samples 5", 2, "samples: must be at least 100"),
@@ -151,14 +158,14 @@ def test_tables_with_classes(
 
 def test_groups_cross() -> None:
     data = load("faces:200", Options(image_size=32))
-    one, other, both = axes(data, ["glasses", "smiling"], [], None, "faces:200", "train")
+    one, other, both = groupings(data, ["glasses", "smiling"], [], None, "faces:200", "train")
     assert both.name == "glasses & smiling"
     assert both.groups[1] == "without glasses & smiling"
     assert np.array_equal(both.train, 2 * one.train + other.train)
-    assert np.array_equal(both.held_read, 2 * one.held_read + other.held_read)
+    assert np.array_equal(both.held_out_predicted, 2 * one.held_out_predicted + other.held_out_predicted)
     x = data.test.x
-    each = reads([one, other, both], x)
-    assert np.array_equal(each[2], both.read(x))
+    each = predict_all([one, other, both], x)
+    assert np.array_equal(each[2], both.predict(x))
     assert np.array_equal(each[2], 2 * each[0] + each[1])
     assert both.confusions.sum() == len(data.validation) + len(data.test)
     smiling = with_classes(data, "smiling")
@@ -168,19 +175,19 @@ def test_groups_cross() -> None:
 
 def test_a_linear_classifier_reads() -> None:
     data = with_classes(load("faces:1500,glasses=0.5", Options(image_size=64)), "glasses")
-    assert numbers(data.test.x).shape[1] == 3 * 32 * 32
+    assert pixels(data.test.x).shape[1] == 3 * 32 * 32
     read = linear(data.train, None)(data.test.x)
     assert (read == data.test.y).mean() > 0.9
     one = Dataset(DataSpec("vector", (2,), ("a", "b")), np.zeros((9, 2), np.float32), np.zeros(9, np.int64))
     with pytest.raises(DataError, match="of one group only"):
         linear(one, None)
-    assert LEARNED > 1
+    assert EXAMPLES > 1
 
 
 def test_the_command_that_trains_a_classifier() -> None:
     spec = DataSpec("image", (3, 64, 64))
-    assert training("folder:a b.zip@train", "age>=60", spec) == (
+    assert training_command("folder:a b.zip@train", "age>=60", spec) == (
         "simulacra train classifier --data 'folder:a b.zip' --target 'age>=60' --image-size 64 --channels 3 "
         "--out 'runs/age>=60'"
     )
-    assert "--target" not in training("iris", "class", DataSpec("vector", (4,)))
+    assert "--target" not in training_command("iris", "class", DataSpec("vector", (4,)))

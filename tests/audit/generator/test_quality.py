@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from simulacra.audit.generator.memorised import memorised
-from simulacra.audit.generator.quality import Share, expected_coverage, halved, quality
+from simulacra.audit.generator.memorised import memorised_section
+from simulacra.audit.generator.quality import Share, expected_coverage, half_sampled, quality_section
 from simulacra.audit.shared.findings import Finding, Section
 from simulacra.audit.shared.intervals import wilson
-from simulacra.core.capabilities import Elbo
+from simulacra.core.capabilities import BoundsLikelihood, Elbo, Reconstructs
 from simulacra.core.noise import Noise
 from simulacra.metrics.prdc import prdc
-from tests.audit.generator.stubs import APART, Sampler, looked, points
+from tests.audit.generator.stubs import APART, Sampler, grouped_points, points
 
 
 def found(section: Section) -> dict[str, Finding]:
@@ -38,9 +38,9 @@ def test_all_groups_are_brought_to_the_same_counts() -> None:
     """A perfect generator: the small group is as well covered, and would not be on its own counts."""
     off, findings = [], 0
     for seed in range(20):
-        at = looked([0.9, 0.1], held=1200, samples=2400, seed=seed)
-        N, M = (int(at.axes[0].counts(of)[1]) for of in (at.axes[0].held, at.reads[0]))
-        both = quality(at, 0)
+        at = grouped_points([0.9, 0.1], held=1200, samples=2400, seed=seed)
+        N, M = (int(at.groupings[0].counts(of)[1]) for of in (at.groupings[0].held_out, at.predicted[0]))
+        both = quality_section(at, 0)
         cover = found(both)["coverage.kind"]
         assert cover.n == 2 * N
         assert f"{N} real examples (held out) and {min(N, M)} samples of every group" in both.notes[0]
@@ -54,8 +54,8 @@ def test_all_groups_are_brought_to_the_same_counts() -> None:
 
 
 def test_a_group_that_is_drawn_too_narrowly() -> None:
-    at = looked([0.5, 0.5], held=800, model=Sampler([0.5, 0.5], shrunk=0.1))
-    both = found(quality(at, 0))
+    at = grouped_points([0.5, 0.5], held=800, model=Sampler([0.5, 0.5], shrunk=0.1))
+    both = found(quality_section(at, 0))
     assert both["coverage.kind"].verdict == both["recall.kind"].verdict == "finding"
     assert "in group A" in both["coverage.kind"].sentence
     assert both["recall.kind"].more["group.b"].value < 0.2
@@ -66,7 +66,7 @@ def test_half_samples_know_how_sure_the_numbers_are() -> None:
     rng = np.random.default_rng(0)
     values, errors = [], []
     for _ in range(60):
-        value, error = halved(rng.normal(size=(100, 4)), 0.5 + 0.7 * rng.normal(size=(100, 4)), rng)
+        value, error = half_sampled(rng.normal(size=(100, 4)), 0.5 + 0.7 * rng.normal(size=(100, 4)), rng)
         values.append(value)
         errors.append(error**2)
     ratio = np.sqrt(np.mean(errors, axis=0)) / np.std(values, axis=0, ddof=1)
@@ -83,41 +83,43 @@ def test_shares_that_are_not_independent() -> None:
         assert Share("A", value, 40, 0.0).estimate().ends == pytest.approx(wilson(int(40 * value), 40).ends)
 
 
-class Skilled(Sampler):
-    """Encodes, decodes and bounds: group B comes back off by 0.5 in every number."""
+class Skilled(Sampler, Reconstructs, BoundsLikelihood):
+    """Reconstructs and bounds: reconstructions of group B are off by 0.5 in every number."""
 
-    def encode(self, x: Tensor) -> Normal:
+    def encode(self, x: Tensor, space: str | None = None) -> Normal:
         return Normal(x + 0.5 * (x[:, :1] > APART / 2), 1.0)
 
-    def decode(self, z: Tensor) -> Normal:
+    def decode(self, z: Tensor, space: str | None = None) -> Normal:
         return Normal(z, 1.0)
 
-    def elbo(self, x: Tensor, noise: Noise) -> Elbo:
+    def elbo(self, x: Tensor, seed: int | Noise = 0) -> Elbo:
         return Elbo(-(x[:, 0] / APART).round(), torch.zeros(len(x)))
 
 
 def test_reconstruction_and_likelihood_by_group() -> None:
-    at = looked([0.7, 0.3], model=Skilled([0.7, 0.3]))
-    both = found(quality(at, 0))
+    at = grouped_points([0.7, 0.3], model=Skilled([0.7, 0.3]))
+    both = found(quality_section(at, 0))
     error = both["reconstruction.kind"]
     assert error.number is not None
     assert error.number.value == pytest.approx(0.5, abs=1e-5)
     assert error.verdict == "finding"
-    n = at.axes[0].counts(at.axes[0].held).min()
+    n = at.groupings[0].counts(at.groupings[0].held_out).min()
     assert error.n == 2 * n
     bound = both["likelihood.kind"]
     assert bound.number is not None
     assert bound.number.value == pytest.approx(1)
     assert bound.sentence.startswith("Examples in group A have a lower bound of the log-likelihood of 0 nats")
-    assert not {"reconstruction.kind", "likelihood.kind"} & set(found(quality(looked([0.7, 0.3]), 0)))
+    assert not {"reconstruction.kind", "likelihood.kind"} & set(
+        found(quality_section(grouped_points([0.7, 0.3]), 0))
+    )
 
 
 def test_small_groups_are_withheld() -> None:
-    at = looked([0.5, 0.48, 0.02], held=400)
-    cover = found(quality(at, 0))["coverage.kind"]
+    at = grouped_points([0.5, 0.48, 0.02], held=400)
+    cover = found(quality_section(at, 0))["coverage.kind"]
     assert "too small: C (" in cover.does_not_show
     assert "group.c" not in cover.more
-    alone = found(quality(looked([0.98, 0.02], held=400), 0))
+    alone = found(quality_section(grouped_points([0.98, 0.02], held=400), 0))
     assert set(alone) == {"coverage.kind"}
     assert alone["coverage.kind"].verdict == "withheld"
 
@@ -129,34 +131,37 @@ class Copier(Sampler):
         super().__init__([0.5, 0.5])
         self.train_x, self.often, self.moved = torch.from_numpy(train), often, moved
 
-    def sample(self, n: int, noise: Noise, truncation: float = 1.0) -> Tensor:
-        z = super().sample(n, noise, truncation)
-        some = self.train_x[: len(z[:: self.often])]
-        z[:: self.often] = some + self.moved * noise.normal(*some.shape)
+    def sample(self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool = False) -> Tensor:
+        noise = Noise.of(seed)
+        z = super().sample(n, noise, truncation=truncation)
+        copied = self.train_x[: len(z[:: self.often])]
+        z[:: self.often] = copied + self.moved * noise.normal(*copied.shape)
         return z
 
 
 def test_memorised_examples() -> None:
     train, _ = points([0.5, 0.5], 2000, 0)
-    near = found(memorised(looked([0.5, 0.5], model=Copier(train, 5, 1e-4))))
+    near = found(memorised_section(grouped_points([0.5, 0.5], model=Copier(train, 5, 1e-4))))
     assert near["memorised"].verdict == "finding"
     # a fifth is copied, and 5% of the others are close
     assert near["memorised"].more["close"].holds(0.2 + 0.8 * 0.05)
     assert near["copies"].verdict == "no finding"
-    exact = found(memorised(looked([0.5, 0.5], model=Copier(train, 10, 0.0))))
+    exact = found(memorised_section(grouped_points([0.5, 0.5], model=Copier(train, 10, 0.0))))
     assert exact["copies"].verdict == "finding"
-    assert exact["copies"].sentence.startswith("Of 2,000 samples 200 equal a training example")
+    assert exact["copies"].sentence.startswith("Of 2,000 samples, 200 equal a training example")
 
 
 def test_a_generator_that_has_memorised_nobody() -> None:
     """A finding no more often than the 2.5% of one side allow."""
     runs = [
-        found(memorised(looked([0.5, 0.5], n=500, held=400, samples=400, seed=seed)))["memorised"].verdict
+        found(memorised_section(grouped_points([0.5, 0.5], n=500, held=400, samples=400, seed=seed)))[
+            "memorised"
+        ].verdict
         for seed in range(200)
     ]
     assert runs.count("finding") / len(runs) <= 0.05
 
 
 def test_too_few_held_out_examples() -> None:
-    (withheld,) = memorised(looked([0.5, 0.5], held=20, samples=200)).findings
+    (withheld,) = memorised_section(grouped_points([0.5, 0.5], held=20, samples=200)).findings
     assert withheld.verdict == "withheld"

@@ -1,18 +1,19 @@
 """Shares behind a classifier that errs: against enumeration, closed forms, and their own promise."""
 
+from dataclasses import replace
 from math import sqrt
 
 import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from simulacra.audit.generator.generated import Compared, in_data, shares
-from simulacra.audit.generator.group_classifier import Axis
-from simulacra.audit.generator.truncation import truncation
-from simulacra.audit.generator.unmixing import Unmixed, apart, discrepancy
+from simulacra.audit.generator.group_classifier import Grouping
+from simulacra.audit.generator.prevalence import Prevalence, discrepancy, discrepancy_interval
+from simulacra.audit.generator.shares import Comparison, data_section, shares_section
+from simulacra.audit.generator.truncation import truncation_section
 from simulacra.audit.shared.findings import Estimate, Finding
 from simulacra.audit.shared.intervals import combined, newcombe, wilson
-from tests.audit.generator.stubs import Sampler, looked, reader
+from tests.audit.generator.stubs import Sampler, classifier, grouped_points
 
 SURE = np.array([[1_000_000, 0], [0, 1_000_000]])
 
@@ -21,12 +22,12 @@ def found(of: object) -> dict[str, Finding]:
     return {f.name: f for f in of.findings}  # type: ignore[attr-defined]  # a section
 
 
-def axis(train: list[int], confusions: np.ndarray) -> Axis:
+def grouping(train: list[int], confusions: np.ndarray) -> Grouping:
     """Two groups or more, so many of each in training, with these confusions on held-out data."""
     K = len(train)
     y = np.repeat(np.arange(K), train)
-    held, read = (np.repeat(np.indices((K, K))[i].ravel(), confusions.ravel()) for i in (0, 1))
-    return Axis("kind", tuple("ABCDEFGH"[:K]), y, held, read, reader(1.0, K), "a stub")
+    held_out, predicted = (np.repeat(np.indices((K, K))[i].ravel(), confusions.ravel()) for i in (0, 1))
+    return Grouping("kind", tuple("ABCDEFGH"[:K]), y, held_out, predicted, classifier(1.0, K), "a stub")
 
 
 def test_discrepancy_from_even_shares() -> None:
@@ -34,35 +35,37 @@ def test_discrepancy_from_even_shares() -> None:
     assert discrepancy([1, 0]) == pytest.approx(0.7071, abs=5e-5)
     assert discrepancy([0.25] * 4) == 0
     assert discrepancy([1, 0, 0, 0, 0]) == pytest.approx(sqrt(1 - 1 / 5))
-    e = apart([Estimate(0.6, 0.45, 0.7), Estimate(0.4, 0.3, 0.55)])
+    e = discrepancy_interval([Estimate(0.6, 0.45, 0.7), Estimate(0.4, 0.3, 0.55)])
     assert e.ends == pytest.approx((0, sqrt(2) * 0.2))
-    assert apart([Estimate(1, 0.9, 1), Estimate(0, 0, 0.1)]).ends == pytest.approx((sqrt(2) * 0.4, sqrt(0.5)))
+    assert discrepancy_interval([Estimate(1, 0.9, 1), Estimate(0, 0, 0.1)]).ends == pytest.approx(
+        (sqrt(2) * 0.4, sqrt(0.5))
+    )
 
 
 def test_from_90_10_to_99_1() -> None:
     """Difference -.09, ratio .1, discrepancy of the samples .693."""
-    of = Unmixed(SURE, np.array([990_000, 10_000]))
-    compare = Compared(axis([90_000, 10_000], SURE // 1000), [0, 1], of)
+    of = Prevalence(SURE, np.array([990_000, 10_000]))
+    compare = Comparison(grouping([90_000, 10_000], SURE // 1000), [0, 1], of)
     assert compare.difference(1).value == pytest.approx(-0.09, abs=1e-6)
     ratio = compare.ratio(1)
     assert ratio is not None
     assert ratio.value == pytest.approx(0.1, abs=1e-6)
     assert 0.095 < ratio.ends[0] < 0.1 < ratio.ends[1] < 0.105
-    lean = compare.amplification("kind", looked([0.9, 0.1], n=100, held=200, samples=100), "Why.")
-    assert lean.more["samples"].value == pytest.approx(0.693, abs=5e-4)
-    assert lean.more["data"].value == pytest.approx(0.5657, abs=5e-5)
-    assert lean.number is not None
-    assert lean.number.value == pytest.approx(0.1273, abs=5e-5)
-    assert lean.verdict == "finding"
-    assert "The samples lean further." in lean.sentence
+    bias = compare.amplification("kind", "Why.")
+    assert bias.more["samples"].value == pytest.approx(0.693, abs=5e-4)
+    assert bias.more["data"].value == pytest.approx(0.5657, abs=5e-5)
+    assert bias.number is not None
+    assert bias.number.value == pytest.approx(0.1273, abs=5e-5)
+    assert bias.verdict == "finding"
+    assert "The samples are further from equal shares." in bias.sentence
 
 
 def test_a_class_that_is_never_generated() -> None:
-    at = looked([0.7, 0.3], [1.0, 0.0], accuracy=0.95)
-    lean = found(shares(at, 0))["amplification.kind"]
-    assert lean.more["samples"].value == pytest.approx(0.7071, abs=5e-5)
-    assert "no sample is left in B" in lean.sentence
-    share = found(shares(at, 0))["share.kind"]
+    at = grouped_points([0.7, 0.3], [1.0, 0.0], accuracy=0.95)
+    bias = found(shares_section(at, 0))["amplification.kind"]
+    assert bias.more["samples"].value == pytest.approx(0.7071, abs=5e-5)
+    assert "no sample is left in B" in bias.sentence
+    share = found(shares_section(at, 0))["share.kind"]
     # some were read as such, all of them wrongly
     assert share.more["read"].value > 0.03
     assert share.more["samples"].value == pytest.approx(0, abs=1e-9)
@@ -73,7 +76,7 @@ def test_two_groups_are_those_of_rogan_and_gladen() -> None:
     confusions, reads = np.array([[460, 40], [30, 170]]), np.array([1500, 500])
     sensitivity, specificity = 170 / 200, 460 / 500
     expected = (500 / 2000 + specificity - 1) / (sensitivity + specificity - 1)
-    of = Unmixed(confusions, reads)
+    of = Prevalence(confusions, reads)
     assert of.shares[1] == pytest.approx(expected, abs=1e-6)
     # the delta method, where it holds
     q, J = 0.25, sensitivity + specificity - 1
@@ -104,7 +107,7 @@ def test_the_likeliest_shares_are_those_of_a_search() -> None:
             np.full(3, 1 / 3), bounds=[(0, 1)] * 3, method="SLSQP", tol=1e-14,
             constraints={"type": "eq", "fun": lambda p: p.sum() - 1},
         )  # fmt: skip
-        assert Unmixed(confusions, reads).shares == pytest.approx(best.x, abs=2e-3)
+        assert Prevalence(confusions, reads).shares == pytest.approx(best.x, abs=2e-3)
 
 
 def rates(share: list[float], accuracy: float, runs: int = 300) -> tuple[float, float, float]:
@@ -116,7 +119,9 @@ def rates(share: list[float], accuracy: float, runs: int = 300) -> tuple[float, 
         train, known = rng.multinomial(8000, share), rng.multinomial(1500, share)
         confusions = np.array([rng.multinomial(n, row) for n, row in zip(known, M, strict=True)])
         reads = rng.multinomial(2000, np.array(share) @ M)
-        compare = Compared(axis(train.tolist(), confusions), range(K), Unmixed(confusions, reads, seed))
+        compare = Comparison(
+            grouping(train.tolist(), confusions), range(K), Prevalence(confusions, reads, seed)
+        )
         d = [compare.difference(j, compare.level) for j in range(K)]
         findings += any(not e.holds(0) for e in d)
         held += compare.of.estimate(K - 1).holds(share[-1])
@@ -137,8 +142,8 @@ def test_a_perfect_generator_through_a_95_percent_classifier(share: list[float])
 
 
 def test_a_perfect_generator_end_to_end() -> None:
-    at = looked([0.9, 0.1], accuracy=0.95, n=8000, held=2000, samples=4000)
-    both = found(shares(at, 0))
+    at = grouped_points([0.9, 0.1], accuracy=0.95, n=8000, held=2000, samples=4000)
+    both = found(shares_section(at, 0))
     assert both["share.kind"].verdict == both["amplification.kind"].verdict == "no finding"
     assert "compatible with no difference" in both["share.kind"].sentence
     read = both["share.kind"].more["read"]
@@ -147,28 +152,27 @@ def test_a_perfect_generator_end_to_end() -> None:
 
 
 def test_too_little_is_withheld() -> None:
-    at = looked([0.6, 0.39, 0.01], held=300)
-    share = found(shares(at, 0))["share.kind"]
-    assert "Nothing about groups of which fewer than 30 examples are held out" in share.does_not_show
+    at = grouped_points([0.6, 0.39, 0.01], held=300)
+    share = found(shares_section(at, 0))["share.kind"]
+    assert "Nothing about groups with fewer than 30 held-out examples" in share.does_not_show
     assert "C (" in share.does_not_show
     assert not any(key.endswith(".c") for key in share.more)
     # in the data it is counted all the same
-    assert "group.c" in found(in_data(at))["data.kind"].more
-    few = looked([0.97, 0.03], held=100)
-    for finding in shares(few, 0).findings:
+    assert "group.c" in found(data_section(at))["data.kind"].more
+    few = grouped_points([0.97, 0.03], held=100)
+    for finding in shares_section(few, 0).findings:
         assert finding.verdict == "withheld"
         assert "fewer than two groups have 30 held-out examples" in finding.sentence
     # a coin reads both groups alike, to the last digit
-    alike = axis([50, 50], np.array([[50, 50], [50, 50]]))
-    at = looked([0.5, 0.5], samples=200)
-    object.__setattr__(at, "axes", [alike])
-    assert {f.verdict for f in shares(at, 0).findings} == {"withheld"}
-    assert "reads some groups alike" in shares(at, 0).findings[0].sentence
+    alike = grouping([50, 50], np.array([[50, 50], [50, 50]]))
+    at = replace(grouped_points([0.5, 0.5], samples=200), groupings=[alike])
+    assert {f.verdict for f in shares_section(at, 0).findings} == {"withheld"}
+    assert "predicts the same for some groups" in shares_section(at, 0).findings[0].sentence
 
 
 def test_truncation() -> None:
-    at = looked([0.6, 0.4], accuracy=0.95, model=Sampler([0.6, 0.4]))
-    both = found(truncation(at, [0.25, 1.0, 2.0]))
+    at = grouped_points([0.6, 0.4], accuracy=0.95, model=Sampler([0.6, 0.4]))
+    both = found(truncation_section(at, [0.25, 1.0, 2.0]))
     share = both["truncation.kind"]
     assert share.verdict == "finding"
     # 0.4 / 4 of 0.7
@@ -176,7 +180,7 @@ def test_truncation() -> None:
     assert share.more["without"].holds(0.4)
     assert share.number is not None
     assert share.number.holds(0.1 / 0.7 - 0.4)
-    assert share.sentence.startswith("With truncation 0.25 ")
+    assert share.sentence.startswith("With truncation 0.25, ")
     cover = both["truncation.coverage"]
     assert cover.verdict == "finding"
     assert cover.number is not None
@@ -184,5 +188,7 @@ def test_truncation() -> None:
     # the same shares: nothing to find
     still = Sampler([0.6, 0.4])
     still.sample = lambda n, noise, truncation=1.0: Sampler.sample(still, n, noise)  # type: ignore[method-assign]  # of the test
-    for name, finding in found(truncation(looked([0.6, 0.4], model=still), [0.5, 1.0])).items():
+    for name, finding in found(
+        truncation_section(grouped_points([0.6, 0.4], model=still), [0.5, 1.0])
+    ).items():
         assert finding.verdict == "no finding", name

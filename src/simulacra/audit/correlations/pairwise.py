@@ -1,4 +1,4 @@
-"""Correlations of all pairs of columns: how surely, how many by chance alone, and whether rows depend."""
+"""Correlations of all pairs of columns: intervals, false discoveries, and whether rows are independent."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from math import atanh, log1p, sqrt, tanh
 
 import numpy as np
 from scipy.special import stdtr
-from scipy.stats import norm
+from scipy.stats import false_discovery_control, norm
 
 from simulacra.audit.shared.findings import LEVEL, Estimate
 
-# what a pair looks related below, and the share of false ones among those that are kept
+# of a single test, and the share of false discoveries after the correction
 ALPHA = 1 - LEVEL
-# rows that a pair needs: Fisher's interval has n - 3 below
+# rows that a pair needs: Fisher's interval divides by n - 3
 FEWEST = 4
 
 
 def standardised(x: np.ndarray) -> np.ndarray:
-    """Columns `(N, D)` with mean 0 and variance 1; NaN stays, and a column that does not vary is NaN."""
+    """Columns `(N, D)` with mean 0 and variance 1; NaN stays, and a constant column is NaN."""
     # to the size of 1 first: squares of large numbers overflow, and small ones vanish beside a large mean
     with np.errstate(divide="ignore", invalid="ignore"):
         x = x / np.max(np.abs(x), axis=0, initial=0.0, where=~np.isnan(x))
@@ -34,7 +34,7 @@ def correlate(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         x: `(N, D)`, NaN where there is no value.
 
     Returns:
-        r `(D, D)`, NaN where a column does not vary or fewer than `FEWEST` rows have both; n `(D, D)`.
+        r `(D, D)`, NaN where a column is constant or fewer than `FEWEST` rows have both; n `(D, D)`.
 
     >>> r, n = correlate(np.array([[1.0, 2], [2, 1], [3, 4], [4, 3], [5, np.nan]]))
     >>> round(float(r[0, 1]), 3), int(n[0, 1])
@@ -50,14 +50,14 @@ def correlate(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         across = z.T @ z - total * total.T / n
         within = squares - total * total / n
         r = across / np.sqrt(within * within.T)
-        # nothing varies but by rounding
-        still = within <= 1e-12 * n
-        r[still | still.T | (n < FEWEST)] = np.nan
+        # what varies by rounding only is constant
+        constant = within <= 1e-12 * n
+        r[constant | constant.T | (n < FEWEST)] = np.nan
     return np.clip(r, -1, 1), np.asarray(np.rint(n).astype(int))
 
 
 def p_value(r: np.ndarray | float, n: np.ndarray | float) -> np.ndarray:
-    """How often |r| is as large or larger where two columns of normal numbers are independent; two-sided.
+    """How often |r| is as large or larger where two normal columns are independent; two-sided.
 
     >>> round(float(p_value(0.6660, 11)), 4)
     0.0253
@@ -69,16 +69,16 @@ def p_value(r: np.ndarray | float, n: np.ndarray | float) -> np.ndarray:
     return np.asarray(2 * stdtr(n - 2, -t))
 
 
-def any_false(p: float, tests: int) -> float:
-    """The chance that at least one of so many independent tests without a true finding has p or less.
+def family_wise_error(p: float, tests: int) -> float:
+    """The probability that at least one of independent tests of true null hypotheses has p or less.
 
-    100 columns of noise, each held against one and the same other column in 11 rows, are 100 tests; given
-    that column, they are independent. A correlation of .6660 or more has p = .0253 in each of them, and at
-    least one of the 100 has it in 92 of 100 tables. All pairs of the 101 columns are 5,050 tests, and the
-    chance is 1.
+    100 columns of noise, each compared with the same other column in 11 rows, are 100 tests; given that
+    column, they are independent. A correlation of .6660 or more has p = .0253 in each of them, and at least
+    one of the 100 has it in 92 of 100 tables. All pairs of the 101 columns are 5,050 tests, and the
+    probability is 1.
 
     >>> p = float(p_value(0.6660, 11))
-    >>> round(any_false(p, 100), 3), round(any_false(p, 5050), 6)
+    >>> round(family_wise_error(p, 100), 3), round(family_wise_error(p, 5050), 6)
     (0.923, 1.0)
     """
     # 1 - (1 - p)^tests
@@ -103,23 +103,20 @@ def correlation(r: float, n: int, level: float = LEVEL) -> Estimate:
     return Estimate(r, tanh(atanh(r) - half), tanh(atanh(r) + half))
 
 
-def kept(p: np.ndarray, share: float = ALPHA) -> np.ndarray:
-    """Which of so many tests Benjamini and Hochberg (1995) keep, bool as `p`.
+def discoveries(p: np.ndarray, share: float = ALPHA) -> np.ndarray:
+    """Which tests are significant after the correction of Benjamini and Hochberg (1995), bool as `p`.
 
-    Among those kept no more than `share` are false on average, where tests are independent or lean the same
-    way (Benjamini and Yekutieli 2001).
+    Among them no more than `share` are false on average, where tests are independent or positively dependent
+    (Benjamini and Yekutieli 2001).
 
-    >>> kept(np.array([0.001, 0.045, 0.012, 0.9])).tolist()
+    >>> discoveries(np.array([0.001, 0.045, 0.012, 0.9])).tolist()
     [True, False, True, False]
     """
-    order = np.sort(p)
-    # the largest k with p_(k) <= k share / m
-    below = np.flatnonzero(order <= share * np.arange(1, len(p) + 1) / len(p))
-    return np.asarray(p <= order[below[-1]]) if len(below) else np.zeros(len(p), dtype=bool)
+    return np.asarray(false_discovery_control(p) <= share) if len(p) else np.zeros(0, dtype=bool)
 
 
 def shuffled(x: np.ndarray, times: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """How many pairs look related where every column is shuffled on its own: each is false.
+    """How many pairs of columns look related when every column is shuffled on its own: each is false.
 
     Args:
         x: `(N, D)`.
@@ -127,25 +124,25 @@ def shuffled(x: np.ndarray, times: int, rng: np.random.Generator) -> tuple[np.nd
         rng: of the shuffles.
 
     Returns:
-        Pairs with p <= `ALPHA`, and pairs that `kept` keeps, int `(S,)` each.
+        Pairs with p <= `ALPHA`, and `discoveries` among them, int `(S,)` each.
     """
     upper = np.triu_indices(x.shape[1], 1)
-    raw, left = np.zeros(times, dtype=int), np.zeros(times, dtype=int)
+    raw, corrected = np.zeros(times, dtype=int), np.zeros(times, dtype=int)
     for s in range(times):
         r, n = correlate(rng.permuted(x, axis=0))
         usable = ~np.isnan(r[upper])
         p = p_value(r[upper][usable], n[upper][usable])
-        raw[s], left[s] = (p <= ALPHA).sum(), kept(p).sum()
-    return raw, left
+        raw[s], corrected[s] = (p <= ALPHA).sum(), discoveries(p).sum()
+    return raw, corrected
 
 
-def serial(x: np.ndarray) -> tuple[float, float]:
-    """How alike neighbouring rows are: the serial correlation of a column `(N,)`, and its p; NaN is left out.
+def serial_correlation(x: np.ndarray) -> tuple[float, float]:
+    """The correlation of neighbouring rows of a column `(N,)`, and its p; NaN is left out.
 
     p compares with all orders of the same numbers, whose mean and variance are exact, on the normal curve
     (Wald and Wolfowitz 1943, not circular).
 
-    >>> r, p = serial(np.arange(20.0))
+    >>> r, p = serial_correlation(np.arange(20.0))
     >>> round(r, 2), p < 0.001
     (0.85, True)
     """

@@ -1,4 +1,4 @@
-"""Which group an example belongs to: as the data say, and as a classifier reads it."""
+"""Groups of examples: as the data say, and as a classifier predicts."""
 
 from __future__ import annotations
 
@@ -6,151 +6,140 @@ import shlex
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from sklearn.metrics import confusion_matrix
 
 from simulacra.core.batch import in_order
 from simulacra.core.capabilities import Predicts
+from simulacra.core.inference import eval_mode
 from simulacra.data.images.attributes import CLASS, with_classes
 from simulacra.data.spec import Data, Dataset, DataSpec
 from simulacra.errors import ConfigError, DataError, RunError
 from simulacra.run import Run
 
-# training examples that a classifier made on the spot learns from, and the side images then have at most
-LEARNED, SIDE = 5_000, 32
+# training examples that a linear classifier learns from, and the side to which images are reduced for it
+EXAMPLES, SIDE = 5_000, 32
 BATCH = 250
 
-Reader = Callable[[np.ndarray], np.ndarray]
+Classifier = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Axis:
-    """One way to put examples in groups.
+class Grouping:
+    """One way to divide examples into groups.
 
     Attributes:
         name: of the attribute, or of several crossed.
         groups: names of all K groups, of the data and of the classifier.
         train: group of each training example, `(N,)`.
-        held: group of each held-out example, `(H,)`.
-        held_read: what the classifier reads each as, `(H,)`.
-        read: examples as they are stored -> what it reads each as, `(M,)`.
-        by: what reads, in words.
+        held_out: group of each held-out example, `(H,)`.
+        held_out_predicted: group that the classifier predicts for each, `(H,)`.
+        predict: stored examples -> the predicted group of each, `(M,)`.
+        classifier: what the classifier is, for people.
     """
 
     name: str
     groups: tuple[str, ...]
     train: np.ndarray
-    held: np.ndarray
-    held_read: np.ndarray
-    read: Reader
-    by: str
+    held_out: np.ndarray
+    held_out_predicted: np.ndarray
+    predict: Classifier
+    classifier: str
 
     @property
     def confusions(self) -> np.ndarray:
-        """Held-out examples of each group by what they are read as, `(K, K)`."""
-        return crossed(self.held, self.held_read, len(self.groups))
+        """Held-out examples of each group by their predicted group, `(K, K)`."""
+        labels = np.arange(len(self.groups))
+        return np.asarray(confusion_matrix(self.held_out, self.held_out_predicted, labels=labels))
 
-    def kept(self, minimum: int) -> list[int]:
-        """Groups of which enough examples are held out to know how they are read."""
-        counts = np.bincount(self.held, minlength=len(self.groups))
-        return [int(g) for g in np.flatnonzero(counts >= minimum)]
-
-    def counts(self, which: np.ndarray) -> np.ndarray:
+    def counts(self, group: np.ndarray) -> np.ndarray:
         """Examples of each group, `(K,)`."""
-        return np.bincount(which, minlength=len(self.groups))
+        return np.bincount(group, minlength=len(self.groups))
+
+    def large(self, minimum: int) -> list[int]:
+        """Groups with enough held-out examples to know how they are classified."""
+        return np.flatnonzero(self.counts(self.held_out) >= minimum).tolist()
 
 
-def crossed(first: np.ndarray, second: np.ndarray, K: int) -> np.ndarray:
-    """How many pairs of K groups each there are, `(K, K)`."""
-    return np.bincount(first * K + second, minlength=K * K).reshape(K, K)
-
-
-def axes(
+def groupings(
     data: Data,
     attributes: Sequence[str],
     classifiers: Sequence[Path],
     features: Callable[[np.ndarray], np.ndarray] | None,
     source: str,
     split: str,
-) -> list[Axis]:
-    """One for each attribute, and one with all of them crossed where there are several.
+) -> list[Grouping]:
+    """A grouping by each attribute, and one by all of them crossed if there are several.
 
     Args:
-        data: with attributes; held out are its validation and test splits.
-        attributes: as `data.attributes.labelled` takes them.
-        classifiers: runs, one for each attribute; none: a linear one is trained.
-        features: what a linear one sees; None: the numbers themselves.
-        source: how the user calls the data.
-        split: whose shares are those of the data.
+        data: with attributes; its validation and test splits are the held-out examples.
+        attributes: as `with_classes` takes them.
+        classifiers: a run for each attribute; if there are none, linear classifiers are trained.
+        features: the input of a linear classifier; pixels or numbers if None.
+        source: the data, as the user names them.
+        split: the split whose shares are the shares of the data.
 
     Raises:
-        DataError: an attribute is not there.
+        DataError: the data lack an attribute.
         ConfigError, RunError: a classifier does not fit.
     """
     found = []
     for i, attribute in enumerate(attributes):
         of = with_classes(data, attribute)
-        command = training(source, attribute, data.spec)
         if classifiers:
-            names, read = of_run(classifiers[i], attribute, of.spec, command)
-            by = str(classifiers[i])
+            command = training_command(source, attribute, data.spec)
+            names, classify = from_run(classifiers[i], attribute, of.spec, command)
+            classifier = str(classifiers[i])
         else:
-            names, read = of.spec.classes, linear(of.train, features)
-            by = f"a linear classifier, of {min(len(of.train), LEARNED):,} training examples"
+            names, classify = of.spec.classes, linear(of.train, features)
+            classifier = f"a linear classifier, of {min(len(of.train), EXAMPLES):,} training examples"
         groups = tuple(dict.fromkeys([*of.spec.classes, *names]))
-        place = np.array([groups.index(name) for name in names])
+        index = np.array([groups.index(name) for name in names])
 
-        def reader(x: np.ndarray, read: Reader = read, place: np.ndarray = place) -> np.ndarray:
-            picked: np.ndarray = place[read(x)]
-            return picked
+        def predict(x: np.ndarray, classify: Classifier = classify, index: np.ndarray = index) -> np.ndarray:
+            return np.asarray(index[classify(x)])
 
-        held = [of.validation, of.test]
-        y = np.concatenate([part.y for part in held if part.y is not None])
-        shown = reader(np.concatenate([part.x for part in held]))
-        seen = of.split(split).y
-        assert seen is not None
-        found.append(Axis(attribute, groups, seen, y, shown, reader, by))
-    return [*found, together(found)] if len(found) > 1 else found
-
-
-def reads(found: Sequence[Axis], x: np.ndarray) -> list[np.ndarray]:
-    """What examples are read as along every axis of `axes`; each classifier looks once."""
-    alone = found if len(found) == 1 else found[:-1]
-    each = [axis.read(x) for axis in alone]
-    if len(found) > 1:
-        both = each[0]
-        for axis, other in zip(alone[1:], each[1:], strict=True):
-            both = both * len(axis.groups) + other
-        each.append(both)
-    return each
+        train, validation, test = (part.y for part in (of.split(split), of.validation, of.test))
+        assert train is not None
+        assert validation is not None
+        assert test is not None
+        predicted = predict(np.concatenate([of.validation.x, of.test.x]))
+        held_out = np.concatenate([validation, test])
+        found.append(Grouping(attribute, groups, train, held_out, predicted, predict, classifier))
+    return [*found, _crossed(found)] if len(found) > 1 else found
 
 
-def together(found: Sequence[Axis]) -> Axis:
-    """All of them crossed: `White & female`."""
-    whole = found[0]
-    for other in found[1:]:
-        K, first = len(other.groups), whole
-
-        def reader(x: np.ndarray, first: Axis = first, other: Axis = other, K: int = K) -> np.ndarray:
-            return first.read(x) * K + other.read(x)
-
-        whole = Axis(
-            f"{first.name} & {other.name}",
-            tuple(f"{a} & {b}" for a in first.groups for b in other.groups),
-            first.train * K + other.train,
-            first.held * K + other.held,
-            first.held_read * K + other.held_read,
-            reader,
-            f"{first.by}, {other.by}" if first.by != other.by else first.by,
-        )
-    return whole
+def _crossed(found: Sequence[Grouping]) -> Grouping:
+    """All groupings crossed, with groups such as `White & female`."""
+    return Grouping(
+        " & ".join(grouping.name for grouping in found),
+        tuple(" & ".join(names) for names in product(*(grouping.groups for grouping in found))),
+        _cross(found, [grouping.train for grouping in found]),
+        _cross(found, [grouping.held_out for grouping in found]),
+        _cross(found, [grouping.held_out_predicted for grouping in found]),
+        lambda x: _cross(found, [grouping.predict(x) for grouping in found]),
+        ", ".join(dict.fromkeys(grouping.classifier for grouping in found)),
+    )
 
 
-def training(source: str, attribute: str, spec: DataSpec) -> str:
-    """The command that trains a classifier for an attribute."""
+def _cross(found: Sequence[Grouping], each: Sequence[np.ndarray]) -> np.ndarray:
+    return np.ravel_multi_index(tuple(each), [len(grouping.groups) for grouping in found])
+
+
+def predict_all(found: Sequence[Grouping], x: np.ndarray) -> list[np.ndarray]:
+    """The predicted group of examples in every one of the `groupings`; each classifier runs once."""
+    single = found if len(found) == 1 else found[:-1]
+    each = [grouping.predict(x) for grouping in single]
+    return each if len(found) == 1 else [*each, _cross(single, each)]
+
+
+def training_command(source: str, attribute: str, spec: DataSpec) -> str:
+    """The command that trains a classifier of an attribute."""
     words = ["simulacra", "train", "classifier", "--data", source.partition("@")[0]]
     words += [] if attribute == CLASS else ["--target", attribute]
     if spec.kind == "image":
@@ -158,76 +147,80 @@ def training(source: str, attribute: str, spec: DataSpec) -> str:
     return shlex.join([*words, "--out", f"runs/{attribute}"])
 
 
-def of_run(path: Path, attribute: str, spec: DataSpec, command: str) -> tuple[tuple[str, ...], Reader]:
-    """The classes that a run names, and how it reads.
+def from_run(path: Path, attribute: str, spec: DataSpec, command: str) -> tuple[tuple[str, ...], Classifier]:
+    """The classes of a classifier run, and the classifier.
 
     Raises:
-        RunError: there is no run, or none that names classes.
-        ConfigError: it looks at something else, or does not know a group.
+        RunError: there is no run, or it has no classes.
+        ConfigError: it takes other examples, or does not know a group.
     """
     run = Run(path)
-    about = run.config.spec
+    trained_on = run.config.spec
     model = run.load()
-    if not isinstance(model, Predicts) or not about.classes:
-        raise RunError(f"{path}: a {run.config.model} names no classes; train a classifier: {command}")
-    if about.shape != spec.shape:
+    if not isinstance(model, Predicts) or not trained_on.classes:
+        raise RunError(f"{path}: a {run.config.model} has no classes; train a classifier: {command}")
+    if trained_on.shape != spec.shape:
         raise ConfigError(
-            f"classifier: {path} looks at examples of shape {about.shape}, these are {spec.shape}; train "
+            f"classifier: {path} takes examples of shape {trained_on.shape}, these have {spec.shape}; train "
             f"one: {command}"
         )
-    unknown = [name for name in spec.classes if name not in about.classes]
+    unknown = [name for name in spec.classes if name not in trained_on.classes]
     if unknown:
         raise ConfigError(
-            f"classifier: {path} never saw the group '{unknown[0]}' of '{attribute}': it tells "
-            f"{', '.join(about.classes[:10])}; train one: {command}"
+            f"classifier: {path} was not trained on the group '{unknown[0]}' of '{attribute}', only on "
+            f"{', '.join(trained_on.classes[:10])}; train one: {command}"
         )
 
-    def read(x: np.ndarray) -> np.ndarray:
+    @torch.no_grad()
+    def classify(x: np.ndarray) -> np.ndarray:
         parts = [np.zeros(0, np.int64)]
-        with torch.no_grad():
-            for batch in in_order(Dataset(about, x), BATCH, model.device):
+        with eval_mode(model):
+            for batch in in_order(Dataset(trained_on, x), BATCH, model.device):
                 p = model.predict(batch.x)
                 probs = p.probs if hasattr(p, "probs") and p.probs.shape[-1] > 1 else None
                 probs = torch.cat([1 - p.mean, p.mean], dim=1) if probs is None else probs
                 parts.append(probs.argmax(dim=1).cpu().numpy())
         return np.concatenate(parts)
 
-    return about.classes, read
+    return trained_on.classes, classify
 
 
-def linear(train: Dataset, features: Callable[[np.ndarray], np.ndarray] | None) -> Reader:
-    """Logistic regression, of features or of numbers; images are brought to `SIDE` pixels first."""
+def linear(train: Dataset, features: Callable[[np.ndarray], np.ndarray] | None) -> Classifier:
+    """Logistic regression on features, or on `pixels`.
+
+    Raises:
+        DataError: all training examples are of one group.
+    """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    look = features or numbers
+    features = features or pixels
     assert train.y is not None
-    x, y = look(train.x[:LEARNED]), train.y[:LEARNED]
+    x, y = features(train.x[:EXAMPLES]), train.y[:EXAMPLES]
     if len(np.unique(y)) < 2:
         raise DataError("classifier: the training examples are of one group only; give one with --classifier")
-    probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=200))
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=200))
     with warnings.catch_warnings():
-        # to stop early is to regularise: how well it reads is counted on held-out examples
+        # stopping early regularises; its accuracy is measured on held-out examples
         warnings.simplefilter("ignore", ConvergenceWarning)
-        probe.fit(x, y)
+        model.fit(x, y)
 
-    def read(x: np.ndarray) -> np.ndarray:
-        parts = [probe.predict(look(x[i : i + LEARNED])) for i in range(0, len(x), LEARNED)]
+    def classify(x: np.ndarray) -> np.ndarray:
+        parts = [model.predict(features(x[i : i + EXAMPLES])) for i in range(0, len(x), EXAMPLES)]
         return np.concatenate([np.zeros(0, np.int64), *parts])
 
-    return read
+    return classify
 
 
-def numbers(x: np.ndarray) -> np.ndarray:
-    """Examples in rows of numbers, `(N, F)`; images averaged down to at most `SIDE` pixels a side."""
+def pixels(x: np.ndarray) -> np.ndarray:
+    """Examples as rows of numbers `(N, F)`; images are averaged to at most `SIDE` pixels a side."""
     if x.ndim == 2:
         return x
+    height, width = (min(side, SIDE) for side in x.shape[2:])
     parts = []
     for start in range(0, len(x), BATCH):
         part = torch.from_numpy(np.array(x[start : start + BATCH])).float()
-        if max(part.shape[2:]) > SIDE:
-            part = F.adaptive_avg_pool2d(part, (min(part.shape[2], SIDE), min(part.shape[3], SIDE)))
-        parts.append(part.flatten(1).numpy())
+        parts.append(F.adaptive_avg_pool2d(part, (height, width)).flatten(1).numpy())
     return np.concatenate(parts)

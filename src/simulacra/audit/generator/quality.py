@@ -1,64 +1,61 @@
-"""How good a generator is for each group, on as many examples of every group.
+"""How good a generator is for each group, on equally many examples of every group.
 
-Precision, recall and coverage depend on how many examples they are counted on. Of N real examples and M
-samples of the same distribution a share
+Precision, recall and coverage depend on the counts. With N real examples and M samples of the same
+distribution, a share
 
     1 - prod_{i=1..k} (N - i) / (N + M - i)
 
 of the real examples has a sample nearer than its k-th neighbour, whatever the distribution (Naeem et al.
-2020): .388 of N = 100 with M = 10 and k = 5, .97 with M = 100. A group of which fewer samples are
-looked at would look worse covered by a perfect generator. So all groups are brought to the counts of the
-smallest.
+2020): .388 for N = 100, M = 10 and k = 5, .97 for M = 100. A perfect generator would seem to cover a group
+with fewer samples less. So all groups are reduced to the counts of the smallest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from itertools import combinations
-from math import prod, sqrt
+from math import prod
 
 import numpy as np
 import torch
-from scipy.stats import norm
+from torch import Tensor
 
-from simulacra.audit.generator.generated import Looked
+from simulacra.audit.generator.grouped import GroupedGenerator
 from simulacra.audit.shared.figures import rows
-from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, slug
-from simulacra.audit.shared.intervals import combined
-from simulacra.audit.shared.phrasing import amount, base, frequency, some, told
-from simulacra.audit.shared.rates import Mean, difference, unique
+from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section
+from simulacra.audit.shared.intervals import combined, wilson
+from simulacra.audit.shared.phrasing import amount, base, frequency, no_difference, some, told
+from simulacra.audit.shared.rates import Mean, all_pairs, difference, keyed, surest
 from simulacra.core.batch import Batch, in_order
 from simulacra.core.capabilities import BoundsLikelihood, EstimatesLikelihood, Reconstructs
+from simulacra.core.inference import eval_mode
 from simulacra.core.model import Model
 from simulacra.data.spec import Dataset
-from simulacra.metrics.features import Extractor
 from simulacra.metrics.prdc import prdc
 from simulacra.metrics.reconstruction import mse
-from simulacra.metrics.statistics import Statistics
 
-# of precision, recall and coverage
+# k of precision, recall and coverage; examples that the smaller of two halves needs for them
 NEIGHBOURS = 5
-# examples of a group looked at, at most
+LEAST = 2 * NEIGHBOURS + 2
+# examples used of a group, at most
 LARGEST = 500
-# halves of them, for the intervals
+# random halves of them, for the intervals
 HALVES = 20
-# draws of z of an estimated likelihood
+# draws of z for an estimated likelihood
 IMPORTANCE = 50
 BATCH = 100
 
 
 @dataclass(frozen=True)
-class Number:
+class GroupMetric:
     """A number of each group.
 
     Attributes:
         name: of its findings.
         title: of its plot.
-        first: how a sentence tells it of one group; `then` of another.
+        first: what a sentence says about one group, as a template; `then` about another one.
         what: the number, in the plural.
-        limits: what it does not show.
+        limits: what it does not show, as a template.
     """
 
     name: str
@@ -71,10 +68,10 @@ class Number:
 
 @dataclass(frozen=True)
 class Share:
-    """A share of n examples that are not independent, with the standard error that they have.
+    """A share of n examples that are not independent, with its standard error.
 
-    Its interval is Wilson's of as many independent examples as would have that error, and n at most (as of
-    clustered samples, Kish 1965): where all halves say the same, the error is not known to be 0.
+    Its interval is Wilson's for as many independent examples as have that error, and for at most n (effective
+    sample size, Kish 1965): if all halves agree, the error is not known to be 0.
     """
 
     group: str
@@ -89,56 +86,53 @@ class Share:
         >>> Share("A", 1.0, 30, 0.0).estimate().low == wilson(30, 30).low
         True
         """
-        p = self.value
-        n = min(float(self.n), p * (1 - p) / self.error**2 if self.error > 0 and 0 < p < 1 else self.n)
-        z2 = float(norm.ppf((1 + level) / 2)) ** 2
-        # (p + z^2 / 2n +- z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)
-        middle, half = p + z2 / (2 * n), sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n)))
-        low, high = (middle - half) / (1 + z2 / n), (middle + half) / (1 + z2 / n)
-        return Estimate(p, max(0.0, min(low, p)), min(1.0, max(high, p)))
+        p, n = self.value, float(self.n)
+        if self.error > 0 and 0 < p < 1:
+            n = min(n, p * (1 - p) / self.error**2)
+        return Estimate(p, *wilson(p * n, n, level).ends)
 
 
 Measured = Share | Mean
 
 OF_SAMPLES = (
-    "Samples are of the group that they are read as: where few are generated, many of those may be misread "
-    "ones of another. Whether anybody would notice: it is told in {features}. Other counts give other "
-    "numbers."
+    "Samples belong to the group predicted for them: where few are generated, many of those may be "
+    "misclassified ones of another group. Whether people would notice: the distances are those of "
+    "{features}. Other counts give other numbers."
 )
-COVERAGE = Number(
+COVERAGE = GroupMetric(
     "coverage",
-    "Covered",
-    "of {people} real {noun} in group {group} {count} have a sample nearby",
-    "of {people} in group {group} {count} (of a perfect generator {perfect} of 1)",
+    "Coverage",
+    "of {people} real {noun} in group {group}, {count} have a sample nearby",
+    "of {people} in group {group}, {count} (of a perfect generator {perfect} of 1)",
     "shares of real examples covered",
     OF_SAMPLES,
 )
-PRECISION = Number(
+PRECISION = GroupMetric(
     "precision",
     "Precision",
-    "of {people} samples read as group {group} {count} lie among real {noun} of the group",
-    "of {people} read as group {group} {count}",
+    "of {people} samples predicted as group {group}, {count} lie among real {noun} of the group",
+    "of {people} predicted as group {group}, {count}",
     "shares of samples among real examples",
     OF_SAMPLES,
 )
-RECALL = Number(
+RECALL = GroupMetric(
     "recall",
     "Recall",
-    "of {people} real {noun} in group {group} {count} lie among samples of the group",
-    "of {people} in group {group} {count}",
+    "of {people} real {noun} in group {group}, {count} lie among samples of the group",
+    "of {people} in group {group}, {count}",
     "shares of real examples among samples",
     OF_SAMPLES,
 )
-RECONSTRUCTION = Number(
+RECONSTRUCTION = GroupMetric(
     "reconstruction",
-    "Error of reconstructions",
-    "{noun} in group {group} come back with an error of {amount}{unit} (root mean square)",
-    "those in group {group} with {amount}",
+    "Reconstruction error",
+    "reconstructions of {noun} in group {group} have an error of {amount}{unit} (root mean square)",
+    "those in group {group} of {amount}",
     "errors of reconstructions",
-    "Whether the group is harder because of what it is or because fewer were trained on. What is lost: a "
-    "small error can be a missing pair of glasses.",
+    "Whether the group is harder because of what it is or because there are fewer training examples. What "
+    "is lost: a small error can be a missing pair of glasses.",
 )
-LIKELIHOOD = Number(
+LIKELIHOOD = GroupMetric(
     "likelihood",
     "Log-likelihood",
     "{noun} in group {group} have a {kind} of {amount} nats",
@@ -150,7 +144,7 @@ LIKELIHOOD = Number(
 
 
 def expected_coverage(N: int, M: int, k: int = NEIGHBOURS) -> float:
-    """Coverage of N real examples by M samples of the same distribution, on average (see the module).
+    """Expected coverage of N real examples by M samples of the same distribution (Naeem et al. 2020).
 
     >>> round(expected_coverage(100, 10), 3), round(expected_coverage(100, 100), 3)
     (0.388, 0.971)
@@ -158,123 +152,115 @@ def expected_coverage(N: int, M: int, k: int = NEIGHBOURS) -> float:
     return 1 - prod((N - i) / (N + M - i) for i in range(1, k + 1))
 
 
-def quality(looked: Looked, i: int) -> Section:
-    """What the model can: precision, recall, coverage; reconstruction; likelihood."""
-    axis, key, seed = looked.axes[i], looked.keys[i], looked.seed
-    real, fake = axis.counts(axis.held), axis.counts(looked.reads[i])
-    there = [int(g) for g in np.flatnonzero(axis.counts(axis.train) + real)]
-    rng = np.random.default_rng([seed, 3, i])
+def quality_section(audited: GroupedGenerator, i: int) -> Section:
+    """Precision, recall and coverage by group, and the error and likelihood that the model can compute."""
+    grouping, key, noun, predicted = audited.groupings[i], audited.keys[i], audited.noun, audited.predicted[i]
+    real, fake = grouping.counts(grouping.held_out), grouping.counts(predicted)
+    groups = [int(g) for g in np.flatnonzero(grouping.counts(grouping.train) + real)]
+    rng = np.random.default_rng([audited.seed, 3, i])
     notes, findings, plots = [], [], []
 
-    def add(
-        number: Number, measured: Sequence[Measured], few: Sequence[tuple[str, int]], **words: str
-    ) -> None:
-        small = [f"{name} ({n:,})" for name, n in few]
-        findings.append(between(number, key, measured, small, looked.noun, **words))
-        label = words.get("kind", number.title.lower() + words.get("unit", ""))
-        drawn = [(m.group, m.n, m.estimate()) for m in measured] + [(name, n, None) for name, n in few]
+    def add(metric: GroupMetric, measured: Sequence[Measured], few: dict[str, int], **words: str) -> None:
+        small = [f"{name} ({n:,})" for name, n in few.items()]
+        findings.append(widest(metric, key, measured, small, noun=noun, **words))
+        label = words.get("kind", metric.title.lower() + words.get("unit", ""))
+        drawn = [(m.group, m.n, m.estimate()) for m in measured] + [
+            (name, n, None) for name, n in few.items()
+        ]
         mark = float(words["perfect"]) if "perfect" in words else None
-        figure = rows(drawn, label, mark, isinstance(measured[0], Share))
+        shares = isinstance(measured[0], Share)
         caption = f"{measured[0].n:,} examples of every group. Intervals 95%, "
-        caption += "from half-samples." if isinstance(measured[0], Share) else "Student's."
+        caption += "from half-samples." if shares else "Student's."
         caption += " Dotted: a perfect generator." if mark is not None else ""
-        plots.append(Plot(number.name, f"{number.title}: {axis.name}", figure, caption))
+        title = f"{metric.title}: {grouping.name}"
+        plots.append(Plot(metric.name, title, rows(drawn, label, mark, shares), caption))
 
     # more than k in every half
-    least = max(looked.minimum, 2 * NEIGHBOURS + 2)
-    enough = [g for g in there if min(real[g], fake[g]) >= least]
-    named = f"{looked.extractor.name} features"
+    least = max(audited.minimum, LEAST)
+    enough = [g for g in groups if min(real[g], fake[g]) >= least]
+    features = f"{audited.extractor.name} features"
     if len(enough) > 1:
         N = min(LARGEST, int(real[enough].min()))
         # more samples than real examples would cover all of them
         M = min(N, int(fake[enough].min()))
-        perfect = expected_coverage(N, M)
+        perfect = f"{expected_coverage(N, M):.3f}"
         notes.append(
-            f"Precision, recall and coverage of {N:,} real {looked.noun} (held out) and {M:,} samples of "
-            f"every group, in {named} with {NEIGHBOURS} neighbours. At these counts a perfect generator "
-            f"covers {perfect:.3f} of every group, with fewer samples less: so all groups have as many."
+            f"Precision, recall and coverage of {N:,} real {noun} (held out) and {M:,} samples of every "
+            f"group, in {features} with {NEIGHBOURS} neighbours. At these counts a perfect generator covers "
+            f"{perfect} of every group, and less with fewer samples: so all groups have equally many."
         )
         found = []
         for g in enough:
-            x = looked.held[rng.permutation(np.flatnonzero(axis.held == g))[:N]]
-            y = looked.samples[rng.permutation(np.flatnonzero(looked.reads[i] == g))[:M]]
-            found.append(halved(features(x, looked.extractor), features(y, looked.extractor), rng))
-        few = [(axis.groups[g], int(min(real[g], fake[g]))) for g in there if g not in enough]
-        for column, number in enumerate((PRECISION, RECALL, COVERAGE)):
-            measured = [
-                Share(
-                    axis.groups[g],
-                    float(value[column]),
-                    M if number is PRECISION else N,
-                    float(error[column]),
-                )
+            x = audited.held_out[rng.permutation(np.flatnonzero(grouping.held_out == g))[:N]]
+            y = audited.samples[rng.permutation(np.flatnonzero(predicted == g))[:M]]
+            found.append(half_sampled(audited.features(x), audited.features(y), rng))
+        few = {grouping.groups[g]: int(min(real[g], fake[g])) for g in groups if g not in enough}
+        for column, (metric, n) in enumerate(((PRECISION, M), (RECALL, N), (COVERAGE, N))):
+            shares = [
+                Share(grouping.groups[g], float(value[column]), n, float(error[column]))
                 for g, (value, error) in zip(enough, found, strict=True)
             ]
-            words = {"perfect": f"{perfect:.3f}"} if number is COVERAGE else {}
-            add(number, measured, few, features=named, **words)
+            words = {"perfect": perfect} if metric is COVERAGE else {}
+            add(metric, shares, few, features=features, **words)
     else:
-        counts = some([f"{axis.groups[g]} ({real[g]:,} and {fake[g]:,})" for g in there])
+        counts = some([f"{grouping.groups[g]} ({real[g]:,} and {fake[g]:,})" for g in groups])
         sentence = (
-            f"Coverage by {axis.name}: withheld, fewer than two groups have {least} held-out {looked.noun} "
-            f"and {least} samples. There are: {counts}."
+            f"Coverage by {grouping.name}: withheld, fewer than two groups have {least} held-out {noun} and "
+            f"{least} samples. There are: {counts}."
         )
-        limits = OF_SAMPLES.format(features=named)
+        limits = OF_SAMPLES.format(features=features)
         findings.append(Finding(f"coverage.{key}", sentence, "withheld", limits, COVERAGE.what))
-    kept = [g for g in there if real[g] >= looked.minimum]
+    kept = [g for g in groups if real[g] >= audited.minimum]
     if len(kept) > 1:
         n = min(LARGEST, int(real[kept].min()))
-        picked = {g: rng.permutation(np.flatnonzero(axis.held == g))[:n] for g in kept}
-        few = [(axis.groups[g], int(real[g])) for g in there if g not in kept]
-        for number, of, more in abilities(looked.model):
-            each = {g: of(looked.held[index], seed) for g, index in picked.items()}
-            means = [Mean(axis.groups[g], float(v.sum()), float((v**2).sum()), n) for g, v in each.items()]
-            add(number, means, few, **more)
-    return Section(f"quality-{key}", f"How well: {axis.name}", "generator", findings, plots, notes=notes)
+        picked = {g: rng.permutation(np.flatnonzero(grouping.held_out == g))[:n] for g in kept}
+        few = {grouping.groups[g]: int(real[g]) for g in groups if g not in kept}
+        for metric, measure, more in measures(audited.model):
+            means = []
+            for g, index in picked.items():
+                dataset = Dataset(audited.model.spec, audited.held_out[index])
+                with torch.no_grad(), eval_mode(audited.model):
+                    batches = in_order(dataset, BATCH, audited.model.device, audited.seed)
+                    v = torch.cat([measure(batch).double().cpu() for batch in batches]).numpy()
+                means.append(Mean(grouping.groups[g], float(v.sum()), float((v**2).sum()), n))
+            add(metric, means, few, **more)
+    title = f"How good the samples are: {grouping.name}"
+    return Section(f"quality-{key}", title, "generator", findings, plots, notes=notes)
 
 
-def abilities(model: Model) -> list[tuple[Number, Callable[[np.ndarray, int], np.ndarray], dict[str, str]]]:
-    """What single examples are measured by: a number each, `(N,)` of `(N, ...)` and a seed."""
-    found: list[tuple[Number, Callable[[np.ndarray, int], np.ndarray], dict[str, str]]] = []
-
-    def over(x: np.ndarray, seed: int, of: Callable[[Batch], torch.Tensor]) -> np.ndarray:
-        batches = in_order(Dataset(model.spec, x), BATCH, model.device, seed)
-        with torch.no_grad():
-            parts = [of(batch).double().cpu().numpy() for batch in batches]
-        return np.concatenate(parts)
-
-    image = model.spec.kind == "image"
+def measures(model: Model) -> list[tuple[GroupMetric, Callable[[Batch], Tensor], dict[str, str]]]:
+    """What the model can compute of single examples: a metric, its values `(B,)`, words of its sentences."""
+    found: list[tuple[GroupMetric, Callable[[Batch], Tensor], dict[str, str]]] = []
+    scale, unit = (255, " of 255") if model.spec.kind == "image" else (1, "")
     if isinstance(model, Reconstructs):
 
-        def error(b: Batch) -> torch.Tensor:
-            return mse(b.x, model.reconstruct(b.x)).sqrt() * (255 if image else 1)
+        def error(b: Batch) -> Tensor:
+            return mse(b.x, model.reconstruct(b.x)).sqrt() * scale
 
-        found.append((RECONSTRUCTION, partial(over, of=error), {"unit": " of 255" if image else ""}))
+        found.append((RECONSTRUCTION, error, {"unit": unit}))
     if isinstance(model, BoundsLikelihood):
 
-        def bound(b: Batch) -> torch.Tensor:
+        def bound(b: Batch) -> Tensor:
             return model.elbo(model.observe(b.x, b.noise), b.noise).value
 
-        found.append((LIKELIHOOD, partial(over, of=bound), {"kind": "lower bound of the log-likelihood"}))
+        found.append((LIKELIHOOD, bound, {"kind": "lower bound of the log-likelihood"}))
     elif isinstance(model, EstimatesLikelihood):
 
-        def score(b: Batch) -> torch.Tensor:
+        def likelihood(b: Batch) -> Tensor:
             return model.log_likelihood(model.observe(b.x, b.noise), b.noise, IMPORTANCE)
 
-        found.append((LIKELIHOOD, partial(over, of=score), {"kind": "log-likelihood"}))
+        found.append((LIKELIHOOD, likelihood, {"kind": "log-likelihood"}))
     return found
 
 
-def features(x: np.ndarray, extractor: Extractor) -> np.ndarray:
-    """Of examples as they are stored, `(N, F)`."""
-    return Statistics(x, extractor).features
-
-
-def halved(real: np.ndarray, fake: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def half_sampled(
+    real: np.ndarray, fake: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Precision, recall and coverage `(3,)`, and their standard errors `(3,)`.
 
-    The standard error is the deviation of the numbers among random halves of both sets: the jackknife that
-    leaves out half of the examples (Shao and Wu 1989), whose factor is (n - d) / d = 1. A bootstrap would
-    repeat examples, which are each other's nearest neighbours.
+    The standard error is the standard deviation over random halves of both sets: the jackknife that leaves
+    out half of the examples (Shao and Wu 1989), with the factor (n - d) / d = 1. A bootstrap would repeat
+    examples, which are each other's nearest neighbours.
     """
 
     def numbers(real: np.ndarray, fake: np.ndarray) -> list[float]:
@@ -284,64 +270,60 @@ def halved(real: np.ndarray, fake: np.ndarray, rng: np.random.Generator) -> tupl
     halves = []
     for _ in range(HALVES):
         half = [x[rng.permutation(len(x))[: len(x) // 2]] for x in (real, fake)]
-        halves.append(numbers(half[0], half[1]))
+        halves.append(numbers(*half))
     return np.array(numbers(real, fake)), np.std(halves, axis=0, ddof=1)
 
 
-def apart(a: Measured, b: Measured, level: float) -> Estimate:
-    """First less second: Newcombe's interval of shares, Welch's of means."""
+def less(a: Measured, b: Measured, level: float) -> Estimate:
+    """First less second: Newcombe's interval for shares, Welch's for means."""
     if isinstance(a, Mean) and isinstance(b, Mean):
         return difference(a, b, level)
     return combined([(1, a.estimate(level)), (-1, b.estimate(level))])
 
 
-def between(
-    number: Number, key: str, measured: Sequence[Measured], small: Sequence[str], noun: str, **words: str
+def widest(
+    metric: GroupMetric, key: str, measured: Sequence[Measured], small: Sequence[str], **words: str
 ) -> Finding:
-    """The finding about a number of two groups or more: the pair that differs most surely.
+    """The finding about a metric of two groups or more: the pair that differs most certainly.
 
     Args:
-        number: how it is told.
+        metric: the metric.
         key: what the findings about these groups are called.
         measured: of groups that are large enough.
-        small: the others, with what there is of them.
-        noun: what examples are called.
-        words: what else the sentences of the number need.
+        small: the other groups, with their counts.
+        words: for the templates of the metric.
     """
-    limits = number.limits.format(noun=noun, **words)
+    limits = metric.limits.format(**words)
     if small:
         limits += f" Nothing about groups that are too small: {some(small)}."
-    pairs = list(combinations(sorted(measured, key=lambda m: -m.value), 2))
-    # Bonferroni: all pairs at once
-    level = 1 - (1 - LEVEL) / len(pairs)
-    gaps = [(a, b, apart(a, b, level)) for a, b in pairs]
-    sure = [gap for gap in gaps if not gap[2].holds(0)]
-    high, low, e = max(sure or gaps, key=lambda gap: gap[2].ends[0] if sure else gap[2].value)
+    pairs, level = all_pairs(measured)
+    gaps = {pair: less(*pair, level) for pair in pairs}
+    (high, low), _ = surest(gaps)
+    e = gaps[high, low]
     people = base(high.value, low.value) if isinstance(high, Share) else 1
     first, then = (
         text.format(
-            noun=noun,
             group=m.group,
             people=f"{people:,}",
             count=frequency(m.value, people),
             amount=amount(m.value) if abs(m.value) >= 1 else f"{m.value:.3g}",
             **words,
         )
-        for text, m in ((number.first, high), (number.then, low))
+        for text, m in ((metric.first, high), (metric.then, low))
     )
-    more = {"higher": high.estimate(), "lower": low.estimate()}
-    for m in measured:
-        more[unique(f"group.{slug(m.group)}", more)] = m.estimate()
     together = f", {100 * LEVEL:.0f}% for all {len(pairs)} pairs of groups at once" if len(pairs) > 1 else ""
     return Finding(
-        f"{number.name}.{key}",
-        f"{first[0].upper()}{first[1:]}, {then}: difference {told(e)}{together}."
-        + ("" if sure else " The data are compatible with no difference."),
-        "finding" if sure else "no finding",
+        f"{metric.name}.{key}",
+        f"{first[0].upper()}{first[1:]}; {then}: difference {told(e)}{together}.{no_difference(e)}",
+        e.verdict,
         limits,
-        f"difference of {number.what}",
+        f"difference of {metric.what}",
         e,
         high.n + low.n,
-        more,
-        number.name,
+        keyed(
+            "group",
+            ((m.group, m.estimate()) for m in measured),
+            {"higher": high.estimate(), "lower": low.estimate()},
+        ),
+        metric.name,
     )

@@ -12,7 +12,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep, proportion_
 from simulacra.audit.shared.findings import LEVEL, Estimate
 
 
-def wilson(k: int, n: int, level: float = LEVEL) -> Estimate:
+def wilson(k: float, n: float, level: float = LEVEL) -> Estimate:
     """A share k / n; score interval (Wilson 1927).
 
     >>> round(wilson(81, 263).low, 4), round(wilson(81, 263).high, 4)
@@ -33,7 +33,7 @@ def clopper_pearson(k: int, n: int, level: float = LEVEL) -> Estimate:
     return _share(k, n, level, "beta")
 
 
-def _share(k: int, n: int, level: float, method: str) -> Estimate:
+def _share(k: float, n: float, level: float, method: str) -> Estimate:
     if not 0 <= k <= n or n == 0:
         raise ValueError(f"no share: {k} of {n}")
     low, high = proportion_confint(k, n, 1 - level, method)
