@@ -13,6 +13,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from simulacra.accelerate.processor import emulates_bf16
 from simulacra.core.batch import in_order
 from simulacra.core.model import Model
 from simulacra.core.noise import derive_seed
@@ -24,7 +25,6 @@ from simulacra.engine.events import Events
 from simulacra.engine.looks import Scorer, at_most, compared, diagnosis, picture, validation
 from simulacra.engine.optim import average, learning_rate
 from simulacra.engine.players import Players
-from simulacra.engine.processor import emulates_bf16
 from simulacra.engine.signs import Watch
 from simulacra.errors import ConfigError
 from simulacra.models.registry import build
