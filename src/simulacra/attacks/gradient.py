@@ -235,7 +235,7 @@ def smallest(
         target: class that images should be classified as; None: any but their own.
 
     Returns:
-        The images with the smallest changes found; unchanged images, with `fooled` false, where there are none.
+        The images with the smallest changes found; unchanged images where there are none, and `fooled` false.
     """
     if steps < 1 or bisections < 1:
         raise ConfigError("steps and bisections: must be at least 1")

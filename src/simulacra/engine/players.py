@@ -14,7 +14,7 @@ from simulacra.accelerate import for_cpu
 from simulacra.config import Training
 from simulacra.core.batch import Batch
 from simulacra.core.model import Model, Turn
-from simulacra.engine.optim import optimizer
+from simulacra.engine.optimizers import optimizer
 from simulacra.errors import DivergedError
 
 if TYPE_CHECKING:
