@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 
+from simulacra.accelerate import for_cpu
 from simulacra.config import Training
 from simulacra.core.batch import Batch
 from simulacra.core.model import Model, Turn
@@ -74,6 +75,8 @@ class Players:
     """
 
     def __init__(self, model: Model, training: Training, fabric: Fabric) -> None:
+        if fabric.device.type == "cpu":
+            for_cpu(model)
         model.to(memory_format=model.memory_format)  # type: ignore[call-overload]  # missing in torch's stubs
         self.model, self.training, self.fabric = model, training, fabric
         # the same object with its nets replaced: parameters and buffers are shared

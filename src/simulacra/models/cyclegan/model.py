@@ -18,8 +18,10 @@ from simulacra.errors import ConfigError, nearest
 from simulacra.models.cyclegan.card import CARD, CycleGANConfig
 from simulacra.models.jitter import Jitter, scaled
 from simulacra.models.settings import check_sizes
-from simulacra.nets.translation import PatchCritic, ResNetTranslator, initialise
-from simulacra.probability.objectives import OBJECTIVES, fools
+from simulacra.nets.layers import initialise
+from simulacra.nets.patch import PatchDiscriminator
+from simulacra.nets.translation import ResNetTranslator
+from simulacra.probability.objectives import OBJECTIVES, generator_loss_term
 
 
 class CycleGAN(Cycles):
@@ -72,7 +74,7 @@ class CycleGAN(Cycles):
             ResNetTranslator(c, c, config.width, config.blocks, config.norm) for _ in range(2)
         )
         self.discriminator_a, self.discriminator_b = (
-            PatchCritic(c, size, config.patch, config.width, config.norm) for _ in range(2)
+            PatchDiscriminator(c, size, config.patch, config.width, config.norm) for _ in range(2)
         )
         for net in (self.a_to_b, self.b_to_a, self.discriminator_a, self.discriminator_b):
             initialise(net)
@@ -114,10 +116,10 @@ class CycleGAN(Cycles):
         return translated, same
 
     def _fooled(self, judge: nn.Module, fake: Tensor) -> Tensor:
-        return fools(self.config.objective, judge(fake).flatten())
+        return generator_loss_term(self.config.objective, judge(fake).flatten())
 
     def _tells(self, judge: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-        return self.objective.discriminate(judge(real).flatten(), judge(fake).flatten())
+        return self.objective.discriminator_loss(judge(real).flatten(), judge(fake).flatten())
 
     def _exchanged(self, pool: Tensor, fake: Tensor, batch: Batch) -> Tensor:
         """For each translation itself or, half of the time, an older one whose place in the pool it takes."""

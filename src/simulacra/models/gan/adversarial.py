@@ -29,8 +29,8 @@ from simulacra.errors import ConfigError
 from simulacra.models.gan.card import GANConfig
 from simulacra.models.settings import check_sizes
 from simulacra.nets.augmentation import AdaptiveAugment, DiffAugment
+from simulacra.nets.class_conditional import ClassConditional
 from simulacra.nets.critic import Condition, Critic
-from simulacra.nets.labelled import Labelled
 from simulacra.probability.objectives import OBJECTIVES, squared_gradient
 
 # steps between penalties: of large nets they cost as much as the rest of a step
@@ -105,8 +105,8 @@ class AdversarialModel(Discriminates, LatentModel):
         if config.net == "auto":
             config = replace(config, net="dcgan" if nets.pick("auto", spec.shape) == "conv" else "mlp")
         # leaky only where gradients have to come through (Radford et al. 2016)
-        style = nets.Style(config.norm, classes=classes)
-        make = Labelled if classes else nets.decoder
+        style = nets.NormAct(config.norm, classes=classes)
+        make = ClassConditional if classes else nets.decoder
         self.generator: nn.Module = make(latent_dim, spec.shape, config, style)
         self.discriminator = Critic(
             spec.shape, config, config.features, config.batch_deviation, classes, condition
@@ -160,7 +160,7 @@ class AdversarialModel(Discriminates, LatentModel):
             real = (
                 self._judge(self.discriminator, x, y, batch.noise) if self.objective.relativistic else judged
             )
-            loss = self.objective.generate(real, judged)
+            loss = self.objective.generator_loss(real, judged)
         yield Turn("generator", loss)
 
     def _judge(self, net: nn.Module, x: Tensor, y: tuple[Tensor, ...], noise: Noise) -> Tensor:
@@ -181,7 +181,7 @@ class AdversarialModel(Discriminates, LatentModel):
             fake_leaf = fake.requires_grad_(True)
         net, wrapped = unwrap(self.discriminator), self.discriminator
         real, judged = (self._judge(wrapped, leaf, y, noise) for leaf in (real_leaf, fake_leaf))
-        loss = self.objective.discriminate(real, judged)
+        loss = self.objective.discriminator_loss(real, judged)
         terms = {"real": real.mean(), "fake": judged.mean()}
         if isinstance(self.augment, AdaptiveAugment):
             # halfway between its mean outputs no objective prefers real to fake

@@ -19,10 +19,11 @@ from simulacra.models.jitter import Jitter, scaled
 from simulacra.models.pix2pix.card import CARD, Pix2PixConfig
 from simulacra.models.settings import check_sizes
 from simulacra.nets.conv import ConvEncoder
-from simulacra.nets.layers import Style
-from simulacra.nets.translation import PatchCritic, ResNetTranslator, SkipUNet, initialise
+from simulacra.nets.layers import NormAct, initialise
+from simulacra.nets.patch import PatchDiscriminator
+from simulacra.nets.translation import ResNetTranslator, SkipUNet
 from simulacra.probability.distributions import kl_to_standard_normal
-from simulacra.probability.objectives import OBJECTIVES, fools
+from simulacra.probability.objectives import OBJECTIVES, generator_loss_term
 
 
 class Pix2Pix(Translates):
@@ -72,11 +73,11 @@ class Pix2Pix(Translates):
         if config.net == "resnet":
             self.generator = ResNetTranslator(c_in, c_out, config.width, config.blocks, config.norm, True)
         else:
-            self.generator = SkipUNet(c_in, c_out, size, config.width, config.norm, style=config.style_dim)
-        self.discriminator = PatchCritic(c_in + c_out, size, config.patch, config.width, config.norm)
+            self.generator = SkipUNet(c_in, c_out, size, config.width, config.norm, code_dim=config.style_dim)
+        self.discriminator = PatchDiscriminator(c_in + c_out, size, config.patch, config.width, config.norm)
         self.encoder: nn.Module = nn.Identity()
         if config.style_dim:
-            style = Style("none", 0.2)
+            style = NormAct("none", 0.2)
             self.encoder = ConvEncoder(target.shape, 2 * config.style_dim, config.width, style)
         # the encoder has no norms that would make up for small weights
         for net in (self.generator, self.discriminator):
@@ -95,7 +96,7 @@ class Pix2Pix(Translates):
         loss, terms = self.config.l1 * distance, {"l1": distance / 2}
         if self.config.adversarial:
             with frozen(self.discriminator):
-                fooled = [fools(self.config.objective, self._judge(x, fake)) for fake in fakes]
+                fooled = [generator_loss_term(self.config.objective, self._judge(x, fake)) for fake in fakes]
             adversarial = torch.stack(fooled).sum()
             loss, terms["adversarial"] = loss + self.config.adversarial * adversarial, adversarial
         if codes is not None:
@@ -110,7 +111,7 @@ class Pix2Pix(Translates):
     def _discriminating(self, x: Tensor, y: Tensor, fakes: list[Tensor]) -> Turn:
         """Half of the loss: D is to learn more slowly (Isola et al. 2017, section 3.3)."""
         real, judged = self._judge(x, y), [self._judge(x, fake) for fake in fakes]
-        loss = 0.5 * torch.stack([self.objective.discriminate(real, g) for g in judged]).mean()
+        loss = 0.5 * torch.stack([self.objective.discriminator_loss(real, g) for g in judged]).mean()
         return Turn("discriminator", loss, {"real": real.mean(), "fake": judged[0].mean()})
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
