@@ -1,4 +1,4 @@
-"""`simulacra VERB`: finds the verb's module, and says errors plainly. Imports nothing slow."""
+"""`simulacra VERB`: finds the verb's module, and prints errors as plain lines. Imports nothing slow."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from importlib.metadata import version
 from simulacra.errors import ConfigError, SimulacraError, nearest
 
 VERBS = {
-    "train": "train a model on data, or go on where it stopped",
+    "train": "train a model on data, or resume a training",
     "sample": "draw new examples from a trained model",
-    "reconstruct": "show examples beside what the model makes of them",
-    "translate": "turn pictures of one kind into pictures of another",
-    "predict": "write what a model predicts for every example",
-    "attack": "make a classifier misread images, or play against such attacks",
+    "reconstruct": "show examples beside their reconstructions",
+    "translate": "translate images of one kind to another",
+    "predict": "write the predictions of a model for every example",
+    "attack": "make adversarial examples, or train against them",
     "evaluate": "measure a trained model on held-out data",
-    "audit": "say what data or a model do to people, before they are used",
+    "audit": "audit what data or a model do to people, before they are used",
     "report": "write the report of a run, one HTML page",
     "recipe": "list the recipes, or run one",
     "data": "list, check and preview data sources",
