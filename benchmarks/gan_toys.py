@@ -11,7 +11,7 @@ import time
 
 import simulacra as sim
 from simulacra.data import load
-from simulacra.objectives import OBJECTIVES
+from simulacra.probability.objectives import OBJECTIVES
 
 
 def main() -> None:

@@ -51,10 +51,10 @@ from simulacra.core.capabilities import Samples
 from simulacra.core.noise import Noise
 from simulacra.data import Data, Options
 from simulacra.engine.batches import Batches
+from simulacra.images import grid, save_png
 from simulacra.metrics.features import Extractor, load_extractor
 from simulacra.metrics.judge import judge
 from simulacra.metrics.statistics import Statistics, as_examples
-from simulacra.pictures import grid, save_png
 from simulacra.run import Run
 
 SIZE, SAMPLES = 32, 10_000

@@ -16,7 +16,7 @@ from torch.distributions import Distribution
 
 from simulacra import Batch, DataSpec, LatentSpace, ModelCard, Noise, Training, Turn
 from simulacra.core.capabilities import EstimatesLikelihood, Generates
-from simulacra.distributions import Delta
+from simulacra.probability.distributions import Delta
 
 
 @dataclass(frozen=True)

@@ -39,17 +39,7 @@ ALLOWED = {
 }
 # Names of parts that are moving, and what they are called then.
 MOVING = {
-    "pictures": "images",
-    "likelihoods": "probability",
-    "distributions": "probability",
-    "objectives": "probability",
-    "augmentation": "nets",
-    "adversarial": "attacks",
     "evaluation": "tasks",
-    "predictions": "tasks",
-    "translation": "tasks",
-    "thumbnail": "tasks",
-    "output": "tasks",
 }
 FILES = [
     f

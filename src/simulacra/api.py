@@ -7,24 +7,26 @@ from typing import Any
 
 from simulacra import data as sources
 from simulacra.config import Training, configure
-from simulacra.core.model import Model
 from simulacra.data import Options
 from simulacra.errors import DataError
-from simulacra.models.registry import model_card
+from simulacra.models.registry import model_card, short_name
 from simulacra.run import Run, RunConfig
 
 
-def train(model: str, data: str, out: str | Path | None = None, **settings: Any) -> Model:
+def train(model: str, data: str, out: str | Path | None = None, **settings: Any) -> Any:
     """Train a model on a data source in a run folder; the same call again resumes or returns it.
 
     Args:
-        model: a name in `sim.MODELS`.
+        model: a name in `sim.MODELS`, or `path/to/file.py:Class`.
         data: a source, e.g. `digits` or `folder:holiday.zip`.
         out: the run folder; `runs/SOURCE-MODEL` when not given.
         settings: any field of the model's Config, of `Training`, or of `Options`.
 
+    Returns:
+        The trained model: of the class that `model` names, e.g. `sim.VAE`.
+
     Raises:
-        SimulacraError: of the kind that says what is wrong.
+        SimulacraError: the subclass says what is at fault: settings, data or run folder.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -39,12 +41,13 @@ def train(model: str, data: str, out: str | Path | None = None, **settings: Any)
 
 def start(
     model: str, data: str, out: str | Path | None, config: Any, training: Training, options: Options
-) -> Model:
+) -> Any:
     """`train` with its settings already in their dataclasses."""
     if (split := sources.parse(data)[2]) is not None:
         raise DataError(f"data '{data}': a training uses every split; leave '@{split}' out")
     run = Run(out or default_run(model, data))
     loaded = sources.load(data, options)
+    model_card(model).check(loaded.spec)
     # It imports lightning-fabric, which takes seconds.
     from simulacra.engine.loop import train as play
 
@@ -59,10 +62,10 @@ def default_run(model: str, data: str) -> Path:
     """
     name, argument, _ = sources.parse(data)
     from_path = argument and sources.SOURCES[name].usage.endswith(":PATH")
-    return Path("runs") / f"{Path(argument).stem if from_path else name}-{model}"
+    return Path("runs") / f"{Path(argument).stem if from_path else name}-{short_name(model)}"
 
 
-def load(path: str | Path) -> Model:
+def load(path: str | Path) -> Any:
     """The trained model of a run folder, on the CPU and in evaluation mode, with its capabilities.
 
     Raises:

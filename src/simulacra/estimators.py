@@ -27,12 +27,12 @@ from simulacra.core.capabilities import Predicts
 from simulacra.core.model import Model
 from simulacra.core.noise import Noise
 from simulacra.data import Data, Dataset, DataSpec, Options
-from simulacra.distributions import modes
 from simulacra.engine.loop import train
 from simulacra.errors import DataError
 from simulacra.models.mdn.card import MDNConfig
 from simulacra.models.regressor.card import RegressorConfig
 from simulacra.models.settings import LikelihoodName
+from simulacra.probability.distributions import modes
 from simulacra.run import Run, RunConfig
 
 # With fewer rows than this a tenth of them is too little to choose weights by, and the last are kept.

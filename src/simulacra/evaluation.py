@@ -26,7 +26,6 @@ from simulacra.core.capabilities import (
 from simulacra.core.model import Model
 from simulacra.core.noise import Noise
 from simulacra.data.spec import Data, Dataset, Truth
-from simulacra.distributions import marginals
 from simulacra.errors import ConfigError, DataError, nearest
 from simulacra.metrics import judge, translation
 from simulacra.metrics.features import Extractor, load_extractor
@@ -36,6 +35,7 @@ from simulacra.metrics.prediction import INTERVALS, WITH_CDF, calibration_error,
 from simulacra.metrics.reconstruction import mse, psnr, ssim
 from simulacra.metrics.samples import mean_distance, mode_coverage, variance_ratio
 from simulacra.metrics.translation import meanings, of_domain, read, readings
+from simulacra.probability.distributions import marginals
 
 METRICS = ("elbo", "nll", "reconstruction", "latents", "prediction", "samples", "translation")
 # what a judge of samples and translations takes longer for

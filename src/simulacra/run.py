@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import yaml
@@ -27,11 +27,16 @@ from simulacra.data import Data, Options
 from simulacra.data.spec import DataSpec
 from simulacra.errors import ConfigError, RunError
 from simulacra.files import write_text
-from simulacra.models.registry import model_card
+from simulacra.models.registry import full_name, model_card, short_name
 
 if TYPE_CHECKING:
+    from simulacra.core.capabilities import Capability
     from simulacra.core.model import Model
 
+C = TypeVar("C", bound="Capability")
+
+# version of config.yaml and of the names of weights
+LAYOUT = 2
 # Settings that may differ when a training goes on: they change no weight, or only lengthen it.
 FREE_TO_CHANGE = {
     "steps", "epochs", "device", "devices", "compile",
@@ -52,7 +57,8 @@ class RunConfig:
 
     def to_yaml(self) -> str:
         document = {
-            "model": {"name": self.model, **to_dict(self.config)},
+            "layout": LAYOUT,
+            "model": {"name": full_name(self.model), **to_dict(self.config)},
             "data": {"source": self.source, **to_dict(self.options), "spec": to_dict(self.spec)},
             "training": to_dict(self.training),
             "versions": {
@@ -66,6 +72,8 @@ class RunConfig:
     @classmethod
     def from_yaml(cls, text: str) -> RunConfig:
         document = yaml.safe_load(text)
+        if document.get("layout") != LAYOUT:
+            raise RunError("made by another version of simulacra; train it again in another --out")
         model, data = document["model"], document["data"]
         name, source, spec = model.pop("name"), data.pop("source"), data.pop("spec")
         return cls(
@@ -97,7 +105,7 @@ def _spec(values: dict[str, Any]) -> DataSpec:
 
 def _flat(config: RunConfig) -> dict[str, Any]:
     parts = [to_dict(config.config), to_dict(config.options), to_dict(config.spec), to_dict(config.training)]
-    flat: dict[str, Any] = {"model": config.model, "data": config.source}
+    flat: dict[str, Any] = {"model": full_name(config.model), "data": config.source}
     for part in parts:
         flat |= part
     return flat
@@ -133,6 +141,8 @@ class Run:
             )
         try:
             return RunConfig.from_yaml(file.read_text(encoding="utf-8"))
+        except RunError as error:
+            raise RunError(f"{self.path}: {error}") from None
         except (
             yaml.YAMLError,
             ConfigError,
@@ -200,6 +210,17 @@ class Run:
         """Append one event."""
         with self.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"event": kind, **values}) + "\n")
+
+    def load_with(self, capability: type[C]) -> C:
+        """The trained model, which has to have a capability.
+
+        Raises:
+            RunError: it has not; or as `load`.
+        """
+        from simulacra.core.capabilities import require
+
+        config = self.config
+        return require(self.load(), capability, self, short_name(config.model), config.source)
 
     def load(self) -> Model:
         """The trained model, ready to use: evaluation mode, on the CPU.

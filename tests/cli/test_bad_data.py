@@ -43,7 +43,7 @@ def truncated(folder: Path) -> Path:
 
 def text(folder: Path) -> Path:
     pictures(folder)
-    (folder / "notes.png").write_text("not a picture at all")
+    (folder / "notes.png").write_text("not a image at all")
     return folder
 
 
@@ -70,7 +70,7 @@ def not_a_zip(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (empty, "no pictures found"),
+        (empty, "no images found"),
         (truncated, "007.jpg"),
         (text, "notes.png"),
         (one_pixel, "dot.png"),

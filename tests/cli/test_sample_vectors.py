@@ -94,7 +94,7 @@ def test_a_single_column(runs: Path, tmp_path: Path) -> None:
     [
         ("generator --out {tmp}/folder", 2, "vectors, not pictures; give a .npz, or a .png for a chart"),
         ("generator --out {tmp}/x.jpg", 2, "give a .png"),
-        ("mdn --out {tmp}/x.png", 1, "this mdn predicts what belongs to inputs"),
+        ("mdn --out {tmp}/x.png", 1, "this mdn does not sample; train a vae or a gan, or use"),
         (
             "mdn --out {tmp}/folder",
             1,

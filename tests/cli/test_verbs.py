@@ -209,5 +209,5 @@ def test_sample_a_class_by_its_name(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(["sample", run, "--class", "setossa", "--out", str(tmp_path / "x.npz")]) == 2
     assert "did you mean 'setosa'" in capsys.readouterr().err
     assert main(["sample", str(runs / "vae"), "--class", "3", "--out", str(tmp_path / "x.png")]) == 1
-    assert "a vae is told no classes; train a conditional_gan" in capsys.readouterr().err
+    assert "this vae is not conditioned on classes; train a conditional_gan" in capsys.readouterr().err
     assert not (tmp_path / "x.npz").exists()

@@ -13,7 +13,7 @@ from simulacra.errors import DataError
 
 @pytest.fixture
 def pics(tmp_path: Path) -> Path:
-    """20 pictures in two classes."""
+    """20 images in two classes."""
     rng = np.random.default_rng(0)
     for i in range(20):
         folder = tmp_path / "pics" / ("cat" if i % 4 else "dog")
@@ -42,7 +42,7 @@ def test_every_bad_file_is_listed(pics: Path) -> None:
     report = check(f"folder:{pics}")
     assert not report.ok
     assert report.bad == {
-        "cat/diary.png": "not a picture",
+        "cat/diary.png": "not a image",
         "dog/dot.png": "1x1 pixels, too small",
         "dog/empty.jpg": "empty file",
     }
@@ -57,7 +57,7 @@ def test_duplicates_are_a_note(pics: Path) -> None:
     report = check(f"folder:{pics}")
     assert report.ok
     assert report.duplicates == (("cat/01.png", "dog/again.bmp"),)
-    assert any("1 pictures stand there more than once, 2 files" in note for note in report.notes)
+    assert any("1 images stand there more than once, 2 files" in note for note in report.notes)
     assert any("several classes" in note for note in report.notes)
     assert not any("several splits" in note for note in report.notes)
 
@@ -79,7 +79,7 @@ def test_every_problem_of_the_csv_is_listed(pics: Path) -> None:
     report = check(f"folder:{pics}")
     assert not report.ok
     assert report.problems == (
-        "labels.csv: line 20: there is no picture 'ghost.png'",
+        "labels.csv: line 20: there is no image 'ghost.png'",
         "labels.csv: 'cat/18.png' has no line",
         "labels.csv: 'cat/19.png' has no line",
     )

@@ -18,7 +18,7 @@ from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError
 from simulacra.models.conditional_gan.card import ConditionalGANConfig
 from simulacra.models.conditional_gan.model import ConditionalGAN
-from simulacra.objectives import OBJECTIVES
+from simulacra.probability.objectives import OBJECTIVES
 
 PLANE = DataSpec("vector", (2,), ("left", "right"))
 IMAGES = DataSpec("image", (1, 16, 16), ("left", "right"))

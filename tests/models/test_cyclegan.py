@@ -31,7 +31,9 @@ def test_three_steps_of_cyclegan_are_those_written_out(norm: str) -> None:
             return torch.tanh(model.b_to_a(x))
 
         fake_b, fake_a = there(a), back(b)
-        loss = ((model.judge_b(fake_b) - 1) ** 2).mean() + ((model.judge_a(fake_a) - 1) ** 2).mean()
+        loss = ((model.discriminator_b(fake_b) - 1) ** 2).mean() + (
+            (model.discriminator_a(fake_a) - 1) ** 2
+        ).mean()
         loss = loss + 10 * ((back(fake_b) - a).abs().mean() + (there(fake_a) - b).abs().mean())
         loss = loss + 5 * ((back(a) - a).abs().mean() + (there(b) - b).abs().mean())
         for mover in movers.values():
@@ -57,8 +59,12 @@ def test_three_steps_of_cyclegan_are_those_written_out(norm: str) -> None:
             shown.append(torch.stack(chosen))
         for mover in movers.values():
             mover.zero_grad()
-        loss = 0.5 * (((model.judge_a(a) - 1) ** 2).mean() + (model.judge_a(shown[0]) ** 2).mean())
-        loss = loss + 0.5 * (((model.judge_b(b) - 1) ** 2).mean() + (model.judge_b(shown[1]) ** 2).mean())
+        loss = 0.5 * (
+            ((model.discriminator_a(a) - 1) ** 2).mean() + (model.discriminator_a(shown[0]) ** 2).mean()
+        )
+        loss = loss + 0.5 * (
+            ((model.discriminator_b(b) - 1) ** 2).mean() + (model.discriminator_b(shown[1]) ** 2).mean()
+        )
         loss.backward()
         movers["discriminators"].step()
         expected.append(loss.item())
@@ -73,7 +79,7 @@ def test_the_other_objectives_of_cyclegan_are_those_written_out(objective: str) 
     a, b = 2 * batch.x[:2] - 1, 2 * batch.x[2:] - 1
     fake_a, fake_b = model.b_to_a(b).tanh(), model.a_to_b(a).tanh()
     fooled, told = torch.zeros(()), torch.zeros(())
-    for judge, x, fake in ((model.judge_a, a, fake_a), (model.judge_b, b, fake_b)):
+    for judge, x, fake in ((model.discriminator_a, a, fake_a), (model.discriminator_b, b, fake_b)):
         real, false = judge(x), judge(fake)
         if objective == "hinge":
             fooled = fooled - false.mean()
@@ -93,10 +99,10 @@ def test_identity_and_pool_can_be_left_out() -> None:
     assert set(g.terms) == {"adversarial", "cycle"}
     torch.testing.assert_close(g.loss, g.terms["adversarial"] + 10 * 4 * g.terms["cycle"])
     fakes = (
-        (model.judge_a, model.b_to_a(2 * batch.x[2:] - 1)),
-        (model.judge_b, model.a_to_b(2 * batch.x[:2] - 1)),
+        (model.discriminator_a, model.b_to_a(2 * batch.x[2:] - 1)),
+        (model.discriminator_b, model.a_to_b(2 * batch.x[:2] - 1)),
     )
     of_fakes = sum(0.5 * judge(fake.tanh()).square().mean() for judge, fake in fakes)
-    real = 0.5 * ((model.judge_a(2 * batch.x[:2] - 1) - 1) ** 2).mean()
-    real = real + 0.5 * ((model.judge_b(2 * batch.x[2:] - 1) - 1) ** 2).mean()
+    real = 0.5 * ((model.discriminator_a(2 * batch.x[:2] - 1) - 1) ** 2).mean()
+    real = real + 0.5 * ((model.discriminator_b(2 * batch.x[2:] - 1) - 1) ** 2).mean()
     torch.testing.assert_close(d.loss, of_fakes + real)

@@ -18,7 +18,7 @@ from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError
 from simulacra.models.gan.card import GANConfig
 from simulacra.models.gan.model import GAN
-from simulacra.objectives import OBJECTIVES
+from simulacra.probability.objectives import OBJECTIVES
 
 PLANE = DataSpec("vector", (2,))
 SMALL = GANConfig(latent_dim=2, hidden=(16,), features=8, r1=0.0, r2=0.0)
@@ -149,7 +149,7 @@ def test_the_discriminator_sees_changed_images_only(augment: str, monkeypatch: p
     monkeypatch.setattr(model.augment, "forward", brighter)
     x = torch.rand(4, 1, 16, 16)
     d, g = model.play(Batch(x, None, Noise(0, 1), step=0, steps=10))
-    real, fake = (x - model.mean) / model.std, model.generate(Noise(0, 1).normal(4, 2))
+    real, fake = (x - model.mean) / model.std, model._generate(Noise(0, 1).normal(4, 2))
     # real and fake of the discriminator's turn, then fake and real of the generator's
     outputs = [model.discriminator(y + k) for y, k in ((real, 1), (fake, 2), (fake, 3), (real, 4))]
     objective = OBJECTIVES["relativistic"]

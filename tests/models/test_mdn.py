@@ -85,7 +85,7 @@ def test_modes_are_the_answers_and_the_mean_is_none(tmp_path: Any, covariance: A
 def test_needs_numbers_to_predict() -> None:
     with pytest.raises(ConfigError, match="the targets are classes"):
         MDN(DataSpec("vector", (3,), ("a", "b")), MDNConfig())
-    with pytest.raises(ConfigError, match="needs vectors"):
+    with pytest.raises(ConfigError, match="the targets are images"):
         MDN(DataSpec("vector", (3,), target=DataSpec("image", (1, 8, 8))), MDNConfig())
 
 

@@ -112,7 +112,7 @@ def test_whole_numbers_are_numbers_or_classes() -> None:
 @pytest.mark.parametrize(
     ("spec", "likelihood", "message"),
     [
-        (DataSpec("vector", (3,)), "auto", "nothing to predict; of a table, name the column with --target"),
+        (DataSpec("vector", (3,)), "auto", "nothing to predict; name the column of a table with --target"),
         (DataSpec("vector", (3,), ("a", "b")), "normal", "the targets are classes"),
         (DataSpec("vector", (3,), ("a", "b", "c")), "bernoulli", "needs 2 classes, there are 3"),
         (NUMBERS, "categorical", "needs classes or images"),

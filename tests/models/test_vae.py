@@ -10,10 +10,10 @@ from torch.distributions import MultivariateNormal, Normal, kl_divergence
 from simulacra.core.batch import Batch
 from simulacra.core.noise import Noise
 from simulacra.data.spec import DataSpec
-from simulacra.distributions import kl_to_standard_normal
 from simulacra.errors import ConfigError
 from simulacra.models.vae.card import VAEConfig
 from simulacra.models.vae.model import VAE
+from simulacra.probability.distributions import kl_to_standard_normal
 
 SIGMA = 0.5
 D, Z = 6, 2
@@ -91,7 +91,7 @@ def test_importance_weighted_bound_rises_with_k_to_the_exact_likelihood() -> Non
 
 
 def test_chunks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
-    from simulacra.models import vae as module
+    from simulacra.models.vae import model as module
 
     vae, x = linear_vae(exact_posterior=False), data(2)
     monkeypatch.setattr(module, "DECODED_AT_ONCE", 3)

@@ -10,7 +10,7 @@ from torch.distributions import Independent, Normal
 
 import simulacra as sim
 from simulacra.core.capabilities import Predicts
-from simulacra.distributions import IndependentBernoulli, Levels, LogisticLevels
+from simulacra.probability.distributions import IndependentBernoulli, Levels, LogisticLevels
 from simulacra.report import prediction_figures, predictions
 from simulacra.report.material import Material, gather
 from simulacra.report.predictions import asked, independent

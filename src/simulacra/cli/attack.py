@@ -11,8 +11,8 @@ import tyro
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from simulacra.adversarial.attacks import Adversarial
-    from simulacra.adversarial.rounds import Attack, Round
+    from simulacra.attacks.attacks import Adversarial
+    from simulacra.attacks.rounds import Attack, Round
     from simulacra.core.model import Model
     from simulacra.core.noise import Noise
     from simulacra.data.spec import Data, Dataset
@@ -77,7 +77,7 @@ def main(argv: list[str]) -> int:
     settings = resolved(arguments)
     import json
 
-    from simulacra.adversarial.attacks import check
+    from simulacra.attacks.attacks import check
     from simulacra.data import split_of
     from simulacra.errors import DataError
     from simulacra.run import Run
@@ -162,7 +162,7 @@ def resolved(arguments: Arguments) -> dict[str, Any]:
 
 def made(method: str, settings: dict[str, Any]) -> Attack:
     """The attack on a batch; `noise` makes images of the classes it is given."""
-    from simulacra.adversarial import attacks
+    from simulacra.attacks import attacks
 
     if method == "noise":
 
@@ -184,8 +184,8 @@ def attack(
     """What was found, p(class | x) before, and the numbers that are told."""
     import torch
 
-    from simulacra.adversarial.attacks import joined
-    from simulacra.adversarial.rounds import SIZE
+    from simulacra.attacks.attacks import joined
+    from simulacra.attacks.rounds import SIZE
     from simulacra.core.batch import in_order
 
     noisy, target = arguments.method == "noise", settings["target"]
@@ -228,7 +228,7 @@ def sticking(model: Model, data: Data, settings: dict[str, Any], seed: int) -> A
     """A sticker made on training images, to be put on others."""
     import torch
 
-    from simulacra.adversarial.patch import make, stick
+    from simulacra.attacks.patch import make, stick
     from simulacra.core.batch import tensor
     from simulacra.core.noise import Noise, derive_seed
 
@@ -255,7 +255,7 @@ def write(
     """The picture, or the arrays."""
     import numpy as np
 
-    from simulacra.adversarial.sheet import sheet
+    from simulacra.attacks.sheet import sheet
     from simulacra.files import replacing
     from simulacra.report.figures import png
 
@@ -284,7 +284,7 @@ def play(
     import dataclasses
     import json
 
-    from simulacra.adversarial.rounds import rounds
+    from simulacra.attacks.rounds import rounds
     from simulacra.engine.loop import train
     from simulacra.errors import RunError
     from simulacra.files import write_text

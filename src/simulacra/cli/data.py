@@ -17,7 +17,7 @@ from simulacra.data.check import Report, check
 from simulacra.data.images.labels import FILE_NAME
 from simulacra.data.paths import data_folders
 from simulacra.errors import ConfigError, DataError
-from simulacra.pictures import grid, save_png
+from simulacra.images import grid, save_png
 
 # of long lists, in print; --json has all
 SHOWN = 20
@@ -50,19 +50,19 @@ class Check:
 
 @dataclasses.dataclass(frozen=True)
 class Preview:
-    """Tile random pictures of a source into a PNG; of pairs, each beside its target.
+    """Tile random images of a source into a PNG; of pairs, each beside its target.
 
     Attributes:
         source: what to show, e.g. digits or folder:holiday.zip@test; the training split if none is named.
         out: the .png to write.
-        n: how many pictures.
-        seed: which pictures.
+        n: how many images.
+        seed: which images.
         image_size: height and width in pixels; the source's own if not given.
         channels: 1 for grey, 3 for colour; the source's own if not given.
         target: of a table, the columns to be predicted, with commas between them; of data with attributes,
             the one that becomes the class.
         skip_bad: go on without the files that cannot be used.
-        swap: of pairs of pictures, exchange the example and its target.
+        swap: of pairs of images, exchange the example and its target.
     """
 
     source: tyro.conf.Positional[str]
@@ -119,9 +119,9 @@ def _check(verb: Check) -> int:
 def _lines(report: Report) -> list[str]:
     lines = [f"{name}: {reason}" for name, reason in report.bad.items()]
     lines += report.problems
-    lines += [f"same picture: {', '.join(group)}" for group in report.duplicates[:SHOWN]]
+    lines += [f"same image: {', '.join(group)}" for group in report.duplicates[:SHOWN]]
     if len(report.duplicates) > SHOWN:
-        lines.append(f"same picture: {len(report.duplicates) - SHOWN} more; --json lists them")
+        lines.append(f"same image: {len(report.duplicates) - SHOWN} more; --json lists them")
     lines += [f"note: {note}" for note in report.notes]
     lines.append(f"{_kind(report)}{_counts(', from ', report.sizes)}")
     if report.columns:
@@ -175,7 +175,7 @@ def _preview(verb: Preview) -> int:
     index = np.random.default_rng(verb.seed).permutation(len(part))[: verb.n]
     pairs = data.spec.target is not None and data.spec.target.shape == data.spec.shape
     save_png(_sheet(part.take(index), pairs), verb.out)
-    what = "pairs" if pairs else "pictures"
+    what = "pairs" if pairs else "images"
     print(f"{verb.out}: {len(index)} of {len(part)} {what} of the {split} split of {data.name}")
     return 0
 

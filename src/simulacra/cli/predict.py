@@ -28,18 +28,16 @@ class Predict:
 def main(argv: list[str]) -> int:
     arguments = tyro.cli(Predict, args=argv, prog="simulacra predict")
     from simulacra.core.capabilities import Predicts
-    from simulacra.errors import ConfigError, DataError, RunError
-    from simulacra.predictions import check_out, predictions, write_csv, write_npz, write_pictures
+    from simulacra.errors import ConfigError, DataError
     from simulacra.run import Run
+    from simulacra.tasks.predict import check_out, predictions, write_csv, write_npz, write_pictures
 
     if arguments.samples < 0:
         raise ConfigError(f"samples: must be 0 or more, not {arguments.samples}")
     run, out = Run(arguments.run), arguments.out
     spec = run.config.spec
     check_out(out, spec)
-    model = run.load()
-    if not isinstance(model, Predicts):
-        raise RunError(f"{run}: a {run.config.model} predicts nothing; train a regressor or an mdn")
+    model = run.load_with(Predicts)
     x = run.inputs(arguments.data)
     if len(x) == 0:
         raise DataError(f"{arguments.data}: no examples; choose another split")

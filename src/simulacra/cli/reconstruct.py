@@ -20,7 +20,7 @@ class Reconstruct:
     data: str | None = None
     """data source, e.g. digits@test; the run's own test split when not given"""
     n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 32
-    """how many"""
+    """number of examples"""
 
 
 def main(argv: list[str]) -> int:
@@ -28,25 +28,23 @@ def main(argv: list[str]) -> int:
     import torch
 
     from simulacra.core.batch import tensor
-    from simulacra.core.capabilities import Decodes, Encodes
+    from simulacra.core.capabilities import Reconstructs
     from simulacra.data import split_of
-    from simulacra.errors import ConfigError, DataError, RunError
-    from simulacra.output import check_output, write_examples
+    from simulacra.errors import ConfigError, DataError
     from simulacra.run import Run
+    from simulacra.tasks.export_examples import check_output, write_examples
 
     if arguments.n < 1:
         raise ConfigError(f"n: must be at least 1, not {arguments.n}")
     run = Run(arguments.run)
     check_output(arguments.out, run.config.spec)
     split = split_of(arguments.data)
-    model = run.load()
-    if not (isinstance(model, Encodes) and isinstance(model, Decodes)):
-        raise RunError(f"{run}: a {run.config.model} has no encoder, so it cannot reconstruct")
+    model = run.load_with(Reconstructs)
     dataset = run.data(arguments.data).split(split).take(slice(0, arguments.n))
     if len(dataset) == 0:
         raise DataError(f"{arguments.data or run.config.source}@{split}: no examples; choose another split")
     x = tensor(dataset.x)
-    y = model.decode(model.encode(x).mean).mean
+    y = model.reconstruct(x)
     write_examples(torch.stack([x, y], dim=1).flatten(0, 1), arguments.out, columns=8)
     print(arguments.out)
     return 0

@@ -6,13 +6,8 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import tyro
-
-if TYPE_CHECKING:
-    from simulacra.core.model import Model
-    from simulacra.run import Run
 
 # both sides in units of those the model was trained on, from which things are not of the size it knows
 LARGE, SMALL = 2, 2 / 3
@@ -44,11 +39,11 @@ def main(argv: list[str]) -> int:
     arguments = tyro.cli(Translate, args=argv, prog="simulacra translate")
     from simulacra.core.capabilities import Translates
     from simulacra.core.noise import derive_seed
-    from simulacra.data.images.decode import BadImage, open_picture
+    from simulacra.data.images.decode import BadImage, open_with_alpha
     from simulacra.data.images.parallel import progress
     from simulacra.errors import ConfigError, DataError, RunError
     from simulacra.run import Run
-    from simulacra.translation import is_there, left_out, plan, shown, translated_image, varies, write
+    from simulacra.tasks.translate import is_there, left_out, plan, shown, translated_image, varies, write
 
     out, variants = arguments.out, arguments.variants
     if not arguments.inputs:
@@ -56,10 +51,8 @@ def main(argv: list[str]) -> int:
     if variants < 1:
         raise ConfigError(f"variants: must be at least 1, not {variants}")
     run = Run(arguments.run)
-    model = run.load()
-    if not isinstance(model, Translates):
-        raise RunError(f"{run}: a {run.config.model} does not translate; train a pix2pix or a cyclegan")
-    to = domain(model, run, arguments.to)
+    model = run.load_with(Translates)
+    to = model.domain(arguments.to)
     if variants > 1 and not varies(model, to):
         raise RunError(
             f"{run}: this {run.config.model} has one translation for each picture; leave --variants out"
@@ -80,7 +73,7 @@ def main(argv: list[str]) -> int:
     try:
         for job in progress(jobs, len(jobs), "translating"):
             try:
-                original = open_picture(job.source)
+                original = open_with_alpha(job.source)
             except BadImage as error:
                 unread += 1
                 print(f"simulacra: {shown(job.source)}: {error}", file=sys.stderr)
@@ -128,29 +121,3 @@ def no_pictures(endings: Counter[str]) -> str:
     else:
         what = f"{n:,} files are no pictures by their ending ({listed}) and are left out"
     return f"{what}; {', '.join(SUFFIXES)} are read"
-
-
-def domain(model: Model, run: Run, to: str | None) -> str | None:
-    """The domain to translate to: what is asked for by name, or as A or B; else B; None without a choice.
-
-    Raises:
-        ConfigError: there is no such domain.
-        RunError: there is no choice.
-    """
-    from simulacra.core.capabilities import Cycles
-    from simulacra.errors import ConfigError, RunError, nearest
-
-    classes = model.spec.classes
-    if not isinstance(model, Cycles):
-        if to is not None:
-            raise RunError(
-                f"{run}: a {run.config.model} translates one way, from the inputs it was trained on to their"
-                " targets; leave --to out"
-            )
-        return None
-    # a domain that is itself called A is meant by its name
-    named = {"A": classes[0], "B": classes[1], **{name: name for name in classes}}
-    to = classes[1] if to is None else to
-    if to not in named:
-        raise ConfigError(f"to: unknown '{to}', {nearest(to, (*classes, 'A', 'B'))}")
-    return named[to]

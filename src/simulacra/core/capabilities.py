@@ -7,6 +7,7 @@ that a training shows, and what to say to a user whose model lacks it.
 
 from __future__ import annotations
 
+import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from simulacra.core.batch import Batch, in_order, max_batch, random_subset, tens
 from simulacra.core.model import LatentModel, Model
 from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset
-from simulacra.errors import RunError
+from simulacra.errors import ConfigError, RunError, nearest
 
 # samples decoded at a time
 AT_ONCE = {"image": 250, "vector": 10_000}
@@ -43,11 +44,13 @@ class Capability(Model, ABC):
 
     Attributes:
         missing: why a tool cannot use a model without it, and what to do; a sentence that follows "a NAME".
+        verb: the command that needs it; empty where it is only one option of a command.
         cards: module in `simulacra.report` with its report cards; empty for none.
         takes_x: whether `usage` starts from examples x.
     """
 
     missing: ClassVar[str]
+    verb: ClassVar[str] = ""
     cards: ClassVar[str] = ""
     takes_x: ClassVar[bool] = False
 
@@ -107,21 +110,30 @@ def preview(model: Model, examples: Dataset, seed: int) -> Preview | None:
     return None
 
 
-def require(model: Model, capability: type[C], run: object, name: str) -> C:
+def require(model: Model, capability: type[C], run: object, name: str, source: str) -> C:
     """The model, which has to have a capability.
+
+    Args:
+        model: a trained model.
+        capability: the class that it must inherit.
+        run: its run folder, for the message.
+        name: the model's name, for the message.
+        source: the data that it was trained on, for the message.
 
     Raises:
         RunError: it does not; the message says what to do.
     """
     if not isinstance(model, capability):
-        raise RunError(f"{run}: {name} {capability.missing}")
+        others = commands(model, str(run), source, 0) if capability.verb else []
+        use = f", or use: simulacra {shlex.join(others[0])}" if others else ""
+        raise RunError(f"{run}: this {name} {capability.missing}{use}")
     return model
 
 
 class Encodes(Capability, LatentModel):
     """Encodes examples as latents."""
 
-    missing = "has no encoder; train an autoencoder, a vae or pca"
+    missing = "has no encoder; train an autoencoder, a vae or a pca"
     cards = "simulacra.report.latents"
     takes_x = True
 
@@ -144,10 +156,8 @@ class Encodes(Capability, LatentModel):
 class Decodes(Capability, LatentModel):
     """Decodes latents to examples."""
 
-    missing = "has no decoder; train a vae, a gan or pca"
+    missing = "has no decoder; train a vae, a gan or a pca"
     cards = "simulacra.report.latents"
-    has_likelihood: bool = True
-    """Whether p(x | z) is more than a point: whether drawing from it differs from taking its mean."""
 
     @abstractmethod
     def decode(self, z: Tensor, space: str | None = None) -> Distribution:
@@ -162,7 +172,8 @@ class Decodes(Capability, LatentModel):
 class Reconstructs(Encodes, Decodes):
     """Encodes examples and decodes the latents again."""
 
-    missing = "cannot reconstruct, since it has no encoder; train an autoencoder, a vae or pca"
+    verb = "reconstruct"
+    missing = "cannot reconstruct, since it has no encoder; train an autoencoder, a vae or a pca"
     cards = "simulacra.report.latents"
 
     def reconstruct(self, x: Tensor) -> Tensor:
@@ -188,7 +199,8 @@ class Reconstructs(Encodes, Decodes):
 class Samples(Capability, LatentModel):
     """Draws new examples: z ~ p(z), then the mean of p(x | z) or a draw from it."""
 
-    missing = "does not sample; train a vae or a gan, or use reconstruct, translate or predict"
+    verb = "sample"
+    missing = "does not sample; train a vae or a gan"
     cards = "simulacra.report.samples"
 
     @abstractmethod
@@ -225,7 +237,7 @@ class Generates(Samples, Decodes):
     def sample(self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool = False) -> Tensor:
         """As `Samples.sample`: the mean of p(x | z), or a draw from it, for z ~ p(z)."""
         noise = Noise.of(seed)
-        z = self.latent.sample(n, noise, truncation).to(self.device)
+        z = self.latent.sample(n, noise, truncation).to(self.device, self.dtype)
         p = (self.decode(part) for part in z.split(AT_ONCE[self.spec.kind]))
         return torch.cat([noise.draw(part) if draw else part.mean for part in p])
 
@@ -233,11 +245,34 @@ class Generates(Samples, Decodes):
 class Conditional(Samples):
     """Draws examples of a given class."""
 
+    verb = ""
     missing = "is not conditioned on classes; train a conditional_gan, or leave --class out"
 
     @abstractmethod
-    def for_class(self, y: int) -> Generates:
-        """The model of one class, an index into `spec.classes`."""
+    def for_class(self, y: int | str) -> Generates:
+        """The model of one class.
+
+        Args:
+            y: the class, by its name or its index in `spec.classes`.
+
+        Raises:
+            ConfigError: there is no such class.
+        """
+
+    def class_index(self, y: int | str) -> int:
+        """The index of a class in `spec.classes`.
+
+        Raises:
+            ConfigError: there is no such class.
+        """
+        classes = self.spec.classes
+        if isinstance(y, str):
+            if y not in classes:
+                raise ConfigError(f"class: unknown '{y}', {nearest(y, classes)}")
+            return classes.index(y)
+        if not 0 <= y < len(classes):
+            raise ConfigError(f"class: there are {len(classes)} classes, from 0, and no {y}")
+        return y
 
     def preview(self, examples: Dataset, seed: int) -> Preview | None:
         rows = [
@@ -249,6 +284,7 @@ class Conditional(Samples):
 class Translates(Capability):
     """Translates images of one kind to another."""
 
+    verb = "translate"
     missing = "does not translate; train a pix2pix or a cyclegan"
     cards = "simulacra.report.translations"
     takes_x = True
@@ -262,6 +298,16 @@ class Translates(Capability):
             seed: random seed, or a source of noise.
             to: name of the target domain, for models with a choice; the last one for None.
         """
+
+    def domain(self, to: str | None) -> str | None:
+        """The target domain that a user asks for by its name, or None without a choice.
+
+        Raises:
+            ConfigError: there is no such domain.
+        """
+        if to is not None:
+            raise ConfigError("to: this model translates from inputs to targets only; leave --to out")
+        return None
 
     def usage(self) -> list[str]:
         return ["y = model.translate(x, seed=0)"]
@@ -282,11 +328,26 @@ class Translates(Capability):
 class Cycles(Translates):
     """Translates between two domains, the classes of its data, in both directions."""
 
+    verb = ""
     missing = "translates in one direction; leave --to out"
 
     @abstractmethod
     def cycle(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
         """Translations of images x with labels y `(B,)`, and their translations back, each like x."""
+
+    def domain(self, to: str | None) -> str | None:
+        """The target domain by its name, or as `A` or `B`; the second for None.
+
+        Raises:
+            ConfigError: there is no such domain.
+        """
+        classes = self.spec.classes
+        # a domain whose own name is A is found by its name
+        names = {"A": classes[0], "B": classes[1], **{name: name for name in classes}}
+        to = classes[1] if to is None else to
+        if to not in names:
+            raise ConfigError(f"to: unknown '{to}', {nearest(to, (*classes, 'A', 'B'))}")
+        return names[to]
 
     def usage(self) -> list[str]:
         return [f"y = model.translate(x, seed=0, to={self.spec.classes[1]!r})"]
@@ -311,6 +372,7 @@ def _rows_of_three(model: Translates, examples: Dataset, seed: int) -> Preview |
 class Predicts(Capability):
     """Predicts a distribution of targets or classes for every input."""
 
+    verb = "predict"
     missing = "does not predict; train a regressor, an mdn or a classifier"
     cards = "simulacra.report.predictions"
     takes_x = True
@@ -357,7 +419,7 @@ class Discriminates(Capability):
 class EstimatesLikelihood(Capability):
     """Computes or estimates the log-likelihood of examples."""
 
-    missing = "has no likelihood; train a vae or pca"
+    missing = "has no likelihood; train a vae or a pca"
     exact: ClassVar[bool] = False
     """Whether `log_likelihood` is exact and needs no samples."""
 
@@ -369,7 +431,7 @@ class EstimatesLikelihood(Capability):
 class BoundsLikelihood(Capability):
     """Computes an evidence lower bound of the log-likelihood."""
 
-    missing = "has no evidence lower bound; train a vae or pca"
+    missing = "has no evidence lower bound; train a vae or a pca"
     cards = "simulacra.report.latents"
 
     @abstractmethod

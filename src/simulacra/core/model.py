@@ -114,15 +114,23 @@ class Model(nn.Module):
         """Device of the parameters and buffers."""
         return next(chain(self.parameters(), self.buffers())).device
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating-point type of the parameters and buffers."""
+        tensors = chain(self.parameters(), self.buffers())
+        return next(tensor.dtype for tensor in tensors if tensor.is_floating_point())
+
 
 class LatentModel(Model):
     """A model with latent spaces.
 
     Attributes:
         spaces: its latent spaces; the first is the default.
+        has_likelihood: whether p(x | z) is more than a point, so that a draw from it differs from its mean.
     """
 
     spaces: tuple[LatentSpace, ...]
+    has_likelihood: bool = True
 
     @property
     def latent(self) -> LatentSpace:

@@ -11,7 +11,7 @@ from simulacra.data.images.attributes import classes as classes_of
 from simulacra.data.images.cache import decode_all, find_shape
 from simulacra.data.images.decode import BadImage
 from simulacra.data.images.examples import SideBySide
-from simulacra.data.images.files import open_pictures
+from simulacra.data.images.files import open_image_files
 from simulacra.data.images.labels import FILE_NAME
 from simulacra.data.images.layout import TRAIN, Layout, Read
 from simulacra.data.sources import folder, pairs, unpaired
@@ -19,7 +19,7 @@ from simulacra.data.sources.registry import check_usage, load, parse
 from simulacra.data.spec import SPLITS, Data, DataSpec, Options
 from simulacra.errors import printable
 
-# the sources that are picture files
+# the sources that are image files
 READERS = {"folder": folder.read_layout, "pairs": pairs.read_layout, "unpaired": unpaired.read_layout}
 
 
@@ -34,7 +34,7 @@ class Report:
         shape: of one example as a model gets it.
         bad: each file that cannot be used, and why.
         problems: what is wrong with `labels.csv`.
-        duplicates: groups of files that show the same picture.
+        duplicates: groups of files that show the same image.
         notes: what is no fault but good to know.
         sizes: `WIDTHxHEIGHT` of the usable files -> how many; empty for sources that are no files.
         splits: examples in each split.
@@ -66,7 +66,7 @@ class Report:
 
 
 def check(source: str, options: Options | None = None) -> Report:
-    """Look at every file of a source; sources that are no picture files are loaded.
+    """Look at every file of a source; sources that are no image files are loaded.
 
     Nothing is taken from the cache or written to it.
 
@@ -81,7 +81,7 @@ def check(source: str, options: Options | None = None) -> Report:
     options = options or Options()
     check_usage(name, argument, options)
     if name in READERS:
-        return _check_pictures(f"{name}:{argument}", argument, options, READERS[name])
+        return _check_images(f"{name}:{argument}", argument, options, READERS[name])
     data = load(source, options)
     parts = [data.split(split) for split in SPLITS]
     labels = [part.y for part in parts if part.y is not None]
@@ -114,12 +114,12 @@ def _constant_columns(data: Data) -> tuple[str, ...]:
     return (f"the same value in every example: column {', '.join(constant)}",) if constant else ()
 
 
-def _check_pictures(title: str, path: str, options: Options, read: Read) -> Report:
+def _check_images(title: str, path: str, options: Options, read: Read) -> Report:
     bad: dict[str, str] = {}
     sizes: Counter[str] = Counter()
     same: defaultdict[float, list[int]] = defaultdict(list)
-    with open_pictures(title, path) as pictures:
-        layout = read(title, pictures)
+    with open_image_files(title, path) as files:
+        layout = read(title, files)
         examples, labels = layout.examples, layout.labels
         if options.target is not None and not labels.problems:
             found, y = classes_of(title, labels.attributes, labels.values, options.target)
@@ -161,7 +161,7 @@ def _check_pictures(title: str, path: str, options: Options, read: Read) -> Repo
 
 
 def _notes(groups: list[list[int]], place: dict[int, int], layout: Layout) -> tuple[str, ...]:
-    labels, what = layout.labels, "pairs" if layout.examples.each == 2 else "pictures"
+    labels, what = layout.labels, "pairs" if layout.examples.each == 2 else "images"
     notes = [f"{FILE_NAME}: {note}" for note in labels.notes]
     if groups:
         notes.append(f"{len(groups)} {what} stand there more than once, {sum(map(len, groups))} files in all")
@@ -183,4 +183,4 @@ def _upright_halves(layout: Layout, sizes: Counter[str]) -> tuple[str, ...]:
     upright = [size for size, (width, height) in shapes.items() if width < height]
     if not upright or not isinstance(layout.examples, SideBySide):
         return ()
-    return (f"halves of {upright[0]} are cropped to squares; is every file two pictures side by side?",)
+    return (f"halves of {upright[0]} are cropped to squares; is every file two images side by side?",)

@@ -208,7 +208,7 @@ def refuse_missing_classes(data: Data) -> None:
     """
     for name, count in zip(data.spec.classes, data.train.class_counts, strict=True):
         if count == 0:
-            raise DataError(f"{data.name}: no picture of '{name}' is left to train on; add more")
+            raise DataError(f"{data.name}: no image of '{name}' is left to train on; add more")
 
 
 def encode_labels(values: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:

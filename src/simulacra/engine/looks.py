@@ -18,10 +18,10 @@ from simulacra.core.inference import discriminate_all, draw, eval_mode, matched_
 from simulacra.core.model import Model
 from simulacra.data.spec import Data, Dataset
 from simulacra.errors import ConfigError, DataError
+from simulacra.images import grid, save_png
 from simulacra.metrics.features import load_extractor
 from simulacra.metrics.judge import LARGEST, judge
 from simulacra.metrics.samples import diversity
-from simulacra.pictures import grid, save_png
 from simulacra.run import Run
 
 # Held-out examples looked at: enough for a curve, few enough to cost nothing.

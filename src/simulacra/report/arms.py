@@ -16,7 +16,7 @@ from simulacra.core.capabilities import Predicts
 from simulacra.core.noise import Noise
 from simulacra.data import parse
 from simulacra.data.sources.robot_arm import joints
-from simulacra.distributions import modes
+from simulacra.probability.distributions import modes
 from simulacra.report.cards import Card
 from simulacra.report.figures import BLUE, GREEN, GREY, INK, ORANGE, style
 from simulacra.report.html import chart

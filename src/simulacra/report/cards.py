@@ -13,9 +13,9 @@ from PIL import Image
 from simulacra.core.batch import to_bytes
 from simulacra.core.capabilities import BoundsLikelihood, Decodes, Encodes, Samples
 from simulacra.core.noise import Noise
+from simulacra.images import SMALLEST_CELL, grid
 from simulacra.latent.lattice import lattice, leading_plane
 from simulacra.metrics.latents import ACTIVE
-from simulacra.pictures import SMALLEST_CELL, grid
 from simulacra.report import figures
 from simulacra.report.html import chart, img
 from simulacra.report.material import Material, decoded

@@ -13,8 +13,8 @@ from simulacra.core.capabilities import Decodes, Encodes, Predicts
 from simulacra.core.model import Model
 from simulacra.data import Data
 from simulacra.data.spec import Dataset
-from simulacra.distributions import kl_to_standard_normal
 from simulacra.errors import SimulacraError
+from simulacra.probability.distributions import kl_to_standard_normal
 from simulacra.run import Run, RunConfig
 
 # held-out examples that are encoded: enough for a map

@@ -13,8 +13,8 @@ from torch.distributions import Categorical, Distribution, MixtureSameFamily
 
 from simulacra.core.batch import in_order, tensor, to_bytes
 from simulacra.core.capabilities import Predicts
-from simulacra.distributions import Levels, LogisticLevels, marginals, quantile
 from simulacra.metrics.prediction import WITH_CDF, pit
+from simulacra.probability.distributions import Levels, LogisticLevels, marginals, quantile
 from simulacra.report import prediction_figures as figures
 from simulacra.report.cards import STRIP, WIDTH, Card, layout, tiles
 from simulacra.report.figures import LONGEST_NAME, shortened

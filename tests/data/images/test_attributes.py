@@ -9,7 +9,7 @@ from simulacra.data import Options, load
 from simulacra.data.check import check
 from simulacra.data.images.attributes import classes, known, with_classes
 from simulacra.errors import DataError
-from simulacra.pictures import save_png
+from simulacra.images import save_png
 
 NAMES = ("age", "race=A", "race=B", "glasses", "size")
 VALUES = np.array([[20, 1, 0, 0, 3], [61, 0, 1, 1, 1], [60, 1, 0, 1, 3]], np.float32)

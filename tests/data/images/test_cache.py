@@ -28,7 +28,7 @@ def picture(level: int) -> Image.Image:
 
 @pytest.fixture
 def pics(tmp_path: Path) -> Path:
-    """40 loose pictures."""
+    """40 loose images."""
     (tmp_path / "pics").mkdir()
     for level in LEVELS:
         picture(level).save(tmp_path / "pics" / f"{level}.png")

@@ -183,7 +183,7 @@ def test_a_share_depends_on_the_pixels_alone() -> None:
     ("raw", "reason"),
     [
         (b"", "empty file"),
-        (b"Dear diary, today I was renamed to .png", "not a picture"),
+        (b"Dear diary, today I was renamed to .png", "not a image"),
         (encoded(Image.new("L", (1, 1))), "1x1 pixels, too small"),
         (encoded(Image.new("L", (300, 3))), "300x3 pixels, too small"),
         (encoded(Image.fromarray(noise(64, 64, 3)), "JPEG")[:-400], "damaged or cut short"),
@@ -192,8 +192,8 @@ def test_a_share_depends_on_the_pixels_alone() -> None:
         (encoded(Image.fromarray(noise(64, 64, 3)), "WEBP")[:-400], "damaged or cut short"),
         (encoded(Image.fromarray(noise(64, 64, 3)), "BMP")[:-400], "damaged or cut short"),
         (png_header(12_000, 12_000), "12000x12000 pixels, too large (decompression bomb)"),
-        (png_header(60_000, 60_000), "too many pixels for a picture (decompression bomb)"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture"),
+        (png_header(60_000, 60_000), "too many pixels for a image (decompression bomb)"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a image"),
     ],
 )
 def test_what_is_wrong_is_said(raw: bytes, reason: str) -> None:

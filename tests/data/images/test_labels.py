@@ -1,4 +1,4 @@
-"""Classes and attributes of the pictures of a folder: by its sub-folders, and by labels.csv."""
+"""Classes and attributes of the images of a folder: by its sub-folders, and by labels.csv."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_csv_paths_semicolons_and_folder_classes(tmp_path: Path) -> None:
         ("file,", {}, "column 2 has no name"),
         ("file,label,class", {i: f"{i}.png,a,b" for i in LEVELS}, "'label' and 'class' mean the same"),
         ("file,age", {7: None}, "'7.png' has no line"),
-        ("file,age", {7: "7.png,1\nghost.png,1"}, "line 7: there is no picture 'ghost.png'"),
+        ("file,age", {7: "7.png,1\nghost.png,1"}, "line 7: there is no image 'ghost.png'"),
         ("file,age", {7: "8.png,1"}, "'8.png' stands there twice"),
         ("file,age", {7: "7.png"}, "line 6: 1 values, but 2 columns"),
         ("file,age", {7: "7.png,"}, "no value in column 'age' for '7.png'"),

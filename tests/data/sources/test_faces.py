@@ -45,7 +45,7 @@ def extremes(n: int) -> np.ndarray:
 
 
 def rows(top: float, bottom: float, size: int) -> slice:
-    """The rows between two heights, the picture spanning -1 to 1."""
+    """The rows between two heights, the image spanning -1 to 1."""
     return slice(round((top + 1) / 2 * size), round((bottom + 1) / 2 * size))
 
 

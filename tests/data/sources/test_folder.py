@@ -1,4 +1,4 @@
-"""Folders and .zips of pictures: what is read, at which size, in which split, and what is refused."""
+"""Folders and .zips of images: what is read, at which size, in which split, and what is refused."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def same(a: Data, b: Data) -> bool:
 
 @pytest.fixture
 def pics(tmp_path: Path) -> Path:
-    """40 loose pictures."""
+    """40 loose images."""
     fill(tmp_path / "pics", (f"{i}.png" for i in LEVELS))
     return tmp_path / "pics"
 
@@ -74,7 +74,7 @@ def test_every_picture_once_and_nothing_else(tmp_path: Path) -> None:
     names = ["a.PNG", "b.JPG", "c.jpeg", "d.webp", "e.bmp", *(f"sub/deep/{i}.png" for i in range(20))]
     fill(root, names)
     fill(root, [".hidden.png", ".cache/x.png", "__MACOSX/y.png"])
-    (root / "notes.txt").write_text("no picture")
+    (root / "notes.txt").write_text("no image")
     for data in (load(f"folder:{root}"), load(f"folder:{packed(root)}")):
         assert sorted(everything(data)) == list(LEVELS)[: len(names)]
         assert data.spec.classes == ()
@@ -162,7 +162,7 @@ def test_split_folders(name: str, wrap: str, tmp_path: Path) -> None:
 
 
 def spread(root: Path, top: str, count: int, seed: int) -> list[bytes]:
-    """Many small random pictures."""
+    """Many small random images."""
     rng = np.random.default_rng(seed)
     x = rng.integers(0, 256, (count, 4, 4), dtype=np.uint8)
     (root / top).mkdir(parents=True)
@@ -230,8 +230,8 @@ def test_missing_empty_and_other_paths(tmp_path: Path) -> None:
     (tmp_path / "texts" / "a.txt").touch()
     for name, message in {
         "nowhere": "there is no",
-        "empty": "no pictures found",
-        "texts": "no pictures found",
+        "empty": "no images found",
+        "texts": "no images found",
         "one.png": "neither a folder nor a .zip",
         "text.zip": r"not a whole \.zip",
     }.items():
@@ -262,7 +262,7 @@ def test_a_zip_that_reaches_outside_is_refused(name: str, pics: Path) -> None:
 def test_too_few(tmp_path: Path) -> None:
     outside = next(level for level in LEVELS if content_share(picture(level)) >= 0.8)
     picture(outside).save(tmp_path / "one.png")
-    with pytest.raises(DataError, match="1 pictures are too few to train on"):
+    with pytest.raises(DataError, match="1 images are too few to train on"):
         load(f"folder:{tmp_path}")
 
 
@@ -280,7 +280,7 @@ def test_bad_files_are_refused_by_name_or_skipped(pics: Path) -> None:
         with pytest.raises(DataError) as caught:
             load(f"folder:{path}", Options(image_size=16))
         assert str(caught.value) == (
-            f"folder:{path}: 3 of 43 files cannot be used (first: 1cat.png: not a picture); run "
+            f"folder:{path}: 3 of 43 files cannot be used (first: 1cat.png: not a image); run "
             f"'simulacra data check folder:{path}' for the list, or add --skip-bad"
         )
         assert same(load(f"folder:{path}", Options(image_size=16, skip_bad=True)), good)
@@ -288,7 +288,7 @@ def test_bad_files_are_refused_by_name_or_skipped(pics: Path) -> None:
 
 def test_nothing_but_bad_files(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("a diary")
-    with pytest.raises(DataError, match=r"none of the 1 files can be used \(first: a.png: not a picture\)"):
+    with pytest.raises(DataError, match=r"none of the 1 files can be used \(first: a.png: not a image\)"):
         load(f"folder:{tmp_path}", Options(skip_bad=True))
 
 

@@ -1,4 +1,4 @@
-"""Pairs of pictures, side by side or in two folders: what stands left, what right, and what is refused."""
+"""Pairs of images, side by side or in two folders: what stands left, what right, and what is refused."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def flat(level: int, size: tuple[int, int] = (16, 16)) -> Image.Image:
 
 
 def beside(level: int, size: tuple[int, int] = (16, 16)) -> Image.Image:
-    """A and B in one picture."""
+    """A and B in one image."""
     both = Image.new("L", (2 * size[0], size[1]), 100 + level)
     both.paste(flat(level, size), (0, 0))
     return both
@@ -216,7 +216,7 @@ def test_what_a_folder_names_test_is_never_trained_on(tmp_path: Path) -> None:
     assert pairs(data, "train") == {(in_train, 100 + in_train)}
     assert pairs(data, "test") == {(in_test, 100 + in_test)}
     (tmp_path / "train" / "1.png").unlink()
-    with pytest.raises(DataError, match="1 pictures are too few to train on"):
+    with pytest.raises(DataError, match="1 images are too few to train on"):
         load(f"pairs:{tmp_path}", Options(skip_bad=True))
 
 
@@ -278,7 +278,7 @@ def test_an_odd_width_is_refused_by_name_or_skipped(files: Path) -> None:
     assert check(f"pairs:{files}").bad == {
         "0odd.png": "33x16 pixels; an odd width cannot be cut into two equal halves",
         "1narrow.png": "halves of 3x16 pixels, too small",
-        "2text.png": "not a picture",
+        "2text.png": "not a image",
     }
     data = load(f"pairs:{files}", Options(skip_bad=True))
     assert data.spec.shape == (1, 16, 16)  # the others have no say
@@ -298,7 +298,7 @@ def test_partners_missing_or_of_another_size_or_damaged_are_all_listed(folders: 
     assert report.bad == {
         "A/4.png": missing,
         "A/5.png": "16x20 pixels, but 16x16 its partner B/5.png",
-        "A/6.png": "its partner B/6.png: not a picture",
+        "A/6.png": "its partner B/6.png: not a image",
         "A/7.png": "empty file",
         "A/8.bmp": missing,
         "B/3.png": missing,
@@ -332,14 +332,14 @@ def test_two_folders_without_a_pair(tmp_path: Path) -> None:
     for level in LEVELS:
         save(flat(level), tmp_path / ("trainA" if level % 2 else "trainB") / f"{level}.png")
     for look in (load, check):
-        with pytest.raises(DataError, match=r"no picture in A has a partner.* read by unpaired:"):
+        with pytest.raises(DataError, match=r"no image in A has a partner.* read by unpaired:"):
             look(f"pairs:{tmp_path}")
 
 
 def test_a_folder_alone(folders: Path) -> None:
     for path in (folders / "B").iterdir():
         path.unlink()
-    with pytest.raises(DataError, match=r"all pictures stand in 'A'.* belong in a folder 'B' beside it"):
+    with pytest.raises(DataError, match=r"all images stand in 'A'.* belong in a folder 'B' beside it"):
         load(f"pairs:{folders}")
 
 
@@ -355,7 +355,7 @@ def test_ordinary_photos_are_told_from_pairs(tmp_path: Path, files: Path) -> Non
             Image.fromarray(rng.integers(0, 256, (24, 32), dtype=np.uint8)), tmp_path / "photos" / f"{i}.png"
         )
     notes = check(f"pairs:{tmp_path / 'photos'}").notes
-    assert notes == ("halves of 16x24 are cropped to squares; is every file two pictures side by side?",)
+    assert notes == ("halves of 16x24 are cropped to squares; is every file two images side by side?",)
     assert check(f"pairs:{files}").notes == ()
 
 

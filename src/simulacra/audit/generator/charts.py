@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from simulacra.audit.shared.figures import MOST, WIDTH
 from simulacra.audit.shared.findings import Estimate
-from simulacra.pictures import grid
+from simulacra.images import grid
 from simulacra.report.figures import BLUE, CLASS_COLOURS, INK, MUTED, ORANGE, shortened, single, style
 
 # groups with pictures, and pictures of each

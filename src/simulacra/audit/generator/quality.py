@@ -24,7 +24,7 @@ from simulacra.audit.generator.grouped import GroupedGenerator
 from simulacra.audit.shared.figures import rows
 from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, conclude
 from simulacra.audit.shared.intervals import combined, wilson
-from simulacra.audit.shared.phrasing import NO_DIFFERENCE, amount, base, frequency, some, told
+from simulacra.audit.shared.phrasing import NO_DIFFERENCE, amount, at_once, base, frequency, some, told
 from simulacra.audit.shared.rates import Mean, all_pairs, difference, keyed, surest
 from simulacra.core.batch import Batch, in_order
 from simulacra.core.capabilities import BoundsLikelihood, EstimatesLikelihood, Reconstructs
@@ -311,7 +311,7 @@ def widest(
         )
         for text, m in ((metric.first, high), (metric.then, low))
     )
-    together = f", {100 * LEVEL:.0f}% for all {len(pairs)} pairs of groups at once" if len(pairs) > 1 else ""
+    together = at_once(len(pairs), "pairs of groups")
     sentence = f"{first[0].upper()}{first[1:]}; {then}: difference {told(e)}{together}."
     more = {"higher": high.estimate(), "lower": low.estimate()}
     more = keyed("group", ((m.group, m.estimate()) for m in measured), more)

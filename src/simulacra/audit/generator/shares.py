@@ -15,7 +15,7 @@ from simulacra.audit.generator.prevalence import Prevalence, discrepancy_interva
 from simulacra.audit.shared.figures import by_group, rows
 from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, Table, conclude
 from simulacra.audit.shared.intervals import combined, wilson
-from simulacra.audit.shared.phrasing import NO_DIFFERENCE, amount, base, frequency, some, told
+from simulacra.audit.shared.phrasing import NO_DIFFERENCE, amount, at_once, base, frequency, some, told
 from simulacra.audit.shared.rates import Rate, compared, keyed
 
 ASSUMPTION = (
@@ -177,7 +177,7 @@ class Comparison:
         d = differences[j]
         e, p, raw, r = self.data(j), self.of.estimate(j), self.uncorrected(j), self.ratio(j)
         people = base(round(e.value, 4), round(p.value, 4))
-        together = f", {100 * LEVEL:.0f}% for all {G} groups at once" if G > 2 else ""
+        together = at_once(G) if G > 2 else ""
         more = {"samples": p, "data": e, "read": raw} | ({"ratio": r} if r is not None else {})
         ratio = f", ratio {told(r)}" if r is not None else ""
         sentence = (

@@ -68,6 +68,11 @@ class Estimate:
         return self.low, self.high
 
     @property
+    def verdict(self) -> Literal["finding", "no finding"]:
+        """Whether the interval excludes 0."""
+        return "no finding" if self.holds(0) else "finding"
+
+    @property
     def clearance(self) -> float:
         """How far 0 lies outside the interval; negative inside it."""
         return max(self.ends[0], -self.ends[1])

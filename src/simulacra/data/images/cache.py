@@ -1,4 +1,4 @@
-"""Decoded pictures, memory-mapped and cached by content, one contiguous stack for each split.
+"""Decoded images, memory-mapped and cached by content, one contiguous stack for each split.
 
 In `cache_folder()` stand `KEY.SPLIT.npy`, uint8 `(N, C, H, W)`, for each split, and `KEY.json`, which says
 what is in them and is written last. They can be deleted at any time.
@@ -36,7 +36,7 @@ from simulacra.data.paths import cache_folder
 from simulacra.data.spec import CUTS, HELD_OUT, SPLITS, Options
 from simulacra.errors import DataError
 
-# The size of pictures that do not agree on a smaller one
+# The size of images that do not agree on a smaller one
 DEFAULT_SIZE = 64
 LARGEST_OWN_SIZE = 128
 
@@ -45,11 +45,11 @@ HEADER_BYTES = 128
 
 @dataclass(frozen=True)
 class Decoded:
-    """One example of P pictures.
+    """One example of P images.
 
     Attributes:
         x: uint8 `(P * C, H, W)`.
-        share: number in [0, 1) that depends on the decoded pictures alone.
+        share: number in [0, 1) that depends on the decoded images alone.
         size: width and height of each in pixels, upright, before cropping.
     """
 
@@ -60,7 +60,7 @@ class Decoded:
 
 @dataclass(frozen=True)
 class Stacks:
-    """All examples that can be used, of P pictures each.
+    """All examples that can be used, of P images each.
 
     Attributes:
         x: uint8 `(N, P * C, H, W)` for each of `SPLITS`, in memory or memory-mapped.
@@ -89,13 +89,13 @@ def decode_all(examples: Examples, shape: Shape) -> Iterator[Decoded | BadImage]
         x = np.concatenate([fit(image, shape[1], shape[0] // examples.each) for image in images])
         return Decoded(x, content_share(*images), images[0].size)
 
-    return progress(parallel(one, examples.names), len(examples.names), "decoding pictures")
+    return progress(parallel(one, examples.names), len(examples.names), "decoding images")
 
 
 def find_shape(examples: Examples, options: Options) -> Shape:
-    """`(P * C, H, W)` of the options; what they leave open is taken from the pictures, P of them an example.
+    """`(P * C, H, W)` of the options; what they leave open is taken from the images, P of them an example.
 
-    The size is that of the pictures when all are square, of one size, and at most 128, else 64; grey when
+    The size is that of the images when all are square, of one size, and at most 128, else 64; grey when
     all are stored without colour. Files that cannot be used have no say.
     """
     size, channels = options.image_size, options.channels
@@ -125,7 +125,7 @@ def load_stacks(title: str, examples: Examples, place: Place, options: Options) 
         options: image size and channels.
 
     Raises:
-        DataError: the cache cannot be written and the pictures do not fit in memory.
+        DataError: the cache cannot be written and the images do not fit in memory.
     """
     try:
         folder = cache_folder()
@@ -218,7 +218,7 @@ def _in_memory(title: str, examples: Examples, place: Place, shape: Shape, why: 
     needed = len(examples.names) * int(np.prod(shape))
     if needed > available_memory() * 3 / 4:
         raise DataError(
-            f"{title}: the pictures take {needed / 1e9:.1f} GB, more than fits in memory, and the cache "
+            f"{title}: the images take {needed / 1e9:.1f} GB, more than fits in memory, and the cache "
             f"cannot be written ({why.strerror or why}); set SIMULACRA_DATA to a folder with room, or use "
             "a smaller image size"
         ) from why
@@ -240,14 +240,14 @@ def _decode_into(
     sound = True
     for file in files:
         file.write(_header(0, shape))
-    for i, picture in enumerate(decode_all(examples, shape)):
-        if isinstance(picture, BadImage):
-            bad[examples.names[i]] = str(picture)
-            sound = sound and not isinstance(picture, Unreadable)
+    for i, example in enumerate(decode_all(examples, shape)):
+        if isinstance(example, BadImage):
+            bad[examples.names[i]] = str(example)
+            sound = sound and not isinstance(example, Unreadable)
         else:
-            split = place(i, picture.share)
+            split = place(i, example.share)
             rows[split].append(i)
-            files[split].write(picture.x.tobytes())
+            files[split].write(example.x.tobytes())
     for file, index in zip(files, rows, strict=True):
         file.seek(0)
         file.write(_header(len(index), shape))

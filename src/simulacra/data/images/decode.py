@@ -1,4 +1,4 @@
-"""One picture file to uint8 `(C, H, W)`; a file that cannot be used gives a short plain reason."""
+"""One image file to uint8 `(C, H, W)`; a file that cannot be used gives a short plain reason."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ for _plugin in ("Png", "Jpeg", "WebP", "Bmp", "Gif"):
     import_module(f"PIL.{_plugin}ImagePlugin")
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"GIF8")
 
-# EXIF orientation -> what turns the picture upright
+# EXIF orientation -> what turns the image upright
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -45,7 +45,7 @@ _ORIENTATION = 0x0112
 
 
 class BadImage(DataError):  # noqa: N818  (what the file is, not what went wrong)
-    """A file that cannot be used as a picture; the message is the reason alone, without the file's name."""
+    """A file that cannot be used as a image; the message is the reason alone, without the file's name."""
 
 
 class Unreadable(BadImage):
@@ -54,7 +54,7 @@ class Unreadable(BadImage):
 
 @dataclass(frozen=True)
 class Header:
-    """What a picture says about itself before it is decoded.
+    """What a image says about itself before it is decoded.
 
     Attributes:
         width: in pixels, as stored.
@@ -70,12 +70,12 @@ class Header:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A whole picture, decoded.
+class ImageWithAlpha:
+    """A whole image, decoded.
 
     Attributes:
         image: mode L or RGB, 8 bits, upright, transparency over white.
-        alpha: mode L, upright, 255 where it is opaque; None of a picture stored without transparency.
+        alpha: mode L, upright, 255 where it is opaque; None of a image stored without transparency.
         profile: the ICC profile stored with it, None without one.
     """
 
@@ -85,7 +85,7 @@ class Picture:
 
 
 def decode(file: bytes | str | Path, image_size: int, channels: int) -> np.ndarray:
-    """A picture as uint8 `(channels, image_size, image_size)`: upright, over white, the middle square.
+    """A image as uint8 `(channels, image_size, image_size)`: upright, over white, the middle square.
 
     >>> file = BytesIO()
     >>> Image.new("L", (10, 6), 200).save(file, "PNG")
@@ -93,7 +93,7 @@ def decode(file: bytes | str | Path, image_size: int, channels: int) -> np.ndarr
     ((3, 4, 4), np.uint8(200))
 
     Raises:
-        BadImage: the file is not a picture, is damaged, too small or too large.
+        BadImage: the file is not a image, is damaged, too small or too large.
     """
     return fit(open_image(file), image_size, channels)
 
@@ -102,26 +102,26 @@ def header(file: bytes | str | Path) -> Header:
     """Size and colour without decoding the pixels.
 
     Raises:
-        BadImage: the file is not a picture, or too small or too large.
+        BadImage: the file is not a image, or too small or too large.
     """
     with _opened(file) as image:
         return Header(*image.size, _is_grey(image), _is_transparent(image))
 
 
 def open_image(file: bytes | str | Path) -> Image.Image:
-    """The whole picture, fully decoded: mode L or RGB, 8 bits, upright, transparency over white.
+    """The whole image, fully decoded: mode L or RGB, 8 bits, upright, transparency over white.
 
     Raises:
-        BadImage: the file is not a picture, is damaged, too small or too large.
+        BadImage: the file is not a image, is damaged, too small or too large.
     """
-    return open_picture(file).image
+    return open_with_alpha(file).image
 
 
-def open_picture(file: bytes | str | Path) -> Picture:
-    """The whole picture with what `open_image` leaves out.
+def open_with_alpha(file: bytes | str | Path) -> ImageWithAlpha:
+    """The whole image with what `open_image` leaves out.
 
     Raises:
-        BadImage: the file is not a picture, is damaged, too small or too large.
+        BadImage: the file is not a image, is damaged, too small or too large.
     """
     with _opened(file) as image:
         image.load()
@@ -130,7 +130,7 @@ def open_picture(file: bytes | str | Path) -> Picture:
         turn = _UPRIGHT.get(_orientation(image))
         if turn is not None:
             flat, alpha = flat.transpose(turn), None if alpha is None else alpha.transpose(turn)
-        return Picture(flat, alpha, image.info.get("icc_profile"))
+        return ImageWithAlpha(flat, alpha, image.info.get("icc_profile"))
 
 
 def fit(image: Image.Image, image_size: int, channels: int) -> np.ndarray:
@@ -144,7 +144,7 @@ def fit(image: Image.Image, image_size: int, channels: int) -> np.ndarray:
 
 
 def content_share(*images: Image.Image) -> float:
-    """A number in [0, 1) that depends on the decoded pictures alone, not on files or the size asked for."""
+    """A number in [0, 1) that depends on the decoded images alone, not on files or the size asked for."""
     digest = blake2b(digest_size=8)
     for image in images:
         digest.update(repr(image.size).encode())
@@ -167,11 +167,11 @@ def _opened(file: bytes | str | Path) -> Iterator[Image.Image]:
     except (BadImage, MemoryError):
         raise
     except Image.DecompressionBombError as error:
-        raise BadImage("too many pixels for a picture (decompression bomb)") from error
+        raise BadImage("too many pixels for a image (decompression bomb)") from error
     # PIL's decoders meet hostile bytes with errors of almost every type
     except Exception as error:
         known = raw.startswith(_SIGNATURES) or raw[8:12] == b"WEBP"
-        raise BadImage("damaged or cut short" if known else "not a picture") from error
+        raise BadImage("damaged or cut short" if known else "not a image") from error
 
 
 def _refuse_size(width: int, height: int) -> None:
@@ -184,7 +184,7 @@ def _refuse_size(width: int, height: int) -> None:
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
-    # a picture with broken EXIF data is still a picture
+    # a image with broken EXIF data is still a image
     except Exception:
         return 1
 

@@ -1,4 +1,4 @@
-"""How picture files become examples: one picture each, or two that belong together."""
+"""How image files become examples: one image each, or two that belong together."""
 
 from __future__ import annotations
 
@@ -7,43 +7,43 @@ from collections.abc import Mapping
 from PIL import Image
 
 from simulacra.data.images.decode import SMALLEST, BadImage, Header, header, open_image
-from simulacra.data.images.files import Pictures
+from simulacra.data.images.files import ImageFiles
 from simulacra.errors import printable
 
 
 class Examples:
-    """Every file is an example of one picture.
+    """Every file is an example of one image.
 
     Attributes:
-        each: pictures in an example.
+        each: images in an example.
         names: of the examples, in order.
     """
 
     each = 1
 
-    def __init__(self, pictures: Pictures) -> None:
-        self.pictures = pictures
-        self.names = pictures.names
+    def __init__(self, files: ImageFiles) -> None:
+        self.files = files
+        self.names = files.names
 
     def open(self, name: str) -> tuple[Image.Image, ...]:
-        """The pictures of an example, decoded, all of one size.
+        """The images of an example, decoded, all of one size.
 
         Raises:
             BadImage: the example cannot be used.
         """
-        return (open_image(self.pictures.read(name)),)
+        return (open_image(self.files.read(name)),)
 
     def header(self, name: str) -> Header:
-        """Size and colour of its pictures without decoding the pixels.
+        """Size and colour of its images without decoding the pixels.
 
         Raises:
             BadImage: the example cannot be used.
         """
-        return header(self.pictures.read(name))
+        return header(self.files.read(name))
 
     def fingerprint(self, name: str) -> bytes:
         """Changes when the content of one of its files does."""
-        return self.pictures.fingerprint(name)
+        return self.files.fingerprint(name)
 
 
 class SideBySide(Examples):
@@ -65,16 +65,16 @@ class Partners(Examples):
     """A pair is two files.
 
     Args:
-        pictures: the files.
-        files: the two of every pair; of a file without a partner, itself alone.
+        files: of the source.
+        members: the two files of every pair; a file without a partner alone.
     """
 
     each = 2
 
-    def __init__(self, pictures: Pictures, files: Mapping[str, tuple[str, ...]]) -> None:
-        super().__init__(pictures)
-        self.names = list(files)
-        self._files = files
+    def __init__(self, files: ImageFiles, members: Mapping[str, tuple[str, ...]]) -> None:
+        super().__init__(files)
+        self.names = list(members)
+        self._members = members
 
     def open(self, name: str) -> tuple[Image.Image, ...]:
         other = self._partner(name)
@@ -96,12 +96,12 @@ class Partners(Examples):
         return Header(a.width, a.height, a.grey and b.grey)
 
     def fingerprint(self, name: str) -> bytes:
-        return b" ".join(map(self.pictures.fingerprint, self._files[name]))
+        return b" ".join(map(self.files.fingerprint, self._members[name]))
 
     def _partner(self, name: str) -> str:
-        if len(self._files[name]) < 2:
+        if len(self._members[name]) < 2:
             raise BadImage("no partner of this name in the other folder")
-        return self._files[name][1]
+        return self._members[name][1]
 
 
 def _half(width: int, height: int) -> int:

@@ -1,4 +1,4 @@
-"""The picture files of a folder or a .zip: their names, their bytes, and a fingerprint of each."""
+"""The image files of a folder or a .zip: their names, their bytes, and a fingerprint of each."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from simulacra.errors import DataError, printable
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
-# Bytes of one file, once unpacked: beyond any picture
+# Bytes of one file, once unpacked: beyond any image
 LARGEST_FILE = 2**30
 
 A = TypeVar("A")
 B = TypeVar("B")
 
 
-class Pictures(Protocol):
-    """The picture files of one source.
+class ImageFiles(Protocol):
+    """The image files of one source.
 
     Attributes:
         names: relative paths with `/`, sorted.
-        others: likewise, of files that have no picture's suffix and are not hidden.
+        others: likewise, of files that have no image's suffix and are not hidden.
     """
 
     names: list[str]
@@ -53,20 +53,20 @@ class Pictures(Protocol):
 
 
 @contextmanager
-def open_pictures(title: str, path: str) -> Iterator[Pictures]:
-    """The pictures of a folder or a .zip; errors begin with `title`, the source as the user wrote it.
+def open_image_files(title: str, path: str) -> Iterator[ImageFiles]:
+    """The images of a folder or a .zip; errors begin with `title`, the source as the user wrote it.
 
     Hidden files and `__MACOSX` are left out. Nothing is ever extracted to disk.
 
     Raises:
-        DataError: the path is missing, neither a folder nor a .zip, damaged, unsafe, or holds no pictures.
+        DataError: the path is missing, neither a folder nor a .zip, damaged, unsafe, or holds no images.
     """
     if not path:
-        raise DataError(f"{title}: no path given; write {title}PATH with a folder or a .zip of pictures")
+        raise DataError(f"{title}: no path given; write {title}PATH with a folder or a .zip of images")
     place = find(path)
     with ExitStack() as stack:
         try:
-            pictures = _pictures(title, path, place, stack)
+            files = _open(title, path, place, stack)
         except zipfile.BadZipFile as error:
             raise DataError(
                 f"{title}: '{path}' is not a whole .zip ({error}); download or pack it again"
@@ -74,15 +74,15 @@ def open_pictures(title: str, path: str) -> Iterator[Pictures]:
         except OSError as error:
             where = printable(str(error.filename or path))
             raise DataError(f"{title}: '{where}' cannot be read ({error.strerror or error})") from error
-        if not pictures.names:
-            raise DataError(f"{title}: no pictures found; it must hold {', '.join(SUFFIXES)} files")
-        yield pictures
+        if not files.names:
+            raise DataError(f"{title}: no images found; it must hold {', '.join(SUFFIXES)} files")
+        yield files
 
 
-def is_picture(name: str) -> bool:
-    """Whether a relative path has a picture's suffix and is not hidden.
+def is_image_file(name: str) -> bool:
+    """Whether a relative path has a image's suffix and is not hidden.
 
-    >>> is_picture("cats/1.JPG"), is_picture("__MACOSX/._1.jpg"), is_picture("notes.txt")
+    >>> is_image_file("cats/1.JPG"), is_image_file("__MACOSX/._1.jpg"), is_image_file("notes.txt")
     (True, False, False)
     """
     path = PurePosixPath(name)
@@ -94,24 +94,24 @@ def _hidden(path: PurePosixPath) -> bool:
 
 
 def _sorted_out(names: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Pictures, and other files."""
-    pictures: list[str] = []
+    """ImageFiles, and other files."""
+    images: list[str] = []
     others: list[str] = []
     for name in sorted(names):
-        if is_picture(name):
-            pictures.append(name)
+        if is_image_file(name):
+            images.append(name)
         elif not _hidden(PurePosixPath(name)):
             others.append(name)
-    return pictures, others
+    return images, others
 
 
-def _pictures(title: str, path: str, place: Path, stack: ExitStack) -> Pictures:
+def _open(title: str, path: str, place: Path, stack: ExitStack) -> ImageFiles:
     if place.is_dir():
         return _Folder(place)
     if not place.exists():
         raise DataError(f"{title}: there is no '{path}'; check the path")
     if place.suffix.lower() != ".zip":
-        raise DataError(f"{title}: '{path}' is neither a folder nor a .zip of pictures")
+        raise DataError(f"{title}: '{path}' is neither a folder nor a .zip of images")
     return _Zip(title, stack.enter_context(zipfile.ZipFile(place)))
 
 
@@ -140,7 +140,7 @@ class _Folder:
     def read(self, name: str) -> bytes:
         try:
             if (self.root / name).stat().st_size > LARGEST_FILE:
-                raise BadImage("too large for a picture")
+                raise BadImage("too large for a image")
             raw = (self.root / name).read_bytes()
         except OSError as error:
             raise Unreadable(f"cannot be read ({error.strerror or error})") from error
@@ -174,14 +174,14 @@ class _Zip:
             if ".." in path.parts or path.root or path.drive:
                 raise DataError(
                     f"{title}: the .zip holds an unsafe entry '{printable(info.filename)}' that points "
-                    "outside of it; it is refused as a whole, pack the pictures again"
+                    "outside of it; it is refused as a whole, pack the images again"
                 )
         self.names, self.others = _sorted_out(self._members)
 
     def read(self, name: str) -> bytes:
         info = self._members[name]
         if info.file_size > LARGEST_FILE:
-            raise BadImage("too large for a picture")
+            raise BadImage("too large for a image")
         if info.flag_bits & 1:
             raise BadImage("encrypted")
         try:
@@ -195,7 +195,7 @@ class _Zip:
             raise Unreadable("damaged in the .zip") from error
 
     def fingerprint(self, name: str) -> bytes:
-        # The directory's checksum and size: reading verifies the checksum, so that pictures that were read
+        # The directory's checksum and size: reading verifies the checksum, so that images that were read
         # are those it names. What fails to verify is Unreadable and never cached.
         info = self._members[name]
         return b"%08x %d" % (info.CRC, info.file_size)

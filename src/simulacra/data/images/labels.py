@@ -1,4 +1,4 @@
-"""Labels and attributes of picture files: from their sub-folders, or from `labels.csv`."""
+"""Labels and attributes of image files: from their sub-folders, or from `labels.csv`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LARGEST = float(np.finfo(np.float32).max)
 
 @dataclass(frozen=True)
 class Labels:
-    """What is known of N pictures besides their pixels.
+    """What is known of N images besides their pixels.
 
     Attributes:
         classes: the names of the classes; empty without labels.
@@ -55,13 +55,13 @@ def from_folders(paths: Iterable[PurePosixPath]) -> Labels:
 def from_csv(raw: bytes, paths: Sequence[str]) -> Labels:
     """Read `labels.csv`.
 
-    The first column, `file`, holds the name or the path of each picture, seen from the folder of the csv.
+    The first column, `file`, holds the name or the path of each image, seen from the folder of the csv.
     A column `label` or `class` gives the classes. Of the others, numbers become attributes, and text with at
     most 20 different values becomes one attribute `column=value` for each of them, 1 or 0.
 
     Args:
         raw: the file's bytes, UTF-8.
-        paths: the pictures' paths, seen from the folder of the csv.
+        paths: the images' paths, seen from the folder of the csv.
 
     Returns:
         Labels of every path, in their order.
@@ -129,7 +129,7 @@ def _match(
         wanted = PurePosixPath(row[0].replace("\\", "/")).as_posix()
         matches = [wanted] if wanted in cells else named.get(wanted, [])
         if not matches:
-            problems.append(f"line {line}: there is no picture '{printable(row[0])}'")
+            problems.append(f"line {line}: there is no image '{printable(row[0])}'")
         elif len(matches) > 1:
             problems.append(f"line {line}: '{printable(row[0])}' is in several folders; write its path")
         elif matches[0] not in missing:

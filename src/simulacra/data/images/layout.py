@@ -1,7 +1,7 @@
 """What the names of the files of a folder or a .zip say, and how they are loaded accordingly.
 
 Splits. Folders named train, val (or valid, validation) and test, right below the folder that holds all
-pictures, or one level further down in each of its folders, are the splits; trainA stands for train/A, and
+images, or one level further down in each of its folders, are the splits; trainA stands for train/A, and
 so do the others with A or B at the end. Without them everything is cut 80 / 10 / 10 by content. What is
 missing is cut from the training part, by content: without validation 5% of it, as for other sources with a
 test part of their own, and without test 10% of it, because a validation part that models were chosen by
@@ -20,7 +20,7 @@ import numpy as np
 
 from simulacra.data.images.cache import Stacks, load_stacks
 from simulacra.data.images.examples import Examples
-from simulacra.data.images.files import Pictures, open_pictures
+from simulacra.data.images.files import ImageFiles, open_image_files
 from simulacra.data.images.labels import FILE_NAME, Labels
 from simulacra.data.spec import CUTS, HELD_OUT, Data, Dataset, DataSpec, Options
 from simulacra.errors import DataError, printable
@@ -81,7 +81,7 @@ class Layout:
 
 
 # (the source as the user wrote it, its files) -> what their names say
-Read = Callable[[str, Pictures], Layout]
+Read = Callable[[str, ImageFiles], Layout]
 
 
 def split_folders(paths: Iterable[PurePosixPath]) -> tuple[list[int] | None, list[PurePosixPath]]:
@@ -96,7 +96,7 @@ def split_folders(paths: Iterable[PurePosixPath]) -> tuple[list[int] | None, lis
     root = common_folder(paths)
     below = [path.relative_to(root) for path in paths]
     parts = [_split_first(path.parts) for path in below]
-    # a picture beside the folders has its own name as first part, which names no split
+    # a image beside the folders has its own name as first part, which names no split
     tops = [_SPLIT_OF.get(part[0].casefold()) for part in parts]
     given = [top for top in tops if top is not None]
     if len(given) < len(tops) or TRAIN not in given:
@@ -115,7 +115,7 @@ def _split_first(parts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def common_folder(paths: Iterable[PurePosixPath]) -> PurePosixPath:
-    """The deepest folder that holds all pictures: looks through wrapping folders."""
+    """The deepest folder that holds all images: looks through wrapping folders."""
     folders = {path.parent for path in paths}
     first = folders.pop()
     return next(
@@ -123,16 +123,16 @@ def common_folder(paths: Iterable[PurePosixPath]) -> PurePosixPath:
     )
 
 
-def load_pictures(name: str, argument: str, options: Options, read: Read) -> Data:
-    """Load the pictures of a folder or a .zip as `read` lays them out.
+def load_images(name: str, argument: str, options: Options, read: Read) -> Data:
+    """Load the images of a folder or a .zip as `read` lays them out.
 
     Raises:
-        DataError: the path is missing, damaged, unsafe or holds no pictures; its layout or `labels.csv` does
+        DataError: the path is missing, damaged, unsafe or holds no images; its layout or `labels.csv` does
             not fit; or some files cannot be used and `options.skip_bad` is off.
     """
     title = f"{name}:{argument}"
-    with open_pictures(title, argument) as pictures:
-        layout = read(title, pictures)
+    with open_image_files(title, argument) as files:
+        layout = read(title, files)
         problems = layout.labels.problems
         if problems:
             more = f" (and {len(problems) - 1} more; 'simulacra data check {title}' lists them)"
@@ -142,7 +142,7 @@ def load_pictures(name: str, argument: str, options: Options, read: Read) -> Dat
     stacks = _settled(stacks, layout)
     parts = [_dataset(layout, x, rows) for x, rows in zip(stacks.x, stacks.rows, strict=True)]
     if len(parts[TRAIN]) == 0:
-        raise DataError(f"{title}: {sum(map(len, parts))} pictures are too few to train on; add more")
+        raise DataError(f"{title}: {sum(map(len, parts))} images are too few to train on; add more")
     train, validation, test = parts
     return Data(title, train, validation, test)
 

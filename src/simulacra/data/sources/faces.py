@@ -1,7 +1,7 @@
 """`faces`: colour faces drawn by this library, with the true value of every factor as an attribute.
 
-Nothing is downloaded, and nobody's picture is used. Every factor is drawn independently of all the
-others and shows in the picture, so what a model has learnt about a factor can be checked against the
+Nothing is downloaded, and nobody's image is used. Every factor is drawn independently of all the
+others and shows in the image, so what a model has learnt about a factor can be checked against the
 truth. The factors, which are the attribute columns in this order:
 
     smile           -1 frown .. 1 broad smile; values near 0 are rare
@@ -13,7 +13,7 @@ truth. The factors, which are the attribute columns in this order:
                      are drawn translucent)
     skin_tone        0 light .. 1 dark
     face_width       0 narrow .. 1 wide
-    head_turn       -1 towards the picture's left .. 1 towards its right
+    head_turn       -1 towards the image's left .. 1 towards its right
     background       0 rose, sand, green, blue .. 1 violet
     clothes          0 navy, teal, yellow, red .. 1 plum
 
@@ -93,7 +93,7 @@ def draw(
 ) -> np.ndarray:
     """Draw one face for each row of factors.
 
-    The same row gives the same picture, bit for bit on one machine, whatever rows surround it.
+    The same row gives the same image, bit for bit on one machine, whatever rows surround it.
 
     Args:
         factors: `(N, F)`, the columns of `FACTORS`, each in its range.

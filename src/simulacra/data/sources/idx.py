@@ -1,4 +1,4 @@
-"""`mnist` and `fashion-mnist`: 60,000 + 10,000 grey pictures of 28x28, from their idx files.
+"""`mnist` and `fashion-mnist`: 60,000 + 10,000 grey images of 28x28, from their idx files.
 
 Sources: Y. LeCun, C. Cortes and C. Burges, The MNIST database of handwritten digits (1998);
 H. Xiao, K. Rasul and R. Vollgraf, Fashion-MNIST (2017).
@@ -134,7 +134,7 @@ def _dataset(name: str, images: Path, labels: Path) -> Dataset:
             f"{images}: shape {x.shape} does not go with {y.shape} labels; fetch both files again"
         )
     if len(x) == 0 or min(x.shape[1:]) < 4:
-        raise DataError(f"{images}: {len(x)} pictures of {x.shape[1]}x{x.shape[2]}; fetch the file again")
+        raise DataError(f"{images}: {len(x)} images of {x.shape[1]}x{x.shape[2]}; fetch the file again")
     if y.max() >= len(CLASSES[name]):
         raise DataError(f"{labels}: label {y.max()} is out of range; fetch the file again")
     spec = DataSpec("image", (1, *x.shape[1:]), CLASSES[name])

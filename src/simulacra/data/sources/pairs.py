@@ -1,4 +1,4 @@
-"""`pairs:PATH`: a folder or a .zip of pairs of pictures; the example is A, the target B.
+"""`pairs:PATH`: a folder or a .zip of pairs of images; the example is A, the target B.
 
 Either every file is a pair side by side, A on the left and B on the right, or the images are in two folders
 A and B, partners under the same name (the suffix may differ). Folders name splits as in
@@ -14,9 +14,9 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from simulacra.data.images.examples import Partners, SideBySide
-from simulacra.data.images.files import Pictures
+from simulacra.data.images.files import ImageFiles
 from simulacra.data.images.labels import Labels
-from simulacra.data.images.layout import Layout, common_folder, load_pictures, split_folders
+from simulacra.data.images.layout import Layout, common_folder, load_images, split_folders
 from simulacra.data.spec import Data, Options
 from simulacra.errors import DataError, printable
 
@@ -27,29 +27,29 @@ def load(name: str, argument: str, options: Options) -> Data:
     """Load the pairs of a folder or a .zip; `spec.target` has the shape of the examples.
 
     Raises:
-        DataError: as `load_pictures`; or the pictures of two folders are no pairs.
+        DataError: as `load_images`; or the images of two folders are no pairs.
     """
-    return load_pictures(name, argument, options, read_layout)
+    return load_images(name, argument, options, read_layout)
 
 
-def read_layout(title: str, pictures: Pictures) -> Layout:
-    """Pairs and splits, from the names of the pictures.
+def read_layout(title: str, files: ImageFiles) -> Layout:
+    """Pairs and splits, from the names of the images.
 
     Raises:
         DataError: there is a folder A or B, and no pair at all.
     """
-    paths = [PurePosixPath(name) for name in pictures.names]
+    paths = [PurePosixPath(name) for name in files.names]
     given, below = split_folders(paths)
     sides = [path.parts[0].upper() if len(path.parts) > 1 else "" for path in below]
     root = common_folder(paths)
     if root.name.upper() in _OTHER:
         raise DataError(
-            f"{title}: all pictures stand in '{printable(str(root))}'; their partners of the same names "
+            f"{title}: all images stand in '{printable(str(root))}'; their partners of the same names "
             f"belong in a folder '{_OTHER[root.name.upper()]}' beside it"
         )
     if not _OTHER.keys() & set(sides):
         n = len(paths)
-        return Layout(SideBySide(pictures), given, Labels(), groups=np.zeros(n))
+        return Layout(SideBySide(files), given, Labels(), groups=np.zeros(n))
     keys = [
         (side, PurePosixPath(str(given[i]) if given else "", *path.parts[int(side in _OTHER) :]))
         for i, (side, path) in enumerate(zip(sides, below, strict=True))
@@ -57,19 +57,19 @@ def read_layout(title: str, pictures: Pictures) -> Layout:
     partner = match(keys)
     if not any(partner):
         raise DataError(
-            f"{title}: no picture in A has a partner of the same name in B; two folders of pictures without "
+            f"{title}: no image in A has a partner of the same name in B; two folders of images without "
             f"partners are read by unpaired:{title.partition(':')[2]}"
         )
-    names = pictures.names
+    names = files.names
     # of two partners that of A stands for the pair
     kept = [i for i, j in enumerate(partner) if j is None or sides[i] == "A"]
-    files = {names[i]: (names[i],) if (j := partner[i]) is None else (names[i], names[j]) for i in kept}
+    members = {names[i]: (names[i],) if (j := partner[i]) is None else (names[i], names[j]) for i in kept}
     own = None if given is None else [given[i] for i in kept]
-    return Layout(Partners(pictures, files), own, Labels(), groups=np.zeros(len(kept)))
+    return Layout(Partners(files, members), own, Labels(), groups=np.zeros(len(kept)))
 
 
 def match(keys: Sequence[tuple[str, PurePosixPath]]) -> list[int | None]:
-    """The position of the partner of each picture, None where it has none.
+    """The position of the partner of each image, None where it has none.
 
     Args:
         keys: the side, A or B, and the path below its folder.

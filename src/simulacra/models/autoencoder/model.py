@@ -9,17 +9,18 @@ from typing import ClassVar
 from torch import Tensor
 from torch.distributions import Distribution
 
-from simulacra import likelihoods, nets
+from simulacra import nets
 from simulacra.core.batch import Batch
 from simulacra.core.capabilities import Reconstructs
 from simulacra.core.latents import LatentSpace
 from simulacra.core.model import Turn
 from simulacra.core.noise import Noise
 from simulacra.data.spec import DataSpec
-from simulacra.distributions import Delta
 from simulacra.errors import ConfigError
 from simulacra.models.autoencoder.card import CARD, AutoencoderConfig
 from simulacra.models.settings import check_sizes
+from simulacra.probability import likelihoods
+from simulacra.probability.distributions import Delta
 
 
 class Autoencoder(Reconstructs):

@@ -10,17 +10,17 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
-from simulacra.adversarial.balls import climb, uniform
+from simulacra.attacks.balls import climb, uniform
 from simulacra.core.batch import Batch
 from simulacra.core.model import Turn, frozen, unwrap
 from simulacra.core.noise import Noise
 from simulacra.data.spec import DataSpec
 from simulacra.errors import ConfigError
-from simulacra.likelihoods import Classes, Likelihood
 from simulacra.models.classifier.card import CARD, ClassifierConfig
 from simulacra.models.regressor.model import Regressor
 from simulacra.nets import pick
 from simulacra.nets.conv import channels, ladder
+from simulacra.probability.likelihoods import Classes, Likelihood
 
 
 class Classifier(Regressor):

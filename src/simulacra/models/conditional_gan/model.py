@@ -13,9 +13,9 @@ from simulacra.core.batch import Batch
 from simulacra.core.capabilities import AT_ONCE, Conditional, Generates
 from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset, DataSpec
-from simulacra.distributions import Delta
 from simulacra.models.conditional_gan.card import CARD, ConditionalGANConfig
 from simulacra.models.gan.adversarial import AdversarialModel
+from simulacra.probability.distributions import Delta
 
 
 class ConditionalGAN(Conditional, AdversarialModel):
@@ -62,9 +62,9 @@ class ConditionalGAN(Conditional, AdversarialModel):
         parts = zip(z.split(AT_ONCE[self.spec.kind]), y.split(AT_ONCE[self.spec.kind]), strict=True)
         return torch.cat([self.generate(*part) for part in parts])
 
-    def for_class(self, y: int) -> OfClass:
-        """The model of one class: an unconditional generator."""
-        return OfClass(self, y)
+    def for_class(self, y: int | str) -> OfClass:
+        """The model of one class, by its name or index: an unconditional generator."""
+        return OfClass(self, self.class_index(y))
 
     def discriminate(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """The discriminator's output `(B,)` on examples of classes y; the largest of all classes for None."""

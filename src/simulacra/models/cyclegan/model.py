@@ -19,7 +19,7 @@ from simulacra.models.cyclegan.card import CARD, CycleGANConfig
 from simulacra.models.jitter import Jitter, scaled
 from simulacra.models.settings import check_sizes
 from simulacra.nets.translation import PatchCritic, ResNetTranslator, initialise
-from simulacra.objectives import OBJECTIVES, fools
+from simulacra.probability.objectives import OBJECTIVES, fools
 
 
 class CycleGAN(Cycles):
@@ -49,7 +49,7 @@ class CycleGAN(Cycles):
         "generators": ("a_to_b", "b_to_a"),
         "discriminators": ("discriminator_a", "discriminator_b"),
     }
-    balanced = True
+    class_balanced = True
     # instance norm copies what is not contiguous: 1.2 times as long a step
     memory_format = torch.contiguous_format
     training_only = ("pool_a", "pool_b")

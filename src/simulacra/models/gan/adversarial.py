@@ -2,10 +2,10 @@
 
     min over G, max over D of E_x ln D(x) + E_z ln(1 - D(G(z)))
 
-and its relatives (`simulacra.objectives`), with or without classes. In one step the discriminator moves
-with real and fake examples, penalised for steep gradients where it is due; every `n_critic` steps the
-generator moves against the discriminator as it now is. Numbers of vectors are standardised and images
-brought to [-1, 1] inside.
+and its relatives (`simulacra.probability.objectives`), with or without classes. In one step the
+discriminator moves with real and fake examples, penalised for steep gradients where it is due; every
+`n_critic` steps the generator moves against the discriminator as it now is. Numbers of vectors are
+standardised and images brought to [-1, 1] inside.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from simulacra import nets
-from simulacra.augmentation import AdaptiveAugment, DiffAugment
 from simulacra.core.batch import Batch
 from simulacra.core.capabilities import Discriminates
 from simulacra.core.latents import LatentSpace
@@ -29,9 +28,10 @@ from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError
 from simulacra.models.gan.card import GANConfig
 from simulacra.models.settings import check_sizes
+from simulacra.nets.augmentation import AdaptiveAugment, DiffAugment
 from simulacra.nets.critic import Condition, Critic
 from simulacra.nets.labelled import Labelled
-from simulacra.objectives import OBJECTIVES, squared_gradient
+from simulacra.probability.objectives import OBJECTIVES, squared_gradient
 
 # steps between penalties: of large nets they cost as much as the rest of a step
 LAZY = {"image": 4, "vector": 1}
@@ -77,6 +77,7 @@ class AdversarialModel(Discriminates, LatentModel):
         condition: how the discriminator is told.
     """
 
+    has_likelihood = False
     players = {"discriminator": ("discriminator",), "generator": ("generator",)}
     config: GANConfig
     mean: Tensor

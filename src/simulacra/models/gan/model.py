@@ -6,9 +6,9 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from simulacra.core.capabilities import Generates
-from simulacra.distributions import Delta
 from simulacra.models.gan.adversarial import AdversarialModel
 from simulacra.models.gan.card import CARD
+from simulacra.probability.distributions import Delta
 
 
 class GAN(Generates, AdversarialModel):
@@ -22,7 +22,6 @@ class GAN(Generates, AdversarialModel):
     """
 
     card = CARD
-    has_likelihood = False
 
     def decode(self, z: Tensor, space: str | None = None) -> Distribution:
         """All mass on G(z)."""

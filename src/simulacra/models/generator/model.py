@@ -8,14 +8,15 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from simulacra import likelihoods, nets
+from simulacra import nets
 from simulacra.core.capabilities import Generates
 from simulacra.core.latents import LatentSpace
 from simulacra.data.spec import DataSpec
-from simulacra.distributions import Delta
-from simulacra.likelihoods import Likelihood
 from simulacra.models.generator.card import CARD, GeneratorConfig
 from simulacra.models.settings import check_sizes
+from simulacra.probability import likelihoods
+from simulacra.probability.distributions import Delta
+from simulacra.probability.likelihoods import Likelihood
 
 
 class Generator(Generates):

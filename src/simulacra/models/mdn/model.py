@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, MixtureSameFamily
 
-from simulacra import distributions
 from simulacra.data.spec import Dataset
-from simulacra.distributions import Modes
 from simulacra.errors import ConfigError
-from simulacra.likelihoods import Likelihood, Mixture, make
 from simulacra.models.mdn.card import CARD, MDNConfig
 from simulacra.models.regressor.model import Regressor
+from simulacra.probability import distributions
+from simulacra.probability.distributions import Modes
+from simulacra.probability.likelihoods import Likelihood, Mixture, make
 
 COMPONENTS = {"diagonal": "normal-learned", "full": "multivariate-normal"}
 # targets that the centres are picked from

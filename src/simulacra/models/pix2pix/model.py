@@ -14,7 +14,6 @@ from simulacra.core.capabilities import Translates
 from simulacra.core.model import Turn, frozen
 from simulacra.core.noise import Noise
 from simulacra.data.spec import DataSpec
-from simulacra.distributions import kl_to_standard_normal
 from simulacra.errors import ConfigError
 from simulacra.models.jitter import Jitter, scaled
 from simulacra.models.pix2pix.card import CARD, Pix2PixConfig
@@ -22,7 +21,8 @@ from simulacra.models.settings import check_sizes
 from simulacra.nets.conv import ConvEncoder
 from simulacra.nets.layers import Style
 from simulacra.nets.translation import PatchCritic, ResNetTranslator, SkipUNet, initialise
-from simulacra.objectives import OBJECTIVES, fools
+from simulacra.probability.distributions import kl_to_standard_normal
+from simulacra.probability.objectives import OBJECTIVES, fools
 
 
 class Pix2Pix(Translates):

@@ -11,16 +11,17 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from simulacra import likelihoods, nets
+from simulacra import nets
 from simulacra.core.batch import Batch
 from simulacra.core.capabilities import Predicts
 from simulacra.core.model import Turn
 from simulacra.data.spec import Dataset, DataSpec
-from simulacra.distributions import rescaled, widened
 from simulacra.errors import ConfigError, DataError
-from simulacra.likelihoods import Classes, Likelihood
 from simulacra.models.regressor.card import CARD, RegressorConfig
 from simulacra.models.settings import check_sizes
+from simulacra.probability import likelihoods
+from simulacra.probability.distributions import rescaled, widened
+from simulacra.probability.likelihoods import Classes, Likelihood
 
 # likelihoods of classes, besides that of numbers
 OF_CLASSES = ("bernoulli", "categorical")

@@ -16,10 +16,10 @@ from simulacra.core.latents import LatentSpace
 from simulacra.core.model import Turn
 from simulacra.core.noise import Noise
 from simulacra.data.spec import DataSpec
-from simulacra.distributions import kl_to_standard_normal
 from simulacra.errors import ConfigError
 from simulacra.models.autoencoder.model import Autoencoder
 from simulacra.models.vae.card import CARD, VAEConfig
+from simulacra.probability.distributions import kl_to_standard_normal
 
 # Latents decoded at once by `log_likelihood`: enough to keep the cores busy, few enough for their caches.
 DECODED_AT_ONCE = 512

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from simulacra.errors import RunError
-from simulacra.pictures import grid, save_png
+from simulacra.images import grid, save_png
 
 
 def test_tiles_row_by_row_on_white() -> None:

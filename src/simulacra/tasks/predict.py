@@ -13,11 +13,11 @@ from torch.distributions import Categorical, MixtureSameFamily
 from simulacra.core.batch import in_order, to_bytes
 from simulacra.core.capabilities import Predicts
 from simulacra.data.spec import Dataset, DataSpec
-from simulacra.distributions import marginals, modes, quantile
 from simulacra.errors import ConfigError
 from simulacra.files import replacing
+from simulacra.images import grid, save_png
 from simulacra.metrics.prediction import WITH_CDF
-from simulacra.pictures import grid, save_png
+from simulacra.probability.distributions import marginals, modes, quantile
 
 # probabilities of the quantiles that are told
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

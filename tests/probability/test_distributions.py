@@ -18,8 +18,16 @@ from torch.distributions import (
     TransformedDistribution,
 )
 
-from simulacra.distributions import Delta, component, marginals, modes, quantile, rescaled, widened
-from simulacra.likelihoods import Mixture, make
+from simulacra.probability.distributions import (
+    Delta,
+    component,
+    marginals,
+    modes,
+    quantile,
+    rescaled,
+    widened,
+)
+from simulacra.probability.likelihoods import Mixture, make
 
 B, T, K = 5, 2, 3
 

@@ -11,7 +11,7 @@ from simulacra.core.batch import to_bytes
 from simulacra.data.spec import DataSpec
 from simulacra.errors import ConfigError
 from simulacra.files import replacing
-from simulacra.pictures import grid, save_png
+from simulacra.images import grid, save_png
 
 
 def check_output(out: Path, spec: DataSpec, charts: bool = False) -> None:

@@ -1,6 +1,6 @@
 """Distributions that torch does not have, and what can be asked of those that heads give.
 
-`rescaled`, `marginals`, `quantile` and `modes` take the distributions of `simulacra.likelihoods`:
+`rescaled`, `marginals`, `quantile` and `modes` take the distributions of `simulacra.probability.likelihoods`:
 independent numbers, multivariate normals, and mixtures of either.
 """
 

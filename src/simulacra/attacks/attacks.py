@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical
 
-from simulacra.adversarial.balls import Norm, climb, length, project, steepest, uniform
+from simulacra.attacks.balls import Norm, climb, length, project, steepest, uniform
 from simulacra.core.capabilities import Predicts
 from simulacra.core.model import Model, frozen
 from simulacra.core.noise import Noise

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from simulacra.adversarial.attacks import Adversarial
+from simulacra.attacks.attacks import Adversarial
 from simulacra.core.model import Model
 from simulacra.core.noise import Noise, derive_seed
 from simulacra.data.spec import Data, Dataset

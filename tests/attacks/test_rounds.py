@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from simulacra.adversarial.attacks import fgsm, from_noise
-from simulacra.adversarial.rounds import Attack, rounds, with_negatives
+from simulacra.attacks.attacks import fgsm, from_noise
+from simulacra.attacks.rounds import Attack, rounds, with_negatives
 from simulacra.core.model import Model
 from simulacra.data.spec import Data, Dataset, DataSpec
-from tests.adversarial.linear import Linear
+from tests.attacks.linear import Linear
 
 SPEC = DataSpec("image", (1, 4, 4), ("no", "yes"))
 

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from simulacra.adversarial.attacks import Adversarial, aim, attacked
+from simulacra.attacks.attacks import Adversarial, aim, attacked
 from simulacra.core.model import Model
 from simulacra.core.noise import Noise
 from simulacra.errors import ConfigError

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from simulacra.objectives import OBJECTIVES, squared_gradient
+from simulacra.probability.objectives import OBJECTIVES, squared_gradient
 
 X, G = torch.tensor([2.0, -1.0, 0.5]), torch.tensor([0.0, -3.0, 1.0])
 

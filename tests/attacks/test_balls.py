@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from simulacra.adversarial.balls import Norm, climb, length, project, steepest, uniform
+from simulacra.attacks.balls import Norm, climb, length, project, steepest, uniform
 from simulacra.core.noise import Noise
 
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from simulacra.core.batch import tensor, to_bytes
 from simulacra.core.noise import Noise
 from simulacra.data.spec import DataSpec
-from simulacra.translation import translated
-from tests.test_translation_files import noise
+from simulacra.tasks.translate import translated
+from tests.tasks.test_translate import noise
 
 
 class Normed(nn.Module):

@@ -7,11 +7,11 @@ from torch import Tensor, nn
 from torch.distributions import Categorical
 
 from simulacra.core.batch import Batch
-from simulacra.core.model import Model
+from simulacra.core.capabilities import Predicts
 from simulacra.data.spec import DataSpec
 
 
-class Linear(Model):
+class Linear(Predicts):
     """Logits (0, w . x + b) of grey images 4x4: the second class where w . x + b > 0."""
 
     def __init__(self, shape: tuple[int, ...] = (1, 4, 4)) -> None:
@@ -28,7 +28,7 @@ class Linear(Model):
         z = self.margin(x)
         return Categorical(logits=torch.stack([torch.zeros_like(z), z], dim=1))
 
-    def answers(self, batch: Batch) -> Tensor:
+    def targets(self, batch: Batch) -> Tensor:
         assert batch.y is not None
         return batch.y
 

@@ -24,8 +24,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, MixtureSameFamily
 
-from simulacra.distributions import IndependentBernoulli, Levels, LogisticLevels
 from simulacra.errors import ConfigError, nearest
+from simulacra.probability.distributions import IndependentBernoulli, Levels, LogisticLevels
 
 # How a scale is kept positive; each starts near 1 for an output of 0.
 SCALES: dict[str, Callable[[Tensor], Tensor]] = {

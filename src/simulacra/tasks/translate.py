@@ -1,4 +1,4 @@
-"""Pictures in, pictures out: what a model that translates makes of files, whatever their size.
+"""ImageFiles in, pictures out: what a model that translates makes of files, whatever their size.
 
 A large picture is translated in tiles. Of a tile only what lies `MARGIN` pixels inside of it is used, and
 from a tile to the next it is blended linearly: nets that see no further give the picture they give of the
@@ -24,11 +24,11 @@ from torch import Tensor, nn
 from simulacra.core.batch import tensor, to_bytes
 from simulacra.core.capabilities import Translates
 from simulacra.core.noise import Noise
-from simulacra.data.images.decode import BadImage, Picture, header
-from simulacra.data.images.files import is_picture, open_pictures
+from simulacra.data.images.decode import BadImage, ImageWithAlpha, header
+from simulacra.data.images.files import is_image_file, open_image_files
 from simulacra.errors import ConfigError, DataError, RunError, printable
 from simulacra.files import replacing
-from simulacra.thumbnail import normalised_alike
+from simulacra.tasks.tiling import normalised_alike
 
 # Pixels. A tile of 512 takes nine residual blocks of 256 channels 300 MB. Tiles begin at multiples of ALIGN,
 # where nets that halve a picture up to 7 times halve the whole picture, too.
@@ -167,7 +167,7 @@ def varies(model: Translates, to: str | None = None) -> bool:
     return not torch.equal(one, other)
 
 
-def write(image: Image.Image, original: Picture, file: Path) -> None:
+def write(image: Image.Image, original: ImageWithAlpha, file: Path) -> None:
     """Write a translation whole or not at all, in the format of the file's ending.
 
     It has the original's transparency where the format keeps any, and its colour profile where it fits.
@@ -211,7 +211,7 @@ def plan(inputs: Sequence[Path], out: Path, variants: int) -> Plan:
         DataError: two inputs have one name, or a folder holds no pictures.
         RunError: an input would be overwritten, or all translations are there.
     """
-    if out.is_file() or (is_picture(out.name) and not out.is_dir()):
+    if out.is_file() or (is_image_file(out.name) and not out.is_dir()):
         raise ConfigError(f"out: {out} is a file; give a folder")
     jobs: list[Job] = []
     bad: dict[Path, str] = {}
@@ -265,7 +265,7 @@ def _found(inputs: Sequence[Path], out: Path) -> Iterator[tuple[Path, PurePosixP
 
 def _inside(folder: Path, out: Path) -> tuple[list[PurePosixPath], list[PurePosixPath]]:
     """The pictures of a folder, and its other files, by their paths below it."""
-    with open_pictures(shown(folder), str(folder)) as pictures:
+    with open_image_files(shown(folder), str(folder)) as pictures:
         names, others = ([PurePosixPath(n) for n in found] for found in (pictures.names, pictures.others))
     # what a call before has written is no input: photos --out photos/translated
     around, written = folder.resolve(), out.resolve()

@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from simulacra.augmentation import AdaptiveAugment, Colour, DiffAugment, Geometry, warp
 from simulacra.core.noise import Noise
+from simulacra.nets.augmentation import AdaptiveAugment, Colour, DiffAugment, Geometry, warp
 
 
 def images(n: int = 4, channels: int = 3, height: int = 16, width: int = 16) -> Tensor:
@@ -365,7 +365,7 @@ PROCESS = """
 import sys
 import torch
 import torch.distributed as dist
-from simulacra.augmentation import AdaptiveAugment
+from simulacra.nets.augmentation import AdaptiveAugment
 from simulacra.core.noise import Noise
 
 rank = int(sys.argv[1])

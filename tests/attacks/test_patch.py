@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from simulacra.adversarial.patch import Placement, make, paste, stick
+from simulacra.attacks.patch import Placement, make, paste, stick
 from simulacra.core.noise import Noise
 from simulacra.errors import ConfigError
-from tests.adversarial.linear import Linear, middling
+from tests.attacks.linear import Linear, middling
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (32, 64), (64, 32)])

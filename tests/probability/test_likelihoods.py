@@ -5,9 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from simulacra.distributions import Delta
 from simulacra.errors import ConfigError
-from simulacra.likelihoods import LIKELIHOODS, make
+from simulacra.probability.distributions import Delta
+from simulacra.probability.likelihoods import LIKELIHOODS, make
 
 torch.manual_seed(0)
 SHAPE = (4, 3, 5, 5)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from simulacra.adversarial.attacks import Adversarial
-from simulacra.adversarial.sheet import FOOLED, sheet
+from simulacra.attacks.attacks import Adversarial
+from simulacra.attacks.sheet import FOOLED, sheet
 
 
 def test_words_below_the_images() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from simulacra.adversarial.attacks import SURE, Adversarial, fgsm, from_noise, pgd, smallest
-from simulacra.adversarial.balls import Norm
+from simulacra.attacks.attacks import SURE, Adversarial, fgsm, from_noise, pgd, smallest
+from simulacra.attacks.balls import Norm
 from simulacra.core.model import Model
 from simulacra.core.noise import Noise
 from simulacra.data.spec import DataSpec
@@ -17,7 +17,7 @@ from simulacra.models.autoencoder.card import AutoencoderConfig
 from simulacra.models.classifier.card import ClassifierConfig
 from simulacra.models.classifier.model import Classifier
 from simulacra.models.registry import build
-from tests.adversarial.linear import Linear, middling
+from tests.attacks.linear import Linear, middling
 
 
 def classified(model: Linear, x: torch.Tensor) -> torch.Tensor:

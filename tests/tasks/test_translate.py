@@ -1,4 +1,4 @@
-"""Pictures translated at any size: in tiles as in one piece, the right way up, and nothing overwritten."""
+"""ImageFiles translated at any size: in tiles as in one piece, the right way up, and nothing overwritten."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 from simulacra.core.batch import tensor, to_bytes
 from simulacra.core.noise import Noise
-from simulacra.data.images.decode import Picture, header, open_picture
+from simulacra.data.images.decode import ImageWithAlpha, header, open_with_alpha
 from simulacra.data.spec import DataSpec
 from simulacra.errors import ConfigError, DataError, RunError
 from simulacra.models.cyclegan.card import CycleGANConfig
 from simulacra.models.cyclegan.model import CycleGAN
 from simulacra.models.pix2pix.card import Pix2PixConfig
 from simulacra.models.pix2pix.model import Pix2Pix
-from simulacra.translation import (
+from simulacra.tasks.translate import (
     ALIGN,
     MARGIN,
     OVERLAP,
@@ -185,7 +185,7 @@ def saved(image: Image.Image, file: Path, **options: Any) -> Path:
 
 def through(source: Path, out: Path) -> Image.Image:
     """What comes out of a model that changes nothing."""
-    original = open_picture(source)
+    original = open_with_alpha(source)
     write(translated_image(SAME, original.image), original, out)
     with Image.open(out) as image:
         image.load()
@@ -264,7 +264,7 @@ def test_colour_profiles_stay_where_they_fit(tmp_path: Path) -> None:
     for name in ("a.png", "a.jpg", "a.webp"):
         out = through(saved(image, tmp_path / name, icc_profile=SRGB), tmp_path / "out" / name)
         assert out.info["icc_profile"] == SRGB
-    original = Picture(image, None, SRGB)
+    original = ImageWithAlpha(image, None, SRGB)
     write(Image.new("L", (8, 8)), original, tmp_path / "grey.png")
     with Image.open(tmp_path / "grey.png") as grey:
         assert "icc_profile" not in grey.info
@@ -396,5 +396,5 @@ def test_an_interrupted_picture_leaves_nothing(tmp_path: Path, monkeypatch: pyte
     image = Image.new("RGB", (8, 8))
     monkeypatch.setattr(Image.Image, "save", stopped)
     with pytest.raises(KeyboardInterrupt):
-        write(image, Picture(image, None, None), tmp_path / "a.png")
+        write(image, ImageWithAlpha(image, None, None), tmp_path / "a.png")
     assert list(tmp_path.iterdir()) == []

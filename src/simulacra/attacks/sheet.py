@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from simulacra.adversarial.attacks import Adversarial
+from simulacra.attacks.attacks import Adversarial
 
 INK, MUTED = "#24292f", "#6e7781"
 # Okabe and Ito 2008

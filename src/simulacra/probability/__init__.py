@@ -1,0 +1,1 @@
+"""Networks as distributions: likelihoods, distributions and adversarial objectives."""
