@@ -153,11 +153,11 @@ def training(tables: Tables, bias: Bias, minimum: int) -> Section:
     more = keyed("toward", ((name, Estimate(k)) for name, k in toward), more)
     sure, n = excess.ends[0] > 0, int(c.sum())
     finding = conclude(sure, no_bias, "training", sentence, limits, share, excess, n, more, "training")
-    estimates = [
-        (name, int(row.sum()), wilson(int(row[0]), int(row.sum())))
-        for name, row in zip(bias.objects, c, strict=True)
+    n_rows = c.sum(axis=1)
+    drawn = [
+        (one, int(n), wilson(int(k), int(n))) for one, k, n in zip(bias.objects, c[:, 0], n_rows, strict=True)
     ]
-    figure = rows(estimates, f"share of {bias.groups[0]}", 1 / G, shares=True)
+    figure = rows(drawn, f"share of {bias.groups[0]}", 1 / G, shares=True)
     caption = f"The values of {what} with most rows. Dotted: no bias, 1 / {G}. Intervals 95%, Wilson."
     return Section("training", title, "data", [finding], [Plot("training", title, figure, caption)])
 
@@ -275,11 +275,8 @@ def _withheld(name: str, number: str, what: str, minimum: int, limits: str) -> F
 
 
 def _left_out(bias: Bias, minimum: int, what: str) -> str:
-    if not bias.small:
-        return ""
-    return (
-        f" Values of {what} with fewer than {minimum} rows in either table are left out: {some(bias.small)}."
-    )
+    left_out = f" Values of {what} with fewer than {minimum} rows in either table are left out: "
+    return f"{left_out}{some(bias.small)}." if bias.small else ""
 
 
 def _table(bias: Bias, what: str) -> Table:
@@ -294,19 +291,11 @@ def _table(bias: Bias, what: str) -> Table:
         shares = [f"{100 * share[o, g]:.1f}%" for share in (train, pred)]
         change = f"{100 * e.value:.1f} ({100 * e.ends[0]:.1f} to {100 * e.ends[1]:.1f})"
         cells.append([bias.objects[o], bias.groups[g], *n, *shares, change])
-    head = [
-        what,
-        "most in training",
-        "training",
-        "predictions",
-        "share in training",
-        "predicted",
-        "difference",
-    ]
+    head = ["most in training", "training", "predictions", "share in training", "predicted", "difference"]
     note = "Intervals 95%, Newcombe, each on its own; differences in percentage points."
     if len(order) < len(bias.objects):
         note += f" The {len(order)} of {len(bias.objects):,} that differ most."
-    return Table(f"Shares by {what}", head, cells, note)
+    return Table(f"Shares by {what}", [what, *head], cells, note)
 
 
 def scatter(bias: Bias, margin: float) -> Figure:

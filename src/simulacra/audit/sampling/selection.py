@@ -11,7 +11,7 @@ from simulacra.audit.shared.figures import rows
 from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, Table, conclude, slug
 from simulacra.audit.shared.intervals import combined, wilson
 from simulacra.audit.shared.phrasing import amount, base, frequency, interval, out_of, some, told
-from simulacra.audit.shared.rates import keyed
+from simulacra.audit.shared.rates import keyed, surest
 
 NO_DIFFERENCE = "The data are compatible with no difference."
 WHY = (
@@ -44,8 +44,7 @@ def shares(found: Selection, minimum: int) -> Section:
         return Section("selection", title, "data", findings)
     # Bonferroni: the intervals of all groups hold at once; of two groups one mirrors the other
     excess = {g: found.excess(g, 1 - (1 - LEVEL) / (len(kept) if len(r) > 2 else 1)) for g in kept}
-    sure = [g for g in kept if not excess[g].holds(0)]
-    g = max(sure or kept, key=lambda g: max(excess[g].ends[0], -excess[g].ends[1]))
+    g, sure = surest(excess)
     share, people = found.k[g] / n, base(found.k[g] / n, float(r[g]))
     together = f", {100 * LEVEL:.0f}% for all {len(kept)} groups at once" if len(r) > 2 else ""
     sentence = (
@@ -56,7 +55,7 @@ def shares(found: Selection, minimum: int) -> Section:
     each = {g: found.excess(g) for g in kept}
     more = keyed("group", ((found.groups[g], each[g]) for g in kept))
     findings = [
-        conclude(bool(sure), NO_DIFFERENCE, name, sentence, limits, what, excess[g], n, more, "share"),
+        conclude(sure, NO_DIFFERENCE, name, sentence, limits, what, excess[g], n, more, "share"),
         _ratio(found, kept, limits),
     ]
     drawn = [(name, int(found.k[g]), each.get(g)) for g, name in enumerate(found.groups)]
@@ -71,7 +70,7 @@ def _kept(found: Selection, minimum: int) -> list[int]:
     return [int(g) for g in np.flatnonzero(found.large(minimum))]
 
 
-def surest(found: Selection, kept: list[int]) -> tuple[int, int, Estimate] | None:
+def highest_ratio(found: Selection, kept: list[int]) -> tuple[int, int, Estimate] | None:
     """The pair of groups whose ratio is most certainly above 1, the higher first; None where there is none.
 
     Intervals hold for all pairs at once (Bonferroni).
@@ -91,7 +90,7 @@ def _ratio(found: Selection, kept: list[int], limits: str) -> Finding:
         f"selection.{slug(found.column)}",
         "ratio of selection between two groups",
     )
-    pair = surest(found, kept)
+    pair = highest_ratio(found, kept)
     if pair is None:
         sentence = f"Selection by {column}: withheld, only one group has anybody selected."
         return Finding(name, sentence, "withheld", limits, what, plot="share")
@@ -213,7 +212,7 @@ def cannot(found: Selection, minimum: int, y: str | None) -> Section:
     what, more = "share of the reference without anybody selected", {"few": Estimate(thin)}
     limits = "What those people are like."
     findings = [Finding("uncovered", sentence, "stated", limits, what, Estimate(gone), n, more, "uncovered")]
-    pair = surest(found, _kept(found, minimum)) if n >= minimum else None
+    pair = highest_ratio(found, _kept(found, minimum)) if n >= minimum else None
     if pair is not None:
         findings.append(_tipping(found, *pair))
     drawn = [(name, int(found.k[g]), Estimate(float(r[g]))) for g, name in enumerate(found.groups)]
