@@ -109,6 +109,10 @@ class Model(nn.Module):
         """Options to try when the samples collapse."""
         return ["a smaller --lr", "a model with an adversary or an encoder"]
 
+    def overfitting_remedies(self) -> list[str]:
+        """Options to try when a discriminator memorises the training set."""
+        return ["more data"]
+
     @property
     def device(self) -> torch.device:
         """Device of the parameters and buffers."""

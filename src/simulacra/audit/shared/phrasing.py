@@ -86,6 +86,15 @@ def no_difference(estimate: Estimate) -> str:
     return " The data are compatible with no difference." if estimate.holds(0) else ""
 
 
+def at_once(count: int, what: str = "groups") -> str:
+    """That an interval is one of several that hold together, to go behind it; empty for one alone.
+
+    >>> at_once(3, "pairs")
+    ', 95% for all 3 pairs at once'
+    """
+    return f", {100 * LEVEL:.0f}% for all {count} {what} at once" if count > 1 else ""
+
+
 def some(names: Iterable[str], most: int = 10) -> str:
     """The first names of many.
 
