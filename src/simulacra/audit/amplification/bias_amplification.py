@@ -15,7 +15,7 @@ from simulacra.audit.amplification.tables import GROUP, OBJECT, Tables, most_com
 from simulacra.audit.shared.figures import WIDTH, rows
 from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, Table, conclude, slug
 from simulacra.audit.shared.intervals import combined, newcombe, wilson
-from simulacra.audit.shared.phrasing import amount, interval, listed, some, told
+from simulacra.audit.shared.phrasing import amount, at_once, interval, listed, some, told
 from simulacra.audit.shared.rates import keyed, unique
 from simulacra.report.figures import BLUE, CLASS_COLOURS, INK, MUTED, ORANGE, shortened, single, style
 
@@ -145,7 +145,7 @@ def training(tables: Tables, bias: Bias, minimum: int) -> Section:
     sentence = (
         f"Of {len(bias.objects):,} values of {what}, {each} in training. The most certain: of 100 rows with "
         f"{bias.objects[o]}, {100 * shares[o, g].value:.0f} have {bias.groups[g]}; without bias it would be "
-        f"{100 / G:.0f} (share {told(shares[o, g])}, {100 * LEVEL:.0f}% for all {c.size:,} pairs at once)."
+        f"{100 / G:.0f} (share {told(shares[o, g])}{at_once(c.size, 'pairs')})."
     )
     no_bias = "The data are compatible with no bias."
     share = f"share of {bias.groups[g]} with {bias.objects[o]}, less 1 / {G}"
@@ -226,7 +226,7 @@ def _object(bias: Bias, what: str) -> Finding:
     groups = listed([bias.groups[g] for g in np.flatnonzero(biased[o])], "or")
     sentence = (
         f"Of 100 rows with {name}, {100 * train:.0f} have {groups} in training and {100 * pred:.0f} in the "
-        f"predictions (difference {told(e)}, {100 * LEVEL:.0f}% for all {len(objects):,} at once)."
+        f"predictions (difference {told(e)}{at_once(len(objects), f'values of {what}')})."
     )
     none = f"For no {what} is amplification certain."
     limits = f"Anything about other values of {what}; this one is amplified most certainly. {WHY}"

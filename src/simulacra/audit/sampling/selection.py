@@ -10,7 +10,7 @@ from simulacra.audit.sampling.reference import Selection
 from simulacra.audit.shared.figures import rows
 from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, Table, conclude, slug
 from simulacra.audit.shared.intervals import combined, wilson
-from simulacra.audit.shared.phrasing import amount, base, frequency, interval, out_of, some, told
+from simulacra.audit.shared.phrasing import amount, at_once, base, frequency, interval, out_of, some, told
 from simulacra.audit.shared.rates import keyed, surest
 
 NO_DIFFERENCE = "The data are compatible with no difference."
@@ -46,11 +46,10 @@ def shares(found: Selection, minimum: int) -> Section:
     excess = {g: found.excess(g, 1 - (1 - LEVEL) / (len(kept) if len(r) > 2 else 1)) for g in kept}
     g, sure = surest(excess)
     share, people = found.k[g] / n, base(found.k[g] / n, float(r[g]))
-    together = f", {100 * LEVEL:.0f}% for all {len(kept)} groups at once" if len(r) > 2 else ""
     sentence = (
         f"Of {people:,} people selected, {frequency(share, people)} have {column} {found.groups[g]}; of "
         f"{people:,} in the reference, {frequency(float(r[g]), people)}: difference "
-        f"{told(excess[g])}{together}."
+        f"{told(excess[g])}{at_once(len(kept) if len(r) > 2 else 1)}."
     )
     each = {g: found.excess(g) for g in kept}
     more = keyed("group", ((found.groups[g], each[g]) for g in kept))
@@ -96,11 +95,10 @@ def _ratio(found: Selection, kept: list[int], limits: str) -> Finding:
         return Finding(name, sentence, "withheld", limits, what, plot="share")
     a, b, e = pair
     pairs = len(kept) * (len(kept) - 1) // 2
-    together = f", {100 * LEVEL:.0f}% for all {pairs} pairs at once" if pairs > 1 else ""
     sentence = (
         f"For as many people in the reference, those whose {column} is {found.groups[a]} are selected "
         f"{amount(e.value)} times as often as those whose {column} is {found.groups[b]} "
-        f"({interval(e)}{together})."
+        f"({interval(e)}{at_once(pairs, 'pairs')})."
     )
     sure = e.ends[0] > 1
     if not sure:
