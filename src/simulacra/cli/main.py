@@ -1,4 +1,4 @@
-"""`simulacra VERB`: finds the verb's module, and prints errors as plain lines. Imports nothing slow."""
+"""`simulacra VERB`: runs the verb's module and reports errors in a line. Imports nothing slow."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from importlib.metadata import version
 from simulacra.errors import ConfigError, SimulacraError, nearest
 
 VERBS = {
-    "train": "train a model on data, or resume a training",
+    "train": "train a model on data, or resume its training",
     "sample": "draw new examples from a trained model",
     "reconstruct": "show examples beside their reconstructions",
-    "translate": "translate images of one kind to another",
-    "predict": "write the predictions of a model for every example",
-    "attack": "make adversarial examples, or train against them",
+    "translate": "translate images from one domain to another",
+    "predict": "write a model's predictions for every example",
+    "attack": "attack a classifier with adversarial examples",
     "evaluate": "measure a trained model on held-out data",
-    "audit": "audit what data or a model do to people, before they are used",
-    "report": "write the report of a run, one HTML page",
+    "audit": "audit what data or a model do to people before they are used",
+    "report": "write the report of a run as one HTML page",
     "recipe": "list the recipes, or run one",
     "data": "list, check and preview data sources",
 }
@@ -27,7 +27,7 @@ HELP = """usage: simulacra VERB ...
 
 {verbs}
 
-  simulacra VERB --help    what a verb takes
+  simulacra VERB --help    the options of a verb
   --debug                  show the traceback of an error
   --version                print the version
 
