@@ -11,7 +11,7 @@ sums over channels are products of matrices. The relative error of outputs and g
 torch's convolution up to 1e-6.
 
 Without it a training step of pix2pix (256 pixels, one pair, fp32, one thread) takes 1.15 times as long: the
-median of 7 paired rounds, in CPU time on a busy machine, of the sides "simulacra, fp32" and "without kernels" of
+median of 7 paired rounds, in CPU time on a busy machine. "simulacra, fp32" and "without kernels" of
 
     python benchmarks/translation_step.py --cases pix2pix-256-1 --threads 1 --rounds 7
 """

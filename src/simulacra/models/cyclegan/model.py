@@ -31,9 +31,9 @@ class CycleGAN(Cycles):
             + lambda E |F(G(a)) - a|_1 + lambda E |G(F(b)) - b|_1            (eq. 2 and 3)
             + lambda w E |F(a) - a|_1 + lambda w E |G(b) - b|_1              (identity, section 5.2)
 
-    G translates from the first class of labelled data to the second, F back; what comes back is to be what
-    went out. The discriminators are shown translations of earlier steps half of the time (Shrivastava et al.
-    2017).
+    G translates from the first class of labelled data to the second, F from the second to the first; cycle
+    consistency asks that both translations in a row return the input. Half of the fake images that the
+    discriminators see are translations of earlier steps (Shrivastava et al. 2017).
 
     >>> from simulacra.data.spec import DataSpec
     >>> from simulacra.models.cyclegan.card import CycleGANConfig
@@ -83,51 +83,53 @@ class CycleGAN(Cycles):
 
     def play(self, batch: Batch) -> Iterator[Turn]:
         half = len(batch.x) // 2
-        # the first half of a balanced batch is of the first class
+        # the first half of a class-balanced batch is of the first class
         a, b = (self.jitter(batch.noise, scaled(x))[0] for x in (batch.x[:half], batch.x[half:]))
         lambda_, weight = self.config.cycle, self.config.identity
         with frozen(self.discriminator_a, self.discriminator_b):
-            fake_b, same_b = self._both(self.a_to_b, a, b)
-            fake_a, same_a = self._both(self.b_to_a, b, a)
+            fake_b, same_b = self._translations(self.a_to_b, a, b)
+            fake_a, same_a = self._translations(self.b_to_a, b, a)
             back_a, back_b = self.b_to_a(fake_b).tanh(), self.a_to_b(fake_a).tanh()
             cycle = F.l1_loss(back_a, a) + F.l1_loss(back_b, b)
-            adversarial = self._fooled(self.discriminator_b, fake_b) + self._fooled(
+            adversarial = self._generator_loss(self.discriminator_b, fake_b) + self._generator_loss(
                 self.discriminator_a, fake_a
             )
             loss = adversarial + lambda_ * cycle
-            terms = {"adversarial": adversarial, "cycle": _mean_of_1(cycle)}
+            terms = {"adversarial": adversarial, "cycle": _distance(cycle)}
             if same_a is not None and same_b is not None:
                 identity = F.l1_loss(same_a, a) + F.l1_loss(same_b, b)
-                loss, terms["identity"] = loss + lambda_ * weight * identity, _mean_of_1(identity)
+                loss, terms["identity"] = loss + lambda_ * weight * identity, _distance(identity)
         yield Turn("generators", loss, terms)
-        old_a = self._exchanged(self.pool_a, fake_a.detach(), batch)
-        old_b = self._exchanged(self.pool_b, fake_b.detach(), batch)
-        loss = self._tells(self.discriminator_a, a, old_a) + self._tells(self.discriminator_b, b, old_b)
+        old_a = self._from_pool(self.pool_a, fake_a.detach(), batch)
+        old_b = self._from_pool(self.pool_b, fake_b.detach(), batch)
+        loss = self._discriminator_loss(self.discriminator_a, a, old_a) + self._discriminator_loss(
+            self.discriminator_b, b, old_b
+        )
         yield Turn("discriminators", loss)
 
-    def _both(self, net: nn.Module, x: Tensor, own: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Translations of x, and of what is in the net's own domain where identity counts."""
+    def _translations(self, net: nn.Module, x: Tensor, own: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Translations of x and, for the identity loss, of images that are in the target domain already."""
         if not self.config.identity:
             return net(x).tanh(), None
-        # the statistics of a batch are to be those of one domain
+        # batch norm needs the statistics of one domain
         if self.config.norm == "batch":
             return net(x).tanh(), net(own).tanh()
         translated, same = net(torch.cat([x, own])).tanh().chunk(2)
         return translated, same
 
-    def _fooled(self, judge: nn.Module, fake: Tensor) -> Tensor:
-        return generator_loss_term(self.config.objective, judge(fake).flatten())
+    def _generator_loss(self, discriminator: nn.Module, fake: Tensor) -> Tensor:
+        return generator_loss_term(self.config.objective, discriminator(fake).flatten())
 
-    def _tells(self, judge: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-        return self.objective.discriminator_loss(judge(real).flatten(), judge(fake).flatten())
+    def _discriminator_loss(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+        return self.objective.discriminator_loss(discriminator(real).flatten(), discriminator(fake).flatten())
 
-    def _exchanged(self, pool: Tensor, fake: Tensor, batch: Batch) -> Tensor:
-        """For each translation itself or, half of the time, an older one whose place in the pool it takes."""
+    def _from_pool(self, pool: Tensor, fake: Tensor, batch: Batch) -> Tensor:
+        """Each translation or, half of the time, an older one from the pool, which it replaces there."""
         size, n, noise = len(pool), len(fake), batch.noise
         if size == 0:
             return fake
         # every process keeps the pool of all of them
-        fakes, u = _of_all(fake), _of_all(noise.uniform(n, 2))
+        fakes, u = _all_gather(fake), _all_gather(noise.uniform(n, 2))
         parts = noise.shards // (len(fakes) // n)
         first = batch.step * n * noise.shards + noise.shard % parts * len(fakes)
         shown = fakes.clone()
@@ -144,12 +146,12 @@ class CycleGAN(Cycles):
         return shown[own : own + n]
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
-        """Distance of an image from its translation there and back, of 1: `loss`."""
+        """`loss`: mean absolute difference of images in [0, 1] from their cycle translations."""
         _, back = self.cycle(batch.x, batch.y)
         return {"loss": (back - batch.x).abs().flatten(1).mean(dim=1)}
 
     def cycle(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Images of classes y `(B,)` in the other domain, and back in their own."""
+        """Images of classes y `(B,)` translated to the other domain, and from there to their own again."""
         assert y is not None, "the spec has classes"
         first, second = self.spec.classes
         there, back = torch.empty_like(x), torch.empty_like(x)
@@ -180,13 +182,13 @@ class CycleGAN(Cycles):
         return translated / 2 + 0.5
 
 
-def _mean_of_1(both: Tensor) -> Tensor:
-    """The sum of two distances of images in [-1, 1], as the mean of the two, of images in [0, 1]."""
+def _distance(both: Tensor) -> Tensor:
+    """The mean distance of images in [0, 1], from the sum of two distances of images in [-1, 1]."""
     return both / 4
 
 
-def _of_all(x: Tensor) -> Tensor:
-    """x `(n, ...)` of every process, one behind the other."""
+def _all_gather(x: Tensor) -> Tensor:
+    """x `(n, ...)` of every process, concatenated."""
     if not (dist.is_available() and dist.is_initialized()):
         return x
     x = x.contiguous()

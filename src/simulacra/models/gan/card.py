@@ -24,7 +24,7 @@ class GANConfig(NetworkConfig):
     norm: Literal["none", "batch", "group"] = "batch"
     """normalisation in the generator's convolutions"""
     features: int = 256
-    """numbers that the discriminator judges by"""
+    """features of the discriminator"""
     batch_deviation: bool = False
     """show the discriminator how much features vary over the batch (Karras et al. 2018)"""
     spectral_norm: bool = False

@@ -27,7 +27,7 @@ from simulacra.probability.objectives import OBJECTIVES, generator_loss_term
 
 
 class Pix2Pix(Translates):
-    """pix2pix (Isola et al. 2017): a translation learned from pairs of images, judged patch by patch.
+    """pix2pix (Isola et al. 2017): a translation learned from pairs of images.
 
         min over G, max over D of E ln D(x, y) + E ln(1 - D(x, G(x))) + lambda |y - G(x)|_1
 
@@ -90,32 +90,34 @@ class Pix2Pix(Translates):
         with batch.noise.dropout(self.generator):
             fakes = [self.generate(x, z) for z in ((codes.encoded, codes.drawn) if codes else (None,))]
         if self.config.adversarial:
-            yield self._discriminating(x, y, [fake.detach() for fake in fakes])
+            yield self._discriminator_turn(x, y, [fake.detach() for fake in fakes])
         distance = F.l1_loss(fakes[0], y)
         # of images in [0, 1]
         loss, terms = self.config.l1 * distance, {"l1": distance / 2}
         if self.config.adversarial:
             with frozen(self.discriminator):
-                fooled = [generator_loss_term(self.config.objective, self._judge(x, fake)) for fake in fakes]
-            adversarial = torch.stack(fooled).sum()
+                losses = [
+                    generator_loss_term(self.config.objective, self._outputs(x, fake)) for fake in fakes
+                ]
+            adversarial = torch.stack(losses).sum()
             loss, terms["adversarial"] = loss + self.config.adversarial * adversarial, adversarial
         if codes is not None:
             kl = codes.kl.mean()
-            # the generator alone: an encoder could agree with it on a code that nobody sees
+            # trains the generator alone: together with the encoder it could hide the code in the image
             with frozen(self.encoder):
                 recovered = F.l1_loss(self._encoded(fakes[1])[0], codes.drawn)
             loss = loss + self.config.kl * kl + self.config.recover * recovered
             terms |= {"kl": kl, "recovered": recovered}
         yield Turn("generator", loss, terms)
 
-    def _discriminating(self, x: Tensor, y: Tensor, fakes: list[Tensor]) -> Turn:
-        """Half of the loss: D is to learn more slowly (Isola et al. 2017, section 3.3)."""
-        real, judged = self._judge(x, y), [self._judge(x, fake) for fake in fakes]
-        loss = 0.5 * torch.stack([self.objective.discriminator_loss(real, g) for g in judged]).mean()
-        return Turn("discriminator", loss, {"real": real.mean(), "fake": judged[0].mean()})
+    def _discriminator_turn(self, x: Tensor, y: Tensor, fakes: list[Tensor]) -> Turn:
+        """The loss is halved, so that D learns more slowly (Isola et al. 2017, section 3.3)."""
+        real, generated = self._outputs(x, y), [self._outputs(x, fake) for fake in fakes]
+        loss = 0.5 * torch.stack([self.objective.discriminator_loss(real, g) for g in generated]).mean()
+        return Turn("discriminator", loss, {"real": real.mean(), "fake": generated[0].mean()})
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
-        """Distance of one translation from the target, of 1: `loss`."""
+        """`loss`: mean absolute difference of one translation from the target, of images in [0, 1]."""
         y = self.translate(batch.x, batch.noise)
         return {"loss": (y - _target(batch)).abs().flatten(1).mean(dim=1)}
 
@@ -135,7 +137,7 @@ class Pix2Pix(Translates):
         with noise.dropout(self.generator):
             return self.generate(scaled(x), z) / 2 + 0.5
 
-    def _judge(self, x: Tensor, y: Tensor) -> Tensor:
+    def _outputs(self, x: Tensor, y: Tensor) -> Tensor:
         """The discriminator's outputs on the patches of pairs, `(B * patches,)`."""
         outputs: Tensor = self.discriminator(torch.cat([x, y], dim=1))
         return outputs.flatten()
