@@ -92,7 +92,7 @@ def at_once(count: int, what: str = "groups") -> str:
     >>> at_once(3, "pairs")
     ', 95% for all 3 pairs at once'
     """
-    return f", {100 * LEVEL:.0f}% for all {count} {what} at once" if count > 1 else ""
+    return f", {100 * LEVEL:.0f}% for all {count:,} {what} at once" if count > 1 else ""
 
 
 def some(names: Iterable[str], most: int = 10) -> str:
