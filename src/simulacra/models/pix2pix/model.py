@@ -31,11 +31,11 @@ class Pix2Pix(Translates):
 
         min over G, max over D of E ln D(x, y) + E ln(1 - D(x, G(x))) + lambda |y - G(x)|_1
 
-    G is a U-Net whose noise is dropout, in use as in training; D sees input and output together, and judges
-    patches. That noise hardly shows: translations of one input are nearly the same. With `style_dim` the net
-    is given a code z as well, and an encoder E(y) keeps it meaningful (BicycleGAN, Zhu et al. 2017b): a
-    translation with the code of y is to be y, with the KL divergence of q(z | y) from N(0, I) (cVAE-GAN, eq.
-    4 to 6), and from a translation with a random code the code is to be recovered (cLR-GAN, eq. 7).
+    G is a U-Net whose noise is dropout, in use as in training; D classifies patches of input and output
+    together. Dropout varies the output little: translations of one input are nearly the same. With `style_dim`
+    the net also takes a code z, which an encoder E(y) keeps meaningful (BicycleGAN, Zhu et al. 2017b): the
+    translation with the code of y should be y, with the KL divergence of q(z | y) from N(0, I) (cVAE-GAN, eq.
+    4 to 6), and the encoder should recover a random code from its translation (cLR-GAN, eq. 7).
 
     >>> from simulacra.data.spec import DataSpec
     >>> from simulacra.models.pix2pix.card import Pix2PixConfig
