@@ -32,8 +32,8 @@ class Pix2Pix(Translates):
         min over G, max over D of E ln D(x, y) + E ln(1 - D(x, G(x))) + lambda |y - G(x)|_1
 
     G is a U-Net whose noise is dropout, in use as in training; D classifies patches of input and output
-    together. Dropout varies the output little: translations of one input are nearly the same. With `style_dim`
-    the net also takes a code z, which an encoder E(y) keeps meaningful (BicycleGAN, Zhu et al. 2017b): the
+    together. Dropout varies the output little: translations of one input are nearly the same. With
+    `style_dim` the net also takes a code z, which an encoder E(y) keeps meaningful (BicycleGAN, Zhu et al. 2017b): the
     translation with the code of y should be y, with the KL divergence of q(z | y) from N(0, I) (cVAE-GAN, eq.
     4 to 6), and the encoder should recover a random code from its translation (cLR-GAN, eq. 7).
 
