@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from simulacra.metrics.judge import judge
 from torch import Tensor, nn
 
 from simulacra.core.batch import Batch, to_bytes
@@ -29,7 +30,6 @@ from simulacra.engine.looks import (
     validation,
 )
 from simulacra.errors import ConfigError, DataError
-from simulacra.metrics.judge import judge
 from simulacra.models.conditional_gan.card import ConditionalGANConfig
 from simulacra.models.registry import build
 from tests.metrics import translators as tiny

@@ -20,7 +20,8 @@ from simulacra.data.spec import Data, Dataset
 from simulacra.errors import ConfigError, DataError
 from simulacra.images import grid, save_png
 from simulacra.metrics.features import load_extractor
-from simulacra.metrics.judge import LARGEST, judge
+from simulacra.metrics.frechet import LARGEST
+from simulacra.metrics.sample_scores import score_samples
 from simulacra.metrics.samples import diversity
 from simulacra.run import Run
 
@@ -118,7 +119,7 @@ class Scorer:
         with torch.random.fork_rng([]):
             self.extractor = load_extractor(what, device=model.device)
         few = self.real[:FEWEST]
-        width = judge(few, few, self.extractor, ("prdc",))["features"]
+        width = score_samples(few, few, self.extractor, ("prdc",))["features"]
         if width > LARGEST:
             raise ConfigError(
                 f"evaluate_features: {self.extractor.name} has {width:,} features, too many for the Fréchet"
@@ -126,10 +127,10 @@ class Scorer:
             )
 
     def __call__(self, model: Model) -> dict[str, Any]:
-        """What `metrics.judge` gives for samples of the model."""
+        """What `score_samples` gives for samples of the model."""
         assert isinstance(model, Samples), "checked at the start"
         x = draw(model, len(self.real), self.seed)
-        return judge(x, self.real, self.extractor, ("fid", "kid", "prdc"), self.seed, subsets=SUBSETS)
+        return score_samples(x, self.real, self.extractor, ("fid", "kid", "prdc"), self.seed, subsets=SUBSETS)
 
 
 def compared(data: Data) -> int:
