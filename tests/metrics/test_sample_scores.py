@@ -85,7 +85,7 @@ def test_images_and_their_classes() -> None:
     assert (found["extractor"], found["splits"], found["features"]) == ("halves", 10, 2)
     # as the model gives them, and from the cache
     assert (
-        score_samples(torch.from_numpy(samples).float() / 255, torch.from_numpy(real), Halves(), splits=4)
+        score_samples(torch.from_numpy(samples).float() / 255, torch.from_numpy(real), Halves())
         == found
     )
 

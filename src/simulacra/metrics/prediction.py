@@ -251,7 +251,7 @@ PREDICTION = register(
                 "round_trip_error",
                 "round-trip error",
                 "%",
-                "median distance between the input and the one that a drawn target leads to, as a share of the size",
+                "median distance between inputs and those that drawn targets lead to, as a share of the size",
                 "lower",
             ),
             Metric(

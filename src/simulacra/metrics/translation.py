@@ -106,10 +106,10 @@ def translate_pairs(
         variants: translations of an input, at least 2.
 
     Returns:
-        The first translations as `samples`. Its numbers are `l1`, `psnr` and `ssim` of translation and target; `best_l1` of the nearest of all
-        variants; `diversity_l1` between two variants of one input, on average; `targets_l1` between the
-        targets of two inputs, where there are two (translation); and but for PSNR and SSIM the same numbers
-        of the `perceptual_distance` (perceptual).
+        The first translations as `samples`. Its numbers are `l1`, `psnr` and `ssim` of translation and
+        target; `best_l1` of the variant nearest to the target; `diversity_l1` between two variants of one
+        input, on average; `targets_l1` between the targets of two inputs, where there are two (translation);
+        and but for PSNR and SSIM the same numbers of the `perceptual_distance` (perceptual).
     """
     assert pairs.target is not None
     assert train.target is not None
