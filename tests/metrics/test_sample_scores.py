@@ -84,10 +84,7 @@ def test_images_and_their_classes() -> None:
     assert found["inception_score_std"] == pytest.approx(expected.std, rel=1e-4)
     assert (found["extractor"], found["splits"], found["features"]) == ("halves", 10, 2)
     # as the model gives them, and from the cache
-    assert (
-        score_samples(torch.from_numpy(samples).float() / 255, torch.from_numpy(real), Halves())
-        == found
-    )
+    assert score_samples(torch.from_numpy(samples).float() / 255, torch.from_numpy(real), Halves()) == found
 
 
 def test_only_what_is_asked_for() -> None:

@@ -29,8 +29,8 @@ class Stub(Translates):
         return x
 
 
-class Cycle(Stub, Cycles):
-    """The same between two domains."""
+class Cycle(Cycles, Stub):
+    """The same of two domains."""
 
     def cycle(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
         assert y is not None
