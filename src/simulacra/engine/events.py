@@ -27,7 +27,7 @@ class Events:
         run: the folder that gets metrics.jsonl (and tensorboard/, where it is installed).
         start: steps played before; later events of an interrupted training are dropped.
         steps: length of the training.
-        quiet: say nothing.
+        quiet: log and print nothing.
     """
 
     def __init__(self, run: Run, start: int, steps: int, quiet: bool) -> None:
@@ -72,7 +72,7 @@ class Events:
         self.run.log(kind, step=step, **terms, **more)
         if self.board:
             for name, value in {**terms, **more}.items():
-                # scores come with words about how they were made
+                # scores also have descriptions
                 if isinstance(value, (int, float)):
                     self.board.add_scalar(f"{kind}/{name}", value, step)
         if kind == "train":
@@ -94,8 +94,8 @@ class Events:
 
     def _show(self, step: int, terms: Mapping[str, float], more: Mapping[str, float]) -> None:
         # norms of gradients are for the report: the line is long enough
-        shown = {name: value for name, value in terms.items() if not name.endswith("_gradient")}
-        text = "  ".join(f"{name} {value:.5g}" for name, value in shown.items())
+        printed = {name: value for name, value in terms.items() if not name.endswith("_gradient")}
+        text = "  ".join(f"{name} {value:.5g}" for name, value in printed.items())
         text += f"  {more['images_per_second']:,.0f} examples/s"
         if self.live:
             self.bar.update(self.task, completed=step, terms=text)
