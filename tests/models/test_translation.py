@@ -105,10 +105,10 @@ def test_a_step_reads_nothing_back_from_the_device(norm: str) -> None:
 def test_what_is_read_back_is_seen(
     reading: Callable[[Tensor], Tensor], seen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    x, judge = images(0), Pix2Pix._judge
+    x, judge = images(0), Pix2Pix._discriminate
     batch = Batch(x, None, Noise(0, 1), target=x[:, :1])
     assert not recorded(pix2pix(), batch) & READING
-    monkeypatch.setattr(Pix2Pix, "_judge", lambda self, x, y: reading(judge(self, x, y)))
+    monkeypatch.setattr(Pix2Pix, "_discriminate", lambda self, x, y: reading(judge(self, x, y)))
     assert recorded(pix2pix(), batch) & READING == {seen}
 
 

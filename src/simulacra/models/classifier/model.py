@@ -24,7 +24,7 @@ from simulacra.probability.likelihoods import Classes, Likelihood
 
 
 class Classifier(Regressor):
-    """Classifier: which class an example belongs to, and how sure that is: p(class | x).
+    """Classifier: class probabilities p(class | x).
 
     Trained by the cross-entropy, L = -log p(y | x), on images moved by a pixel. Images go through levels of
     convolutions with batch normalisation (LeCun et al. 1998; Ioffe and Szegedy 2015), plain or residual (He
@@ -103,7 +103,7 @@ class Classifier(Regressor):
         return found
 
     def features(self, x: Tensor) -> Tensor:
-        """What the last layer sees `(B, F)`."""
+        """Input of the last layer, `(B, F)`."""
         features: Tensor = self.net.features((x - self.x_mean) / self.x_std)
         return features
 

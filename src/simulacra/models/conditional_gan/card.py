@@ -13,10 +13,10 @@ from simulacra.models.settings import ADVERSARIAL
 
 @dataclass(frozen=True)
 class ConditionalGANConfig(GANConfig):
-    """Nets conditioned on the class, and the objective of their game."""
+    """Class-conditional generator and discriminator, and the objective of their game."""
 
     condition: Literal["projection", "concatenation"] = "projection"
-    """how the discriminator is conditioned: by projection (Miyato and Koyama 2018), or by concatenation"""
+    """how the discriminator is conditioned: by projection (Miyato and Koyama 2018), or on its input"""
 
 
 def needs(spec: DataSpec) -> str:

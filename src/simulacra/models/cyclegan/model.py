@@ -31,9 +31,9 @@ class CycleGAN(Cycles):
             + lambda E |F(G(a)) - a|_1 + lambda E |G(F(b)) - b|_1            (eq. 2 and 3)
             + lambda w E |F(a) - a|_1 + lambda w E |G(b) - b|_1              (identity, section 5.2)
 
-    G translates from the first class of labelled data to the second, F from the second to the first; cycle
-    consistency asks that both translations in a row return the input. Half of the fake images that the
-    discriminators see are translations of earlier steps (Shrivastava et al. 2017).
+    G translates from the first class of labelled data to the second, F back;
+    translating back is to restore the image. Half of the fakes of the discriminators are translations of
+    earlier steps (Shrivastava et al. 2017).
 
     >>> from simulacra.data.spec import DataSpec
     >>> from simulacra.models.cyclegan.card import CycleGANConfig
@@ -51,7 +51,6 @@ class CycleGAN(Cycles):
         "generators": ("a_to_b", "b_to_a"),
         "discriminators": ("discriminator_a", "discriminator_b"),
     }
-    class_balanced = True
     # instance norm copies what is not contiguous: 1.2 times as long a step
     memory_format = torch.contiguous_format
     training_only = ("pool_a", "pool_b")
@@ -83,35 +82,35 @@ class CycleGAN(Cycles):
 
     def play(self, batch: Batch) -> Iterator[Turn]:
         half = len(batch.x) // 2
-        # the first half of a class-balanced batch is of the first class
+        # class_balanced: the first half has the first class
         a, b = (self.jitter(batch.noise, scaled(x))[0] for x in (batch.x[:half], batch.x[half:]))
         lambda_, weight = self.config.cycle, self.config.identity
         with frozen(self.discriminator_a, self.discriminator_b):
-            fake_b, same_b = self._translations(self.a_to_b, a, b)
-            fake_a, same_a = self._translations(self.b_to_a, b, a)
+            fake_b, same_b = self._both(self.a_to_b, a, b)
+            fake_a, same_a = self._both(self.b_to_a, b, a)
             back_a, back_b = self.b_to_a(fake_b).tanh(), self.a_to_b(fake_a).tanh()
             cycle = F.l1_loss(back_a, a) + F.l1_loss(back_b, b)
             adversarial = self._generator_loss(self.discriminator_b, fake_b) + self._generator_loss(
                 self.discriminator_a, fake_a
             )
             loss = adversarial + lambda_ * cycle
-            terms = {"adversarial": adversarial, "cycle": _distance(cycle)}
+            terms = {"adversarial": adversarial, "cycle": _mean_of_1(cycle)}
             if same_a is not None and same_b is not None:
                 identity = F.l1_loss(same_a, a) + F.l1_loss(same_b, b)
-                loss, terms["identity"] = loss + lambda_ * weight * identity, _distance(identity)
+                loss, terms["identity"] = loss + lambda_ * weight * identity, _mean_of_1(identity)
         yield Turn("generators", loss, terms)
-        old_a = self._from_pool(self.pool_a, fake_a.detach(), batch)
-        old_b = self._from_pool(self.pool_b, fake_b.detach(), batch)
+        old_a = self._exchanged(self.pool_a, fake_a.detach(), batch)
+        old_b = self._exchanged(self.pool_b, fake_b.detach(), batch)
         loss = self._discriminator_loss(self.discriminator_a, a, old_a) + self._discriminator_loss(
             self.discriminator_b, b, old_b
         )
         yield Turn("discriminators", loss)
 
-    def _translations(self, net: nn.Module, x: Tensor, own: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Translations of x and, for the identity loss, of images that are in the target domain already."""
+    def _both(self, net: nn.Module, x: Tensor, own: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Translations of x and, for the identity loss, of images in the net's own domain."""
         if not self.config.identity:
             return net(x).tanh(), None
-        # batch norm needs the statistics of one domain
+        # batch norm takes the statistics of one domain only
         if self.config.norm == "batch":
             return net(x).tanh(), net(own).tanh()
         translated, same = net(torch.cat([x, own])).tanh().chunk(2)
@@ -123,16 +122,16 @@ class CycleGAN(Cycles):
     def _discriminator_loss(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
         return self.objective.discriminator_loss(discriminator(real).flatten(), discriminator(fake).flatten())
 
-    def _from_pool(self, pool: Tensor, fake: Tensor, batch: Batch) -> Tensor:
-        """Each translation or, half of the time, an older one from the pool, which it replaces there."""
+    def _exchanged(self, pool: Tensor, fake: Tensor, batch: Batch) -> Tensor:
+        """Each translation, or with probability 1/2 an older one whose place in the pool it takes."""
         size, n, noise = len(pool), len(fake), batch.noise
         if size == 0:
             return fake
         # every process keeps the pool of all of them
-        fakes, u = _all_gather(fake), _all_gather(noise.uniform(n, 2))
+        fakes, u = _of_all(fake), _of_all(noise.uniform(n, 2))
         parts = noise.shards // (len(fakes) // n)
         first = batch.step * n * noise.shards + noise.shard % parts * len(fakes)
-        shown = fakes.clone()
+        exchanged = fakes.clone()
         for i in range(len(fakes)):
             if first + i < size:
                 pool[first + i] = fakes[i]
@@ -140,18 +139,18 @@ class CycleGAN(Cycles):
             # an index of one element: of none it would be read back from the device
             place = (u[i : i + 1, 0] * size).long()
             older = u[i, 1] < 0.5
-            shown[i] = torch.where(older, pool[place][0], fakes[i])
+            exchanged[i] = torch.where(older, pool[place][0], fakes[i])
             pool[place] = torch.where(older, fakes[i], pool[place])
         own = noise.shard // parts * n
-        return shown[own : own + n]
+        return exchanged[own : own + n]
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
-        """`loss`: mean absolute difference of images in [0, 1] from their cycle translations."""
+        """Mean absolute distance of images in [0, 1] from their cycle translations: `loss`."""
         _, back = self.cycle(batch.x, batch.y)
         return {"loss": (back - batch.x).abs().flatten(1).mean(dim=1)}
 
     def cycle(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Images of classes y `(B,)` translated to the other domain, and from there to their own again."""
+        """Images of classes y `(B,)` in the other domain, and back in their own."""
         assert y is not None, "the spec has classes"
         first, second = self.spec.classes
         there, back = torch.empty_like(x), torch.empty_like(x)
@@ -182,13 +181,13 @@ class CycleGAN(Cycles):
         return translated / 2 + 0.5
 
 
-def _distance(both: Tensor) -> Tensor:
-    """The mean distance of images in [0, 1], from the sum of two distances of images in [-1, 1]."""
+def _mean_of_1(both: Tensor) -> Tensor:
+    """The sum of two distances of images in [-1, 1], as the mean of the two, of images in [0, 1]."""
     return both / 4
 
 
-def _all_gather(x: Tensor) -> Tensor:
-    """x `(n, ...)` of every process, concatenated."""
+def _of_all(x: Tensor) -> Tensor:
+    """x `(n, ...)` of all processes, concatenated."""
     if not (dist.is_available() and dist.is_initialized()):
         return x
     x = x.contiguous()

@@ -3,9 +3,9 @@
     min over G, max over D of E_x ln D(x) + E_z ln(1 - D(G(z)))
 
 and its relatives (`simulacra.probability.objectives`), with or without classes. In one step the
-discriminator moves first, on real and fake examples, with a gradient penalty every `lazy` steps; every
-`n_critic` steps the generator moves, against the updated discriminator. Inside, vectors are standardised and
-images scaled to [-1, 1].
+discriminator moves with real and fake examples, penalised for steep gradients where it is due; every
+`n_critic` steps the generator moves against the discriminator as it now is. Numbers of vectors are
+standardised and images brought to [-1, 1] inside.
 """
 
 from __future__ import annotations
@@ -33,13 +33,15 @@ from simulacra.nets.class_conditional import ClassConditional
 from simulacra.nets.critic import Condition, Critic
 from simulacra.probability.objectives import OBJECTIVES, squared_gradient
 
-# steps between penalties: of large nets they cost as much as the rest of a step
+# steps between penalties, which for large nets cost as much as the rest of a step
 LAZY = {"image": 4, "vector": 1}
+# samples drawn at a time
+DRAWN = 250
 
 
 @dataclass(frozen=True)
 class Penalties:
-    """Weights of the discriminator's penalties, and the bound to which its weights are clipped."""
+    """How the discriminator is kept smooth: the weights of its penalties, and its largest weight."""
 
     r1: float = 0.0
     r2: float = 0.0
@@ -47,7 +49,7 @@ class Penalties:
     clip_weights: float | None = None
 
 
-# Defaults of each objective. Gradients of images are sums over many numbers.
+# What each objective needs, and all others. Images have many numbers that a gradient adds up over.
 PENALTIES = {
     "image": {
         "wasserstein": Penalties(clip_weights=0.01),
@@ -66,13 +68,13 @@ PENALTIES = {
 
 
 class AdversarialModel(Discriminates, LatentModel):
-    """Base class of adversarial models: their nets, objective, penalties and game.
+    """A generator and a discriminator that play against each other, with or without classes.
 
     Args:
         spec: the data.
         config: nets, objective and penalties.
         classes: number of classes that both nets are conditioned on; 0 for none.
-        condition: how the discriminator is conditioned.
+        condition: how the discriminator is conditioned on them.
     """
 
     has_likelihood = False
@@ -97,12 +99,12 @@ class AdversarialModel(Discriminates, LatentModel):
                 raise ConfigError(f"{name}: must be at least 1, not {value}")
         self.objective = OBJECTIVES[config.objective.removesuffix("-gp")]
         self.penalties = _penalties(spec, config)
-        # a latent dimension larger than the data's gives more samples between modes
+        # more latent numbers than the data have leave more samples between modes
         latent_dim = config.latent_dim or (64 if spec.kind == "image" else spec.shape[0])
         self.spaces = (LatentSpace.normal(latent_dim),)
         if config.net == "auto":
             config = replace(config, net="dcgan" if nets.pick("auto", spec.shape) == "conv" else "mlp")
-        # ReLU here, leaky ReLU in the discriminator (Radford et al. 2016)
+        # leaky only where gradients have to come through (Radford et al. 2016)
         style = nets.NormAct(config.norm, classes=classes)
         make = ClassConditional if classes else nets.decoder
         self.generator: nn.Module = make(latent_dim, spec.shape, config, style)
@@ -124,7 +126,7 @@ class AdversarialModel(Discriminates, LatentModel):
         if self.spec.kind == "image":
             return
         self.mean.copy_(torch.from_numpy(train.x.mean(axis=0, dtype=np.float64)))
-        # one scale for all columns, so that their proportions stay
+        # one scale for all columns: what is round stays round
         self.std.fill_(float(np.sqrt(train.x.var(axis=0, dtype=np.float64).mean())) or 1.0)
 
     def collapse_remedies(self) -> list[str]:
@@ -144,7 +146,7 @@ class AdversarialModel(Discriminates, LatentModel):
         x, y = (batch.x - self.mean) / self.std, self.condition(batch)
         z = self.latent.sample(len(x), batch.noise)
         moves = batch.step % self.config.n_critic == self.config.n_critic - 1
-        # generated once: the discriminator's turn takes it without its graph, the generator's with it
+        # made once: without gradients for the discriminator, with them for the generator
         with torch.set_grad_enabled(moves):
             fake = self._generate(z, *y)
         yield Turn("discriminator", *self._discriminate(x, fake.detach(), y, batch))
@@ -153,18 +155,18 @@ class AdversarialModel(Discriminates, LatentModel):
         if not moves:
             return
         with frozen(self.discriminator):
-            on_fake = self._outputs(self.discriminator, fake, y, batch.noise)
-            # the other objectives do not depend on the outputs on real examples
-            on_real = (
-                self._outputs(self.discriminator, x, y, batch.noise)
+            fake_output = self._output(self.discriminator, fake, y, batch.noise)
+            # only relativistic losses need the outputs on real examples
+            real = (
+                self._output(self.discriminator, x, y, batch.noise)
                 if self.objective.relativistic
-                else on_fake
+                else fake_output
             )
-            loss = self.objective.generator_loss(on_real, on_fake)
+            loss = self.objective.generator_loss(real, fake_output)
         yield Turn("generator", loss)
 
-    def _outputs(self, net: nn.Module, x: Tensor, y: tuple[Tensor, ...], noise: Noise) -> Tensor:
-        """The discriminator's outputs `(B,)` on examples, augmented if the settings ask for it."""
+    def _output(self, net: nn.Module, x: Tensor, y: tuple[Tensor, ...], noise: Noise) -> Tensor:
+        """The outputs `(B,)` on examples, augmented where that is asked for."""
         output: Tensor = net(x if self.augment is None else self.augment(x, noise), *y)
         return output
 
@@ -180,35 +182,35 @@ class AdversarialModel(Discriminates, LatentModel):
         if due and p.r2:
             fake_leaf = fake.requires_grad_(True)
         net, wrapped = unwrap(self.discriminator), self.discriminator
-        real, generated = (self._outputs(wrapped, leaf, y, noise) for leaf in (real_leaf, fake_leaf))
-        loss = self.objective.discriminator_loss(real, generated)
-        terms = {"real": real.mean(), "fake": generated.mean()}
+        real, fake_output = (self._output(wrapped, leaf, y, noise) for leaf in (real_leaf, fake_leaf))
+        loss = self.objective.discriminator_loss(real, fake_output)
+        terms = {"real": real.mean(), "fake": fake_output.mean()}
         if isinstance(self.augment, AdaptiveAugment):
             # halfway between its mean outputs no objective prefers real to fake
-            halfway = (real.mean() + generated.mean()) / 2
+            halfway = (real.mean() + fake_output.mean()) / 2
             self.augment.update((real - halfway).detach(), noise)
             terms["augment"] = self.augment.p
         if due:
             penalty = torch.zeros((), device=x.device)
-            for weight, leaf, output in ((p.r1, real_leaf, real), (p.r2, fake_leaf, generated)):
+            for weight, leaf, output in ((p.r1, real_leaf, real), (p.r2, fake_leaf, fake_output)):
                 if weight:
-                    output = output if net is wrapped else self._outputs(net, leaf, y, noise)
+                    output = output if net is wrapped else self._output(net, leaf, y, noise)
                     penalty = penalty + weight / 2 * squared_gradient(output, leaf).mean()
             if p.gradient_penalty:
-                penalty = penalty + p.gradient_penalty * self._gradient_penalty(x, fake, y, noise)
+                penalty = penalty + p.gradient_penalty * self._slope(x, fake, y, noise)
             loss = loss + self.lazy * penalty
         return loss, terms
 
-    def _gradient_penalty(self, x: Tensor, fake: Tensor, y: tuple[Tensor, ...], noise: Noise) -> Tensor:
+    def _slope(self, x: Tensor, fake: Tensor, y: tuple[Tensor, ...], noise: Noise) -> Tensor:
         """(|dD/du| - 1)^2 at u between real and fake examples (Gulrajani et al. 2017, eq. 3)."""
         e = noise.uniform(len(x), *(1 for _ in x.shape[1:]))
         u = (e * x + (1 - e) * fake.detach()).requires_grad_(True)
-        norm = squared_gradient(self._outputs(unwrap(self.discriminator), u, y, noise), u).add(1e-12).sqrt()
+        norm = squared_gradient(self._output(unwrap(self.discriminator), u, y, noise), u).add(1e-12).sqrt()
         return (norm - 1).square().mean()
 
     @torch.no_grad()
     def _clip(self, largest: float) -> None:
-        """Clip weights to [-c, c] after the discriminator's turn (Arjovsky et al. 2017, algorithm 1)."""
+        """Weights in [-c, c], after the discriminator has moved (Arjovsky et al. 2017, algorithm 1)."""
         for parameter in self.discriminator.parameters():
             parameter.clamp_(-largest, largest)
 

@@ -27,15 +27,15 @@ from simulacra.probability.objectives import OBJECTIVES, generator_loss_term
 
 
 class Pix2Pix(Translates):
-    """pix2pix (Isola et al. 2017): a translation learned from pairs of images.
+    """pix2pix (Isola et al. 2017): image translation learned from pairs, with a patch discriminator.
 
         min over G, max over D of E ln D(x, y) + E ln(1 - D(x, G(x))) + lambda |y - G(x)|_1
 
-    G is a U-Net whose noise is dropout, in use as in training; D classifies patches of input and output
-    together. Dropout varies the output little: translations of one input are nearly the same. With
-    `style_dim` the net also takes a code z, which an encoder E(y) keeps meaningful (BicycleGAN, Zhu et al. 2017b): the
-    translation with the code of y should be y, with the KL divergence of q(z | y) from N(0, I) (cVAE-GAN, eq.
-    4 to 6), and the encoder should recover a random code from its translation (cLR-GAN, eq. 7).
+    G is a U-Net whose noise is dropout, in training and translation alike; D classifies patches of input and
+    output together. This noise has little effect: translations of one input are nearly the same. With
+    `style_dim` the net also takes a code z, which an encoder E(y) keeps meaningful (BicycleGAN, Zhu et al.
+    2017b): the code of y has to reconstruct y, with the KL divergence of q(z | y) from N(0, I) (cVAE-GAN, eq.
+    4 to 6), and E has to recover a random code from its translation (cLR-GAN, eq. 7).
 
     >>> from simulacra.data.spec import DataSpec
     >>> from simulacra.models.pix2pix.card import Pix2PixConfig
@@ -88,7 +88,7 @@ class Pix2Pix(Translates):
         codes = self._codes(y, batch.noise) if self.config.style_dim else None
         # with codes two translations: with that of the target, and with a random one
         with batch.noise.dropout(self.generator):
-            fakes = [self.generate(x, z) for z in ((codes.encoded, codes.drawn) if codes else (None,))]
+            fakes = [self.generate(x, z) for z in ((codes.encoded, codes.random) if codes else (None,))]
         if self.config.adversarial:
             yield self._discriminator_turn(x, y, [fake.detach() for fake in fakes])
         distance = F.l1_loss(fakes[0], y)
@@ -97,27 +97,27 @@ class Pix2Pix(Translates):
         if self.config.adversarial:
             with frozen(self.discriminator):
                 losses = [
-                    generator_loss_term(self.config.objective, self._outputs(x, fake)) for fake in fakes
+                    generator_loss_term(self.config.objective, self._discriminate(x, fake)) for fake in fakes
                 ]
             adversarial = torch.stack(losses).sum()
             loss, terms["adversarial"] = loss + self.config.adversarial * adversarial, adversarial
         if codes is not None:
             kl = codes.kl.mean()
-            # trains the generator alone: together with the encoder it could hide the code in the image
+            # the generator alone: the encoder could agree with it on an invisible code
             with frozen(self.encoder):
-                recovered = F.l1_loss(self._encoded(fakes[1])[0], codes.drawn)
+                recovered = F.l1_loss(self._encoded(fakes[1])[0], codes.random)
             loss = loss + self.config.kl * kl + self.config.recover * recovered
             terms |= {"kl": kl, "recovered": recovered}
         yield Turn("generator", loss, terms)
 
     def _discriminator_turn(self, x: Tensor, y: Tensor, fakes: list[Tensor]) -> Turn:
-        """The loss is halved, so that D learns more slowly (Isola et al. 2017, section 3.3)."""
-        real, generated = self._outputs(x, y), [self._outputs(x, fake) for fake in fakes]
-        loss = 0.5 * torch.stack([self.objective.discriminator_loss(real, g) for g in generated]).mean()
-        return Turn("discriminator", loss, {"real": real.mean(), "fake": generated[0].mean()})
+        """Half of the loss, so that D learns more slowly (Isola et al. 2017, section 3.3)."""
+        real, fake = self._discriminate(x, y), [self._discriminate(x, translation) for translation in fakes]
+        loss = 0.5 * torch.stack([self.objective.discriminator_loss(real, g) for g in fake]).mean()
+        return Turn("discriminator", loss, {"real": real.mean(), "fake": fake[0].mean()})
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
-        """`loss`: mean absolute difference of one translation from the target, of images in [0, 1]."""
+        """Distance of one translation from the target, of 1: `loss`."""
         y = self.translate(batch.x, batch.noise)
         return {"loss": (y - _target(batch)).abs().flatten(1).mean(dim=1)}
 
@@ -137,7 +137,7 @@ class Pix2Pix(Translates):
         with noise.dropout(self.generator):
             return self.generate(scaled(x), z) / 2 + 0.5
 
-    def _outputs(self, x: Tensor, y: Tensor) -> Tensor:
+    def _discriminate(self, x: Tensor, y: Tensor) -> Tensor:
         """The discriminator's outputs on the patches of pairs, `(B * patches,)`."""
         outputs: Tensor = self.discriminator(torch.cat([x, y], dim=1))
         return outputs.flatten()
@@ -157,7 +157,7 @@ class Codes(NamedTuple):
     """z ~ q(z | y) and z ~ N(0, I), each `(B, style_dim)`, and KL(q(z | y) || N(0, I)) `(B,)`."""
 
     encoded: Tensor
-    drawn: Tensor
+    random: Tensor
     kl: Tensor
 
 

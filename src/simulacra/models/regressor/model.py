@@ -30,7 +30,7 @@ ENOUGH = 30
 
 
 class Regressor(Predicts):
-    """Regressor: a net whose output is the distribution p(y | x) of what belongs to an input x.
+    """Regressor: a net whose output is the distribution p(y | x) of the target of an input x.
 
     Trained by maximum likelihood, L = -log p(y | x), averaged over the examples. With each head this is a
     classical loss: the squared error (normal), the absolute error (laplace), the binary cross-entropy
@@ -110,7 +110,7 @@ class Regressor(Predicts):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one answer: of a target, or `(K,)` for K classes, `(1,)` for one of two."""
+        """Shape of one target: that of the data, or `(K,)` for K classes, `(1,)` for one of two."""
         if isinstance(self.likelihood, Classes):
             return (len(self.spec.classes),)
         return (1,) if self.spec.target is None else self.spec.target.shape
@@ -123,7 +123,7 @@ class Regressor(Predicts):
         """
         mean, std = _moments(train.x)
         self.x_mean.copy_(mean)
-        # a constant input says nothing, and stays at zero
+        # a constant input carries no information, and becomes zero
         self.x_std.copy_(torch.where(std > 0, std, torch.ones_like(std)))
         y = train.target
         if y is None or isinstance(self.likelihood, Classes):
