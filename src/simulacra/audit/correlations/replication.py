@@ -111,8 +111,8 @@ def _share(search: Search, tested: list[Replication], usable: list[tuple[float, 
     after = float(np.mean([there * np.sign(found) for found, there, _ in usable]))
     sentence = (
         f"Of the {K:,} pairs found, {holds:,} {'holds' if holds == 1 else 'hold'} in the {n:,} withheld "
-        f"rows. Their mean |r| is {amount(before)} in the searched rows; their mean r in the same direction is "
-        f"{amount(after)} in the withheld rows."
+        f"rows. Their mean |r| is {amount(before)} in the searched rows; their mean r in the same direction "
+        f"is {amount(after)} in the withheld rows."
     )
     more = {"held": Estimate(holds), "found": Estimate(K)}
     more |= {"searched": Estimate(before), "withheld": Estimate(after)}
