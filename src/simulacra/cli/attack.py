@@ -70,15 +70,21 @@ def main(argv: list[str]) -> int:
     from dataclasses import asdict
 
     from simulacra.attacks.gradient import check
-    from simulacra.core.capabilities import Predicts
     from simulacra.data import split_of
     from simulacra.errors import DataError
     from simulacra.run import Run
-    from simulacra.tasks.attack import adversarial_training, attack, relabelled, target_class, write_result
+    from simulacra.tasks.attack import (
+        adversarial_training,
+        attack,
+        relabelled,
+        target_class,
+        title,
+        write_arrays,
+    )
 
     method, out, seed = arguments.method, arguments.out, arguments.seed
     run, split = Run(arguments.run), split_of(arguments.data)
-    model = run.load_with(Predicts)
+    model = run.load()
     check(model)
     target = settings["target"] = target_class(settings["target"], model)
     data = run.data(arguments.data)
@@ -115,7 +121,18 @@ def main(argv: list[str]) -> int:
         print(json.dumps({**description, "rounds": rows, "out": str(out)}) if arguments.json else out)
         return 0
     result = attack(model, data, held_out, method, settings, seed)
-    write_result(result, out, model.spec.classes, {**description, **result.numbers})
+    if out.suffix == ".png":
+        from simulacra.attacks.sheet import sheet
+        from simulacra.files import replacing
+        from simulacra.report.figures import png
+
+        truth = None if method == "noise" else result.y
+        heading = title({**description, **result.numbers})
+        figure = sheet(result.examples, result.before, model.spec.classes, heading, truth)
+        with replacing(out) as file:
+            file.write_bytes(png(figure, ground="white"))
+    else:
+        write_arrays(result, out)
     if arguments.json:
         print(json.dumps({**description, **result.numbers, "out": str(out)}))
         return 0

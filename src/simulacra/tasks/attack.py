@@ -16,9 +16,7 @@ from simulacra.attacks import gradient
 from simulacra.attacks.gradient import AdversarialExamples, concatenate
 from simulacra.attacks.patch import make, stick
 from simulacra.attacks.rounds import SIZE, Attack, Round, rounds
-from simulacra.attacks.sheet import sheet
 from simulacra.core.batch import in_order, tensor
-from simulacra.core.capabilities import Predicts
 from simulacra.core.model import Model
 from simulacra.core.noise import Noise, derive_seed
 from simulacra.data.spec import Data, Dataset
@@ -113,7 +111,7 @@ def patch_attack(model: Model, data: Data, settings: Mapping[str, Any], seed: in
 
 
 def attack(
-    model: Predicts, data: Data, held_out: Dataset, method: str, settings: Mapping[str, Any], seed: int
+    model: Model, data: Data, held_out: Dataset, method: str, settings: Mapping[str, Any], seed: int
 ) -> Result:
     """Attack a classifier on held-out images.
 
@@ -159,30 +157,20 @@ def attack(
     return Result(examples, before, np.asarray(held_out.y), numbers)
 
 
-def write_result(result: Result, out: Path, classes: tuple[str, ...], description: Mapping[str, Any]) -> None:
-    """Write the arrays (.npz), or the first images before and after the attack (.png).
+def title(description: Mapping[str, Any]) -> str:
+    """What was done and found, for a figure: `pgd within 0.3 in linf: 90% of 100 fooled`."""
+    text: str = description["method"]
+    if "epsilon" in description:
+        text += f" within {description['epsilon']:g} in {description['norm']}"
+    if "target" in description:
+        text += f", classified as {description['target']}"
+    return f"{text}: {100 * (description['fooled'] or 0):.0f}% of {description['counted']} fooled"
 
-    Args:
-        result: of `attack`.
-        out: the file.
-        classes: of the classifier.
-        description: method, settings and numbers, for the title.
-    """
-    # it imports matplotlib
-    from simulacra.report.figures import png
 
-    examples = result.examples
-    if out.suffix == ".png":
-        share = 100 * (description["fooled"] or 0)
-        title = f"{description['method']}{_limits(description)}: "
-        title += f"{share:.0f}% of {description['counted']} fooled"
-        truth = None if description["method"] == "noise" else result.y
-        figure = sheet(examples, result.before, classes, title, truth)
-        with replacing(out) as file:
-            file.write_bytes(png(figure, ground="white"))
-        return
+def write_arrays(result: Result, out: Path) -> None:
+    """Write a result as a NumPy archive."""
     names = ("x", "start", "fooled", "probabilities", "l2", "linf")
-    arrays = {name: getattr(examples, name).numpy() for name in names}
+    arrays = {name: getattr(result.examples, name).numpy() for name in names}
     arrays |= {"probabilities_before": result.before.numpy(), "y": result.y}
     with replacing(out) as file, file.open("wb") as stream:
         np.savez_compressed(stream, allow_pickle=False, **arrays)
@@ -190,7 +178,7 @@ def write_result(result: Result, out: Path, classes: tuple[str, ...], descriptio
 
 def adversarial_training(
     run: Run,
-    model: Predicts,
+    model: Model,
     held_out: Dataset,
     method: str,
     settings: Mapping[str, Any],
@@ -237,14 +225,6 @@ def adversarial_training(
         rows.append(asdict(row))
         yield row
         write_text(out / "rounds.json", json.dumps(rows, indent=1) + "\n")
-
-
-def _limits(description: Mapping[str, Any]) -> str:
-    """Norm, epsilon and target, for a title."""
-    within = (
-        f" within {description['epsilon']:g} in {description['norm']}" if "epsilon" in description else ""
-    )
-    return within + (f", classified as {description['target']}" if "target" in description else "")
 
 
 def _share(which: Tensor) -> float | None:
