@@ -97,7 +97,12 @@ def test_domains_are_shown_there_and_back(cyclegan: Run) -> None:
 def test_numbers_of_both_directions(cyclegan: Run) -> None:
     page = report(cyclegan)
     assert page.ids == ALWAYS | {"curves", "from-1", "from-2"}
-    for text in ("day to night", "night to day", "cycle error after blur", "translations classified as the target"):
+    for text in (
+        "day to night",
+        "night to day",
+        "cycle error after blur",
+        "translations classified as the target",
+    ):
         assert text in page.words, text
     numbers = last_numbers(cyclegan)
     assert numbers.rows == []
