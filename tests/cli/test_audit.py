@@ -129,7 +129,7 @@ def test_gates(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("audit amplify train.csv people.csv --object flag --group sex", 1, "did you mean 'flagged'?"),
         ("audit amplify train.csv people.csv --object sex --group race --score A=p", 2, "write with --rba"),
         ("audit sampling people.csv --reference-rates scores.csv", 1, "columns 'p' and 'y' could all be"),
-        ("audit decide scores.csv --score sex --costs costs.yaml", 1, "'f' is no number"),
+        ("audit decide scores.csv --score sex --costs costs.yaml", 1, "'f' is not a number"),
         ("audit correlations scores.csv --holdout 2", 2, "a share of the rows"),
         ("audit correlations scores.csv --columns p,sex", 1, "column 'sex' holds 'f', which is not a number"),
         ("audit causes graph.yaml people.csv", 1, "'p' is no column of the table"),

@@ -43,7 +43,7 @@ def truncated(folder: Path) -> Path:
 
 def text(folder: Path) -> Path:
     pictures(folder)
-    (folder / "notes.png").write_text("not a image at all")
+    (folder / "notes.png").write_text("not an image at all")
     return folder
 
 
@@ -75,7 +75,7 @@ def not_a_zip(folder: Path) -> Path:
         (text, "notes.png"),
         (one_pixel, "dot.png"),
         (climbing_zip, "../../000.jpg"),
-        (not_a_zip, "not a whole .zip"),
+        (not_a_zip, "not a complete .zip"),
     ],
 )
 def test_refused_in_plain_words(
@@ -185,7 +185,7 @@ def test_pairs_that_are_none(skip: bool, tmp_path: Path, capsys: pytest.CaptureF
             ["vae", "--data", "digits", "--swap"],
             "only face-outlines[:N][,glasses=P] and pairs:PATH accept it; leave it out",
         ),
-        (["vae", "--data", "unpaired:{}"], "two domains stand in two folders"),
+        (["vae", "--data", "unpaired:{}"], "two folders of images"),
         (["regressor", "--data", "pairs:{}/nowhere"], "there is no"),
         (["regressor", "--data", "pairs:{}", "--target", "b"], "pairs: --target does not apply here"),
     ],

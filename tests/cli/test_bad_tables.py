@@ -200,7 +200,7 @@ BAD: dict[str, tuple[str | bytes, str | None, list[str]]] = {
     ),
     "UTF-16": (table().encode("utf-16"), "y", ["UTF-16 text; save it again as UTF-8"]),
     "a zero byte": (table((3, 1, "3\0")), "y", ["a zero byte in line 4"]),
-    "a image": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "y", ["no text"]),
+    "a image": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "y", ["not text"]),
     "a spreadsheet": (b"PK\x03\x04\x14\0\x06\0", "y", ["spreadsheet", "save the sheet as CSV"]),
 }
 

@@ -48,7 +48,7 @@ def test_check_lists_bad_files(capsys: Capture, pics: Path) -> None:
     (pics / "diary.png").write_text("a diary")
     assert main(["check", f"folder:{pics}"]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "diary.png: not a image"
+    assert lines[0] == "diary.png: not an image"
     assert "30 of 31 can be used: 1 cannot be used" in lines[-1]
 
 
@@ -57,7 +57,7 @@ def test_check_lists_problems_of_the_csv(capsys: Capture, pics: Path) -> None:
     assert main(["check", f"folder:{pics}"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "labels.csv: the first column must be named 'file', not 'image'"
-    assert "labels.csv has to be mended" in lines[-1]
+    assert "labels.csv needs corrections" in lines[-1]
 
 
 def test_check_as_json(capsys: Capture, pics: Path) -> None:
@@ -65,7 +65,7 @@ def test_check_as_json(capsys: Capture, pics: Path) -> None:
     assert main(["check", f"folder:{pics}", "--json", "--image-size", "8", "--channels", "3"]) == 1
     report = json.loads(capsys.readouterr().out)
     assert report["ok"] is False
-    assert report["bad"] == {"diary.png": "not a image"}
+    assert report["bad"] == {"diary.png": "not an image"}
     assert report["shape"] == [3, 8, 8]
 
 
@@ -74,7 +74,7 @@ def test_check_prints_long_lists_in_part(capsys: Capture, pics: Path) -> None:
         (pics / f"copy{path.name}").write_bytes(path.read_bytes())
     assert main(["check", f"folder:{pics}"]) == 0
     out = capsys.readouterr().out
-    assert out.count("same image: ") == 21
+    assert out.count("duplicates: ") == 21
     assert "10 more; --json lists them" in out
 
 

@@ -116,7 +116,7 @@ def test_files_that_cannot_be_read_are_named_and_the_others_done(
     assert wrong.splitlines() == [
         f"simulacra: {pictures}/text.jpg: not a picture",
         f"simulacra: {tmp_path}/none.png: cannot be read (No such file or directory)",
-        f"simulacra: {pictures}/broken.png: damaged or cut short",
+        f"simulacra: {pictures}/broken.png: damaged or truncated",
         "simulacra: 3 of 5 inputs could not be read, as said above",
     ]
     assert files(out) == ["a.png", "more/b.bmp"]

@@ -42,7 +42,7 @@ def test_every_bad_file_is_listed(pics: Path) -> None:
     report = check(f"folder:{pics}")
     assert not report.ok
     assert report.bad == {
-        "cat/diary.png": "not a image",
+        "cat/diary.png": "not an image",
         "dog/dot.png": "1x1 pixels, too small",
         "dog/empty.jpg": "empty file",
     }
@@ -57,7 +57,7 @@ def test_duplicates_are_a_note(pics: Path) -> None:
     report = check(f"folder:{pics}")
     assert report.ok
     assert report.duplicates == (("cat/01.png", "dog/again.bmp"),)
-    assert any("1 images stand there more than once, 2 files" in note for note in report.notes)
+    assert any("1 image is duplicated, 2 files" in note for note in report.notes)
     assert any("several classes" in note for note in report.notes)
     assert not any("several splits" in note for note in report.notes)
 
@@ -70,7 +70,7 @@ def test_duplicates_across_given_splits_are_told(tmp_path: Path) -> None:
     (tmp_path / "test" / "e.png").write_bytes((tmp_path / "train" / "a.png").read_bytes())
     report = check(f"folder:{tmp_path}")
     assert report.splits == {"train": 2, "validation": 1, "test": 2}
-    assert any("1 of them stand in several splits" in note for note in report.notes)
+    assert any("1 of them is in several splits" in note for note in report.notes)
 
 
 def test_every_problem_of_the_csv_is_listed(pics: Path) -> None:
@@ -80,8 +80,8 @@ def test_every_problem_of_the_csv_is_listed(pics: Path) -> None:
     assert not report.ok
     assert report.problems == (
         "labels.csv: line 20: there is no image 'ghost.png'",
-        "labels.csv: 'cat/18.png' has no line",
-        "labels.csv: 'cat/19.png' has no line",
+        "labels.csv: 'cat/18.png' is missing from it",
+        "labels.csv: 'cat/19.png' is missing from it",
     )
 
 
@@ -92,7 +92,7 @@ def test_columns_left_out_are_noted(pics: Path) -> None:
     (pics / "labels.csv").write_text("\n".join(["file,remark", *lines]))
     report = check(f"folder:{pics}")
     assert report.ok
-    assert report.notes == ("labels.csv: column 'remark' is left out: 21 different texts are no category",)
+    assert report.notes == ("labels.csv: column 'remark' is left out: 21 different texts are not categories",)
 
 
 def test_names_a_terminal_cannot_show(pics: Path) -> None:

@@ -19,7 +19,7 @@ from simulacra.core.noise import derive_seed
 from simulacra.data import Data
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.engine.batches import Batches
-from simulacra.engine.optim import learning_rate
+from simulacra.engine.optimizers import learning_rate
 from simulacra.errors import ConfigError, DivergedError, RunError
 from simulacra.models.registry import build
 from simulacra.models.vae.card import VAEConfig
@@ -234,7 +234,7 @@ def test_balanced_batches_hold_as_many_of_each_class_class_after_class() -> None
     y = np.array([0] * 6 + [1] * 20)
     x = np.arange(26, dtype=np.float32)[:, None]
     cpu, seen = torch.device("cpu"), set()
-    batches = Batches(Dataset(spec, x, y), 8, seed=3, steps=9, shards=2, device=cpu, balanced=True)
+    batches = Batches(Dataset(spec, x, y), 8, seed=3, steps=9, shards=2, device=cpu, class_balanced=True)
     for step in range(5):
         for shard in range(2):
             batch = batches.at(step, shard)
@@ -374,7 +374,7 @@ def test_who_interrupts_is_told_what_happens(
     monkeypatch.setattr(VAE, "play", interrupted)
     with pytest.raises(KeyboardInterrupt, match="saved at step 8 of 20"):
         trains("cut")
-    assert "finishing the step and saving; once more to stop without saving\n" in capfd.readouterr().err
+    assert "finishing the step and saving; press again to stop without saving\n" in capfd.readouterr().err
 
 
 def test_best_needs_a_validation_loss(trains: Trains, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,7 @@ def test_a_training_in_bf16_says_that_it_is_emulated(
     trains: Trains, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: X86, raising=False)
-    said = "this processor has no arithmetic of bfloat16: --precision 32 is faster here\n"
+    said = "this processor emulates bfloat16: --precision 32 is faster here\n"
     trains("bf16", steps=5, precision="bf16")
     assert said in capsys.readouterr().err
     trains("fp32", steps=5)

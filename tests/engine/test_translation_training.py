@@ -18,7 +18,7 @@ from simulacra.core.batch import Batch
 from simulacra.core.model import Model, Turn
 from simulacra.data import Data, Options, load
 from simulacra.engine.loop import train
-from simulacra.engine.optim import learning_rate
+from simulacra.engine.optimizers import learning_rate
 from simulacra.models.registry import MODELS, model_card
 from simulacra.run import Run, RunConfig
 from tests.engine.test_processes import SIMULACRA, run

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical
 
-from simulacra.core.model import Model
+from simulacra.core.capabilities import Cycles, Predicts, Translates
 from simulacra.core.noise import Noise
 from simulacra.data.spec import Data, Dataset, DataSpec
 
@@ -18,18 +18,18 @@ DOMAINS = replace(IMAGE, classes=("dark", "bright"))
 PAIRS = replace(IMAGE, target=IMAGE)
 
 
-class Stub(Model):
+class Stub(Translates):
     """Translates images into themselves."""
 
     def __init__(self, spec: DataSpec) -> None:
         super().__init__(spec, None)
         self.register_buffer("somewhere", torch.zeros(1))
 
-    def translate(self, x: Tensor, noise: Noise, to: str | None = None) -> Tensor:
+    def translate(self, x: Tensor, seed: int | Noise = 0, to: str | None = None) -> Tensor:
         return x
 
 
-class Cycle(Stub):
+class Cycle(Cycles, Stub):
     """The same of two domains."""
 
     def cycle(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -43,21 +43,21 @@ class Cycle(Stub):
 class Inverts(Cycle):
     """Dark for bright."""
 
-    def translate(self, x: Tensor, noise: Noise, to: str | None = None) -> Tensor:
+    def translate(self, x: Tensor, seed: int | Noise = 0, to: str | None = None) -> Tensor:
         return 1 - x
 
 
 class Constant(Cycle):
     """One grey, whatever it is shown."""
 
-    def translate(self, x: Tensor, noise: Noise, to: str | None = None) -> Tensor:
+    def translate(self, x: Tensor, seed: int | Noise = 0, to: str | None = None) -> Tensor:
         return torch.full_like(x, 0.25)
 
 
 class Hides(Cycle):
     """One grey to look at, and the image in what 8 bits leave out, from where it comes back."""
 
-    def translate(self, x: Tensor, noise: Noise, to: str | None = None) -> Tensor:
+    def translate(self, x: Tensor, seed: int | Noise = 0, to: str | None = None) -> Tensor:
         if to == self.spec.classes[1]:
             return (128 + 0.9 * (x - 0.5)) / 255
         return (255 * x - (255 * x).round()) / 0.9 + 0.5
@@ -66,11 +66,11 @@ class Hides(Cycle):
 class Varies(Stub):
     """The input, inverted, less up to a fifth that each noise chooses for the whole image."""
 
-    def translate(self, x: Tensor, noise: Noise, to: str | None = None) -> Tensor:
-        return 1 - x - 0.2 * noise.uniform(len(x), 1, 1, 1)
+    def translate(self, x: Tensor, seed: int | Noise = 0, to: str | None = None) -> Tensor:
+        return 1 - x - 0.2 * Noise.of(seed).uniform(len(x), 1, 1, 1)
 
 
-class Brightness(Model):
+class Brightness(Predicts):
     """Bright is what is above a half on average."""
 
     def __init__(self, classes: tuple[str, ...] = DOMAINS.classes) -> None:
@@ -84,7 +84,7 @@ class Brightness(Model):
         bright = self.features(x) - 0.5
         return Categorical(logits=torch.cat([-bright, bright], dim=1))
 
-    def answers(self, batch: object) -> Tensor:
+    def targets(self, batch: object) -> Tensor:
         raise NotImplementedError
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # it has the dataclass `Arguments` and the function `audit`, which makes an `Audit` of them.
 KINDS = {
     "predictions": ("predictions", "do predictions go wrong for some groups more than for others?"),
-    "sampling": ("sampling", "who is selected, and what would reweighting undo?"),
+    "sampling": ("sampling", "who is selected, and what would reweighting correct?"),
     "amplify": ("amplification", "does a model amplify the bias of its training data?"),
     "decide": ("decisions", "which action costs least, and whom does it cost?"),
     "fallacy": ("fallacy", "is a probability read backwards?"),

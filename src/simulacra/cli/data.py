@@ -1,4 +1,4 @@
-"""`simulacra data`: which sources there are, what can be used of one, and how it looks."""
+"""`simulacra data`: list the sources, check one, or preview its images."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ import numpy as np
 import tyro
 
 from simulacra.data import SOURCES, Dataset, DataSpec, Options, load, parse
-from simulacra.data.check import Report, check
+from simulacra.data.check import SourceCheck, check
 from simulacra.data.images.labels import FILE_NAME
 from simulacra.data.paths import data_folders
 from simulacra.errors import ConfigError, DataError
 from simulacra.images import grid, save_png
 
-# of long lists, in print; --json has all
+# entries of a long list that are printed; --json has all
 SHOWN = 20
 
 
 @dataclasses.dataclass(frozen=True)
 class List:
-    """Show the sources, and where named data sets are looked for."""
+    """List the sources, and the folders where named data sets are found."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """Look at every file of a source; exit 1 if any of them cannot be used.
+    """Check every file of a source; exit 1 if any of them cannot be used.
 
     Attributes:
-        source: what to check, e.g. folder:holiday.zip.
-        image_size: height and width in pixels; the source's own if not given.
-        channels: 1 for grey, 3 for colour; the source's own if not given.
-        target: of a table, the columns to be predicted, with commas between them; of data with attributes,
-            the one that becomes the class.
+        source: data source, e.g. folder:holiday.zip.
+        image_size: resize images to this height and width in pixels; the source's own by default.
+        channels: convert images to 1 (grey) or 3 (colour) channels; the source's own by default.
+        target: what to predict: columns of a table, separated by commas; or an attribute of images as their
+            class, e.g. glasses or age>=60.
         json: print one JSON object and nothing else.
     """
 
@@ -50,19 +50,19 @@ class Check:
 
 @dataclasses.dataclass(frozen=True)
 class Preview:
-    """Tile random images of a source into a PNG; of pairs, each beside its target.
+    """Tile random images of a source into a PNG; pairs side by side.
 
     Attributes:
-        source: what to show, e.g. digits or folder:holiday.zip@test; the training split if none is named.
+        source: data source, e.g. digits or folder:holiday.zip@test; the training split by default.
         out: the .png to write.
-        n: how many images.
-        seed: which images.
-        image_size: height and width in pixels; the source's own if not given.
-        channels: 1 for grey, 3 for colour; the source's own if not given.
-        target: of a table, the columns to be predicted, with commas between them; of data with attributes,
-            the one that becomes the class.
-        skip_bad: go on without the files that cannot be used.
-        swap: of pairs of images, exchange the example and its target.
+        n: number of images.
+        seed: random seed of the choice of images.
+        image_size: resize images to this height and width in pixels; the source's own by default.
+        channels: convert images to 1 (grey) or 3 (colour) channels; the source's own by default.
+        target: what to predict: columns of a table, separated by commas; or an attribute of images as their
+            class, e.g. glasses or age>=60.
+        skip_bad: skip files that cannot be used.
+        swap: exchange the two images of every pair.
     """
 
     source: tyro.conf.Positional[str]
@@ -86,7 +86,7 @@ def main(argv: list[str]) -> int:
     verb = tyro.extras.subcommand_cli_from_dict(
         {"list": List, "check": Check, "preview": Preview},
         prog="simulacra data",
-        description="Data sources: list them, check one, look at one.",
+        description="Data sources: list them, check one, or preview its images.",
         args=argv,
     )
     if isinstance(verb, Check):
@@ -101,7 +101,7 @@ def _list() -> int:
     for source in SOURCES.values():
         print(f"{source.usage:<{width}}  {source.summary}")
     print("\nSOURCE@train, SOURCE@validation and SOURCE@test are its splits.")
-    print("Named sets are looked for in (set SIMULACRA_DATA to add a folder):")
+    print("Folders searched for data sets and relative paths (set SIMULACRA_DATA to add one):")
     for folder in data_folders():
         print(f"  {folder}")
     return 0
@@ -116,12 +116,12 @@ def _check(verb: Check) -> int:
     return 0 if report.ok else 1
 
 
-def _lines(report: Report) -> list[str]:
+def _lines(report: SourceCheck) -> list[str]:
     lines = [f"{name}: {reason}" for name, reason in report.bad.items()]
     lines += report.problems
-    lines += [f"same image: {', '.join(group)}" for group in report.duplicates[:SHOWN]]
+    lines += [f"duplicates: {', '.join(group)}" for group in report.duplicates[:SHOWN]]
     if len(report.duplicates) > SHOWN:
-        lines.append(f"same image: {len(report.duplicates) - SHOWN} more; --json lists them")
+        lines.append(f"duplicates: {len(report.duplicates) - SHOWN} more; --json lists them")
     lines += [f"note: {note}" for note in report.notes]
     lines.append(f"{_kind(report)}{_counts(', from ', report.sizes)}")
     if report.columns:
@@ -138,11 +138,11 @@ def _lines(report: Report) -> list[str]:
     if report.bad:
         verdict = f"{len(report.bad)} cannot be used; remove them, or train with --skip-bad"
     else:
-        verdict = f"{FILE_NAME} has to be mended" if report.problems else "ok"
+        verdict = f"{FILE_NAME} needs corrections" if report.problems else "ok"
     return [*lines, f"{report.source}: {usable} of {report.total} can be used: {verdict}"]
 
 
-def _kind(described: Report | DataSpec) -> str:
+def _kind(described: SourceCheck | DataSpec) -> str:
     size = "x".join(map(str, described.shape))
     if described.kind == "image":
         return f"images of {size}"
@@ -169,7 +169,7 @@ def _preview(verb: Preview) -> int:
     split = split or "train"
     part = data.split(split)
     if data.spec.kind != "image":
-        raise DataError(f"{data.name}: only images can be previewed, and these are {data.spec.kind}s")
+        raise DataError(f"{data.name}: only images can be previewed, these examples are {data.spec.kind}s")
     if len(part) == 0:
         raise DataError(f"{data.name}: the {split} split is empty")
     index = np.random.default_rng(verb.seed).permutation(len(part))[: verb.n]

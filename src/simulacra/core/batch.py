@@ -67,6 +67,11 @@ def random_subset(dataset: Dataset, n: int, seed: int) -> Dataset:
     return dataset.take(np.random.default_rng(seed).permutation(len(dataset))[:n])
 
 
+def at_most(n: int, dataset: Dataset, seed: int) -> Dataset:
+    """All examples in their order, or n random ones of more."""
+    return dataset if len(dataset) <= n else random_subset(dataset, n, seed)
+
+
 def in_order(dataset: Dataset, size: int, device: torch.device, seed: int = 0) -> Iterator[Batch]:
     """Every example once, in order, `size` at a time: for validation and evaluation."""
     for start in range(0, len(dataset), size):

@@ -415,10 +415,6 @@ class Discriminates(Capability):
             y: labels `(B,)`, for a conditional discriminator.
         """
 
-    def overfitting_remedies(self) -> list[str]:
-        """Options to try when the discriminator memorises the training set."""
-        return ["more data"]
-
 
 class EstimatesLikelihood(Capability):
     """Computes or estimates the log-likelihood of examples."""

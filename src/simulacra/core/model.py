@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from simulacra.core.batch import Batch
 from simulacra.core.card import ModelCard
-from simulacra.core.latents import LatentSpace
+from simulacra.core.latents import LatentSpace, Prior
 from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError, nearest
@@ -109,6 +109,10 @@ class Model(nn.Module):
         """Options to try when the samples collapse."""
         return ["a smaller --lr", "a model with an adversary or an encoder"]
 
+    def overfitting_remedies(self) -> list[str]:
+        """Options to try when a discriminator memorises the training set."""
+        return ["more data"]
+
     @property
     def device(self) -> torch.device:
         """Device of the parameters and buffers."""
@@ -136,6 +140,17 @@ class LatentModel(Model):
     def latent(self) -> LatentSpace:
         """The default latent space."""
         return self.spaces[0]
+
+    @property
+    def prior(self) -> Prior:
+        """The prior of the default latent space.
+
+        Raises:
+            ConfigError: it has none.
+        """
+        if self.latent.prior is None:
+            raise ConfigError(f"the latent space '{self.latent.name}' has no prior")
+        return self.latent.prior
 
     def space(self, name: str | None = None) -> LatentSpace:
         """The latent space of this name; the default one for None.

@@ -1,9 +1,9 @@
-"""What can be used of a source, and what cannot and why."""
+"""The check of a source: which examples are usable, and what is wrong with the others."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,54 +19,54 @@ from simulacra.data.sources.registry import check_usage, load, parse
 from simulacra.data.spec import SPLITS, Data, DataSpec, Options
 from simulacra.errors import printable
 
-# the sources that are image files
+# the sources of image files
 READERS = {"folder": folder.read_layout, "pairs": pairs.read_layout, "unpaired": unpaired.read_layout}
 
 
 @dataclass(frozen=True)
-class Report:
-    """The findings; all of it is plain data, ready for JSON.
+class SourceCheck:
+    """What was found in a source, as plain data, ready for JSON.
 
     Attributes:
         source: as the user wrote it.
-        total: examples or files looked at.
+        total: the number of examples or files.
         kind: `image` or `vector`.
-        shape: of one example as a model gets it.
-        bad: each file that cannot be used, and why.
-        problems: what is wrong with `labels.csv`.
-        duplicates: groups of files that show the same image.
-        notes: what is no fault but good to know.
-        sizes: `WIDTHxHEIGHT` of the usable files -> how many; empty for sources that are no files.
+        shape: of an example as a model receives it.
         splits: examples in each split.
         classes: examples in each class.
+        notes: remarks that do not prevent training.
+        bad: each file that cannot be used, and why.
+        problems: errors in `labels.csv`.
+        duplicates: groups of files that show the same image.
+        sizes: `WIDTHxHEIGHT` of the usable files -> how many; empty for other sources.
         attributes: the names of the attributes.
-        columns: the names of the numbers of a vector; empty where they have none.
-        target: what is to be predicted from an example; None if nothing is.
+        columns: the names of the numbers of a vector; empty if they have none.
+        target: what is predicted from an example; None without a target.
     """
 
     source: str
     total: int
     kind: str
     shape: tuple[int, ...]
-    bad: dict[str, str]
-    problems: tuple[str, ...]
-    duplicates: tuple[tuple[str, ...], ...]
-    notes: tuple[str, ...]
-    sizes: dict[str, int]
     splits: dict[str, int]
     classes: dict[str, int]
-    attributes: tuple[str, ...]
+    notes: tuple[str, ...]
+    bad: dict[str, str] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    duplicates: tuple[tuple[str, ...], ...] = ()
+    sizes: dict[str, int] = field(default_factory=dict)
+    attributes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     target: DataSpec | None = None
 
     @property
     def ok(self) -> bool:
-        """Nothing stands in the way of training."""
+        """Whether the source can be trained on as it is."""
         return not self.bad and not self.problems
 
 
-def check(source: str, options: Options | None = None) -> Report:
-    """Look at every file of a source; sources that are no image files are loaded.
+def check(source: str, options: Options | None = None) -> SourceCheck:
+    """Check every file of a source; sources that are not image files are loaded.
 
     Nothing is taken from the cache or written to it.
 
@@ -86,16 +86,12 @@ def check(source: str, options: Options | None = None) -> Report:
     parts = [data.split(split) for split in SPLITS]
     labels = [part.y for part in parts if part.y is not None]
     counts = np.bincount(np.concatenate(labels or [np.empty(0, np.int64)]), minlength=len(data.spec.classes))
-    return Report(
+    return SourceCheck(
         source=source,
         total=sum(map(len, parts)),
         kind=data.spec.kind,
         shape=data.spec.shape,
-        bad={},
-        problems=(),
-        duplicates=(),
         notes=_constant_columns(data),
-        sizes={},
         splits=dict(zip(SPLITS, map(len, parts), strict=True)),
         classes=dict(zip(data.spec.classes, map(int, counts), strict=True)),
         attributes=data.spec.attributes,
@@ -105,7 +101,7 @@ def check(source: str, options: Options | None = None) -> Report:
 
 
 def _constant_columns(data: Data) -> tuple[str, ...]:
-    """Numbers of vectors that tell nothing."""
+    """Notes about columns with a single value."""
     if data.spec.kind != "vector":
         return ()
     x = np.concatenate([data.split(split).x for split in SPLITS])
@@ -114,7 +110,7 @@ def _constant_columns(data: Data) -> tuple[str, ...]:
     return (f"the same value in every example: column {', '.join(constant)}",) if constant else ()
 
 
-def _check_images(title: str, path: str, options: Options, read: Read) -> Report:
+def _check_images(title: str, path: str, options: Options, read: Read) -> SourceCheck:
     bad: dict[str, str] = {}
     sizes: Counter[str] = Counter()
     same: defaultdict[float, list[int]] = defaultdict(list)
@@ -140,7 +136,7 @@ def _check_images(title: str, path: str, options: Options, read: Read) -> Report
     groups = [group for group in same.values() if len(group) > 1]
     classes = Counter() if labels.y is None else Counter(labels.y[usable].tolist())
     shape = (stacked[0] // examples.each, *stacked[1:])
-    return Report(
+    return SourceCheck(
         source=title,
         total=len(names),
         kind="image",
@@ -164,21 +160,26 @@ def _notes(groups: list[list[int]], place: dict[int, int], layout: Layout) -> tu
     labels, what = layout.labels, "pairs" if layout.examples.each == 2 else "images"
     notes = [f"{FILE_NAME}: {note}" for note in labels.notes]
     if groups:
-        notes.append(f"{len(groups)} {what} stand there more than once, {sum(map(len, groups))} files in all")
+        notes.append(f"{_are(len(groups), what)} duplicated, {sum(map(len, groups))} files in all")
     torn = sum(len({place[i] for i in group}) > 1 for group in groups)
     if torn:
-        notes.append(f"{torn} of them stand in several splits: a model is tested on what it was trained on")
+        notes.append(f"{_are(torn, 'of them')} in several splits: the test data contain training data")
     y = labels.y
     mixed = 0 if y is None else sum(len(set(y[group].tolist())) > 1 for group in groups)
     if mixed:
-        notes.append(f"{mixed} of them stand in several classes")
+        notes.append(f"{_are(mixed, 'of them')} in several classes")
     if TRAIN not in place.values():
         notes.append(f"no {what[:-1]} is left for training; add more")
     return tuple(notes)
 
 
+def _are(n: int, what: str) -> str:
+    """`1 image is`, `2 images are`."""
+    return f"1 {what.removesuffix('s')} is" if n == 1 else f"{n} {what} are"
+
+
 def _upright_halves(layout: Layout, sizes: Counter[str]) -> tuple[str, ...]:
-    """What an ordinary photo looks like, taken for two side by side."""
+    """A note about halves that are higher than wide, as those of an ordinary photo are."""
     shapes = {size: [int(side) for side in size.split("x")] for size in sizes}
     upright = [size for size, (width, height) in shapes.items() if width < height]
     if not upright or not isinstance(layout.examples, SideBySide):

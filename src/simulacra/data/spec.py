@@ -16,7 +16,7 @@ from simulacra.errors import DataError, nearest
 
 SPLITS = ("train", "validation", "test")
 
-# shares in [0, 1): where everything is cut in three, and where validation is cut off a training part
+# shares in [0, 1) at which examples are cut in three, and at which validation is cut off a training part
 CUTS = (0.8, 0.9)
 HELD_OUT = 0.95
 
@@ -59,8 +59,8 @@ class DataSpec:
         shape: `(C, H, W)` of an image, `(D,)` of a vector.
         classes: the name of every class, in the order of the labels; empty without labels.
         attributes: the name of every attribute column; empty without attributes.
-        columns: the name of every number of a vector; empty where they have none.
-        target: what is to be predicted from an example, described the same way; None without one.
+        columns: the name of every number of a vector; empty if they have none.
+        target: the spec of what is predicted from an example; None without a target.
     """
 
     kind: Literal["image", "vector"]
@@ -80,7 +80,7 @@ class Dataset:
         x: images as uint8 `(N, C, H, W)`, or vectors as float32 `(N, D)`.
         y: labels, int64 `(N,)`, indices into `spec.classes`.
         attributes: float32 `(N, A)`, one column for each of `spec.attributes`.
-        target: what is to be predicted, as `spec.target` says: uint8 `(N, C, H, W)` or float32 `(N, T)`.
+        target: what is predicted, as `spec.target` describes: uint8 `(N, C, H, W)` or float32 `(N, T)`.
     """
 
     spec: DataSpec
@@ -100,7 +100,7 @@ class Dataset:
 
     @property
     def class_counts(self) -> tuple[int, ...]:
-        """How many examples each class has; none has any where there are no labels."""
+        """The number of examples of each class, 0 without labels."""
         y = np.zeros(0, np.int64) if self.y is None else self.y
         return tuple(np.bincount(y, minlength=len(self.spec.classes)).tolist())
 
@@ -117,15 +117,15 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Truth:
-    """What is known exactly about simulated data; None where it is not.
+    """The exact properties of simulated data; None if unknown.
 
     Attributes:
         log_density: log p(x) in nats, from `(N, D)` to `(N,)`; -inf outside the support.
         log_conditional: log p(y | x) of targets in nats, from `(N, D)` and `(N, T)` to `(N,)`.
         modes: the centres of the modes of p(x), `(K, D)`.
         sigma: the standard deviation of each mode around its centre, along each axis.
-        forward: of an inverse problem, the input that a target leads to without noise, `(N, T)` to `(N, D)`.
-        size: of an inverse problem, the length that errors of the input are measured against.
+        forward: for an inverse problem, the noiseless input of a target, `(N, T)` to `(N, D)`.
+        size: for an inverse problem, the length in units of which errors of the input are measured.
     """
 
     log_density: Callable[[np.ndarray], np.ndarray] | None = None
@@ -138,7 +138,7 @@ class Truth:
 
 @dataclass(frozen=True)
 class Data:
-    """A source, loaded: its name as the user wrote it, its three disjoint splits, and what is known of it."""
+    """A loaded source: its name as the user wrote it, its three disjoint splits, and the truth about it."""
 
     name: str
     train: Dataset
@@ -162,7 +162,7 @@ class Data:
         return dataset
 
     def swapped(self) -> Data:
-        """Every split `Dataset.swapped`; nothing stays known of the whole."""
+        """The data with every split `Dataset.swapped`, without a truth."""
         return Data(self.name, self.train.swapped(), self.validation.swapped(), self.test.swapped())
 
 
@@ -201,10 +201,10 @@ def hold_out_validation(name: str, train: Dataset, test: Dataset) -> Data:
 
 
 def refuse_missing_classes(data: Data) -> None:
-    """Every class has something to train on.
+    """Check that every class has training examples.
 
     Raises:
-        DataError: one has not.
+        DataError: a class has none.
     """
     for name, count in zip(data.spec.classes, data.train.class_counts, strict=True):
         if count == 0:

@@ -29,7 +29,7 @@ class Best:
     step: int = 0
     weights: dict[str, Tensor] = field(default_factory=dict)
 
-    def see(self, loss: float, step: int, model: nn.Module) -> None:
+    def update(self, loss: float, step: int, model: nn.Module) -> None:
         """Keep the weights if none were better."""
         if loss < self.loss:
             self.loss, self.step = loss, step

@@ -38,7 +38,7 @@ def launch(training: Training) -> Fabric:
     # It takes seconds to import, so only trainings do.
     from lightning_fabric import Fabric
 
-    # it announces what it was told
+    # it prints its own settings
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     device = training.device
     if device == "auto":

@@ -1,4 +1,4 @@
-"""What a training tells while it goes: metrics.jsonl, a progress bar or plain lines, TensorBoard."""
+"""The log of a training: metrics.jsonl, a progress bar or plain lines, TensorBoard."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Events:
         if self.board:
             self.board.close()
 
-    def tell(self, kind: str, step: int, terms: Mapping[str, Any], **more: float) -> None:
+    def log(self, kind: str, step: int, terms: Mapping[str, Any], **more: float) -> None:
         """One event: into metrics.jsonl, onto the board, and in front of the person."""
         if self.quiet:
             return
@@ -80,15 +80,15 @@ class Events:
             self._show(step, terms, more)
         elif kind == "scores":
             text = "  ".join(f"{name} {terms[name]:.4g}" for name in SCORES)
-            self.say(f"step {step}/{self.steps}  {text}  ({terms['extractor']})")
+            self.message(f"step {step}/{self.steps}  {text}  ({terms['extractor']})")
 
-    def warn(self, step: int, sign: str, text: str) -> None:
+    def warn(self, step: int, kind: str, text: str) -> None:
         """A line about a sign that the training goes wrong; kept for the report."""
         if not self.quiet:
-            self.run.log("warning", step=step, sign=sign, text=text)
-            self.say(f"step {step}/{self.steps}  {text}")
+            self.run.log("warning", step=step, cause=kind, text=text)
+            self.message(f"step {step}/{self.steps}  {text}")
 
-    def say(self, text: str) -> None:
+    def message(self, text: str) -> None:
         """A line for the person."""
         if not self.quiet:
             self.bar.console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from simulacra.config import Training
 from simulacra.core.batch import Batch
 from simulacra.core.model import Model, Turn
-from simulacra.engine.optim import optimizer
+from simulacra.engine.optimizers import optimizer
 from simulacra.errors import DivergedError
 
 if TYPE_CHECKING:

@@ -37,8 +37,8 @@ def test_rates_that_are_given(tmp_path: Path) -> None:
     f = named(made)["wronged.race"]
     assert f.verdict == "stated"
     assert f.sentence.startswith(
-        "Of 100 people whose race is A 65 are wronged at least once in 10 encounters, of 100 whose race is "
-        "C 0: difference 0.651. In a single encounter it is 10 and 0 of 100."
+        "Of 100 people whose race is A, 65 are wronged at least once in 10 encounters; of 100 whose race is "
+        "C, 0: difference 0.651. In a single encounter it is 10 and 0 of 100."
     )
     assert f.number is not None
     assert f.number.value == pytest.approx(0.6513215599)
@@ -75,8 +75,9 @@ def test_encounters_of_their_own() -> None:
     # the same rate, met twice as often
     groups = [Wronged("A", 10, 0.1, 100, 1000), Wronged("B", 5, 0.1, 100, 1000)]
     f = section("race", groups, 30).findings[0]
-    assert "A 65 are wronged at least once in their 10 encounters, of 100 whose race is B 41 in their 5" in (
-        f.sentence
+    assert (
+        "A, 65 are wronged at least once in their 10 encounters; of 100 whose race is B, 41 in their 5"
+        in (f.sentence)
     )
     assert f.verdict == "finding"
     assert "10 and 10 of 100" in f.sentence

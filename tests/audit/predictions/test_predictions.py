@@ -38,8 +38,8 @@ def test_propublica(tmp_path: Path) -> None:
     assert f.verdict == "finding"
     assert f.n == 3283
     assert f.sentence == (
-        "Of 100 people without recidivated whose race is African-American 45 were flagged, of 100 whose race "
-        "is Caucasian 23: ratio 1.91 (95% 1.72 to 2.12), difference 0.214 (95% 0.182 to 0.245)."
+        "Of 100 people without recidivated whose race is African-American, 45 were flagged; of 100 whose "
+        "race is Caucasian, 23: ratio 1.91 (95% 1.72 to 2.12), difference 0.214 (95% 0.182 to 0.245)."
     )
     f = found["false-negative-rate.race"]
     assert f.more["group.african-american"].value == pytest.approx(0.2799, abs=5e-5)
@@ -171,7 +171,7 @@ def test_groups_are_told_from_other_columns(people: Path) -> None:
     assert section.about == "data"
     assert section.tables[0].rows[0][0] == "district"
     # outcome and prediction are no features
-    assert section.notes == ["Columns looked at: district, height."]
+    assert section.notes == ["Columns used: district, height."]
 
 
 def test_columns_that_tell_nothing(tmp_path: Path) -> None:

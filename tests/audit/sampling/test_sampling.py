@@ -150,7 +150,10 @@ def test_nobody_and_three_people(tmp_path: Path) -> None:
     # 100 of 405 are expected of C, and nobody is selected: that is known; of A and D too few either way
     assert "have group C" in found["share.group"].sentence
     assert found["share.group"].verdict == "finding"
-    assert "fewer than 30 are selected or expected: A (3), D (2)" in found["share.group"].does_not_show
+    assert (
+        "fewer than 30 are selected or expected are left out: A (3), D (2)"
+        in found["share.group"].does_not_show
+    )
     assert found["selection.group"].verdict == "withheld"
     number = found["uncovered"].number
     assert number is not None
@@ -183,7 +186,7 @@ def test_nobody_and_three_people(tmp_path: Path) -> None:
         ("group,people\nA,0\nB,0\n", {}, "the reference is empty"),
         ("group,people\nA,0\nB,1\n", {}, "'A': the reference has nobody, but 300 are selected"),
         ("group,people,rate,n\nA,1,0.1,0\nB,1,0.1,5\n", {}, "column 'n', row 1: 0 people"),
-        (RATES, {"count": "half"}, "0.5 is no number of people"),
+        (RATES, {"count": "half"}, "0.5 is not a number of people"),
         (RATES, {"selected": "y>=7"}, "nobody is selected"),
         (RATES, {"y": "z"}, "there is no column 'z'"),
         (RATES, {"minimum_n": 1}, "minimum-n: must be at least 2"),

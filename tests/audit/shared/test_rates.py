@@ -23,8 +23,8 @@ def test_two_groups_are_told_at_95_percent() -> None:
     assert f.more["group.a"] == intervals.wilson(805, 1795)
     assert f.n == 1795 + 1488
     assert f.sentence == (
-        "Of 100 people whose group is A 45 were flagged, of 100 whose group is B 23: ratio 1.91 (95% 1.72 to "
-        "2.12), difference 0.214 (95% 0.182 to 0.245)."
+        "Of 100 people whose group is A, 45 were flagged; of 100 whose group is B, 23: ratio 1.91 (95% "
+        "1.72 to 2.12), difference 0.214 (95% 0.182 to 0.245)."
     )
 
 
@@ -59,7 +59,7 @@ def test_small_groups_are_withheld_and_named() -> None:
     f = finding([Rate("A", 30, 100), Rate("B", 3, 3)])
     assert f.verdict == "withheld"
     assert f.number is None
-    assert f.sentence == "Rates by group: withheld, one group only has 30 people or more. Too small: B (3)."
+    assert f.sentence == "Rates by group: withheld, only one group has 30 people or more. Too small: B (3)."
     f = finding([Rate("A", 30, 100), Rate("B", 80, 100), Rate("C", 3, 3), Rate("D", 0, 0)])
     assert f.verdict == "finding"
     assert f.does_not_show == "Why. Nothing about groups with fewer than 30 people: C (3), D (0)."
@@ -69,8 +69,10 @@ def test_small_groups_are_withheld_and_named() -> None:
 
 def test_the_two_largest_groups_are_told_too() -> None:
     f = finding([Rate("A", 500, 1000), Rate("B", 400, 1000), Rate("C", 50, 300)])
-    assert f.sentence.startswith("Of 100 people whose group is A 50 were flagged, of 100 whose group is C 17")
-    assert "The two largest groups: A 50 of 100, B 40, difference 0.1 (" in f.sentence
+    assert f.sentence.startswith(
+        "Of 100 people whose group is A, 50 were flagged; of 100 whose group is C, 17"
+    )
+    assert "The two largest groups: A 50 of 100, B 40 of 100, difference 0.1 (" in f.sentence
     assert f.more["largest"].value == pytest.approx(0.1)
 
 

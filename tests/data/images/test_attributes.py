@@ -41,7 +41,7 @@ def test_attributes_make_classes(attribute: str, names: tuple[str, ...], y: list
     [
         ("glases", "unknown attribute 'glases', did you mean 'glasses'?"),
         ("ag>3", "unknown attribute 'ag', did you mean 'age'?"),
-        ("age>many", "'many' in 'age>many' is no number"),
+        ("age>many", "'many' in 'age>many' is not a number"),
         ("age>90", "'age>90' is the same in every example"),
     ],
 )
@@ -54,11 +54,11 @@ def test_plain_words(attribute: str, said: str) -> None:
 
 def test_what_makes_no_classes() -> None:
     many = np.linspace(0, 1, 40, dtype=np.float32)[:, None]
-    with pytest.raises(DataError, match=r"40 different values; cut it in two, as 'tone>=0\.5' does"):
+    with pytest.raises(DataError, match=r"40 different values; split them in two, e.g. 'tone>=0\.5'"):
         classes("data", ("tone",), many, "tone")
-    with pytest.raises(DataError, match="no attributes, and so no 'race'"):
+    with pytest.raises(DataError, match="no attributes; leave out 'race'"):
         classes("data", (), None, "race")
-    with pytest.raises(DataError, match="not one of race=A, race=B is 1"):
+    with pytest.raises(DataError, match="not exactly one of race=A, race=B is 1"):
         classes("data", NAMES, VALUES * 0, "race")
     assert known(NAMES) == ["age", "race", "glasses", "size"]
 

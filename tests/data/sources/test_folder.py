@@ -233,19 +233,19 @@ def test_missing_empty_and_other_paths(tmp_path: Path) -> None:
         "empty": "no images found",
         "texts": "no images found",
         "one.png": "neither a folder nor a .zip",
-        "text.zip": r"not a whole \.zip",
+        "text.zip": r"not a complete \.zip",
     }.items():
         with pytest.raises(DataError, match=message) as caught:
             load(f"folder:{tmp_path / name}")
         assert name in str(caught.value)
-    with pytest.raises(DataError, match="no path given"):
+    with pytest.raises(DataError, match="no path is given"):
         load("folder")
 
 
 def test_a_cut_zip(pics: Path) -> None:
     path = packed(pics)
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(DataError, match=r"not a whole \.zip"):
+    with pytest.raises(DataError, match=r"not a complete \.zip"):
         load(f"folder:{path}")
 
 
@@ -280,7 +280,7 @@ def test_bad_files_are_refused_by_name_or_skipped(pics: Path) -> None:
         with pytest.raises(DataError) as caught:
             load(f"folder:{path}", Options(image_size=16))
         assert str(caught.value) == (
-            f"folder:{path}: 3 of 43 files cannot be used (first: 1cat.png: not a image); run "
+            f"folder:{path}: 3 of 43 files cannot be used (first: 1cat.png: not an image); run "
             f"'simulacra data check folder:{path}' for the list, or add --skip-bad"
         )
         assert same(load(f"folder:{path}", Options(image_size=16, skip_bad=True)), good)
@@ -288,7 +288,7 @@ def test_bad_files_are_refused_by_name_or_skipped(pics: Path) -> None:
 
 def test_nothing_but_bad_files(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("a diary")
-    with pytest.raises(DataError, match=r"none of the 1 files can be used \(first: a.png: not a image\)"):
+    with pytest.raises(DataError, match=r"none of the 1 files can be used \(first: a.png: not an image\)"):
         load(f"folder:{tmp_path}", Options(skip_bad=True))
 
 

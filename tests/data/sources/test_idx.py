@@ -139,10 +139,10 @@ def test_damaged_files(name: str, raw: bytes, message: str, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("name", "array", "message"),
     [
-        (NAMES[1], np.zeros(199), "does not go with"),
-        (NAMES[1], np.zeros((200, 1)), "does not go with"),
+        (NAMES[1], np.zeros(199), "does not match"),
+        (NAMES[1], np.zeros((200, 1)), "does not match"),
         (NAMES[1], np.full(200, 10), "label 10 is out of range"),
-        (NAMES[2], np.zeros((50, 784)), "does not go with"),
+        (NAMES[2], np.zeros((50, 784)), "does not match"),
     ],
 )
 def test_files_that_do_not_fit(name: str, array: np.ndarray, message: str, own_cache: Path) -> None:

@@ -208,8 +208,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"images": GREY / 255 - 0.5}, "'images' has values from -0.5"),
     ({"images": np.where(GREY > 9, np.nan, 0.5)}, "'images' holds NaN"),
     ({"images": GREY.astype(np.int64)}, "'images' has type int64"),
-    ({"images": GREY.astype(str)}, "'images' has type <U3, which are no numbers"),
-    ({"images": GREY.astype(complex)}, "no numbers"),
+    ({"images": GREY.astype(str)}, "'images' has type <U3, not numbers"),
+    ({"images": GREY.astype(complex)}, "not numbers"),
     ({"images": GREY[:0]}, "is empty"),
     ({"images": GREY[:, :3]}, "'images' has shape"),
     ({"images": np.zeros((9, 2, 8, 8), np.uint8)}, "'images' has shape"),
@@ -231,8 +231,11 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ),
     ({"x": VECTORS, "targets": VECTORS[:39]}, "'targets' has shape .39, 3.; it must hold 40 targets"),
     ({"x": VECTORS, "targets": np.float32(3)}, "'targets' has shape .*; it must hold 40 targets"),
-    ({"x": VECTORS, "targets": VECTORS[:, 0]}, r"'targets' has shape .40,.; write it as .40, 1.: targets\["),
-    ({"x": VECTORS, "targets": VECTORS.astype(str)}, "'targets' has type <U32, which are no numbers"),
+    (
+        {"x": VECTORS, "targets": VECTORS[:, 0]},
+        r"'targets' has shape .40,.; reshape it to .40, 1.: t",
+    ),
+    ({"x": VECTORS, "targets": VECTORS.astype(str)}, "'targets' has type <U32, not numbers"),
     ({"x": VECTORS, "targets": VECTORS[:, :0]}, "'targets' has shape .40, 0., which is empty"),
     ({"x": VECTORS, "targets": np.where(VECTORS > 0, np.nan, 1)}, "'targets' holds values that are NaN"),
     ({"x": VECTORS, "targets": GREY[:, :3]}, "'targets' has shape"),
@@ -267,10 +270,10 @@ def test_wrong_files(tmp_path: Path) -> None:
         load(f"npz:{tmp_path}")
     cut = tmp_path / "cut.npz"
     cut.write_bytes(whole.read_bytes()[:-50])
-    with pytest.raises(DataError, match=r"not a whole \.npz"):
+    with pytest.raises(DataError, match=r"not a complete \.npz"):
         load(f"npz:{cut}")
     np.save(tmp_path / "a.npy", GREY)
-    with pytest.raises(DataError, match=r"not a whole \.npz"):
+    with pytest.raises(DataError, match=r"not a complete \.npz"):
         load(f"npz:{tmp_path / 'a.npy'}")
     flipped = bytearray(whole.read_bytes())
     flipped[500] ^= 255

@@ -278,7 +278,7 @@ def test_an_odd_width_is_refused_by_name_or_skipped(files: Path) -> None:
     assert check(f"pairs:{files}").bad == {
         "0odd.png": "33x16 pixels; an odd width cannot be cut into two equal halves",
         "1narrow.png": "halves of 3x16 pixels, too small",
-        "2text.png": "not a image",
+        "2text.png": "not an image",
     }
     data = load(f"pairs:{files}", Options(skip_bad=True))
     assert data.spec.shape == (1, 16, 16)  # the others have no say
@@ -298,7 +298,7 @@ def test_partners_missing_or_of_another_size_or_damaged_are_all_listed(folders: 
     assert report.bad == {
         "A/4.png": missing,
         "A/5.png": "16x20 pixels, but 16x16 its partner B/5.png",
-        "A/6.png": "its partner B/6.png: not a image",
+        "A/6.png": "its partner B/6.png: not an image",
         "A/7.png": "empty file",
         "A/8.bmp": missing,
         "B/3.png": missing,
@@ -332,19 +332,19 @@ def test_two_folders_without_a_pair(tmp_path: Path) -> None:
     for level in LEVELS:
         save(flat(level), tmp_path / ("trainA" if level % 2 else "trainB") / f"{level}.png")
     for look in (load, check):
-        with pytest.raises(DataError, match=r"no image in A has a partner.* read by unpaired:"):
+        with pytest.raises(DataError, match=r"no image in A has a partner.* use unpaired:"):
             look(f"pairs:{tmp_path}")
 
 
 def test_a_folder_alone(folders: Path) -> None:
     for path in (folders / "B").iterdir():
         path.unlink()
-    with pytest.raises(DataError, match=r"all images stand in 'A'.* belong in a folder 'B' beside it"):
+    with pytest.raises(DataError, match=r"all images are in 'A'.* in a folder 'B' beside it"):
         load(f"pairs:{folders}")
 
 
 def test_no_path() -> None:
-    with pytest.raises(DataError, match="no path given; write pairs:PATH with a folder"):
+    with pytest.raises(DataError, match="no path is given; write pairs:PATH with a folder"):
         load("pairs")
 
 
@@ -371,5 +371,5 @@ def test_check_tells_copies_and_the_target(files: Path, own_cache: Path) -> None
     assert report.target == DataSpec("image", (1, 16, 16))
     assert report.sizes == {"16x16": 42}
     assert report.duplicates == (("7.png", "copy.bmp"),)
-    assert report.notes == ("1 pairs stand there more than once, 2 files in all",)
+    assert report.notes == ("1 pair is duplicated, 2 files in all",)
     assert list(own_cache.iterdir()) == []

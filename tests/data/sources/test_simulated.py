@@ -9,7 +9,8 @@ from scipy.stats import multivariate_normal
 
 from simulacra.data import SPLITS, load
 from simulacra.data.sources import simulated
-from simulacra.data.sources.simulated import gauss_legendre, log_mixture, read, simulate
+from simulacra.data.sources.arguments import read
+from simulacra.data.sources.simulated import COUNT, gauss_legendre, log_mixture, simulate
 from simulacra.data.sources.toys import TOYS
 from simulacra.data.spec import Dataset, Truth
 from simulacra.errors import DataError
@@ -39,7 +40,7 @@ def counted(written: str, n: int) -> str:
     ],
 )
 def test_arguments_are_read(argument: str, values: tuple[int, int]) -> None:
-    source, read_values = read("robot-arm", argument, joints=(2, 1, 8))
+    source, read_values = read("robot-arm", argument, COUNT, joints=(2, 1, 8))
     assert source == (f"robot-arm:{argument}" if argument else "robot-arm")
     assert read_values == dict(zip(("N", "joints"), values, strict=True))
 

@@ -120,11 +120,11 @@ def test_three_pictures_a_domain_can_be_trained_on(tmp_path: Path) -> None:
     [
         ("horses zebras cows", "here are 3: cows, horses, zebras"),
         ("a b c d e f g", "here are 7: a, b, c, d, e, f, ..."),
-        ("horses", "here all images stand together"),
-        ("train test", "here all images stand together"),
-        ("horses/train horses/test", "here all images stand together"),
-        ("train/horses test/horses", "here all images stand together"),
-        ("horses zebras .", "9 images stand in none (first: 0.png)"),
+        ("horses", "here all images are in one folder"),
+        ("train test", "here all images are in one folder"),
+        ("horses/train horses/test", "here all images are in one folder"),
+        ("train/horses test/horses", "here all images are in one folder"),
+        ("horses zebras .", "9 images are in no folder (first: 0.png)"),
     ],
 )
 def test_other_than_two_domains_are_refused(names: str, found: str, tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_other_than_two_domains_are_refused(names: str, found: str, tmp_path: Pa
         with pytest.raises(DataError) as caught:
             look(f"unpaired:{tmp_path}")
         assert str(caught.value) == (
-            f"unpaired:{tmp_path}: two domains stand in two folders, such as trainA and trainB, or horses "
+            f"unpaired:{tmp_path}: needs two folders of images, such as trainA and trainB, or horses "
             f"and zebras; {found}"
         )
 
@@ -143,7 +143,7 @@ def test_a_domain_without_training_pictures(tmp_path: Path) -> None:
     fill(tmp_path / "trainA", HORSES)
     fill(tmp_path / "testB", ZEBRAS)
     for look in (load, check):
-        with pytest.raises(DataError, match="no folder has training images of 'B'"):
+        with pytest.raises(DataError, match="no folder holds training images of 'B'"):
             look(f"unpaired:{tmp_path}")
 
 
@@ -151,7 +151,7 @@ def test_a_domain_of_nothing_but_bad_files(tmp_path: Path) -> None:
     fill(tmp_path / "A", HORSES)
     (tmp_path / "B").mkdir()
     (tmp_path / "B" / "1.png").write_text("a diary")
-    with pytest.raises(DataError, match=r"1 of 61 files cannot be used \(first: B/1.png: not a image\)"):
+    with pytest.raises(DataError, match=r"1 of 61 files cannot be used \(first: B/1.png: not an image\)"):
         load(f"unpaired:{tmp_path}")
     with pytest.raises(DataError, match="no image of 'B' is left to train on; add more"):
         load(f"unpaired:{tmp_path}", Options(skip_bad=True))

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
-from math import comb, expm1, log, log1p
+from math import expm1, log, log1p
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from simulacra.audit.shared import figures
-from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, Table, Verdict, slug
+from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, Table, conclude, slug
 from simulacra.audit.shared.groups import Groups
 from simulacra.audit.shared.intervals import combined, wilson
-from simulacra.audit.shared.phrasing import base, frequency, some, told
-from simulacra.audit.shared.rates import unique
+from simulacra.audit.shared.phrasing import at_once, base, frequency, some, told
+from simulacra.audit.shared.rates import all_pairs, keyed, surest
 from simulacra.audit.shared.source import Field, Source
-from simulacra.report.figures import BLUE, GREEN, GREY, MUTED, ORANGE, PURPLE, shortened, single, style
+from simulacra.report.figures import BLUE, GREEN, GREY, MUTED, ORANGE, PURPLE, single, style
 
 RATE, WRONGED, N, ENCOUNTERS = "rate", "wronged", "n", "encounters"
 MOST = 1_000_000
@@ -47,8 +45,8 @@ class Wronged:
     n: int | None = None
 
     @property
-    def chance(self) -> float:
-        """Of being wronged at least once."""
+    def value(self) -> float:
+        """The chance of being wronged at least once."""
         return at_least_once(self.rate, self.encounters)
 
     def once(self, level: float = LEVEL, encounters: int | None = None) -> Estimate:
@@ -127,51 +125,34 @@ def section(column: str, groups: Sequence[Wronged], minimum: int) -> Section:
         minimum: encounters that a rate has to be counted in.
     """
     kept = [g for g in groups if g.n is None or g.n >= minimum]
-    shown = [(g.group, g.n or 0, g.once() if g in kept else None) for g in groups]
-    plots = [
-        Plot(
-            "wronged",
-            f"Wronged at least once: {column}",
-            figures.rows(shown, "wronged at least once", shares=True),
-            "How many people of each group are wronged at least once in their encounters."
-            + (" Lines: 95% intervals." if any(g.n for g in kept) else ""),
-        )
-    ]
-    if kept:
-        plots.append(
-            Plot(
-                "encounters",
-                "With every encounter",
-                over(_drawn(kept)),
-                "1 - (1 - r)^n. Dots: as many encounters as somebody of the group has."
-                + (" Bands: 95% intervals." if any(g.n for g in kept) else "")
-                + (f" {len(COLOURS)} of {len(kept)} groups." if len(kept) > len(COLOURS) else ""),
-            )
-        )
-    rows = [[g.group, *_cells(g, g in kept)] for g in sorted(groups, key=lambda g: -g.chance)]
-    head = [
-        column,
-        "r, wronged in an encounter",
-        "encounters, n",
-        "at least once",
-        "times, r n",
-        "half by n =",
-    ]
-    note = "half by: the encounters after which half of the people were wronged, ln 0.5 / ln(1 - r)."
-    return Section(
-        "wronged",
-        "Wrongs that add up",
-        "actions",
-        [_finding(column, groups, kept, minimum)],
-        plots,
-        [Table("By group", head, rows, note)],
+    intervals = any(g.n for g in kept)
+    chart = figures.rows(
+        [(g.group, g.n or 0, g.once() if g in kept else None) for g in groups],
+        "wronged at least once",
+        shares=True,
     )
+    caption = "How many people of each group are wronged at least once in their encounters."
+    caption += " Lines: 95% intervals." if intervals else ""
+    plots = [Plot("wronged", f"Wronged at least once: {column}", chart, caption)]
+    if kept:
+        caption = "1 - (1 - r)^n. Dots: how many encounters a person of the group has."
+        caption += " Bands: 95% intervals." if intervals else ""
+        caption += f" {len(COLOURS)} of {len(kept)} groups." if len(kept) > len(COLOURS) else ""
+        plots.append(Plot("encounters", "With every encounter", over(_drawn(kept)), caption))
+    head = [
+        column, "r, wronged in an encounter", "encounters, n", "at least once", "times, r n", "half by n =",
+    ]  # fmt: skip
+    rows = [[g.group, *_cells(g, g in kept)] for g in sorted(groups, key=lambda g: -g.value)]
+    note = "half by: the encounters after which half of the people were wronged, ln 0.5 / ln(1 - r)."
+    finding = _finding(column, groups, kept, minimum)
+    table = Table("By group", head, rows, note)
+    return Section("wronged", "Wrongs that add up", "actions", [finding], plots, [table])
 
 
 def _cells(g: Wronged, kept: bool) -> list[str]:
     if not kept:
         return [f"withheld, n = {g.n:,}", f"{g.encounters:,}", "", "", ""]
-    r = wilson(g.k, g.n) if g.k is not None and g.n is not None else Estimate(g.rate)
+    r = Estimate(g.rate) if g.k is None or g.n is None else wilson(g.k, g.n)
     half = f"{log(0.5) / log1p(-g.rate):,.1f}" if 0 < g.rate < 1 else "never" if g.rate == 0 else "1"
     return [told(r), f"{g.encounters:,}", told(g.once()), f"{g.rate * g.encounters:,.2f}", half]
 
@@ -179,51 +160,44 @@ def _cells(g: Wronged, kept: bool) -> list[str]:
 def _finding(column: str, groups: Sequence[Wronged], kept: Sequence[Wronged], minimum: int) -> Finding:
     name, what = f"wronged.{slug(column)}", "difference of chances of being wronged at least once"
     limits = (
-        "Whether these wrongs can be avoided, or how heavy each is. It is so if encounters do not depend on "
-        "each other and everybody in a group runs the same risk: where it is always the same people, fewer "
-        "are wronged at least once, and those again and again."
+        "Whether these wrongs can be avoided, or how heavy each is. It assumes that encounters do not depend "
+        "on each other and that everybody in a group runs the same risk: where it is always the same people, "
+        "fewer are wronged at least once, and those again and again."
     )
-    if small := [f"{g.group} ({g.n:,})" for g in groups if g not in kept]:
-        limits += f" Nothing about groups with fewer than {minimum} encounters counted: {some(small)}."
-    if len(kept) < 2:
-        why = f"{'one group' if kept else 'no group'} only has {minimum} encounters counted or more"
-        if not small:
-            why = "there is one group only"
-        sentence = f"Chances of being wronged at least once by {column}: withheld, {why}."
-        return Finding(name, sentence, "withheld", limits, what, plot="wronged")
-    pairs = comb(len(kept), 2)
-    # all pairs at once, Bonferroni
-    level = 1 - (1 - LEVEL) / pairs
-    ordered = sorted(kept, key=lambda g: -g.chance)
-    gaps = [(a, b, _less(a, b, level)) for a, b in combinations(ordered, 2)]
-    sure = [gap for gap in gaps if not gap[2].holds(0)]
-    high, low, d = max(sure or gaps, key=lambda gap: gap[2].ends[0] if sure else gap[2].value)
-    people = base(high.chance, low.chance)
-    ratio = _ratio(high, low, level)
-    numbers = [f"ratio {told(ratio)}"] if ratio is not None else []
-    numbers.append(f"difference {told(d)}")
+    small = some(f"{g.group} ({g.n:,})" for g in groups if g not in kept)
+    if small:
+        limits += f" Nothing about groups with fewer than {minimum} encounters counted: {small}."
+    both, level = all_pairs(kept)
+    if not both:
+        why = f"only {len(kept) or 'no'} group has {minimum} encounters counted or more" if small else ""
+        sentence = f"Chances of being wronged at least once by {column}: withheld, " + (
+            why.replace("only no", "no") or "there is one group only"
+        )
+        return Finding(name, f"{sentence}.", "withheld", limits, what, plot="wronged")
+    gaps = {pair: _less(*pair, level) for pair in both}
+    (high, low), sure = surest(gaps)
+    d, ratio = gaps[high, low], _ratio(high, low, level)
     counted = d.low is not None
-    together = (
-        f", {100 * LEVEL:.0f}% for all {pairs} pairs of groups at once" if pairs > 1 and counted else ""
-    )
-    one = base(high.rate, low.rate)
+    numbers = [f"ratio {told(ratio)}"] if ratio is not None else []
+    numbers.append(f"difference {told(d)}{at_once(len(both), 'pairs of groups') if counted else ''}")
+    people, one = base(high.value, low.value), base(high.rate, low.rate)
     same = high.encounters == low.encounters
-    within = f" in {high.encounters:,} encounters" if same else f" in their {high.encounters:,} encounters"
+    within = f" in {'' if same else 'their '}{high.encounters:,} encounters"
     also = "" if same else f" in their {low.encounters:,}"
     sentence = (
-        f"Of {people:,} people whose {column} is {high.group} {frequency(high.chance, people)} are "
-        f"wronged at least once{within}, of {people:,} whose {column} is {low.group} "
-        f"{frequency(low.chance, people)}{also}: {', '.join(numbers)}{together}. In a single encounter "
+        f"Of {people:,} people whose {column} is {high.group}, {frequency(high.value, people)} are "
+        f"wronged at least once{within}; of {people:,} whose {column} is {low.group}, "
+        f"{frequency(low.value, people)}{also}: {', '.join(numbers)}. In a single encounter "
         f"it is {frequency(high.rate, one)} and {frequency(low.rate, one)} of {one:,}."
     )
-    if counted and not sure:
-        sentence += " The data are compatible with no difference."
     more = {"higher": high.once(), "lower": low.once()} | ({"ratio": ratio} if ratio is not None else {})
-    for g in kept:
-        more[unique(f"group.{slug(g.group)}", more)] = g.once()
-    verdict: Verdict = ("finding" if sure else "no finding") if counted else "stated"
-    n = (high.n or 0) + (low.n or 0) if counted else None
-    return Finding(name, sentence, verdict, limits, what, d, n, more, "wronged")
+    more = keyed("group", ((g.group, g.once()) for g in kept), more)
+    if not counted:
+        return Finding(name, sentence, "stated", limits, what, d, None, more, "wronged")
+    room = "The data are compatible with no difference."
+    return conclude(
+        sure, room, name, sentence, limits, what, d, (high.n or 0) + (low.n or 0), more, "wronged"
+    )
 
 
 def _less(a: Wronged, b: Wronged, level: float) -> Estimate:
@@ -266,16 +240,11 @@ def over(groups: Sequence[Wronged]) -> Figure:
             low, high = zip(*(e.ends for e in estimates), strict=True)
             axes.fill_between(x, low, high, color=colour, alpha=0.22, linewidth=0)
             axes.plot(x, [e.value for e in estimates], color=colour, linewidth=2)
-            axes.plot([g.encounters], [g.once().value], color=colour, marker="o", markersize=6)
+            axes.plot([g.encounters], [g.value], color=colour, marker="o", markersize=6)
         axes.axhline(0.5, color=MUTED, linewidth=1, linestyle=":")
-        axes.set_xlim(0, last)
-        axes.set_ylim(0, 1)
+        axes.set(xlim=(0, last), ylim=(0, 1), xlabel="encounters", ylabel="wronged at least once")
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
-        axes.set_xlabel("encounters")
-        axes.set_ylabel("wronged at least once")
+        axes.yaxis.set_major_formatter(figures.percent)
         axes.grid()
-        marks = [Line2D([], [], color=c, linewidth=3) for _, c in zip(groups, COLOURS, strict=False)]
-        names = [shortened(g.group, 26) for g in groups]
-        figure.legend(marks, names, loc="outside upper left", ncols=2, handlelength=1.2)
+        figures.legend(figure, (g.group for g in groups), COLOURS)
     return figure

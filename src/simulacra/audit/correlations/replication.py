@@ -11,7 +11,7 @@ from simulacra.audit.correlations.pairwise import ALPHA, FEWEST, correlate, corr
 from simulacra.audit.correlations.search import LISTED, NO_CAUSE, Search
 from simulacra.audit.shared.figures import rows as row_chart
 from simulacra.audit.shared.findings import Estimate, Finding, Plot, Section, Table, conclude, slug
-from simulacra.audit.shared.phrasing import amount, base, frequency, interval
+from simulacra.audit.shared.phrasing import amount, at_once, base, frequency, interval
 from simulacra.audit.shared.rates import unique
 
 TITLE = "Which pairs hold in the withheld rows?"
@@ -111,8 +111,8 @@ def _share(search: Search, tested: list[Replication], usable: list[tuple[float, 
     after = float(np.mean([there * np.sign(found) for found, there, _ in usable]))
     sentence = (
         f"Of the {K:,} pairs found, {holds:,} {'holds' if holds == 1 else 'hold'} in the {n:,} withheld "
-        f"rows. Their mean |r| is {amount(before)} in the searched rows; their mean r in the same direction is "
-        f"{amount(after)} in the withheld rows."
+        f"rows. Their mean |r| is {amount(before)} in the searched rows; their mean r in the same direction "
+        f"is {amount(after)} in the withheld rows."
     )
     more = {"held": Estimate(holds), "found": Estimate(K)}
     more |= {"searched": Estimate(before), "withheld": Estimate(after)}
@@ -146,7 +146,6 @@ def _pair(search: Search, a: Replication, name: str, K: int) -> Finding:
     if a.r is None:
         sentence += f"; in the others withheld, {a.n} of them have both values."
         return Finding(name, sentence, "withheld", NO_CAUSE, what, plot="pairs")
-    together = f", 95% for all {K:,} pairs at once" if K > 1 else ""
-    sentence += f", {amount(a.r.value)} in {a.n:,} others ({interval(a.r)}{together})."
+    sentence += f", {amount(a.r.value)} in {a.n:,} others ({interval(a.r)}{at_once(K, 'pairs')})."
     none, more = "It does not certainly hold.", {"searched": Estimate(r)}
     return conclude(a.holds, none, name, sentence, NO_CAUSE, what, a.r, a.n, more, "pairs")

@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from simulacra.audit.shared.costs import Costs
-from simulacra.audit.shared.figures import WIDTH
+from simulacra.audit.shared.figures import WIDTH, legend, percent
 from simulacra.audit.shared.ledger import DRAWN
 from simulacra.report.figures import CLASS_COLOURS, GREY, INK, MUTED, shortened, single, style
 
@@ -41,7 +39,7 @@ def lines(costs: Costs, scores: np.ndarray) -> Figure:
         axes.set_xlim(0, 1)
         axes.set_xlabel(f"probability of {shortened(costs.outcomes[0], 36)}")
         axes.set_ylabel(f"expected cost ({shortened(costs.unit, 30)})")
-        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.xaxis.set_major_formatter(percent)
         axes.grid()
         _legend(figure, costs)
     return figure
@@ -61,13 +59,13 @@ def shares(costs: Costs, taken: np.ndarray) -> Figure:
         axes.axvline(1, color=INK, linewidth=1)
         axes.set_xscale("log")
         axes.set_xticks([0.1, 0.2, 0.5, 1, 2, 5, 10])
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_major_formatter("{x:g}")
         axes.minorticks_off()
         axes.set_xlim(DRAWN[0], DRAWN[-1])
         axes.set_ylim(0, 1)
         axes.set_xlabel(f"costs under {shortened(costs.outcomes[0], 30)}, times")
         axes.set_ylabel("people")
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.yaxis.set_major_formatter(percent)
         _legend(figure, costs)
     return figure
 
@@ -77,6 +75,4 @@ def _colour(a: int) -> str:
 
 
 def _legend(figure: Figure, costs: Costs) -> None:
-    marks = [Line2D([], [], color=_colour(a), linewidth=3) for a in range(len(costs.actions))]
-    names = [shortened(action) for action in costs.actions]
-    figure.legend(marks, names, loc="outside upper left", ncols=3, handlelength=1.2)
+    legend(figure, costs.actions, map(_colour, range(len(costs.actions))), 3)

@@ -75,13 +75,12 @@ def audit(arguments: Arguments) -> Audit:
     from simulacra.audit.generator.quality import quality_section
     from simulacra.audit.generator.shares import classifier_section, data_section, shares_section
     from simulacra.audit.generator.truncation import truncation_section
-    from simulacra.core.capabilities import Samples, require
+    from simulacra.core.capabilities import Samples
     from simulacra.data import parse
     from simulacra.metrics.features import load_extractor
     from simulacra.metrics.statistics import Statistics
 
-    # https://github.com/python/mypy/issues/4717
-    model = require(run.load(), Samples, run, f"a {run.config.model}")  # type: ignore[type-abstract]
+    model = run.load_with(Samples)
     source, data = arguments.data or run.config.source, run.data(arguments.data)
     split = parse(source)[2] or "train"
     of_run = Path(arguments.features, "config.yaml").is_file()

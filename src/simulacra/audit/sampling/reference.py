@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from math import exp, log, sqrt
 
@@ -27,10 +26,10 @@ class Selection:
     """Everybody selected, and the reference.
 
     Attributes:
-        column: what sentences call the groups.
+        column: the name of the groups' column in sentences.
         groups: the reference's, G of them.
         k: people selected, int `(G,)`.
-        y: those of k with the outcome, int `(G,)`; None where it was not asked for.
+        y: those of k with the outcome, int `(G,)`; None without an outcome.
         size: people, or shares of them, in the reference, `(G,)`.
         rate: how common it is what people are selected for, `(G,)`; None: the reference is everybody.
         asked: how many were asked to learn the rate, `(G,)`; None: it is exact.
@@ -51,13 +50,13 @@ class Selection:
 
     @property
     def reference(self) -> np.ndarray:
-        """r(g), the share of every group in the reference: of size times rate, `(G,)`."""
+        """r(g), the share of every group in the reference: in size times rate, `(G,)`."""
         weight = self.size if self.rate is None else self.size * self.rate
         return np.asarray(weight / weight.sum())
 
     @property
-    def spread(self) -> np.ndarray:
-        """Variance of the log of a rate that was asked for, (1 - p) / (n p), `(G,)`."""
+    def log_variance(self) -> np.ndarray:
+        """Variance of the log of a rate that was estimated from n people, (1 - p) / (n p), `(G,)`."""
         if self.rate is None or self.asked is None:
             return np.zeros(len(self.groups))
         return np.asarray((1 - self.rate) / (self.asked * np.maximum(self.rate, 1e-300)))
@@ -68,7 +67,7 @@ class Selection:
 
     def excess(self, g: int, level: float = LEVEL) -> Estimate:
         """Share selected less share of the reference."""
-        r, v, z = self.reference, self.spread, float(norm.ppf((1 + level) / 2))
+        r, v, z = self.reference, self.log_variance, float(norm.ppf((1 + level) / 2))
         # var r_g = r_g^2 ((1 - r_g)^2 v_g + sum_{h != g} r_h^2 v_h), of r_g = s_g / sum s
         terms = r**2 * v
         sd = r[g] * sqrt((1 - r[g]) ** 2 * v[g] + terms.sum() - terms[g])
@@ -77,12 +76,12 @@ class Selection:
         )
 
     def ratio(self, a: int, b: int, level: float = LEVEL) -> Estimate | None:
-        """How many times as readily a is selected as b, by the reference; None where nobody is of one.
+        """How many times as likely a is selected as b, by the reference; None where one has nobody.
 
-        Given that one of the two is selected it is a with probability p, and p / (1 - p) = ratio r_a / r_b:
-        Wilson's interval of p, widened by what the rates leave open.
+        Given that one of the two is selected, it is a with probability p, and p / (1 - p) = ratio r_a / r_b:
+        Wilson's interval of p, widened by the variance of the rates.
         """
-        r, v = self.reference, self.spread
+        r, v = self.reference, self.log_variance
         if min(self.k[a], self.k[b], r[a], r[b]) <= 0:
             return None
         p = wilson(int(self.k[a]), int(self.k[a] + self.k[b]), level)
@@ -93,10 +92,10 @@ class Selection:
 
     @property
     def weights(self) -> np.ndarray:
-        """What each person selected counts for so that groups are as large as in the reference, `(G,)`.
+        """The weight of each person selected with which groups are as large as in the reference, `(G,)`.
 
         w(g) = r(g) / o(g) with r the reference among groups in which anybody is selected, o the shares
-        selected; their mean over people is 1, and 0 stands where nobody is.
+        selected; their mean over people is 1, and it is 0 where nobody is selected.
         """
         r = np.where(self.k > 0, self.reference, 0)
         o = self.k / self.n
@@ -104,12 +103,12 @@ class Selection:
 
     @property
     def effective(self) -> float:
-        """How many people drawn evenly tell as much: (sum w)^2 / sum w^2 (Kish 1965)."""
+        """The effective sample size (sum w)^2 / sum w^2 (Kish 1965)."""
         w = self.weights
         return float((self.k @ w) ** 2 / (self.k @ w**2))
 
     def shifted(self, odds: float) -> float:
-        """The reweighted share with the outcome, had selection within every group multiplied its odds.
+        """The reweighted share with the outcome if selection within every group multiplied its odds.
 
         p' = p / (p + odds (1 - p)) undoes it.
         """
@@ -123,8 +122,9 @@ def read(
 ) -> Selection:
     """Read who was selected, and the reference.
 
-    The reference has a row for each group: columns called as in `observed`; `rate`, how common it is what
-    people are selected for (with `n`, how many were asked); one more column, people or shares of them.
+    The reference has a row for each group: columns with the same names as in `observed`; `rate`, how common
+    it is what people are selected for (with `n`, how many were asked); one more column, people or shares of
+    them.
 
     Args:
         observed: a row for each person.
@@ -140,20 +140,21 @@ def read(
     columns = [name for name in dict.fromkeys(rates.names) if name in observed.names and name not in reserved]
     if not columns:
         raise rates.error(
-            f"has no column of groups that {observed.title} has too; call it as there "
+            f"has no column of groups that {observed.title} has too; give it the same name as there "
             f"({some(observed.names)})"
         )
-    size, rate, asked, labels = _reference(rates, columns)
-    if size is None and selected is None:
-        if rate is None or abs(sum(rate.values()) - 1) > ROUNDING:
-            told = "there is neither a column 'rate' nor one of sizes"
-            if rate is not None:
-                told = f"the rates add up to {sum(rate.values()):.3g}"
+    reference = _reference(rates, columns)
+    if "size" not in reference and selected is None:
+        if RATE not in reference or abs(reference[RATE].sum() - 1) > ROUNDING:
+            why = "there is neither a column 'rate' nor one of sizes"
+            if RATE in reference:
+                why = f"the rates add up to {reference[RATE].sum():.3g}"
             raise rates.error(
-                f"{told}: add a column 'population' with how many people each group has, or their shares"
+                f"{why}: add a column 'population' with how many people each group has, or their shares"
             )
         # rates that add up to 1 are the shares of the groups
-        size, rate, asked = rate, None, None
+        reference = reference[[RATE]].rename(columns={RATE: "size"})
+    labels = list(reference.index)
     groups = Groups(observed, ",".join(columns))
     fields: dict[str, Field] = dict(groups.fields)
     if count is not None:
@@ -174,16 +175,13 @@ def read(
         row["selected"] = row["people"] * (part["selected"] if selected is not None else True)
         row["y"] = row["selected"] * (part["y"] if y is not None else False)
         totals = totals.add(row.groupby(part[key]).sum().reindex(labels, fill_value=0))
-    if size is None:
-        size = totals["people"].to_dict()
     found = Selection(
         groups.labels[key],
         tuple(labels),
         totals["selected"].to_numpy(),
         totals["y"].to_numpy() if y is not None else None,
-        np.array([size[label] for label in labels], dtype=np.float64),
-        None if rate is None else np.array([rate[label] for label in labels]),
-        None if asked is None else np.array([asked[label] for label in labels]),
+        reference.get("size", totals["people"]).to_numpy(dtype=np.float64),
+        *(reference[name].to_numpy() if name in reference else None for name in (RATE, ASKED)),
     )
     weight = found.size if found.rate is None else found.size * found.rate
     if not weight.sum() > 0:
@@ -198,16 +196,9 @@ def read(
     return found
 
 
-Numbers = dict[str, float]
-
-
-def _reference(
-    rates: Source, columns: list[str]
-) -> tuple[Numbers | None, Numbers | None, Numbers | None, list[str]]:
-    """Size, rate and people asked of every group, and the groups."""
-    kinds = {RATE: RATE} if RATE in rates.names else {}
-    if RATE in kinds and ASKED in rates.names:
-        kinds[ASKED] = ASKED
+def _reference(rates: Source, columns: list[str]) -> pd.DataFrame:
+    """Those of `size`, `rate` and `n` that the reference has, of every group."""
+    kinds = [RATE, ASKED] if {RATE, ASKED} <= set(rates.names) else [RATE] if RATE in rates.names else []
     others = [name for name in rates.names if name not in (*columns, *kinds)]
     if len(others) > 1:
         raise rates.error(
@@ -219,32 +210,26 @@ def _reference(
     fields |= {kind: rates.probability(kind) if kind == RATE else rates.number(kind) for kind in kinds}
     if others:
         fields["size"] = rates.number(others[0])
-    parts: list[pd.DataFrame] = []
-    labels: list[str] = []
-    for part in rates.parts(fields):
-        parts.append(groups.crossed(part))
-        labels += [str(label) for label in parts[-1][list(groups.labels)[-1]]]
-        if twice := [label for label, times in Counter(labels).items() if times > 1]:
-            raise rates.error(f"'{twice[0]}' has several rows; keep one")
+    table = pd.concat([groups.crossed(part) for part in rates.parts(fields)])
     if rates.left_out:
-        raise rates.error(f"{rates.left_out:,} rows lack a value; fill them in, or take them out")
-    table = pd.concat(parts)
-    if len(labels) < 2:
-        raise rates.error(f"there is one group only, '{labels[0]}'; there must be another to compare it with")
-    for name, column in (("size", others[0] if others else ""), (ASKED, ASKED)):
-        if name in table and (off := (table[name] < (name == ASKED)).to_numpy()).any():
+        raise rates.error(f"{rates.left_out:,} rows lack a value; fill them in, or remove them")
+    for name, column, least in (("size", *(others or [""]), 0), (ASKED, ASKED, 1)):
+        if name in table and (off := (table[name] < least).to_numpy()).any():
             i = int(off.argmax())
             raise rates.error(f"column '{column}', row {table.index[i]}: {table[name].iloc[i]:g} people")
-
-    def numbers(name: str) -> Numbers | None:
-        return dict(zip(labels, table[name], strict=True)) if name in table else None
-
-    return numbers("size"), numbers(RATE), numbers(ASKED), labels
+    table = table.set_index(list(groups.labels)[-1])
+    if (twice := table.index.duplicated()).any():
+        raise rates.error(f"'{table.index[twice][0]}' has several rows; keep one")
+    if len(table) < 2:
+        raise rates.error(
+            f"there is one group only, '{table.index[0]}'; there must be another to compare with"
+        )
+    return table[[name for name in ("size", RATE, ASKED) if name in table]]
 
 
 def _counts(source: Source, part: pd.DataFrame) -> np.ndarray:
     counts = part["count"].to_numpy()
     if (off := (counts < 0) | (counts != np.floor(counts))).any():
         i = int(off.argmax())
-        raise source.error(f"row {part.index[i]}: {counts[i]:g} is no number of people; counts are whole")
+        raise source.error(f"row {part.index[i]}: {counts[i]:g} is not a number of people; counts are whole")
     return counts.astype(np.int64)

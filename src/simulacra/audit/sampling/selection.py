@@ -1,136 +1,120 @@
-"""The findings of `sampling`: who is selected, what reweighting undoes, and what it cannot undo."""
+"""The findings of `sampling`: who is selected, what reweighting corrects, and what it cannot correct."""
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import permutations
 
 import numpy as np
 
 from simulacra.audit.sampling.reference import Selection
 from simulacra.audit.shared.figures import rows
-from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, Table, slug
+from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, Table, conclude, slug
 from simulacra.audit.shared.intervals import combined, wilson
-from simulacra.audit.shared.phrasing import amount, base, frequency, interval, out_of, some, told
-from simulacra.audit.shared.rates import unique
+from simulacra.audit.shared.phrasing import amount, at_once, base, frequency, interval, out_of, some, told
+from simulacra.audit.shared.rates import keyed, surest
 
+NO_DIFFERENCE = "The data are compatible with no difference."
 WHY = (
-    "Why: who decided where to look, whom to ask, and what to write down. Whether those selected did what "
-    "they were selected for, and whether the reference is right."
+    "Why: who decided where to look, whom to ask, and what to record. Whether those selected did what they "
+    "were selected for, and whether the reference is right."
 )
 # how much more readily within groups, where groups are not known to be selected unevenly
 ODDS = 2.0
 CANNOT = (
-    "Weights make every group as large as in the reference. They leave as it is who was selected within a "
+    "Weights make every group as large as in the reference. They do not change who was selected within a "
     "group, what was recorded of those people and by whom, groups in which nobody was selected, and the "
     "errors of the reference itself."
 )
 
 
 def shares(found: Selection, minimum: int) -> Section:
-    """Groups among those selected and in the reference, and how many times as readily one is selected."""
+    """Groups among those selected and in the reference, and how many times as likely one is selected."""
     column, n, r = found.column, found.n, found.reference
-    kept = [int(g) for g in np.flatnonzero(found.large(minimum))]
-    limits = WHY
-    small = [f"{found.groups[g]} ({found.k[g]:,})" for g in range(len(r)) if g not in kept]
-    if small:
+    kept = _kept(found, minimum)
+    limits, what = WHY, "share of those selected less share of the reference"
+    if small := [f"{name} ({found.k[g]:,})" for g, name in enumerate(found.groups) if g not in kept]:
         limits += (
-            f" Nothing about groups of which fewer than {minimum} are selected or expected: {some(small)}."
+            f" Groups of which fewer than {minimum} are selected or expected are left out: {some(small)}."
         )
-    what = "share of those selected less share of the reference"
-    names = [f"share.{slug(column)}", f"selection.{slug(column)}"]
-    title = f"Who is selected, by {column}"
+    name, title = f"share.{slug(column)}", f"Who is selected, by {column}"
     if n < minimum or not kept:
-        words = f"Shares by {column}: withheld, {n:,} people selected are too few."
-        findings = [Finding(name, words, "withheld", limits, what) for name in names]
+        sentence = f"Shares by {column}: withheld, {n:,} people selected are too few."
+        names = (name, f"selection.{slug(column)}")
+        findings = [Finding(name, sentence, "withheld", limits, what) for name in names]
         return Section("selection", title, "data", findings)
     # Bonferroni: the intervals of all groups hold at once; of two groups one mirrors the other
-    level = 1 - (1 - LEVEL) / (len(kept) if len(r) > 2 else 1)
-    excess = {g: found.excess(g, level) for g in kept}
-    sure = {g: e for g, e in excess.items() if not e.holds(0)}
-    g = max(sure or excess, key=lambda one: max(excess[one].ends[0], -excess[one].ends[1]))
-    share, e, name = found.k[g] / n, excess[g], found.groups[g]
-    people = base(share, float(r[g]))
-    more: dict[str, Estimate] = {}
-    for one in kept:
-        more[unique(f"group.{slug(found.groups[one])}", more)] = found.excess(one)
-    together = f", {100 * LEVEL:.0f}% for all {len(kept)} groups at once" if len(r) > 2 else ""
+    excess = {g: found.excess(g, 1 - (1 - LEVEL) / (len(kept) if len(r) > 2 else 1)) for g in kept}
+    g, sure = surest(excess)
+    share, people = found.k[g] / n, base(found.k[g] / n, float(r[g]))
+    sentence = (
+        f"Of {people:,} people selected, {frequency(share, people)} have {column} {found.groups[g]}; of "
+        f"{people:,} in the reference, {frequency(float(r[g]), people)}: difference "
+        f"{told(excess[g])}{at_once(len(kept) if len(r) > 2 else 1)}."
+    )
+    each = {g: found.excess(g) for g in kept}
+    more = keyed("group", ((found.groups[g], each[g]) for g in kept))
     findings = [
-        Finding(
-            names[0],
-            f"Of {people:,} people selected {frequency(share, people)} have {column} {name}, of {people:,} "
-            f"in the reference {frequency(float(r[g]), people)}: difference {told(e)}{together}."
-            + ("" if sure else " The data are compatible with no difference."),
-            "finding" if sure else "no finding",
-            limits,
-            what,
-            e,
-            n,
-            more,
-            "share",
-        ),
-        _ratio(found, kept, names[1], limits),
+        conclude(sure, NO_DIFFERENCE, name, sentence, limits, what, excess[g], n, more, "share"),
+        _ratio(found, kept, limits),
     ]
-    drawn = [(found.groups[one], int(found.k[one]), found.excess(one) if one in kept else None)
-             for one in range(len(r))]  # fmt: skip
-    label = "share selected less share of the reference"
+    drawn = [(name, int(found.k[g]), each.get(g)) for g, name in enumerate(found.groups)]
+    figure = rows(drawn, "share selected less share of the reference", 0.0)
     caption = "Right of 0: more are selected than the reference has. Intervals 95%, each on its own."
-    plot = Plot("share", title, rows(drawn, label, 0.0), caption)
-    return Section("selection", title, "data", findings, [plot], [_table(found)])
+    return Section(
+        "selection", title, "data", findings, [Plot("share", title, figure, caption)], [_table(found)]
+    )
 
 
-def surest(found: Selection, kept: list[int]) -> tuple[int, int, Estimate] | None:
-    """The pair of groups whose ratio is most surely above 1, the higher first; None where there is none.
+def _kept(found: Selection, minimum: int) -> list[int]:
+    return [int(g) for g in np.flatnonzero(found.large(minimum))]
+
+
+def highest_ratio(found: Selection, kept: list[int]) -> tuple[int, int, Estimate] | None:
+    """The pair of groups whose ratio is most certainly above 1, the higher first; None where there is none.
 
     Intervals hold for all pairs at once (Bonferroni).
     """
-    pairs = list(combinations(kept, 2))
-    ratios = []
-    for a, b in pairs:
-        for one, other in ((a, b), (b, a)):
-            e = found.ratio(one, other, 1 - (1 - LEVEL) / len(pairs))
-            if e is not None and e.value >= 1:
-                ratios.append((one, other, e))
-                break
+    level = _level_of_pairs(kept)
+    ratios = [(a, b, e) for a, b in permutations(kept, 2) if (e := found.ratio(a, b, level)) and e.value >= 1]
     return max(ratios, key=lambda ratio: (max(ratio[2].ends[0], 1.0), ratio[2].value), default=None)
 
 
-def _ratio(found: Selection, kept: list[int], name: str, limits: str) -> Finding:
-    column, what = found.column, "how many times as readily one group is selected as another"
-    pair = surest(found, kept)
+def _level_of_pairs(kept: list[int]) -> float:
+    return 1 - (1 - LEVEL) / max(1, len(kept) * (len(kept) - 1) // 2)
+
+
+def _ratio(found: Selection, kept: list[int], limits: str) -> Finding:
+    column, name, what = (
+        found.column,
+        f"selection.{slug(found.column)}",
+        "ratio of selection between two groups",
+    )
+    pair = highest_ratio(found, kept)
     if pair is None:
-        words = f"Selection by {column}: withheld, of one group only anybody is selected."
-        return Finding(name, words, "withheld", limits, what, plot="share")
+        sentence = f"Selection by {column}: withheld, only one group has anybody selected."
+        return Finding(name, sentence, "withheld", limits, what, plot="share")
     a, b, e = pair
-    sure = e.ends[0] > 1
     pairs = len(kept) * (len(kept) - 1) // 2
-    together = f", {100 * LEVEL:.0f}% for all {pairs} pairs at once" if pairs > 1 else ""
-    r, more = found.reference, dict[str, Estimate]()
-    for g in kept:
-        more[unique(f"group.{slug(found.groups[g])}", more)] = Estimate(found.k[g] / found.n / r[g])
-    largest = ""
-    one, other = sorted(sorted(kept, key=lambda g: -int(found.k[g]))[:2], key=lambda g: -found.k[g] / r[g])
-    two = found.ratio(one, other, 1 - (1 - LEVEL) / pairs)
+    sentence = (
+        f"For as many people in the reference, those whose {column} is {found.groups[a]} are selected "
+        f"{amount(e.value)} times as often as those whose {column} is {found.groups[b]} "
+        f"({interval(e)}{at_once(pairs, 'pairs')})."
+    )
+    sure = e.ends[0] > 1
+    if not sure:
+        sentence += f" {NO_DIFFERENCE}"
+    rate = {g: float(found.k[g] / found.n / found.reference[g]) for g in kept}
+    more = keyed("group", ((found.groups[g], Estimate(rate[g])) for g in kept))
+    largest = sorted(kept, key=lambda g: -int(found.k[g]))[:2]
+    one, other = sorted(largest, key=lambda g: -rate[g])
+    two = found.ratio(one, other, _level_of_pairs(kept))
     if {one, other} != {a, b} and two is not None:
         more["largest"] = two
-        largest = (
+        sentence += (
             f" The two largest groups: {found.groups[one]} {told(two)} times as often as "
             f"{found.groups[other]}."
         )
-    return Finding(
-        name,
-        f"For as many people in the reference, those whose {column} is {found.groups[a]} are selected "
-        f"{amount(e.value)} times as often as those whose {column} is {found.groups[b]} "
-        f"({interval(e)}{together})."
-        + ("" if sure else " The data are compatible with no difference.")
-        + largest,
-        "finding" if sure else "no finding",
-        limits,
-        what,
-        e,
-        int(found.k[a] + found.k[b]),
-        more,
-        "share",
-    )
+    return conclude(sure, "", name, sentence, limits, what, e, int(found.k[a] + found.k[b]), more, "share")
 
 
 def _table(found: Selection) -> Table:
@@ -139,25 +123,18 @@ def _table(found: Selection) -> Table:
     for g in np.argsort(-found.k, kind="stable"):
         share = wilson(int(found.k[g]), found.n)
         low, high = share.ends
-        cells.append(
-            [
-                found.groups[g],
-                f"{found.k[g]:,}",
-                f"{100 * share.value:.1f}% ({100 * low:.1f} to {100 * high:.1f})",
-                f"{100 * r[g]:.1f}%",
-                amount(float(w[g])) if found.k[g] else "none",
-            ]
-        )
+        selected = f"{100 * share.value:.1f}% ({100 * low:.1f} to {100 * high:.1f})"
+        weight = amount(float(w[g])) if found.k[g] else "none"
+        cells.append([found.groups[g], f"{found.k[g]:,}", selected, f"{100 * r[g]:.1f}%", weight])
     head = [found.column, "selected", "share selected", "share of the reference", "weight"]
     note = "Weight: what each person counts for when groups are as large as in the reference."
     return Table(f"Selected and reference by {found.column}", head, cells, note)
 
 
 def weights(found: Selection, minimum: int, y: str | None) -> Section:
-    """What reweighting to the reference costs, and what it makes of the outcome."""
-    n, w = found.n, found.weights
-    here = found.k > 0
-    least, most = int(np.where(here, w, np.inf).argmin()), int(w.argmax())
+    """What reweighting to the reference costs, and how it changes the outcome."""
+    n, w, here = found.n, found.weights, np.flatnonzero(found.k)
+    least, most = here[w[here].argmin()], int(w.argmax())
     left = found.effective / n
     each = (
         f" whose {found.column} is {found.groups[least]} counts for {amount(float(w[least]))}, each whose "
@@ -165,160 +142,126 @@ def weights(found: Selection, minimum: int, y: str | None) -> Section:
     )
     if w[least] == w[most]:
         each = f" counts for {amount(float(w[most]))}"
-    finding = Finding(
-        "weights",
-        f"To make groups as large as in the reference, each person{each}. The {n:,} people then tell as much "
-        f"as {found.effective:,.0f} drawn evenly, {out_of(left)}.",
-        "stated",
-        "What weights cannot undo, below; what is lost for a question on which the groups do not differ.",
-        "people drawn evenly that tell as much, share of those selected",
-        Estimate(left),
-        n,
-        {"effective": Estimate(found.effective), "largest": Estimate(float(w[most]))},
-        "weights",
+    sentence = (
+        f"To make groups as large as in the reference, each person{each}. The {n:,} people then carry "
+        f"as much information as {found.effective:,.0f} drawn at random, {out_of(left)}."
     )
-    findings = [finding]
-    drawn: list[tuple[str, int, Estimate | None]] = [
-        (found.groups[g], int(found.k[g]), Estimate(float(w[g]))) for g in np.flatnonzero(here)
-    ]
-    plots = [Plot("weights", "Weights", rows(drawn, "weight of each person", 1.0),
-                  "What each person selected counts for; dotted: one for one.")]  # fmt: skip
+    limits = "What weights cannot undo, below; what is lost for a question on which the groups do not differ."
+    what = "effective sample size, share of those selected"
+    more = {"effective": Estimate(found.effective), "largest": Estimate(float(w[most]))}
+    findings = [Finding("weights", sentence, "stated", limits, what, Estimate(left), n, more, "weights")]
+    drawn = [(found.groups[g], int(found.k[g]), Estimate(float(w[g]))) for g in here]
+    figure = rows(drawn, "weight of each person", 1.0)
+    plots = [Plot("weights", "Weights", figure, "The weight of each person selected; dotted: weight 1.")]
     if y is not None:
-        one, plot = _outcome(found, minimum, y)
-        findings.append(one)
+        finding, plot = _outcome(found, minimum, y)
+        findings.append(finding)
         plots += plot
-    return Section("weights", "What reweighting would undo", "data", findings, plots)
+    return Section("weights", "What does reweighting correct?", "data", findings, plots)
 
 
 def _outcome(found: Selection, minimum: int, y: str) -> tuple[Finding, list[Plot]]:
     assert found.y is not None
-    n, here = found.n, [int(g) for g in np.flatnonzero(found.k > 0)]
+    n = found.n
     limits = (
         f"How people were selected within groups, below; whether {y} was recorded alike in all groups. "
         "Shares of the reference are taken as exact."
     )
     what = f"share with {y} as in the reference, less as selected"
     if n < minimum:
-        words = f"{y} counted as in the reference: withheld, {n:,} people are fewer than {minimum}."
-        return Finding("reweighted", words, "withheld", limits, what), []
-    each = {g: wilson(int(found.y[g]), int(found.k[g])) for g in here}
+        sentence = f"{y} reweighted to the reference: withheld, {n:,} people are fewer than {minimum}."
+        return Finding("reweighted", sentence, "withheld", limits, what), []
+    each = [(int(g), wilson(int(found.y[g]), int(found.k[g]))) for g in np.flatnonzero(found.k)]
     o, r = found.k / n, found.k * found.weights / n
-    raw = wilson(int(found.y.sum()), n)
-    after = combined([(float(r[g]), each[g]) for g in here])
-    moved = combined([(float(r[g] - o[g]), each[g]) for g in here])
+    raw, after = wilson(int(found.y.sum()), n), combined([(float(r[g]), e) for g, e in each])
+    moved = combined([(float(r[g] - o[g]), e) for g, e in each])
     people = base(raw.value, after.value)
-    sure = not moved.holds(0)
-    finding = Finding(
-        "reweighted",
-        f"Of {people:,} people selected {frequency(raw.value, people)} have {y}; counted as in the "
-        f"reference, of {people:,} {frequency(after.value, people)}: difference {told(moved)}."
-        + ("" if sure else " The data are compatible with no difference."),
-        "finding" if sure else "no finding",
-        limits,
-        what,
-        moved,
-        n,
-        {"selected": raw, "reweighted": after},
-        "reweighted",
+    sentence = (
+        f"Of {people:,} people selected, {frequency(raw.value, people)} have {y}; after reweighting to the "
+        f"reference, {frequency(after.value, people)} of {people:,}: difference {told(moved)}."
+    )
+    more, sure = {"selected": raw, "reweighted": after}, not moved.holds(0)
+    finding = conclude(
+        sure, NO_DIFFERENCE, "reweighted", sentence, limits, what, moved, n, more, "reweighted"
     )
     drawn = [("as selected", n, raw), ("as in the reference", n, after)]
+    figure = rows(drawn, f"share with {y}", shares=True)
     caption = f"Share with {y}, of {n:,} people. Intervals 95%, Wilson's and their sum."
-    return finding, [Plot("reweighted", y, rows(drawn, f"share with {y}", shares=True), caption)]
+    return finding, [Plot("reweighted", y, figure, caption)]
 
 
 def cannot(found: Selection, minimum: int, y: str | None) -> Section:
-    """What no weight undoes: groups without anybody, selection within groups, errors of the reference."""
+    """What no weight corrects: groups without anybody, selection within groups, errors of the reference."""
     r, n = found.reference, found.n
-    none = [g for g in range(len(r)) if found.k[g] == 0 and r[g] > 0]
-    few = [g for g in range(len(r)) if 0 < found.k[g] < minimum]
+    none = np.flatnonzero((found.k == 0) & (r > 0))
+    few = np.flatnonzero((found.k > 0) & (found.k < minimum))
     gone, thin = float(r[none].sum()), float(r[few].sum())
-    sentence = (
-        f"{out_of(gone)} in the reference are in groups of which nobody is selected "
-        f"({some([found.groups[g] for g in none])}): no weight brings them back."
-        if none
-        else "Somebody of every group in the reference is selected."
-    )
-    if few:
+    sentence = "Every group of the reference has somebody selected."
+    if len(none):
+        sentence = (
+            f"{out_of(gone)} people in the reference are in groups in which nobody is selected "
+            f"({some([found.groups[g] for g in none])}): no weight brings them back."
+        )
+    if len(few):
         sentence += (
-            f" {out_of(thin)} are in groups of which fewer than {minimum} are selected "
-            f"({some([found.groups[g] for g in few])}), and would be told from those few."
+            f" {out_of(thin)} are in groups in which fewer than {minimum} are selected "
+            f"({some([found.groups[g] for g in few])}), and would be estimated from those few."
         )
-    findings = [
-        Finding(
-            "uncovered",
-            sentence,
-            "stated",
-            "What those people are like.",
-            "share of the reference without anybody selected",
-            Estimate(gone),
-            n,
-            {"few": Estimate(thin)},
-            "uncovered",
-        )
-    ]
-    kept = [int(g) for g in np.flatnonzero(found.large(minimum))]
-    pair = surest(found, kept) if n >= minimum else None
+    what, more = "share of the reference without anybody selected", {"few": Estimate(thin)}
+    limits = "What those people are like."
+    findings = [Finding("uncovered", sentence, "stated", limits, what, Estimate(gone), n, more, "uncovered")]
+    pair = highest_ratio(found, _kept(found, minimum)) if n >= minimum else None
     if pair is not None:
-        findings.append(_tipping(found, pair))
-    drawn = [(found.groups[g], int(found.k[g]), Estimate(float(r[g]))) for g in range(len(r))]
-    plots = [Plot("uncovered", "The reference", rows(drawn, "share of the reference", shares=True),
-                  "Shares of the groups in the reference.")]  # fmt: skip
+        findings.append(_tipping(found, *pair))
+    drawn = [(name, int(found.k[g]), Estimate(float(r[g]))) for g, name in enumerate(found.groups)]
+    figure = rows(drawn, "share of the reference", shares=True)
+    plots = [Plot("uncovered", "The reference", figure, "Shares of the groups in the reference.")]
     if y is not None and n >= minimum:
-        # as unevenly as groups are selected at least, where that is known
+        # at least as unevenly as groups are selected, where that is known
         odds = pair[2].ends[0] if pair is not None and pair[2].ends[0] > 1 else ODDS
-        one, plot = _within(found, odds, y)
-        findings.append(one)
+        finding, plot = _within(found, odds, y)
+        findings.append(finding)
         plots.append(plot)
-    return Section("cannot", "What reweighting cannot undo", "data", findings, plots, notes=[CANNOT])
+    return Section("cannot", "What can reweighting not correct?", "data", findings, plots, notes=[CANNOT])
 
 
-def _tipping(found: Selection, pair: tuple[int, int, Estimate]) -> Finding:
+def _tipping(found: Selection, a: int, b: int, e: Estimate) -> Finding:
     """How wrong the reference would have to be for the selection to be even."""
-    a, b, e = pair
     rate = ""
     if found.rate is not None:
         more = "; more than all of them" if found.rate[a] * e.value > 1 else ""
         rate = f" (its rate there is {amount(float(found.rate[a]))}{more})"
-    return Finding(
-        "tipping",
-        f"Only if the reference had {amount(e.value)} times as many people whose {found.column} is "
-        f"{found.groups[a]}{rate} for each one whose {found.column} is {found.groups[b]} as it says, would "
-        f"the two be selected as readily; {amount(max(e.ends[0], 1.0))} times as many would do within the "
-        "interval.",
-        "stated",
-        "Whether the reference is wrong. Surveys miss people, and people do not tell everything.",
-        "times as many as in the reference, for even selection",
-        e,
-        int(found.k[a] + found.k[b]),
-        plot="uncovered",
+    sentence = (
+        "The two groups would be equally likely to be selected only if, for each person whose "
+        f"{found.column} is {found.groups[b]}, there were {amount(e.value)} times as many whose "
+        f"{found.column} is {found.groups[a]} as the reference gives{rate}; within the interval, "
+        f"{amount(max(e.ends[0], 1.0))} times as many would suffice."
     )
+    limits = "Whether the reference is wrong. Surveys miss people, and people do not report everything."
+    what, n = "times as many as in the reference, for even selection", int(found.k[a] + found.k[b])
+    return Finding("tipping", sentence, "stated", limits, what, e, n, plot="uncovered")
 
 
 def _within(found: Selection, odds: float, y: str) -> tuple[Finding, Plot]:
     low, as_is, high = found.shifted(odds), found.shifted(1), found.shifted(1 / odds)
     people = base(low, as_is, high)
+    sentence = (
+        f"If people with {y} were selected {amount(odds)} times as readily as others within every group, "
+        f"{frequency(low, people)} of {people:,} people in the reference would have {y}; if as much less "
+        f"readily, {frequency(high, people)}. Reweighting gives {frequency(as_is, people)} in both cases."
+    )
+    limits = "Whether it is so: nothing in the table shows it."
+    what = f"difference between the two shares with {y}"
+    more = {"low": Estimate(low), "high": Estimate(high), "reweighted": Estimate(as_is)}
     finding = Finding(
-        "within",
-        f"Were people with {y} selected {amount(odds)} times as readily as others within every group, the "
-        f"reference would have {frequency(low, people)} of {people:,} with {y}; were they "
-        f"selected as much less readily, {frequency(high, people)}. Reweighting says "
-        f"{frequency(as_is, people)} either way.",
-        "stated",
-        "Whether it is so: nothing in the table tells.",
-        f"how far apart the shares with {y} are",
-        Estimate(high - low),
-        found.n,
-        {"low": Estimate(low), "high": Estimate(high), "reweighted": Estimate(as_is)},
-        "within",
+        "within", sentence, "stated", limits, what, Estimate(high - low), found.n, more, "within"
     )
-    drawn: list[tuple[str, int, Estimate | None]] = [
-        (f"{y} selected more readily", found.n, Estimate(low)),
-        ("alike within groups", found.n, Estimate(as_is)),
-        (f"{y} selected less readily", found.n, Estimate(high)),
-    ]
-    caption = (
-        f"The share with {y} in the reference that the same table stands for, by how people got into it."
-    )
-    return finding, Plot(
-        "within", f"{y} in the reference", rows(drawn, f"share with {y}", shares=True), caption
-    )
+    cases = {
+        f"{y} selected more readily": low,
+        "alike within groups": as_is,
+        f"{y} selected less readily": high,
+    }
+    drawn = [(case, found.n, Estimate(share)) for case, share in cases.items()]
+    figure = rows(drawn, f"share with {y}", shares=True)
+    caption = f"The share with {y} in the reference, by how people were selected within groups."
+    return finding, Plot("within", f"{y} in the reference", figure, caption)

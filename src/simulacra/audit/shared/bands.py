@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter
 
-from simulacra.audit.shared.figures import WIDTH
+from simulacra.audit.shared.figures import WIDTH, legend, percent
 from simulacra.report.figures import BLUE, INK, single, style
 
 
@@ -39,7 +37,7 @@ def bands(
         labels: of the axes.
         truth: a value with a line through it.
         log: the times are on a logarithmic axis.
-        shares: the numbers are told in percent.
+        shares: the numbers are shares, shown in percent.
     """
     with style():
         figure, axes = single(WIDTH, 300)
@@ -51,15 +49,12 @@ def bands(
             axes.axhline(truth, color=INK, linewidth=1.2, linestyle=":")
         if log:
             axes.set_xscale("log")
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+            axes.xaxis.set_major_formatter("{x:,g}")
         axes.set_xlim(x[0], x[-1])
         axes.set_xlabel(labels[0])
         axes.set_ylabel(labels[1])
         if shares:
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
+            axes.yaxis.set_major_formatter(percent)
         axes.grid()
-        marks = [Line2D([], [], color=line.colour, linewidth=3) for line in lines]
-        figure.legend(
-            marks, [line.name for line in lines], loc="outside upper left", ncols=2, handlelength=1.2
-        )
+        legend(figure, (line.name for line in lines), (line.colour for line in lines))
     return figure

@@ -1,19 +1,16 @@
-"""Whether a score means what it says: of those it gives 30%, 30 of 100."""
+"""Whether a score is calibrated: of 100 people with a score of 30%, 30 are positive."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import PercentFormatter
 
-from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, Table, slug
+from simulacra.audit.shared.figures import legend, percent
+from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, Table, conclude, slug
 from simulacra.audit.shared.intervals import wilson
-from simulacra.audit.shared.phrasing import amount, base, frequency, interval, some
-from simulacra.audit.shared.rates import MINIMUM
+from simulacra.audit.shared.phrasing import amount, at_once, base, frequency, interval, some
+from simulacra.audit.shared.rates import MINIMUM, surest
 from simulacra.report.figures import CLASS_COLOURS, INK, shortened, single, style
 
 BINS = 10
@@ -52,7 +49,7 @@ class Bins:
 
 
 def section(bins: Bins, minimum: int, score: str, y: str) -> Section:
-    """What the scores say against what turned out, for everybody and by group.
+    """Scores against outcomes, for everybody and by group.
 
     Args:
         bins: of everybody.
@@ -67,18 +64,15 @@ def section(bins: Bins, minimum: int, score: str, y: str) -> Section:
         name = "calibration" + (f".{slug(label)}" if label else "")
         findings.append(judged(name, groups, label, minimum, score, y))
         drawn = [group for group in _largest(groups) if groups[group]["n"].sum() >= minimum][:DRAWN]
-        plots.append(
-            Plot(
-                name,
-                f"{score} against {y}" + (f", by {label}" if label else ""),
-                reliability({group: groups[group] for group in drawn}, minimum, score, y),
-                f"Tenths of the score with {minimum} people or more; on the line a score means what it says. "
-                "Intervals 95%, Wilson."
-                + (f" The {len(drawn)} largest groups." if len(drawn) < len(groups) else ""),
-            )
+        chart = reliability({group: groups[group] for group in drawn}, minimum, score, y)
+        caption = (
+            f"Tenths of the score with {minimum} people or more; a calibrated score lies on the line. "
+            "Intervals 95%, Wilson."
         )
+        caption += f" The {len(drawn)} largest groups." if len(drawn) < len(groups) else ""
+        plots.append(Plot(name, f"{score} against {y}{f', by {label}' if label else ''}", chart, caption))
         tables.append(_table(groups, label, minimum))
-    return Section("calibration", f"Does {score} mean what it says?", "predictions", findings, plots, tables)
+    return Section("calibration", f"Is {score} calibrated?", "predictions", findings, plots, tables)
 
 
 def error(bins: pd.DataFrame) -> float:
@@ -106,33 +100,24 @@ def judged(
     # Bonferroni: all groups' intervals hold at once
     level = 1 - (1 - LEVEL) / len(kept)
     off = {g: wilson(int(s["y"]), int(s["n"]), level) - s["score"] / s["n"] for g, s in kept.items()}
-    sure = {g: e for g, e in off.items() if not e.holds(0)}
-    group = max(sure or off, key=lambda g: _nearest(off[g]) if sure else abs(off[g].value))
+    group, sure = surest(off)
     s, e = kept[group], off[group]
-    said, seen = s["score"] / s["n"], s["y"] / s["n"]
-    people = base(said, seen)
+    expected, seen = s["score"] / s["n"], s["y"] / s["n"]
+    people = base(expected, seen)
     where = f" whose {label} is {group}" if label else ""
-    together = f", 95% for all {len(kept)} groups at once" if len(kept) > 1 else ""
-    room = "" if sure else " The data are compatible with no difference."
-    more = {"error": Estimate(error(groups[group]))}
-    return Finding(
+    return conclude(
+        sure,
+        "The data are compatible with no difference.",
         name,
-        f"Of {people:,} people{where} the score expects {frequency(said, people)} with {y}; "
-        f"{frequency(seen, people)} had it: {amount(e.value)} ({interval(e)}{together}).{room}",
-        "finding" if sure else "no finding",
+        f"Of {people:,} people{where}, the score expects {frequency(expected, people)} with {y}; "
+        f"{frequency(seen, people)} had it: {amount(e.value)} ({interval(e)}{at_once(len(kept))}).",
         limits,
         what,
         e,
         int(sum(s["n"] for s in kept.values())),
-        more,
+        {"error": Estimate(error(groups[group]))},
         name,
     )
-
-
-def _nearest(e: Estimate) -> float:
-    """How far an interval stays from 0."""
-    low, high = e.ends
-    return max(low, -high)
 
 
 def _largest(groups: dict[str, pd.DataFrame]) -> list[str]:
@@ -143,25 +128,20 @@ def _table(groups: dict[str, pd.DataFrame], label: str, minimum: int) -> Table:
     rows = []
     for group in _largest(groups):
         s = groups[group].sum()
-        if s["n"] < minimum:
-            rows.append([group, f"{int(s['n']):,}", "withheld", "", ""])
-            continue
-        seen = wilson(int(s["y"]), int(s["n"]))
-        told = f"{100 * seen.value:.1f}% ({100 * seen.ends[0]:.1f} to {100 * seen.ends[1]:.1f})"
-        rows.append(
-            [
-                group,
-                f"{int(s['n']):,}",
-                f"{100 * s['score'] / s['n']:.1f}%",
-                told,
-                f"{100 * error(groups[group]):.1f}%",
-            ]
-        )
-    return Table(
-        f"Calibration{f' by {label}' if label else ''}",
-        [label or "who", "people", "predicted", "observed", "error of the tenths"],
-        rows,
-    )
+        cells = ["withheld", "", ""]
+        if s["n"] >= minimum:
+            seen = [f"{100 * x:.1f}" for x in _shares(s)]
+            cells = [f"{100 * s['score'] / s['n']:.1f}%", "{}% ({} to {})".format(*seen)]
+            cells.append(f"{100 * error(groups[group]):.1f}%")
+        rows.append([group, f"{int(s['n']):,}", *cells])
+    head = [label or "who", "people", "predicted", "observed", "error of the tenths"]
+    return Table(f"Calibration{f' by {label}' if label else ''}", head, rows)
+
+
+def _shares(s: pd.Series) -> tuple[float, float, float]:
+    """The observed share and the ends of its interval."""
+    e = wilson(int(s["y"]), int(s["n"]))
+    return e.value, *e.ends
 
 
 def reliability(
@@ -171,24 +151,20 @@ def reliability(
     with style():
         figure, axes = single(420, 360)
         axes.plot([0, 1], [0, 1], color=INK, linewidth=1)
-        marks: list[Line2D] = []
-        colours: Sequence[str] = [CLASS_COLOURS[k] for k in (0, 6, 3, 1, 5)]
-        for i, ((group, bins), colour) in enumerate(zip(groups.items(), colours, strict=False)):
+        colours = [CLASS_COLOURS[k] for k in (0, 6, 3, 1, 5)]
+        for i, (bins, colour) in enumerate(zip(groups.values(), colours, strict=False)):
             kept = bins[bins["n"] >= minimum]
             if len(kept):
-                e = [wilson(int(row["y"]), int(row["n"])) for _, row in kept.iterrows()]
+                value, low, high = zip(*(_shares(row) for _, row in kept.iterrows()), strict=True)
                 # lines of several groups side by side
                 x = kept["score"] / kept["n"] + 0.006 * (i - (len(groups) - 1) / 2)
-                axes.vlines(x, *zip(*(one.ends for one in e), strict=True), color=colour, linewidth=1.2)
-                axes.plot(x, [one.value for one in e], color=colour, marker="o", markersize=4.5, linewidth=1)
-            marks.append(Line2D([], [], color=colour, marker="o", markersize=4.5, label=shortened(group)))
-        axes.set_xlim(0, 1)
-        axes.set_ylim(0, 1)
-        axes.set_xlabel(f"predicted: {shortened(score, 36)}")
-        axes.set_ylabel(f"observed: {shortened(y, 36)}")
+                axes.vlines(x, low, high, color=colour, linewidth=1.2)
+                axes.plot(x, value, color=colour, marker="o", markersize=4.5, linewidth=1)
+        axes.set(xlim=(0, 1), ylim=(0, 1))
+        axes.set(xlabel=f"predicted: {shortened(score, 36)}", ylabel=f"observed: {shortened(y, 36)}")
         for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(PercentFormatter(1, decimals=0))
+            axis.set_major_formatter(percent)
         axes.grid()
         if len(groups) > 1:
-            figure.legend(handles=marks, loc="outside upper left", ncols=2, handlelength=1.4)
+            legend(figure, groups, colours)
     return figure

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from simulacra.audit.shared.findings import Estimate
 from simulacra.audit.shared.rates import MINIMUM, Measured, Rate
@@ -15,6 +16,19 @@ from simulacra.report.figures import BLUE, INK, MUTED, shortened, single, style
 MOST = 30
 WIDTH = 420
 LONGEST_LABEL = 44
+
+
+def percent(value: float, _: object = None) -> str:
+    """A formatter of axes whose numbers are shares."""
+    return f"{100 * value:g}%"
+
+
+def legend(figure: Figure, names: Iterable[str], colours: Iterable[str], columns: int = 2) -> None:
+    """A legend above a chart: a line of its colour before every name."""
+    pairs = list(zip(names, colours, strict=False))
+    marks = [Line2D([], [], color=colour, linewidth=3) for _, colour in pairs]
+    names = [shortened(name, 26) for name, _ in pairs]
+    figure.legend(marks, names, loc="outside upper left", ncols=columns, handlelength=1.2)
 
 
 def by_group(
@@ -44,7 +58,7 @@ def rows(
         estimates: name, people, number; None where it is withheld. The `MOST` with most people are drawn.
         label: what the number is.
         mark: a value with a line through it.
-        shares: the axis begins at 0 and is told in percent.
+        shares: the axis begins at 0 and is in percent.
     """
     largest = sorted(estimates, key=lambda row: -row[1])[:MOST]
     shown = sorted(((g, e) for g, _, e in largest if e is not None), key=lambda row: -row[1].value)
@@ -58,7 +72,7 @@ def rows(
             axes.axvline(mark, color=MUTED, linewidth=1, linestyle=":")
         if shares or not shown:
             axes.set_xlim(0, max(0.02, min(1.0, 1.1 * max((e.ends[1] for _, e in shown), default=1))))
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
+            axes.xaxis.set_major_formatter(percent)
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
         for place, (_, n) in enumerate(small, len(shown)):
             across = axes.get_yaxis_transform()

@@ -15,7 +15,7 @@ SAMPLE = 20_000
 
 
 def sampled(
-    source: Source, fields: Mapping[str, Field], most: int = SAMPLE, drop: bool = True
+    source: Source, fields: Mapping[str, Field], most: int = SAMPLE, drop: bool = True, shuffle: bool = False
 ) -> pd.DataFrame:
     """At most so many random rows, in the order of the table; the index counts from 1.
 
@@ -24,6 +24,7 @@ def sampled(
         fields: as in `Source.parts`.
         most: rows; every row is as likely to be among them.
         drop: as in `Source.parts`.
+        shuffle: in random order instead.
 
     Raises:
         DataError: as in `Source.parts`.
@@ -36,7 +37,7 @@ def sampled(
         if len(kept) > most:
             chosen = np.sort(np.argpartition(order, most)[:most])
             kept, order = kept.iloc[chosen], order[chosen]
-    return kept
+    return kept.iloc[np.argsort(order)] if shuffle else kept
 
 
 class Loose(Field):

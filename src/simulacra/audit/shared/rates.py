@@ -11,7 +11,7 @@ import pandas as pd
 
 from simulacra.audit.shared import intervals
 from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, slug
-from simulacra.audit.shared.phrasing import amount, base, frequency, some, told
+from simulacra.audit.shared.phrasing import amount, at_once, base, frequency, some, told
 
 # people that a number of a group needs at least
 MINIMUM = 30
@@ -121,7 +121,7 @@ def surest(numbers: Mapping[K, Estimate]) -> tuple[K, bool]:
     """
     sure = [key for key, e in numbers.items() if not e.holds(0)]
     if sure:
-        return max(sure, key=lambda key: max(numbers[key].ends[0], -numbers[key].ends[1])), True
+        return max(sure, key=lambda key: numbers[key].clearance), True
     return max(numbers, key=lambda key: abs(numbers[key].value)), False
 
 
@@ -187,74 +187,63 @@ def compared(
     >>> rates = [Rate("A", 805, 1795), Rate("B", 349, 1488)]
     >>> compared("fpr.race", rates, what="rates", of="innocent people", did="were flagged", column="race",
     ...          does_not_show="Why.").sentence  # doctest: +NORMALIZE_WHITESPACE
-    'Of 100 innocent people whose race is A 45 were flagged, of 100 whose race is B 23: ratio 1.91 (95% 1.72
+    'Of 100 innocent people whose race is A, 45 were flagged; of 100 whose race is B, 23: ratio 1.91 (95% 1.72
      to 2.12), difference 0.214 (95% 0.182 to 0.245).'
     """
-    gap = widest(measured, minimum)
-    small = [f"{m.group} ({m.n:,})" for m in measured if m.n < max(minimum, 2)]
+    gap, kept = widest(measured, minimum), enough(measured, minimum)
+    small = some(f"{m.group} ({m.n:,})" for m in measured if m not in kept)
     if gap is None:
-        kept = enough(measured, minimum)
-        why = "one group only has" if kept else "no group has"
-        rest = f" Too small: {some(small)}." if small else ""
+        why = "only one group has" if kept else "no group has"
+        rest = f" Too small: {small}." if small else ""
         sentence = f"{what[0].upper()}{what[1:]} by {column}: withheld, {why} {minimum} {of} or more.{rest}"
         return Finding(name, sentence, "withheld", does_not_show, what, plot=plot)
     if small:
-        does_not_show += f" Nothing about groups with fewer than {minimum} {of}: {some(small)}."
-    more = {"higher": gap.high.estimate(), "lower": gap.low.estimate()}
-    ratio = None
-    if isinstance(gap.high, Rate) and isinstance(gap.low, Rate):
-        ratio = gap.high.over(gap.low, gap.level)
-        if ratio is not None:
+        does_not_show += f" Nothing about groups with fewer than {minimum} {of}: {small}."
+    high, low = gap.high, gap.low
+    more, numbers = {"higher": high.estimate(), "lower": low.estimate()}, []
+    if isinstance(high, Rate) and isinstance(low, Rate):
+        if ratio := high.over(low, gap.level):
             more["ratio"] = ratio
-        first, second = gap.high.value, gap.low.value
-        people = base(first, second)
+            numbers.append(f"ratio {told(ratio)}")
+        people = base(high.value, low.value)
         sentence = (
-            f"Of {people:,} {of} whose {column} is {gap.high.group} {frequency(first, people)} {did}, of "
-            f"{people:,} whose {column} is {gap.low.group} {frequency(second, people)}"
+            f"Of {people:,} {of} whose {column} is {high.group}, {frequency(high.value, people)} {did}; of "
+            f"{people:,} whose {column} is {low.group}, {frequency(low.value, people)}"
         )
     else:
         sentence = (
-            f"{of[0].upper()}{of[1:]} whose {column} is {gap.high.group} "
-            f"{did.format(amount(gap.high.value))}, those whose {column} is {gap.low.group} "
-            f"{amount(gap.low.value)}"
+            f"{of[0].upper()}{of[1:]} whose {column} is {high.group} {did.format(amount(high.value))}, those "
+            f"whose {column} is {low.group} {amount(low.value)}"
         )
-    numbers = [f"ratio {told(ratio)}"] if ratio is not None else []
     numbers.append(f"difference {told(gap.difference)}")
-    largest = _largest(measured, gap, minimum)
-    if largest is not None:
-        more["largest"] = largest[1]
-    together = f", {100 * LEVEL:.0f}% for all {gap.pairs} pairs of groups at once" if gap.pairs > 1 else ""
+    # the two largest groups, unless they are those of the gap
+    two = sorted(sorted(kept, key=lambda m: -m.n)[:2], key=lambda m: -m.value)
+    largest = ""
+    if {m.group for m in two} != {high.group, low.group}:
+        more["largest"] = difference(two[0], two[1], gap.level)
+        people = base(*(m.value for m in two))
+        count = [
+            f"{frequency(m.value, people)} of {people:,}" if isinstance(m, Rate) else amount(m.value)
+            for m in two
+        ]
+        largest = (
+            f" The two largest groups: {two[0].group} {count[0]}, {two[1].group} {count[1]}, difference "
+            f"{told(more['largest'])}."
+        )
     found = not gap.difference.holds(0)
-    room = "" if found else " The data are compatible with no difference."
-    more = keyed("group", ((m.group, m.estimate()) for m in enough(measured, minimum)), more)
     return Finding(
         name,
-        f"{sentence}: {', '.join(numbers)}{together}.{room}{largest[0] if largest else ''}",
+        f"{sentence}: {', '.join(numbers)}{at_once(gap.pairs, 'pairs of groups')}."
+        + ("" if found else " The data are compatible with no difference.")
+        + largest,
         "finding" if found else "no finding",
         does_not_show,
         f"difference of {what}",
         gap.difference,
-        gap.high.n + gap.low.n,
-        more,
+        high.n + low.n,
+        keyed("group", ((m.group, m.estimate()) for m in kept), more),
         plot,
     )
-
-
-def _largest(measured: Sequence[Measured], gap: Gap, minimum: int) -> tuple[str, Estimate] | None:
-    """A sentence about the two largest groups, and their difference, unless they are those of the gap."""
-    two = sorted(enough(measured, minimum), key=lambda m: -m.n)[:2]
-    a, b = sorted(two, key=lambda m: -m.value)
-    if {a.group, b.group} == {gap.high.group, gap.low.group}:
-        return None
-    d = difference(a, b, gap.level)
-    if isinstance(a, Rate):
-        people = base(a.value, b.value)
-        told_of = (
-            f"{a.group} {frequency(a.value, people)} of {people:,}, {b.group} {frequency(b.value, people)}"
-        )
-    else:
-        told_of = f"{a.group} {amount(a.value)}, {b.group} {amount(b.value)}"
-    return f" The two largest groups: {told_of}, difference {told(d)}.", d
 
 
 def unique(name: str, taken: Iterable[str]) -> str:

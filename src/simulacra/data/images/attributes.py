@@ -13,14 +13,14 @@ from simulacra.data.spec import SPLITS, Data
 from simulacra.data.tables.text import MOST_CATEGORIES
 from simulacra.errors import DataError, nearest
 
-# sign -> what it does, and its opposite
+# sign -> comparison, opposite sign
 SIGNS = {
     ">=": (operator.ge, "<"),
     "<=": (operator.le, ">"),
     ">": (operator.gt, "<="),
     "<": (operator.lt, ">="),
 }
-# the attribute that is the class which the data have already
+# the name of the classes that the data have already
 CLASS = "class"
 
 
@@ -29,33 +29,35 @@ def classes(
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """Class names, and the class of every example, int64 `(N,)`.
 
-    `race` takes the columns `race=...`, one of which is 1 in every row; a column of zeros and ones is told as
-    `without NAME` and `NAME`, another with at most 20 different values as `NAME=VALUE`; `NAME>=NUMBER` (and
-    `>`, `<`, `<=`) asks of any column.
+    `race` takes the columns `race=...`, one of which is 1 in every row; a column of zeros and ones gives
+    the classes `without NAME` and `NAME`, another with at most 20 different values `NAME=VALUE`;
+    `NAME>=NUMBER` (also `>`, `<`, `<=`) compares any column.
 
     >>> classes("faces", ["age", "glasses"], np.array([[20, 1], [70, 0]], np.float32), "age>=60")
     (('age<60', 'age>=60'), array([0, 1]))
 
     Args:
-        title: how messages call the data.
-        names: of the attributes, one a column.
+        title: the name of the data in messages.
+        names: of the attributes, one per column.
         values: float32 `(N, A)`, or None without attributes.
-        attribute: what is asked for.
+        attribute: the attribute, or a comparison.
 
     Raises:
-        DataError: there is no such attribute, or it makes no classes; in plain words.
+        DataError: there is no such attribute, or it does not define classes.
     """
     table = dict(zip(names, range(len(names)), strict=True))
     condition = re.fullmatch(r"(.+?)\s*(>=|<=|>|<)\s*(\S+)", attribute)
     if values is None or not len(names):
-        raise DataError(f"{title}: the data have no attributes, and so no '{attribute}'")
+        raise DataError(f"{title}: the data have no attributes; leave out '{attribute}'")
     if attribute in table:
         return _of_values(title, attribute, values[:, table[attribute]])
     members = [name for name in names if name.startswith(f"{attribute}=")]
     if members:
         picked = values[:, [table[name] for name in members]]
         if not (np.isin(picked, (0, 1)).all() and (picked.sum(axis=1) == 1).all()):
-            raise DataError(f"{title}: '{attribute}' is no attribute: not one of {', '.join(members)} is 1")
+            raise DataError(
+                f"{title}: '{attribute}' is not an attribute: not exactly one of {', '.join(members)} is 1"
+            )
         found = tuple(name.removeprefix(f"{attribute}=") for name in members)
         return _more_than_one(title, attribute, found, picked.argmax(axis=1).astype(np.int64))
     if condition and condition[1] in table:
@@ -63,7 +65,7 @@ def classes(
         try:
             number = np.float32(text)
         except ValueError:
-            raise DataError(f"{title}: '{text}' in '{attribute}' is no number") from None
+            raise DataError(f"{title}: '{text}' in '{attribute}' is not a number") from None
         holds, opposite = SIGNS[sign]
         y = holds(values[:, table[column]], number).astype(np.int64)
         return _more_than_one(title, attribute, (f"{column}{opposite}{text}", f"{column}{sign}{text}"), y)
@@ -74,7 +76,7 @@ def classes(
 
 
 def known(names: Sequence[str]) -> list[str]:
-    """What can be asked for: columns, and what several of them say together.
+    """The attributes: single columns, and groups of columns `NAME=VALUE`.
 
     >>> known(["age", "race=Asian", "race=Black"])
     ['age', 'race']
@@ -90,12 +92,12 @@ def with_classes(data: Data, attribute: str) -> Data:
     ('without glasses', 'glasses')
 
     Raises:
-        DataError: there is no such attribute, or it makes no classes.
+        DataError: there is no such attribute, or it does not define classes.
     """
     spec, parts = data.spec, [data.split(name) for name in SPLITS]
     if attribute == CLASS and CLASS not in known(spec.attributes):
         if not spec.classes:
-            raise DataError(f"{data.name}: the data have no classes; name an attribute")
+            raise DataError(f"{data.name}: the data have no classes; choose an attribute")
         return data
     tables = [part.attributes for part in parts if part.attributes is not None]
     values = np.concatenate(tables) if tables else None
@@ -113,8 +115,8 @@ def _of_values(title: str, name: str, column: np.ndarray) -> tuple[tuple[str, ..
     if len(values) > MOST_CATEGORIES:
         middle = f"{float(np.median(values)):.2g}"
         raise DataError(
-            f"{title}: attribute '{name}' has {len(values):,} different values; cut it in two, as "
-            f"'{name}>={middle}' does"
+            f"{title}: attribute '{name}' has {len(values):,} different values; "
+            f"split them in two, e.g. '{name}>={middle}'"
         )
     if values.tolist() == [0, 1]:
         return (f"without {name}", name), y.astype(np.int64)
@@ -126,5 +128,5 @@ def _more_than_one(
 ) -> tuple[tuple[str, ...], np.ndarray]:
     there = np.unique(y)
     if len(there) < 2:
-        raise DataError(f"{title}: '{attribute}' is the same in every example; it makes no groups")
+        raise DataError(f"{title}: '{attribute}' is the same in every example; choose another attribute")
     return names, y

@@ -1,7 +1,7 @@
 """Decoded images, memory-mapped and cached by content, one contiguous stack for each split.
 
-In `cache_folder()` stand `KEY.SPLIT.npy`, uint8 `(N, C, H, W)`, for each split, and `KEY.json`, which says
-what is in them and is written last. They can be deleted at any time.
+`cache_folder()` holds `KEY.SPLIT.npy`, uint8 `(N, C, H, W)`, for each split, and `KEY.json`, which describes
+them and is written last. They can be deleted at any time.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from simulacra.data.paths import cache_folder
 from simulacra.data.spec import CUTS, HELD_OUT, SPLITS, Options
 from simulacra.errors import DataError
 
-# The size of images that do not agree on a smaller one
+# the size, unless all images share a smaller one
 DEFAULT_SIZE = 64
 LARGEST_OWN_SIZE = 128
 
@@ -64,7 +64,7 @@ class Stacks:
 
     Attributes:
         x: uint8 `(N, P * C, H, W)` for each of `SPLITS`, in memory or memory-mapped.
-        rows: where each of them stands in `Examples.names`, int64 `(N,)` for each of `SPLITS`.
+        rows: the index of each in `Examples.names`, int64 `(N,)` for each of `SPLITS`.
         bad: the name of each that cannot be used, and why.
     """
 
@@ -93,10 +93,10 @@ def decode_all(examples: Examples, shape: Shape) -> Iterator[Decoded | BadImage]
 
 
 def find_shape(examples: Examples, options: Options) -> Shape:
-    """`(P * C, H, W)` of the options; what they leave open is taken from the images, P of them an example.
+    """`(P * C, H, W)` by the options, or else by the images themselves; P images are an example.
 
     The size is that of the images when all are square, of one size, and at most 128, else 64; grey when
-    all are stored without colour. Files that cannot be used have no say.
+    all are stored without colour. Unusable files do not count.
     """
     size, channels = options.image_size, options.channels
     if size is None or channels is None:
@@ -120,7 +120,7 @@ def load_stacks(title: str, examples: Examples, place: Place, options: Options) 
 
     Args:
         title: the source as the user wrote it.
-        examples: what the files are put together to.
+        examples: the examples that the files make up.
         place: of an example's position in `examples.names` and its content's share; depends on nothing else.
         options: image size and channels.
 

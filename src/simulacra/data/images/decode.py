@@ -1,4 +1,4 @@
-"""One image file to uint8 `(C, H, W)`; a file that cannot be used gives a short plain reason."""
+"""Decoding of an image file to uint8 `(C, H, W)`; an unusable file gives a short reason."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ for _plugin in ("Png", "Jpeg", "WebP", "Bmp", "Gif"):
     import_module(f"PIL.{_plugin}ImagePlugin")
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"GIF8")
 
-# EXIF orientation -> what turns the image upright
+# EXIF orientation -> the transposition that turns the image upright
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -44,8 +44,8 @@ _UPRIGHT = {
 _ORIENTATION = 0x0112
 
 
-class BadImage(DataError):  # noqa: N818  (what the file is, not what went wrong)
-    """A file that cannot be used as a image; the message is the reason alone, without the file's name."""
+class BadImage(DataError):  # noqa: N818  (names the file, not the failure)
+    """A file that cannot be used as an image; the message is the reason alone, without the file's name."""
 
 
 class Unreadable(BadImage):
@@ -54,7 +54,7 @@ class Unreadable(BadImage):
 
 @dataclass(frozen=True)
 class Header:
-    """What a image says about itself before it is decoded.
+    """Size and colour of an image, known before it is decoded.
 
     Attributes:
         width: in pixels, as stored.
@@ -75,7 +75,7 @@ class ImageWithAlpha:
 
     Attributes:
         image: mode L or RGB, 8 bits, upright, transparency over white.
-        alpha: mode L, upright, 255 where it is opaque; None of a image stored without transparency.
+        alpha: mode L, upright, 255 where it is opaque; None of an image stored without transparency.
         profile: the ICC profile stored with it, None without one.
     """
 
@@ -93,7 +93,7 @@ def decode(file: bytes | str | Path, image_size: int, channels: int) -> np.ndarr
     ((3, 4, 4), np.uint8(200))
 
     Raises:
-        BadImage: the file is not a image, is damaged, too small or too large.
+        BadImage: the file is not an image, is damaged, too small or too large.
     """
     return fit(open_image(file), image_size, channels)
 
@@ -102,7 +102,7 @@ def header(file: bytes | str | Path) -> Header:
     """Size and colour without decoding the pixels.
 
     Raises:
-        BadImage: the file is not a image, or too small or too large.
+        BadImage: the file is not an image, or too small or too large.
     """
     with _opened(file) as image:
         return Header(*image.size, _is_grey(image), _is_transparent(image))
@@ -112,16 +112,16 @@ def open_image(file: bytes | str | Path) -> Image.Image:
     """The whole image, fully decoded: mode L or RGB, 8 bits, upright, transparency over white.
 
     Raises:
-        BadImage: the file is not a image, is damaged, too small or too large.
+        BadImage: the file is not an image, is damaged, too small or too large.
     """
     return open_with_alpha(file).image
 
 
 def open_with_alpha(file: bytes | str | Path) -> ImageWithAlpha:
-    """The whole image with what `open_image` leaves out.
+    """The whole image, its transparency and its colour profile.
 
     Raises:
-        BadImage: the file is not a image, is damaged, too small or too large.
+        BadImage: the file is not an image, is damaged, too small or too large.
     """
     with _opened(file) as image:
         image.load()
@@ -167,11 +167,11 @@ def _opened(file: bytes | str | Path) -> Iterator[Image.Image]:
     except (BadImage, MemoryError):
         raise
     except Image.DecompressionBombError as error:
-        raise BadImage("too many pixels for a image (decompression bomb)") from error
+        raise BadImage("too many pixels for an image (decompression bomb)") from error
     # PIL's decoders meet hostile bytes with errors of almost every type
     except Exception as error:
         known = raw.startswith(_SIGNATURES) or raw[8:12] == b"WEBP"
-        raise BadImage("damaged or cut short" if known else "not a image") from error
+        raise BadImage("damaged or truncated" if known else "not an image") from error
 
 
 def _refuse_size(width: int, height: int) -> None:
@@ -184,7 +184,7 @@ def _refuse_size(width: int, height: int) -> None:
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
-    # a image with broken EXIF data is still a image
+    # an image with broken EXIF data is still an image
     except Exception:
         return 1
 
@@ -211,7 +211,7 @@ def _flat(image: Image.Image) -> Image.Image:
     elif _is_transparent(image):
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image.convert("RGBA"))
-    # by way of RGB, so that a grey palette gives its grey levels; BT.601's weights add up to 1
+    # through RGB, so that a grey palette gives its grey levels: BT.601's weights add up to 1
     if image.mode != "L":
         image = image.convert("RGB")
     return image.convert("L") if grey else image

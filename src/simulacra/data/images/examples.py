@@ -1,4 +1,4 @@
-"""How image files become examples: one image each, or two that belong together."""
+"""Examples made from image files: of one image each, or of two that are a pair."""
 
 from __future__ import annotations
 

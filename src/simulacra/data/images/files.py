@@ -16,7 +16,7 @@ from simulacra.errors import DataError, printable
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
-# Bytes of one file, once unpacked: beyond any image
+# bytes of an unpacked file: more than any image has
 LARGEST_FILE = 2**30
 
 A = TypeVar("A")
@@ -28,7 +28,7 @@ class ImageFiles(Protocol):
 
     Attributes:
         names: relative paths with `/`, sorted.
-        others: likewise, of files that have no image's suffix and are not hidden.
+        others: likewise, of the other files that are not hidden.
     """
 
     names: list[str]
@@ -62,25 +62,25 @@ def open_image_files(title: str, path: str) -> Iterator[ImageFiles]:
         DataError: the path is missing, neither a folder nor a .zip, damaged, unsafe, or holds no images.
     """
     if not path:
-        raise DataError(f"{title}: no path given; write {title}PATH with a folder or a .zip of images")
+        raise DataError(f"{title}: no path is given; write {title}PATH with a folder or a .zip of images")
     place = find(path)
     with ExitStack() as stack:
         try:
             files = _open(title, path, place, stack)
         except zipfile.BadZipFile as error:
             raise DataError(
-                f"{title}: '{path}' is not a whole .zip ({error}); download or pack it again"
+                f"{title}: '{path}' is not a complete .zip ({error}); download or pack it again"
             ) from error
         except OSError as error:
             where = printable(str(error.filename or path))
             raise DataError(f"{title}: '{where}' cannot be read ({error.strerror or error})") from error
         if not files.names:
-            raise DataError(f"{title}: no images found; it must hold {', '.join(SUFFIXES)} files")
+            raise DataError(f"{title}: no images found; add {', '.join(SUFFIXES)} files")
         yield files
 
 
 def is_image_file(name: str) -> bool:
-    """Whether a relative path has a image's suffix and is not hidden.
+    """Whether a relative path has an image's suffix and is not hidden.
 
     >>> is_image_file("cats/1.JPG"), is_image_file("__MACOSX/._1.jpg"), is_image_file("notes.txt")
     (True, False, False)
@@ -140,7 +140,7 @@ class _Folder:
     def read(self, name: str) -> bytes:
         try:
             if (self.root / name).stat().st_size > LARGEST_FILE:
-                raise BadImage("too large for a image")
+                raise BadImage("too large for an image")
             raw = (self.root / name).read_bytes()
         except OSError as error:
             raise Unreadable(f"cannot be read ({error.strerror or error})") from error
@@ -174,20 +174,20 @@ class _Zip:
             if ".." in path.parts or path.root or path.drive:
                 raise DataError(
                     f"{title}: the .zip holds an unsafe entry '{printable(info.filename)}' that points "
-                    "outside of it; it is refused as a whole, pack the images again"
+                    "outside it, so nothing is read; pack the images again"
                 )
         self.names, self.others = _sorted_out(self._members)
 
     def read(self, name: str) -> bytes:
         info = self._members[name]
         if info.file_size > LARGEST_FILE:
-            raise BadImage("too large for a image")
+            raise BadImage("too large for an image")
         if info.flag_bits & 1:
             raise BadImage("encrypted")
         try:
             return self._archive.read(info)
         except NotImplementedError as error:
-            raise BadImage("packed in a way that cannot be read") from error
+            raise BadImage("compressed with an unsupported method") from error
         except MemoryError:
             raise
         # zipfile meets damage with errors of almost every type

@@ -19,15 +19,15 @@ _LARGEST = float(np.finfo(np.float32).max)
 
 @dataclass(frozen=True)
 class Labels:
-    """What is known of N images besides their pixels.
+    """Labels and attributes of N images.
 
     Attributes:
         classes: the names of the classes; empty without labels.
         y: int64 `(N,)`, or None without labels.
         attributes: the names of the columns of `values`.
         values: float32 `(N, A)`, or None without attributes.
-        problems: what is wrong with `labels.csv`, in plain words; with any of them there are no labels.
-        notes: what was left out of `labels.csv`, and why.
+        problems: errors in `labels.csv`, as sentences; with any of them there are no labels.
+        notes: columns of `labels.csv` that are left out, as sentences.
     """
 
     classes: tuple[str, ...] = ()
@@ -55,13 +55,13 @@ def from_folders(paths: Iterable[PurePosixPath]) -> Labels:
 def from_csv(raw: bytes, paths: Sequence[str]) -> Labels:
     """Read `labels.csv`.
 
-    The first column, `file`, holds the name or the path of each image, seen from the folder of the csv.
+    The first column, `file`, holds the name or the path of each image, relative to the folder of the csv.
     A column `label` or `class` gives the classes. Of the others, numbers become attributes, and text with at
     most 20 different values becomes one attribute `column=value` for each of them, 1 or 0.
 
     Args:
         raw: the file's bytes, UTF-8.
-        paths: the images' paths, seen from the folder of the csv.
+        paths: the images' paths, relative to the folder of the csv.
 
     Returns:
         Labels of every path, in their order.
@@ -81,7 +81,7 @@ def from_csv(raw: bytes, paths: Sequence[str]) -> Labels:
         is_label = name.casefold() in ("label", "class")
         numbers = None if is_label else _numbers(column)
         if numbers is None and not is_label and len(distinct) > MOST_CATEGORIES:
-            notes.append(f"column '{name}' is left out: {len(distinct)} different texts are no category")
+            notes.append(f"column '{name}' is left out: {len(distinct)} different texts are not categories")
             continue
         if "" in distinct:
             problems.append(f"no value in column '{name}' for '{printable(list(table)[column.index('')])}'")
@@ -133,14 +133,14 @@ def _match(
         elif len(matches) > 1:
             problems.append(f"line {line}: '{printable(row[0])}' is in several folders; write its path")
         elif matches[0] not in missing:
-            problems.append(f"line {line}: '{printable(row[0])}' stands there twice")
+            problems.append(f"line {line}: '{printable(row[0])}' is listed twice")
         else:
             missing.remove(matches[0])
             if len(row) == len(header):
                 cells[matches[0]] = row[1:]
             else:
                 problems.append(f"line {line}: {len(row)} values, but {len(header)} columns")
-    problems += [f"'{printable(path)}' has no line" for path in paths if path in missing]
+    problems += [f"'{printable(path)}' is missing from it" for path in paths if path in missing]
     return {path: row for path, row in cells.items() if row or len(header) == 1}, problems
 
 

@@ -1,11 +1,11 @@
-"""What the names of the files of a folder or a .zip say, and how they are loaded accordingly.
+"""Splits and labels of the image files of a folder or a .zip, by their names; and how they are loaded.
 
 Splits. Folders named train, val (or valid, validation) and test, right below the folder that holds all
-images, or one level further down in each of its folders, are the splits; trainA stands for train/A, and
-so do the others with A or B at the end. Without them everything is cut 80 / 10 / 10 by content. What is
-missing is cut from the training part, by content: without validation 5% of it, as for other sources with a
-test part of their own, and without test 10% of it, because a validation part that models were chosen by
-cannot test them; without either 5% for each.
+images, or one level further down in each of its folders, are the splits; trainA means train/A, and
+likewise the others with A or B at the end. Without such folders content decides, 80 / 10 / 10. A missing
+split is taken from the training part, by content: 5% of it for validation, as in other sources with a test
+split, and 10% for test, because the validation split that models were selected on cannot test them; 5% for
+each if both are missing.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _JOINED = re.compile(f"({'|'.join(_SPLIT_OF)})([AB])", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Layout:
-    """What the names of the files say.
+    """How image files are divided into examples, splits and labels.
 
     Attributes:
-        examples: what the files are put together to.
+        examples: the examples that the files make up.
         given: the split of each example by its folder, or None when the folders name no splits.
         labels: of each example.
-        groups: `(N,)`, the group of each example, where every group has to have something to train on.
+        groups: `(N,)`, the group of each example, if every group needs training examples.
     """
 
     examples: Examples
@@ -61,11 +61,11 @@ class Layout:
         return self.given[i]
 
     def settle(self, index: np.ndarray, place: np.ndarray) -> np.ndarray:
-        """Of a group that content left nothing to train on, all that its folders allow is for training.
+        """Move a group whose examples all fell into other splits to training, as far as its folders allow.
 
         Args:
             index: the usable examples, int64 `(M,)`.
-            place: what `place` says of them, `(M,)`.
+            place: their splits by `place`, `(M,)`.
 
         Returns:
             Their final positions in `SPLITS`, `(M,)`.
@@ -80,7 +80,7 @@ class Layout:
         return place
 
 
-# (the source as the user wrote it, its files) -> what their names say
+# (the source as the user wrote it, its files) -> their layout
 Read = Callable[[str, ImageFiles], Layout]
 
 
@@ -96,7 +96,7 @@ def split_folders(paths: Iterable[PurePosixPath]) -> tuple[list[int] | None, lis
     root = common_folder(paths)
     below = [path.relative_to(root) for path in paths]
     parts = [_split_first(path.parts) for path in below]
-    # a image beside the folders has its own name as first part, which names no split
+    # an image beside the folders has its own name as first part, which names no split
     tops = [_SPLIT_OF.get(part[0].casefold()) for part in parts]
     given = [top for top in tops if top is not None]
     if len(given) < len(tops) or TRAIN not in given:
@@ -115,7 +115,7 @@ def _split_first(parts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def common_folder(paths: Iterable[PurePosixPath]) -> PurePosixPath:
-    """The deepest folder that holds all images: looks through wrapping folders."""
+    """The deepest folder that holds all images."""
     folders = {path.parent for path in paths}
     first = folders.pop()
     return next(

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulacra.data.sources.simulated import gauss_legendre, log_mixture, read, simulate
+from simulacra.data.sources.arguments import read
+from simulacra.data.sources.simulated import COUNT, gauss_legendre, log_mixture, simulate
 from simulacra.data.spec import Data, Dataset, DataSpec, Options, Truth
 
 SIGMA = 0.05
@@ -89,7 +90,7 @@ def load(name: str, argument: str, options: Options) -> Data:
     Raises:
         DataError: N is out of range.
     """
-    source, values = read(name, argument)
+    source, values = read(name, argument, COUNT)
     spec = DataSpec("vector", (1,), columns=("x",), target=DataSpec("vector", (1,), columns=("t",)))
 
     def draw() -> Dataset:

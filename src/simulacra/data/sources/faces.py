@@ -1,6 +1,6 @@
 """`faces`: colour faces drawn by this library, with the true value of every factor as an attribute.
 
-Nothing is downloaded, and nobody's image is used. Every factor is drawn independently of all the
+Nothing is downloaded, and no person's image is used. Every factor is drawn independently of all the
 others and shows in the image, so what a model has learnt about a factor can be checked against the
 truth. The factors, which are the attribute columns in this order:
 
@@ -17,7 +17,7 @@ truth. The factors, which are the attribute columns in this order:
     background       0 rose, sand, green, blue .. 1 violet
     clothes          0 navy, teal, yellow, red .. 1 plum
 
-Where nothing else is said a factor is uniform over its range. A last column, `smiling`, is 1 where
+Unless stated otherwise a factor is uniform over its range. A last column, `smiling`, is 1 where
 smile > 0 and 0 elsewhere. The mirror image of a face is the face with the opposite `head_turn`.
 
 `face-outlines` shows the same faces in pairs, with the same attributes, in the same splits: the line drawing
@@ -26,7 +26,6 @@ of a face, and the face as its target.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -35,6 +34,7 @@ import numpy as np
 from simulacra.data.images.face_drawing import portraits
 from simulacra.data.images.face_outlines import outlines
 from simulacra.data.images.resize import resize
+from simulacra.data.sources.arguments import in_memory, read
 from simulacra.data.spec import Data, Dataset, DataSpec, Options, content_shares, split_by_content
 from simulacra.errors import DataError
 
@@ -53,7 +53,8 @@ FACTORS = {
     "clothes": (0.0, 1.0),
 }
 ATTRIBUTES = (*FACTORS, "smiling")
-DEFAULT_COUNT, LARGEST_COUNT = 10_000, 10_000_000
+# the range of the number of faces
+COUNT = (10_000, 1, 10_000_000)
 DEFAULT_SIZE, SMALLEST_SIZE, LARGEST_SIZE = 64, 32, 128
 # the share of faces with glasses
 GLASSES = 0.4
@@ -141,10 +142,9 @@ def load(name: str, argument: str, options: Options) -> Data:
     Raises:
         DataError: N, P or the size is out of range, or the faces do not fit in memory.
     """
-    source = f"{name}:{argument}" if argument else name
-    n, glasses = _read(name, source, argument)
-    try:
-        factors = sample_factors(n, glasses=glasses)
+    source, values = read(name, argument, COUNT, glasses=(GLASSES, 0, 1))
+    with in_memory(source):
+        factors = sample_factors(values["N"], glasses=values["glasses"])
         size = DEFAULT_SIZE if options.image_size is None else options.image_size
         x = resize(draw(factors, size), None, options.channels)
         smiling = factors[:, 0] > 0
@@ -156,20 +156,3 @@ def load(name: str, argument: str, options: Options) -> Data:
             everything = replace(everything, spec=replace(everything.spec, target=target), x=lines, target=x)
         # shares of the factors, not of the pixels: the same at every size
         return split_by_content(source, everything, content_shares(factors))
-    except MemoryError:
-        raise DataError(f"{source}: so many faces do not fit in memory; ask for fewer") from None
-
-
-def _read(name: str, source: str, argument: str) -> tuple[int, float]:
-    """How many, and the share with glasses."""
-    match = re.fullmatch(r"([0-9]{1,8})?(?:(?:^|,)glasses=([0-9]*\.?[0-9]+))?", argument)
-    n = int(match[1]) if match and match[1] else DEFAULT_COUNT
-    if match is None or not 1 <= n <= LARGEST_COUNT:
-        raise DataError(
-            f"{source}: write {name}:N with N a whole number from 1 to {LARGEST_COUNT:,}, such as "
-            f"{name}:20000, or {name}:20000,glasses=0.1 for a tenth with glasses"
-        )
-    glasses = float(match[2]) if match[2] else GLASSES
-    if not 0 <= glasses <= 1:
-        raise DataError(f"{source}: glasses is a share from 0 to 1, not {match[2]}")
-    return n, glasses

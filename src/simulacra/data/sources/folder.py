@@ -1,4 +1,4 @@
-"""`folder:PATH`: a folder or a .zip of images; `simulacra.data.images.layout` says which are the splits.
+"""`folder:PATH`: a folder or a .zip of images; `simulacra.data.images.layout` describes the splits.
 
 Labels come from `labels.csv` where it names them, else from the first level of sub-folders, below the splits.
 """

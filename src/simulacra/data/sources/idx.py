@@ -36,7 +36,7 @@ CLASSES = {
 }
 # torchvision's name, which is also that of the folder it downloads to
 _TORCHVISION = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}
-# where Debian's package dataset-fashion-mnist puts its files
+# where Debian's package dataset-fashion-mnist installs its files
 _SYSTEM = Path("/usr/share/datasets")
 
 _FILES = (
@@ -69,7 +69,7 @@ def read_idx(path: Path) -> np.ndarray:
     array([7, 9], dtype=uint8)
 
     Raises:
-        DataError: the file cannot be read, is no idx file, or is longer or shorter than it states.
+        DataError: the file cannot be read, is not an idx file, or is longer or shorter than it states.
     """
     try:
         raw = path.read_bytes()
@@ -130,9 +130,7 @@ def _download(name: str) -> list[Path]:
 def _dataset(name: str, images: Path, labels: Path) -> Dataset:
     x, y = read_idx(images), read_idx(labels)
     if x.ndim != 3 or y.ndim != 1 or len(x) != len(y):
-        raise DataError(
-            f"{images}: shape {x.shape} does not go with {y.shape} labels; fetch both files again"
-        )
+        raise DataError(f"{images}: shape {x.shape} does not match {y.shape} labels; fetch both files again")
     if len(x) == 0 or min(x.shape[1:]) < 4:
         raise DataError(f"{images}: {len(x)} images of {x.shape[1]}x{x.shape[2]}; fetch the file again")
     if y.max() >= len(CLASSES[name]):

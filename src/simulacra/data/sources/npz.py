@@ -4,9 +4,9 @@
                     or vectors (N, D) of any numbers. An archive's only array may have any name.
     labels or y     optional (N,), whole numbers or strings
     attributes      optional (N, A), numbers; attribute_names (A,) names them
-    targets         optional, what is to be predicted: images or vectors (N, T), as the examples
-    column_names    optional (D,), strings; names the numbers of a vector
-    target_names    optional (T,), strings; names the numbers of a target
+    targets         optional, what is predicted: images or vectors (N, T), as the examples
+    column_names    optional (D,), strings; names the columns of a vector
+    target_names    optional (T,), strings; names the columns of a target
 
 The splits are cut by content.
 """
@@ -58,7 +58,7 @@ def _read(title: str, path: str) -> dict[str, np.ndarray]:
     if not path or not place.is_file():
         raise DataError(f"{title}: there is no file '{path}'; write npz:PATH with a .npz archive")
     if not zipfile.is_zipfile(place):
-        raise DataError(f"{title}: not a whole .npz archive; write it with numpy.savez")
+        raise DataError(f"{title}: not a complete .npz archive; write it with numpy.savez")
     what = "the archive"
     arrays = {}
     try:
@@ -92,7 +92,7 @@ def _examples_key(title: str, arrays: dict[str, np.ndarray]) -> str:
 def _examples(what: str, array: np.ndarray) -> np.ndarray:
     """uint8 `(N, 1|3, H, W)` or float32 `(N, D)`."""
     if array.dtype.kind not in "buif":
-        raise DataError(f"{what} has type {array.dtype}, which are no numbers")
+        raise DataError(f"{what} has type {array.dtype}, not numbers")
     if array.size == 0:
         raise DataError(f"{what} has shape {array.shape}, which is empty")
     if array.ndim == 2:
@@ -145,7 +145,7 @@ def _labels(title: str, arrays: dict[str, np.ndarray], n: int) -> tuple[tuple[st
         return (), None
     array = arrays[key]
     if array.shape != (n,):
-        raise DataError(f"{title}: array '{key}' has shape {array.shape}; it must be ({n},), one an example")
+        raise DataError(f"{title}: array '{key}' has shape {array.shape}; it must be ({n},), one per example")
     if array.dtype.kind == "S":
         array = np.char.decode(array, "utf-8", "replace")
     if array.dtype.kind not in "buiU":
@@ -173,17 +173,17 @@ def _attributes(
 
 
 def _targets(title: str, arrays: dict[str, np.ndarray], n: int) -> tuple[DataSpec | None, np.ndarray | None]:
-    """What is to be predicted: uint8 `(N, C, H, W)` or float32 `(N, T)`."""
+    """The targets: uint8 `(N, C, H, W)` or float32 `(N, T)`."""
     if "targets" not in arrays:
         if "target_names" in arrays:
-            raise DataError(f"{title}: array 'target_names' names numbers of 'targets', which is missing")
+            raise DataError(f"{title}: array 'target_names' names the columns of 'targets', which is missing")
         return None, None
     array = arrays["targets"]
     what = f"{title}: array 'targets'"
     if array.ndim == 0 or len(array) != n:
-        raise DataError(f"{what} has shape {array.shape}; it must hold {n} targets, one an example")
+        raise DataError(f"{what} has shape {array.shape}; it must hold {n} targets, one per example")
     if array.ndim == 1:
-        raise DataError(f"{what} has shape {array.shape}; write it as ({n}, 1): targets[:, None]")
+        raise DataError(f"{what} has shape {array.shape}; reshape it to ({n}, 1): targets[:, None]")
     t = _examples(what, array)
     if (t == t[0]).all():
         raise DataError(f"{what} holds the same target for every example: there is nothing to learn")
@@ -194,9 +194,11 @@ def _targets(title: str, arrays: dict[str, np.ndarray], n: int) -> tuple[DataSpe
 def _names(
     title: str, arrays: dict[str, np.ndarray], key: str, of: str, vectors: np.ndarray
 ) -> tuple[str, ...]:
-    """The names of the numbers of vectors; empty where they have none."""
+    """The names of the columns of vectors; empty if they have none."""
     if key in arrays and vectors.ndim == 4:
-        raise DataError(f"{title}: array '{key}' names the numbers of vectors, but '{of}' holds images")
+        raise DataError(
+            f"{title}: array '{key}' names the columns of vectors, but '{of}' holds images; remove it"
+        )
     return _strings(title, arrays, key, vectors.shape[1])
 
 
@@ -205,5 +207,5 @@ def _strings(title: str, arrays: dict[str, np.ndarray], key: str, n: int) -> tup
         return ()
     names = arrays[key]
     if names.shape != (n,) or names.dtype.kind != "U" or len(set(names.tolist())) < n:
-        raise DataError(f"{title}: array '{key}' must hold {n} different strings, one a column")
+        raise DataError(f"{title}: array '{key}' must hold {n} different strings, one per column")
     return tuple(names.tolist())

@@ -27,7 +27,7 @@ def load(name: str, argument: str, options: Options) -> Data:
     """Load the pairs of a folder or a .zip; `spec.target` has the shape of the examples.
 
     Raises:
-        DataError: as `load_images`; or the images of two folders are no pairs.
+        DataError: as `load_images`; or the images of two folders are not pairs.
     """
     return load_images(name, argument, options, read_layout)
 
@@ -44,8 +44,8 @@ def read_layout(title: str, files: ImageFiles) -> Layout:
     root = common_folder(paths)
     if root.name.upper() in _OTHER:
         raise DataError(
-            f"{title}: all images stand in '{printable(str(root))}'; their partners of the same names "
-            f"belong in a folder '{_OTHER[root.name.upper()]}' beside it"
+            f"{title}: all images are in '{printable(str(root))}'; put their partners, of the same names, "
+            f"in a folder '{_OTHER[root.name.upper()]}' beside it"
         )
     if not _OTHER.keys() & set(sides):
         n = len(paths)
@@ -57,11 +57,11 @@ def read_layout(title: str, files: ImageFiles) -> Layout:
     partner = match(keys)
     if not any(partner):
         raise DataError(
-            f"{title}: no image in A has a partner of the same name in B; two folders of images without "
-            f"partners are read by unpaired:{title.partition(':')[2]}"
+            f"{title}: no image in A has a partner of the same name in B; to read two "
+            f"unpaired folders, use unpaired:{title.partition(':')[2]}"
         )
     names = files.names
-    # of two partners that of A stands for the pair
+    # the partner in A represents the pair
     kept = [i for i, j in enumerate(partner) if j is None or sides[i] == "A"]
     members = {names[i]: (names[i],) if (j := partner[i]) is None else (names[i], names[j]) for i in kept}
     own = None if given is None else [given[i] for i in kept]
@@ -69,7 +69,7 @@ def read_layout(title: str, files: ImageFiles) -> Layout:
 
 
 def match(keys: Sequence[tuple[str, PurePosixPath]]) -> list[int | None]:
-    """The position of the partner of each image, None where it has none.
+    """The position of the partner of each image, None without a partner.
 
     Args:
         keys: the side, A or B, and the path below its folder.

@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulacra.data.sources.simulated import read, simulate
+from simulacra.data.sources.arguments import read
+from simulacra.data.sources.simulated import COUNT, simulate
 from simulacra.data.spec import Data, Dataset, DataSpec, Options, Truth
 from simulacra.errors import DataError
 
@@ -95,7 +96,7 @@ def load(name: str, argument: str, options: Options) -> Data:
     Raises:
         DataError: N or J is out of range.
     """
-    source, values = read(name, argument, joints=JOINTS)
+    source, values = read(name, argument, COUNT, joints=JOINTS)
     J = values["joints"]
     angles = DataSpec("vector", (J,), columns=tuple(f"theta_{j}" for j in range(1, J + 1)))
     spec = DataSpec("vector", (2,), columns=("hand_x", "hand_y"), target=angles)

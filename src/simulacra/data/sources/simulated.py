@@ -1,4 +1,4 @@
-"""What all simulated sources share: how they are written, and the density of what normal noise smears."""
+"""What all simulated sources share: the number of examples, and the density of a curve with normal noise."""
 
 from __future__ import annotations
 
@@ -6,51 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from simulacra.data.sources.arguments import in_memory
 from simulacra.data.spec import Data, Dataset, Truth, split_by_content
-from simulacra.errors import DataError, nearest
 
-# (default, lowest, highest)
+# the range of the number of examples
 COUNT = (50_000, 10, 10_000_000)
 # entries of a block of log densities, 2 MB of float64: they stay in the cache
 BLOCK = 2**18
-
-
-def read(name: str, argument: str, **settings: tuple[int, int, int]) -> tuple[str, dict[str, int]]:
-    """Read the argument `[N][,KEY=VALUE]...` of a simulated source.
-
-    Args:
-        settings: the (default, lowest, highest) value of each key besides N, the number of examples.
-
-    Returns:
-        The source as the user wrote it, and the value of `N` and of each key.
-
-    Raises:
-        DataError: a key is unknown or given twice, or a value is out of range.
-
-    >>> read("robot-arm", "20000,joints=3", joints=(2, 1, 8))
-    ('robot-arm:20000,joints=3', {'N': 20000, 'joints': 3})
-    """
-    source = f"{name}:{argument}" if argument else name
-    ranges = {"N": COUNT, **settings}
-    given: dict[str, int] = {}
-    for part in argument.split(",") if argument else ():
-        key, equals, text = part.partition("=") if "=" in part else ("N", "", part)
-        if equals and key not in settings:
-            hint = nearest(key, settings) if settings else f"write {name}:20000 for 20,000 examples"
-            raise DataError(f"{source}: unknown setting '{key}', {hint}")
-        _, low, high = ranges[key]
-        whole = text.isascii() and text.isdigit() and len(text) <= len(str(high))
-        if not whole or not low <= int(text) <= high:
-            example = ",".join(
-                [f"{name}:20000", *(f"{k}={default}" for k, (default, *_) in settings.items())]
-            )
-            raise DataError(
-                f"{source}: {key} is a whole number from {low:,} to {high:,}, not '{text}'; write {example}"
-            )
-        if key in given:
-            raise DataError(f"{source}: {key} is given twice; leave one out")
-        given[key] = int(text)
-    return source, {key: given.get(key, default) for key, (default, *_) in ranges.items()}
 
 
 def simulate(source: str, draw: Callable[[], Dataset], truth: Truth) -> Data:
@@ -59,10 +21,8 @@ def simulate(source: str, draw: Callable[[], Dataset], truth: Truth) -> Data:
     Raises:
         DataError: they do not fit in memory.
     """
-    try:
+    with in_memory(source):
         return split_by_content(source, draw(), truth=truth)
-    except MemoryError:
-        raise DataError(f"{source}: so many examples do not fit in memory; ask for fewer") from None
 
 
 def gauss_legendre(panels: int) -> tuple[np.ndarray, np.ndarray]:

@@ -21,12 +21,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulacra.data.sources.simulated import gauss_legendre, log_mixture, read, simulate
+from simulacra.data.sources.arguments import read
+from simulacra.data.sources.simulated import COUNT, gauss_legendre, log_mixture, simulate
 from simulacra.data.spec import Data, Dataset, DataSpec, Options, Truth
 
 Rule = tuple[np.ndarray, np.ndarray]
 
-# a curve that stands still: one node is exact
+# the integral over a constant curve: one node is exact
 POINT: Rule = (np.zeros(1), np.ones(1))
 
 
@@ -169,7 +170,7 @@ def load(name: str, argument: str, options: Options) -> Data:
     Raises:
         DataError: N is out of range.
     """
-    source, values = read(name, argument)
+    source, values = read(name, argument, COUNT)
     toy = TOYS[name]
     spec = DataSpec("vector", (2,), columns=("x_1", "x_2"))
     return simulate(source, lambda: Dataset(spec, toy.sample(values["N"])), toy.truth())

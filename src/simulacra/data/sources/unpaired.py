@@ -1,4 +1,4 @@
-"""`unpaired:PATH`: a folder or a .zip of images of two domains, as labelled data of exactly two classes.
+"""`unpaired:PATH`: a folder or a .zip of images of two domains, as labelled data with exactly two classes.
 
 trainA, trainB, testA and testB are the domains A and B with their splits; of any other two folders the
 names are those of the domains, in alphabetical order. It is `folder:PATH` that insists on two classes, so
@@ -42,12 +42,12 @@ def read_layout(title: str, files: ImageFiles) -> Layout:
         return layout
     if labels.y is None or len(labels.classes) != 2:
         raise DataError(
-            f"{title}: two domains stand in two folders, such as trainA and trainB, or horses and zebras; "
+            f"{title}: needs two folders of images, such as trainA and trainB, or horses and zebras; "
             + _found(files, labels.classes)
         )
     for c, domain in enumerate(labels.classes):
         if layout.given and TRAIN not in np.array(layout.given)[labels.y == c]:
-            raise DataError(f"{title}: no folder has training images of '{printable(domain)}'")
+            raise DataError(f"{title}: no folder holds training images of '{printable(domain)}'")
     return replace(layout, groups=labels.y)
 
 
@@ -57,5 +57,5 @@ def _found(files: ImageFiles, classes: tuple[str, ...]) -> str:
     below = split_folders(map(PurePosixPath, files.names))[1]
     loose = [name for name, path in zip(files.names, below, strict=True) if len(path.parts) == 1]
     if 0 < len(loose) < len(below):
-        return f"{len(loose)} images stand in none (first: {printable(loose[0])})"
-    return "here all images stand together"
+        return f"{len(loose)} images are in no folder (first: {printable(loose[0])})"
+    return "here all images are in one folder"

@@ -21,13 +21,13 @@ def decode(raw: bytes) -> str:
     """The text of a file, with or without a byte order mark.
 
     Raises:
-        ValueError: it is no UTF-8 text; in plain words.
+        ValueError: it is not UTF-8 text; a sentence.
     """
     if b"\0" in raw:
         if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
             raise ValueError("it is UTF-16 text; save it again as UTF-8")
         line = raw.count(b"\n", 0, raw.index(b"\0")) + 1
-        raise ValueError(f"it is no text, or damaged (a zero byte in line {line}); write it again as UTF-8")
+        raise ValueError(f"it is not text, or damaged (a zero byte in line {line}); write it again as UTF-8")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -36,7 +36,7 @@ def decode(raw: bytes) -> str:
 
 
 def delimiter(text: str) -> str:
-    r"""What separates the cells, as the first line that is not blank shows: a comma, a semicolon or a tab.
+    r"""The delimiter in the first line that is not blank: a comma, a semicolon or a tab.
 
     >>> delimiter('"height, cm";"weight, kg"\n1;2\n')
     ';'
@@ -53,7 +53,7 @@ def read_rows(text: str) -> Iterator[tuple[int, list[str]]]:
     [(1, ['a', 'b']), (3, ['1', '2'])]
 
     Raises:
-        ValueError: quotes do not match; in plain words.
+        ValueError: quotes do not match; a sentence.
     """
     reader = csv_reader(text)
     line = 1
@@ -67,7 +67,7 @@ def read_rows(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def csv_reader(text: str) -> Any:
-    """The standard reader of `text`, from its first line; it gives up where quotes do not match."""
+    """The standard reader of `text`, from its first line; it raises csv.Error where quotes do not match."""
     if re.search('" +[,;\t\r\n]', text):
         text = _QUOTED.sub(r"\1", text)
     return csv.reader(

@@ -129,6 +129,15 @@ class AdversarialModel(Discriminates, LatentModel):
         # one scale for all columns: what is round stays round
         self.std.fill_(float(np.sqrt(train.x.var(axis=0, dtype=np.float64).mean())) or 1.0)
 
+    def collapse_remedies(self) -> list[str]:
+        deviation = [] if self.config.batch_deviation else ["--batch-deviation"]
+        return ["a larger --r1", *deviation, "another --objective", "a smaller --lr"]
+
+    def overfitting_remedies(self) -> list[str]:
+        # augmentations change images
+        augment = self.spec.kind == "image" and self.config.augment != "ada"
+        return [*(["--augment ada"] if augment else []), "more data"]
+
     def condition(self, batch: Batch) -> tuple[Tensor, ...]:
         """What both nets are conditioned on beside their input, e.g. classes. The default is nothing."""
         return ()

@@ -1,0 +1,63 @@
+"""Validation: terms of held-out data, diagnostics of a GAN, warnings, and the best weights."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import torch
+
+from simulacra.core.batch import at_most, in_order, max_batch
+from simulacra.core.inference import eval_mode
+from simulacra.core.model import Model
+from simulacra.data.spec import Dataset
+from simulacra.engine.checkpoint import Best
+from simulacra.engine.monitors.gan_diagnostics import gan_diagnostics
+from simulacra.engine.monitors.monitor import Every, State
+from simulacra.engine.monitors.warnings import TrainingWarnings
+from simulacra.errors import ConfigError
+
+# enough held-out examples for a curve, few enough to cost nothing
+EXAMPLES = 1024
+
+
+class Validation:
+    """Logs the terms of held-out data and, where they are kept, remembers the weights with the lowest loss.
+
+    Args:
+        every: steps between validations.
+        start: steps played before.
+        best: where the best weights are kept; None to keep the last ones.
+        warnings: checks the terms.
+    """
+
+    def __init__(self, every: int, start: int, best: Best | None, warnings: TrainingWarnings) -> None:
+        self.every, self.best, self.warnings = Every(every, start), best, warnings
+
+    def due(self, state: State) -> bool:
+        passed = self.every.passed(state.step, state.last)
+        return passed and len(state.data.validation) > 0
+
+    def run(self, state: State) -> None:
+        """Raises ConfigError where the best weights are asked for and the model has no validation loss."""
+        terms = validation_terms(state.average, state.data.validation, state.seed)
+        terms |= gan_diagnostics(state.average, state.model, state.data, state.seed)
+        state.events.log("validation", state.step, terms)
+        for kind, text in self.warnings.check(state.step, terms):
+            state.events.warn(state.step, kind, text)
+        if self.best is None:
+            return
+        if "loss" not in terms:
+            raise ConfigError(f"keep: a {state.config.model} has no validation loss; leave --keep out")
+        self.best.update(terms["loss"], state.step, state.average)
+
+
+@torch.no_grad()
+def validation_terms(model: Model, dataset: Dataset, seed: int) -> dict[str, float]:
+    """The model's terms averaged over held-out examples, with the same noise every time."""
+    sums: dict[str, float] = defaultdict(float)
+    examples = at_most(EXAMPLES, dataset, seed)
+    with eval_mode(model):
+        for batch in in_order(examples, max_batch(examples, 256), model.device, seed):
+            for name, values in model.validate(batch).items():
+                sums[name] += values.double().sum().item()
+    return {name: value / len(examples) for name, value in sums.items()}

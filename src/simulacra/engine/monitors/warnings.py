@@ -1,0 +1,95 @@
+"""Warnings about a generator in training, with the remedies that its model suggests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import sqrt
+from typing import Any
+
+from simulacra.core.model import Model
+
+# Limit of the diversity. On a circle of eight modes two neighbours have 0.31, one has 0.01; one class of
+# handwritten digits has 0.56 or more: below 0.3 most of the data is missing.
+COLLAPSED = 0.3
+# Steps in which a generator may leave its initial point: encoders and adversaries take 50 to 250. Its
+# diversity rises by so much from validation to validation.
+START, RISE = 500, 0.01
+# Limit of real_accuracy - held_out_accuracy, the share of training examples that the discriminator has
+# memorised, and the number of standard errors that it must exceed.
+OVERFITTED, ERRORS = 0.25, 3.0
+# A warning ends when its number is this far on the right side of the limit, so that it is not repeated.
+MARGIN = 0.1
+
+
+class TrainingWarnings:
+    """Gives a warning when its cause appears, and again only after the cause had gone.
+
+    Args:
+        model: the model in training.
+        n: examples behind each accuracy.
+        events: earlier events of the training, for one that resumes.
+    """
+
+    def __init__(self, model: Model, n: int, events: Sequence[Mapping[str, Any]] = ()) -> None:
+        self.model, self.n = model, n
+        self.present: set[str] = set()
+        self.last_diversity, self.largest_diversity = 0.0, 0.0
+        for event in events:
+            if event["event"] == "warning":
+                self.present.add(event["cause"])
+            elif event["event"] == "validation":
+                self._update(event)
+
+    def check(self, step: int, terms: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+        """The kind and text of each warning that the terms of a validation give for the first time."""
+        found = {"collapse": self._collapse(step, terms), "overfitting": self._overfitting(terms)}
+        self._update(terms)
+        for kind, text in found.items():
+            if text and kind not in self.present:
+                self.present.add(kind)
+                yield kind, text
+
+    def _update(self, terms: Mapping[str, Any]) -> None:
+        """End warnings whose cause has gone; store the diversity for the next validation."""
+        if "diversity" in terms:
+            self.last_diversity = terms["diversity"]
+            self.largest_diversity = max(self.largest_diversity, self.last_diversity)
+            if self.last_diversity >= COLLAPSED + MARGIN:
+                self.present.discard("collapse")
+        if "held_out_accuracy" in terms and _memorised(terms) <= OVERFITTED - MARGIN:
+            self.present.discard("overfitting")
+
+    def _collapse(self, step: int, terms: Mapping[str, float]) -> str:
+        diversity = terms.get("diversity", 1.0)
+        # in the beginning it is small and rises
+        rising = step < START or diversity > self.last_diversity + RISE
+        if diversity >= COLLAPSED or (self.largest_diversity < COLLAPSED and rising):
+            return ""
+        return (
+            f"samples have collapsed: their distances are {diversity:.2f} times those of held-out examples."
+            f" Try {_either(self.model.collapse_remedies())}, in another --out"
+        )
+
+    def _overfitting(self, terms: Mapping[str, float]) -> str:
+        if "held_out_accuracy" not in terms:
+            return ""
+        real, held_out = terms["real_accuracy"], terms["held_out_accuracy"]
+        error = sqrt((real * (1 - real) + held_out * (1 - held_out)) / self.n)
+        if not _memorised(terms) > max(OVERFITTED, ERRORS * error):
+            return ""
+        return (
+            f"the discriminator memorises the training set: it accepts {100 * real:.0f}% of the training"
+            f" examples, but {100 * held_out:.0f}% of held-out ones."
+            f" Try {_either(self.model.overfitting_remedies())}, in another --out"
+        )
+
+
+def _memorised(terms: Mapping[str, Any]) -> float:
+    difference: float = terms["real_accuracy"] - terms["held_out_accuracy"]
+    return difference
+
+
+def _either(remedies: Sequence[str]) -> str:
+    """`a, b or c`."""
+    *first, last = remedies
+    return f"{', '.join(first)} or {last}" if first else last
