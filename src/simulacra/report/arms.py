@@ -50,8 +50,8 @@ def arms(m: Material[Predicts]) -> ReportCard | None:
     sides = "" if J == 1 else ", coloured by the side of the line from base to hand where the elbow is"
     caption = (
         f"{len(hands)} hand positions of the {m.split} split (crosses), sorted by their distance from the"
-        f" base, and arms that should reach them: {which}{sides}. Dashed: the arm at the mean angles. The circle is"
-        " the reach of the arm."
+        f" base, and arms that should reach them: {which}{sides}. Dashed: the arm at the mean angles. The"
+        " circle is the reach of the arm."
         f" {_errors(hands, solutions, mean)}"
     )
     return ReportCard("arms", "Arms", chart(figure, "arms by the predicted angles", "paper"), caption)
