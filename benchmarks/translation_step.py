@@ -43,9 +43,6 @@ from simulacra.models.cyclegan.card import CycleGANConfig
 from simulacra.models.cyclegan.model import CycleGAN
 from simulacra.models.pix2pix.card import Pix2PixConfig
 from simulacra.models.pix2pix.model import Pix2Pix
-from simulacra.nets.doubling import Double, Halve
-from simulacra.nets.last import ToImage
-from simulacra.nets.winograd import Winograd
 
 SEED, RATE, BETAS = 0, 2e-4, (0.5, 0.999)
 
@@ -133,7 +130,7 @@ class PlainCycleGAN:
     def __init__(self, cyclegan: Model) -> None:
         assert isinstance(cyclegan, CycleGAN)
         self.g_b, self.g_a = cyclegan.a_to_b, cyclegan.b_to_a
-        self.d_b, self.d_a = cyclegan.judge_b, cyclegan.judge_a
+        self.d_b, self.d_a = cyclegan.discriminator_b, cyclegan.discriminator_a
         self.moves_g, self.moves_d = adam(self.g_a, self.g_b), adam(self.d_a, self.d_b)
         self.mse = nn.MSELoss()
         self.pools: tuple[list[Tensor], list[Tensor]] = ([], [])
@@ -182,10 +179,6 @@ class PlainCycleGAN:
 
 
 def plain_loop(theirs: Model) -> PlainPix2Pix | PlainCycleGAN:
-    for module in theirs.modules():
-        # the same layers without our way of computing them
-        if isinstance(module, Halve | Double | ToImage | Winograd):
-            module.__class__ = type(module).__base__  # type: ignore[assignment]  # what it is beneath
     return (PlainPix2Pix if isinstance(theirs, Pix2Pix) else PlainCycleGAN)(theirs)
 
 

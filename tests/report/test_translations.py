@@ -97,7 +97,12 @@ def test_domains_are_shown_there_and_back(cyclegan: Run) -> None:
 def test_numbers_of_both_directions(cyclegan: Run) -> None:
     page = report(cyclegan)
     assert page.ids == ALWAYS | {"curves", "from-1", "from-2"}
-    for text in ("day to night", "night to day", "way back after blur", "translations read as the target"):
+    for text in (
+        "day to night",
+        "night to day",
+        "cycle error after blur",
+        "translations classified as the target",
+    ):
         assert text in page.words, text
     numbers = last_numbers(cyclegan)
     assert numbers.rows == []
@@ -105,10 +110,10 @@ def test_numbers_of_both_directions(cyclegan: Run) -> None:
     rows = {number.name: values for number, values in numbers.by_direction()}
     (event,) = cyclegan.events("evaluation")
     expected = [f"{100 * event['directions'][name]['real_as_target']:.1f}" for name in numbers.directions]
-    assert rows["real ones read as the target"] == expected
+    assert rows["real images classified as the target"] == expected
     text = card(cyclegan)
     assert "| metric | day to night | night to day | unit | meaning |" in text
-    assert f"| real ones read as the target | {' | '.join(expected)} | % |" in text
+    assert f"| real images classified as the target | {' | '.join(expected)} | % |" in text
 
 
 def test_what_was_left_out_is_said(pix2pix: Run, tmp_path: Path) -> None:
@@ -120,11 +125,11 @@ def test_what_was_left_out_is_said(pix2pix: Run, tmp_path: Path) -> None:
 
 def test_a_number_of_one_direction_leaves_the_other_empty(cyclegan: Run, tmp_path: Path) -> None:
     run = Run(shutil.copytree(cyclegan.path, tmp_path / "run"))
-    both = {"day to night": {"kid": 0.5}, "night to day": {"kid": 0.25, "back_as_source": 0.5}}
+    both = {"day to night": {"kid": 0.5}, "night to day": {"kid": 0.25, "cycle_as_source": 0.5}}
     run.log("evaluation", directions=both)
     values = [values for _, values in last_numbers(run).by_direction()]
     assert values == [["0.5000", "0.2500"], ["", "50.0"]]
-    assert "| way back read as the source |  | 50.0 | % |" in card(run)
+    assert "| cycles classified as the source |  | 50.0 | % |" in card(run)
 
 
 @pytest.mark.parametrize("name", ["pix2pix", "cyclegan"])

@@ -11,17 +11,16 @@ from simulacra.config import to_dict
 from simulacra.core.capabilities import Capability, Decodes, commands
 from simulacra.data.spec import DataSpec
 from simulacra.files import write_text
+from simulacra.metrics.registry import metric
 from simulacra.report import curves
 from simulacra.report.inline_images import chart
 from simulacra.report.material import Material, gather
 from simulacra.report.numbers import (
     SHOWN,
-    judged,
+    describe_scores,
     kept,
-    label,
     last_numbers,
     listed,
-    meaning,
     played,
     summary,
 )
@@ -89,16 +88,20 @@ def _training(run: Run) -> dict[str, Any]:
     if best is not None:
         notes.append(f"The weights are those of step {best:,}, dotted, where the validation loss was lowest.")
     if scores := curves.last_scores(events):
-        notes.append(judged(scores[-1]))
+        notes.append(describe_scores(scores[-1]))
     charts = curves.curves(events, best)
     return {
         "curves": [
-            (chart(figure, f"{label(term)} by step"), meaning(term)[:1].upper() + meaning(term)[1:])
+            (chart(figure, f"{metric(term).label} by step"), _sentence(metric(term).described({})))
             for term, figure in charts.items()
         ],
         "warnings": [event for event in events if event["event"] == "warning"],
         "notes": notes,
     }
+
+
+def _sentence(text: str) -> str:
+    return text and f"{text[0].upper()}{text[1:]}."
 
 
 def _cards(m: Material[Any]) -> list[ReportCard]:

@@ -13,7 +13,7 @@ from simulacra.audit.amplification.tables import MOST_OBJECTS, OBJECT
 from simulacra.audit.shared.auc import auc
 from simulacra.audit.shared.figures import rows
 from simulacra.audit.shared.findings import Estimate, Finding, Plot, Section, conclude
-from simulacra.audit.shared.intervals import paired, wilson
+from simulacra.audit.shared.intervals import paired_of, wilson
 from simulacra.audit.shared.phrasing import amount, base, frequency, told
 from simulacra.audit.shared.random_rows import sampled
 from simulacra.audit.shared.source import Field, Group, Source
@@ -138,9 +138,9 @@ def section(source: Source, features: Sequence[str], column: str, name: str, min
         return Section("weak-features", title, "predictions", findings)
     y, h, h_experts, score, chosen = linear(table[list(fields)].to_numpy(), y)
     n, kept, real, said, said_experts = len(y), int(chosen.sum()), y.mean(), h.mean(), h_experts.mean()
-    before, after = _difference(h, y), _difference(h_experts, y)
+    before, after = paired_of(h, y), paired_of(h_experts, y)
     right, right_experts = h == y, h_experts == y
-    gain = _difference(right_experts, right)
+    gain = paired_of(right_experts, right)
     accuracy, accuracy_experts = wilson(int(right.sum()), n), wilson(int(right_experts.sum()), n)
     more = {"accuracy": accuracy}
     people = base(real, said)
@@ -160,7 +160,7 @@ def section(source: Source, features: Sequence[str], column: str, name: str, min
     weak = conclude(
         not before.holds(0), "", "weak-features", sentence, LIMITS, what, before, n, more, "weak-features"
     )
-    moved = _difference(*((h, h_experts) if before.value >= 0 else (h_experts, h)))
+    moved = paired_of(*((h, h_experts) if before.value >= 0 else (h_experts, h)))
     people = base(said_experts, said, real)
     sentence = (
         f"With {kept:,} of {len(features):,} columns, those with the largest weights, it predicts {name} for "
@@ -183,8 +183,3 @@ def section(source: Source, features: Sequence[str], column: str, name: str, min
     )
     plot = Plot("weak-features", title, figure, caption)
     return Section("weak-features", title, "predictions", [weak, fewer], [plot])
-
-
-def _difference(a: np.ndarray, b: np.ndarray) -> Estimate:
-    """The difference of the shares of two bool columns; with predictions and truth, B(h)."""
-    return paired(int((a & b).sum()), int(a.sum()), int(b.sum()), len(b))

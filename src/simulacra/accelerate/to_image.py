@@ -1,4 +1,4 @@
-"""The last convolution of a net of images: a large kernel to few channels."""
+"""The last convolution of a generator: a large kernel and few output channels."""
 
 from __future__ import annotations
 
@@ -8,24 +8,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from simulacra.nets.on_cpu import in_float32, trained_on_cpu
+from simulacra.accelerate.training import trains_in_float32
 
 
-class ToImage(nn.Conv2d):
-    """Convolution without padding, whose gradients are products of matrices on a CPU.
+class ToImageConv2d(nn.Conv2d):
+    """`nn.Conv2d` to an image with a 7x7 kernel, whose gradients are products of matrices.
 
-    Those of oneDNN fill whole registers with the outputs, of which there are 3, and take twice as long.
+    oneDNN's gradients take twice as long: they fill whole registers with the output channels, here 3.
 
-    >>> ToImage(64, 3, 7)(torch.zeros(2, 64, 22, 14)).shape
-    torch.Size([2, 3, 16, 8])
+    >>> ToImageConv2d.replaces(nn.Conv2d(64, 3, 7)), ToImageConv2d.replaces(nn.Conv2d(3, 64, 7))
+    (True, False)
     """
 
-    def __init__(self, c_in: int, c_out: int, kernel: int) -> None:
-        super().__init__(c_in, c_out, kernel)
+    @staticmethod
+    def replaces(conv: nn.Conv2d) -> bool:
+        """Whether it computes this convolution, and faster."""
+        few = conv.out_channels <= 4 and conv.in_channels > conv.out_channels
+        return conv.kernel_size == (7, 7) and conv.padding == (0, 0) and few
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.bias is None or not (trained_on_cpu(x) and in_float32(x)):
+        if not trains_in_float32(x):
             return super().forward(x)
+        assert self.bias is not None
         y: Tensor = Convolution.apply(x, self.weight)  # type: ignore[no-untyped-call]
         return y + self.bias[:, None, None]
 
@@ -41,14 +45,14 @@ class Convolution(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
         x, weight = ctx.saved_tensors
-        r, turned = weight.shape[2], weight.flip(2, 3)
+        r, flipped = weight.shape[2], weight.flip(2, 3)
         dx, dw = [], weight.new_zeros(len(weight) * r * r, x.shape[1])
-        # an image at a time: windows are large
+        # one image at a time: the windows need much memory
         for x_i, dy_i in zip(x, dy, strict=True):
-            # (C' * r * r, H * W): what every input went into
+            # (C' * r * r, H * W): the output gradients that each input contributes to
             windows = F.unfold(dy_i, r, padding=r - 1)
             if ctx.needs_input_grad[0]:
-                dx.append((turned.transpose(0, 1).flatten(1) @ windows).view_as(x_i))
+                dx.append((flipped.transpose(0, 1).flatten(1) @ windows).view_as(x_i))
             if ctx.needs_input_grad[1]:
                 dw = dw + windows @ x_i.flatten(1).t()
         return (

@@ -1,4 +1,4 @@
-"""Convolutions that are computed in another way in training: the same outputs and gradients as torch's."""
+"""Kernels for CPUs: the same outputs and gradients as torch's convolutions."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from simulacra.nets import last, winograd
-from simulacra.nets.last import ToImage
-from simulacra.nets.translation import PatchCritic, ResNetTranslator
-from simulacra.nets.winograd import CHANNELS, PIXELS, Winograd
+from simulacra.accelerate import for_cpu, to_image, winograd
+from simulacra.accelerate.to_image import ToImageConv2d
+from simulacra.accelerate.winograd import CHANNELS, PIXELS, WinogradConv2d
+from simulacra.nets.patch import PatchDiscriminator
+from simulacra.nets.translation import ResNetTranslator
 
 
 def double(*shape: int) -> Tensor:
@@ -50,20 +51,25 @@ def test_the_last_convolution_is_the_convolution(kernel: int, c_out: int) -> Non
     torch.manual_seed(0)
     x, weight = double(2, 4, 11, 8), double(c_out, 4, kernel, kernel)
     expected = with_gradients(F.conv2d(x, weight), x, weight)
-    torch.testing.assert_close(with_gradients(last.Convolution.apply(x, weight), x, weight), expected)
+    torch.testing.assert_close(with_gradients(to_image.Convolution.apply(x, weight), x, weight), expected)
 
 
 def test_both_can_be_differentiated_twice() -> None:
     x, weight = double(1, 2, 5, 6), double(2, 2, 3, 3)
     assert torch.autograd.gradgradcheck(lambda *t: winograd.Convolution.apply(*t, 1), (x, weight))
-    assert torch.autograd.gradgradcheck(last.Convolution.apply, (x, weight))
+    assert torch.autograd.gradgradcheck(to_image.Convolution.apply, (x, weight))
+
+
+def swapped(conv: nn.Conv2d) -> nn.Conv2d:
+    for_cpu(conv)
+    return conv
 
 
 @pytest.mark.parametrize(
     ("net", "x"),
     [
-        (Winograd(CHANNELS, CHANNELS, 3, padding=1), torch.zeros(1, CHANNELS, PIXELS // 30, 30)),
-        (ToImage(2, 3, 7), torch.zeros(1, 2, 9, 9)),
+        (nn.Conv2d(CHANNELS, CHANNELS, 4, padding=1), torch.zeros(1, CHANNELS, PIXELS // 30, 30)),
+        (nn.Conv2d(4, 3, 7), torch.zeros(1, 4, 9, 9)),
     ],
 )
 def test_they_are_for_training_in_float32_alone(
@@ -76,6 +82,7 @@ def test_they_are_for_training_in_float32_alone(
         return F.conv2d(x, self.weight, self.bias, padding=self.padding)
 
     monkeypatch.setattr(nn.Conv2d, "forward", convolution)
+    for_cpu(net)
     y = net(x)
     assert not asked
     with torch.no_grad():
@@ -99,11 +106,38 @@ def test_winograd_is_for_many_channels_and_pixels(monkeypatch: pytest.MonkeyPatc
         (CHANNELS, CHANNELS - 1, PIXELS),
         (CHANNELS, CHANNELS, PIXELS - 30),
     ]:
-        Winograd(c_in, c_out, 3)(torch.zeros(1, c_in, pixels // 30, 30))
+        swapped(nn.Conv2d(c_in, c_out, 4))(torch.zeros(1, c_in, pixels // 30, 30))
     with pytest.raises(AssertionError):
-        Winograd(CHANNELS, CHANNELS, 3)(torch.zeros(1, CHANNELS, PIXELS // 30, 30))
+        swapped(nn.Conv2d(CHANNELS, CHANNELS, 4))(torch.zeros(1, CHANNELS, PIXELS // 30, 30))
 
 
-def test_the_nets_of_translations_have_them() -> None:
-    assert sum(isinstance(layer, Winograd) for layer in PatchCritic(6, 256, "70", 64).modules()) == 1
-    assert sum(isinstance(layer, ToImage) for layer in ResNetTranslator(3, 3, 64, 6).modules()) == 1
+@pytest.mark.parametrize(
+    "conv",
+    [
+        nn.Conv2d(256, 256, 4, stride=2, padding=1),
+        nn.Conv2d(256, 256, 4, dilation=2),
+        nn.Conv2d(256, 256, 4, groups=2),
+        nn.Conv2d(256, 256, 4, padding=1, padding_mode="reflect"),
+        nn.Conv2d(256, 256, 4, padding="same"),
+        nn.Conv2d(256, 256, 4, padding=(1, 0)),
+        nn.Conv2d(256, 256, 4, bias=False),
+        nn.Conv2d(256, 256, 3),
+        nn.Conv2d(3, 64, 7),
+        nn.Conv2d(64, 3, 7, padding=3),
+    ],
+    ids=str,
+)
+def test_other_convolutions_stay_torchs(conv: nn.Conv2d) -> None:
+    for_cpu(conv)
+    assert type(conv) is nn.Conv2d
+
+
+def test_swapped_nets_of_translations_keep_their_state() -> None:
+    net = nn.ModuleList([PatchDiscriminator(6, 256, "70", 64), ResNetTranslator(3, 3, 64, 6)])
+    before = {name: (id(p), p.data_ptr()) for name, p in net.named_parameters()}
+    state = list(net.state_dict())
+    for_cpu(net)
+    assert sum(isinstance(layer, WinogradConv2d) for layer in net[0].modules()) == 1
+    assert sum(isinstance(layer, ToImageConv2d) for layer in net[1].modules()) == 1
+    assert {name: (id(p), p.data_ptr()) for name, p in net.named_parameters()} == before
+    assert list(net.state_dict()) == state
