@@ -330,6 +330,7 @@ class Cycles(Translates):
 
     verb = ""
     missing = "translates in one direction; leave --to out"
+    class_balanced = True
 
     @abstractmethod
     def cycle(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:

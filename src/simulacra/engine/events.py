@@ -13,10 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from simulacra.files import write_text
+from simulacra.metrics.registry import training_scores
 from simulacra.run import Run
 
-# scores that are printed
-SCORES = ("fid", "kid", "precision", "recall", "density", "coverage")
 # Seconds between plain lines when nobody watches a terminal.
 PLAIN_EVERY = 5.0
 
@@ -79,7 +78,7 @@ class Events:
         if kind == "train":
             self._show(step, terms, more)
         elif kind == "scores":
-            text = "  ".join(f"{name} {terms[name]:.4g}" for name in SCORES)
+            text = "  ".join(f"{name} {terms[name]:.4g}" for name in training_scores())
             self.message(f"step {step}/{self.steps}  {text}  ({terms['extractor']})")
 
     def warn(self, step: int, kind: str, text: str) -> None:

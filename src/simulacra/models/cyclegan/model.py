@@ -51,7 +51,6 @@ class CycleGAN(Cycles):
         "generators": ("a_to_b", "b_to_a"),
         "discriminators": ("discriminator_a", "discriminator_b"),
     }
-    class_balanced = True
     # instance norm copies what is not contiguous: 1.2 times as long a step
     memory_format = torch.contiguous_format
     training_only = ("pool_a", "pool_b")
