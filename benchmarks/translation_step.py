@@ -32,6 +32,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from simulacra.accelerate.winograd import WinogradConv2d
 from simulacra.config import Training
 from simulacra.core.batch import Batch
 from simulacra.core.model import Model
@@ -198,9 +199,13 @@ def plain(case: Case) -> Side:
     return play
 
 
-def ours(case: Case, precision: Any) -> Side:
-    """Our next k steps, and what the engine does when it logs."""
-    players, todo = engine(model(case), case, precision), batches(case)
+def ours(case: Case, precision: Any, kernels: bool = True) -> Side:
+    """Our next k steps, and what the engine does when it logs; with the kernels of `simulacra.accelerate`."""
+    mine, todo = model(case), batches(case)
+    players = engine(mine, case, precision)
+    for layer in mine.modules():
+        if isinstance(layer, WinogradConv2d) and not kernels:
+            layer.__class__ = nn.Conv2d
 
     def play(steps: int) -> None:
         for batch in islice(todo, steps):
@@ -235,6 +240,7 @@ def check(name: str, case: Case, steps: int = 3) -> None:
 SIDES: dict[str, Callable[[Case], Side]] = {
     "plain loop, fp32": plain,
     "simulacra, fp32": lambda case: ours(case, "32"),
+    "without kernels": lambda case: ours(case, "32", kernels=False),
     "simulacra, bf16": lambda case: ours(case, "bf16"),
 }
 

@@ -10,8 +10,10 @@ both sides. With tiles of 4 by 4 outputs, a kernel of 4 by 4 needs a fifth of th
 sums over channels are products of matrices. The relative error of outputs and gradients is 5e-6, that of
 torch's convolution up to 1e-6.
 
-A training step of pix2pix at 256 pixels takes 1.15 times as long without it (one pair, one thread, CPU time,
-median of 7 rounds of the case pix2pix-256-1 of `benchmarks/translation_step.py`).
+Without it a training step of pix2pix (256 pixels, one pair, fp32, one thread) takes 1.15 times as long: the
+median of 7 paired rounds, in CPU time on a busy machine. "simulacra, fp32" and "without kernels" of
+
+    python benchmarks/translation_step.py --cases pix2pix-256-1 --threads 1 --rounds 7
 """
 
 from __future__ import annotations
@@ -23,8 +25,6 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-from simulacra.accelerate.training import trains_in_float32
 
 # outputs of a tile along each side
 TILE = 4
@@ -44,8 +44,15 @@ class WinogradConv2d(nn.Conv2d):
 
     @staticmethod
     def replaces(conv: nn.Conv2d) -> bool:
-        """Whether it computes this convolution, and faster."""
-        return conv.kernel_size == (4, 4) and min(conv.in_channels, conv.out_channels) >= CHANNELS
+        """Whether this convolution is one that it computes, and faster."""
+        plain = (
+            conv.stride == conv.dilation == (1, 1)
+            and conv.groups == 1
+            and conv.padding_mode == "zeros"
+            and conv.bias is not None
+            and conv.padding in ((0, 0), (1, 1), (2, 2), (3, 3))
+        )
+        return plain and conv.kernel_size == (4, 4) and min(conv.in_channels, conv.out_channels) >= CHANNELS
 
     def forward(self, x: Tensor) -> Tensor:
         if not trains_in_float32(x) or len(x) * x.shape[2] * x.shape[3] < PIXELS:
@@ -54,6 +61,22 @@ class WinogradConv2d(nn.Conv2d):
         assert isinstance(self.padding[0], int)
         y: Tensor = Convolution.apply(x, self.weight, self.padding[0])  # type: ignore[no-untyped-call]
         return y + self.bias[:, None, None]
+
+
+def trains_in_float32(x: Tensor) -> bool:
+    """Whether x is computed with on a CPU, with gradients and in float32.
+
+    Inference, exported and compiled nets use torch's convolutions.
+
+    >>> trains_in_float32(torch.zeros(1)), trains_in_float32(torch.zeros(1, dtype=torch.float64))
+    (True, False)
+    >>> with torch.no_grad():
+    ...     trains_in_float32(torch.zeros(1))
+    False
+    """
+    training = torch.is_grad_enabled() and not torch.compiler.is_compiling()
+    float32 = x.dtype == torch.float32 and not torch.is_autocast_enabled(x.device.type)
+    return x.device.type == "cpu" and training and float32
 
 
 class Convolution(torch.autograd.Function):

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from simulacra.audit.shared.findings import Estimate
-from simulacra.audit.shared.rates import MINIMUM, Measured, Rate
+from simulacra.audit.shared.findings import Estimate, Finding, Plot
+from simulacra.audit.shared.rates import MINIMUM, Measured, Rate, compared
 from simulacra.report.figures import BLUE, INK, MUTED, shortened, single, style
 
 # groups drawn; the smallest of more are left out
@@ -45,6 +45,31 @@ def by_group(
     """
     estimates = [(m.group, m.n, m.estimate() if m.n >= max(minimum, 2) else None) for m in measured]
     return rows(estimates, label, mark, all(isinstance(m, Rate) for m in measured))
+
+
+def comparison(
+    name: str,
+    measured: Sequence[Measured],
+    *,
+    what: str,
+    column: str,
+    minimum: int,
+    caption: str,
+    **words: str,
+) -> tuple[Finding, Plot]:
+    """The finding of `rates.compared`, and the plot of all groups beside it.
+
+    Args:
+        name: of both.
+        measured: a number of every group.
+        what: what the number is, in the plural.
+        column: what the groups are groups of.
+        minimum: people that a group needs.
+        caption: of the plot.
+        words: `of`, `did` and `does_not_show` of `rates.compared`.
+    """
+    finding = compared(name, measured, what=what, column=column, plot=name, minimum=minimum, **words)
+    return finding, Plot(name, what, by_group(measured, what, minimum), caption)
 
 
 def rows(

@@ -1,4 +1,4 @@
-"""Kernels for CPUs: the same outputs and gradients as torch's convolutions."""
+"""Winograd's convolution: the same outputs and gradients as torch's."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from simulacra.accelerate import for_cpu, to_image, winograd
-from simulacra.accelerate.to_image import ToImageConv2d
+from simulacra.accelerate import for_cpu, winograd
 from simulacra.accelerate.winograd import CHANNELS, PIXELS, WinogradConv2d
 from simulacra.nets.patch import PatchDiscriminator
 from simulacra.nets.translation import ResNetTranslator
@@ -45,19 +44,9 @@ def test_winograd_in_float32_is_off_by_a_few_millionths() -> None:
         assert 1e-7 < (ours.double() - theirs).norm() / theirs.norm() < 8e-6
 
 
-@pytest.mark.parametrize("c_out", [1, 3])
-@pytest.mark.parametrize("kernel", [1, 3, 7])
-def test_the_last_convolution_is_the_convolution(kernel: int, c_out: int) -> None:
-    torch.manual_seed(0)
-    x, weight = double(2, 4, 11, 8), double(c_out, 4, kernel, kernel)
-    expected = with_gradients(F.conv2d(x, weight), x, weight)
-    torch.testing.assert_close(with_gradients(to_image.Convolution.apply(x, weight), x, weight), expected)
-
-
-def test_both_can_be_differentiated_twice() -> None:
+def test_it_can_be_differentiated_twice() -> None:
     x, weight = double(1, 2, 5, 6), double(2, 2, 3, 3)
     assert torch.autograd.gradgradcheck(lambda *t: winograd.Convolution.apply(*t, 1), (x, weight))
-    assert torch.autograd.gradgradcheck(to_image.Convolution.apply, (x, weight))
 
 
 def swapped(conv: nn.Conv2d) -> nn.Conv2d:
@@ -65,16 +54,9 @@ def swapped(conv: nn.Conv2d) -> nn.Conv2d:
     return conv
 
 
-@pytest.mark.parametrize(
-    ("net", "x"),
-    [
-        (nn.Conv2d(CHANNELS, CHANNELS, 4, padding=1), torch.zeros(1, CHANNELS, PIXELS // 30, 30)),
-        (nn.Conv2d(4, 3, 7), torch.zeros(1, 4, 9, 9)),
-    ],
-)
-def test_they_are_for_training_in_float32_alone(
-    net: nn.Conv2d, x: Tensor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_is_for_training_in_float32_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = nn.Conv2d(CHANNELS, CHANNELS, 4, padding=1)
+    x = torch.zeros(1, CHANNELS, PIXELS // 30, 30)
     asked: list[nn.Module] = []
 
     def convolution(self: nn.Conv2d, x: Tensor) -> Tensor:
@@ -93,7 +75,6 @@ def test_they_are_for_training_in_float32_alone(
     assert len(asked) == 2
     torch.testing.assert_close(net.double()(x.double()).float(), y)
     assert len(asked) == 3
-    net.float()
 
 
 def test_winograd_is_for_many_channels_and_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,6 +119,6 @@ def test_swapped_nets_of_translations_keep_their_state() -> None:
     state = list(net.state_dict())
     for_cpu(net)
     assert sum(isinstance(layer, WinogradConv2d) for layer in net[0].modules()) == 1
-    assert sum(isinstance(layer, ToImageConv2d) for layer in net[1].modules()) == 1
+    assert not any(isinstance(layer, WinogradConv2d) for layer in net[1].modules())
     assert {name: (id(p), p.data_ptr()) for name, p in net.named_parameters()} == before
     assert list(net.state_dict()) == state
