@@ -73,7 +73,7 @@ def _answer(audit: Audit, arguments: Shared, gates: list[Any], out: Path) -> int
     from simulacra.audit.shared.findings import dumps
     from simulacra.audit.shared.page import write
 
-    outcomes = [gate.judge(audit) for gate in gates]
+    outcomes = [gate.check(audit) for gate in gates]
     document = audit.json([asdict(outcome) for outcome in outcomes])
     page = write(audit, document, out)
     if arguments.run is not None:

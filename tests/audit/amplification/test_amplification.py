@@ -315,7 +315,7 @@ TRAIN, PREDS = "object,group\na,f\nb,m\n", "object,group\na,f\n"
         (TRAIN, PREDS, {"true_group": "sex"}, "no column 'sex'"),
         (TRAIN, "object,group,y\na,f,yes\n", {"true_object": "y"}, "column 'y' holds no object of"),
         (TRAIN, PREDS, {"features": "x*"}, "features: no column"),
-        ("object,group,x\na,f,1\nb,m,c\n", PREDS, {"features": "x"}, "'c' is no number"),
+        ("object,group,x\na,f,1\nb,m,c\n", PREDS, {"features": "x"}, "'c' is not a number"),
     ],
 )  # fmt: skip
 def test_bad_tables(tmp_path: Path, train: str, preds: str, more: dict[str, object], said: str) -> None:

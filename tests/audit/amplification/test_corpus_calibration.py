@@ -218,7 +218,7 @@ def test_three_groups_without_scores(tmp_path: Path) -> None:
         ({"score": "x=p"}, "there is no group 'x'"),
         ({"score": "m=q"}, "there is no column 'q'"),
         ({"score": "m=p,f=p"}, "the probabilities add up to"),
-        ({"score": "m=note"}, "is no number"),
+        ({"score": "m=note"}, "is not a number"),
         ({"true_group": "group"}, "says that they were not predicted"),
         ({"rba": "preds.csv"}, "is read; name another file"),
         ({"rba": "."}, "is a folder"),

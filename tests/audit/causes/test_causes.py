@@ -301,7 +301,7 @@ def test_towns_live_as_their_chain_does(preset: Literal["direct", "poverty"]) ->
     [
         ("arrows: {z: [x, y], x: y, y: z}", "arrows run in a circle, z -> x -> y -> z; in time nothing acts"),
         ("arrows: {z: [x, z]}", "an arrow runs from 'z' to itself"),
-        ("arrows: {zz: [x, y]}", "'zz' is no column of the table, did you mean 'z'?; if nobody has"),
+        ("arrows: {zz: [x, y]}", "'zz' is not a column of the table, did you mean 'z'?; if nobody has"),
         ("arrows: {z: [x]}\nhiden: [z]", "line 2: unknown key 'hiden', did you mean 'hidden'?"),
         ("arrows: {z: [x]}\nhidden: [w]", "hidden: no arrow names 'w'"),
         ("arrows: {z: }", "names fewer than two columns"),

@@ -155,10 +155,10 @@ def test_unsigned(run: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (("Both", "both"), "the answer, its name, its date or what it rests on was changed"),
+        (("Both", "both"), "the answer, its name, its date or what it rests on has changed"),
         (("signed: Ada", "signed: Bo"), "its name"),
         ((f"date: {TODAY}", "date: 2020-01-01"), "its date"),
-        (("[fallacy/reversed, ../notes.txt]", "[fallacy/reversed]"), "what it rests on was changed"),
+        (("[fallacy/reversed, ../notes.txt]", "[fallacy/reversed]"), "what it rests on has changed"),
     ],
 )
 def test_changed_words_are_stale(run: Path, change: tuple[str, str], why: str) -> None:
@@ -171,7 +171,7 @@ def test_changed_words_are_stale(run: Path, change: tuple[str, str], why: str) -
     path.write_text(path.read_text().replace(*change))
     f = named(audit(Arguments(run=run)))["direction"]
     assert f.verdict == "withheld"
-    assert "Signed, but for something else" in f.sentence
+    assert "Signature out of date" in f.sentence
     assert why in f.sentence
 
 
@@ -181,10 +181,10 @@ def test_other_weights_data_and_evidence_are_stale(run: Path) -> None:
     weights, config = run / "model.safetensors", run / "config.yaml"
     findings = run / "audits" / "fallacy" / "findings.json"
     for path, change, why in (
-        (weights, lambda raw: raw[:-1] + bytes([raw[-1] ^ 1]), "the weights are others"),
-        (config, lambda raw: raw.replace(b"source: digits", b"source: faces"), "the data are others"),
-        (findings, lambda raw: raw.replace(b"9 have A", b"8 have A"), "fallacy/reversed reads otherwise"),
-        (run / "audits" / "notes.txt", lambda raw: raw + b"x", "../notes.txt reads otherwise"),
+        (weights, lambda raw: raw[:-1] + bytes([raw[-1] ^ 1]), "the weights have changed"),
+        (config, lambda raw: raw.replace(b"source: digits", b"source: faces"), "the data have changed"),
+        (findings, lambda raw: raw.replace(b"9 have A", b"8 have A"), "fallacy/reversed has changed"),
+        (run / "audits" / "notes.txt", lambda raw: raw + b"x", "../notes.txt has changed"),
         (run / "audits" / "notes.txt", None, "../notes.txt is gone"),
         (findings, None, "fallacy/reversed is gone"),
     ):
@@ -324,7 +324,7 @@ def test_a_later_version_may_ask_more(run: Path, monkeypatch: pytest.MonkeyPatch
     signatures = json.loads((folder / "signatures.json").read_text())
     signatures["direction"]["question"] = "0" * 64
     (folder / "signatures.json").write_text(json.dumps(signatures))
-    assert "the question reads otherwise" in named(audit(Arguments(run=run)))["direction"].sentence
+    assert "the question has changed" in named(audit(Arguments(run=run)))["direction"].sentence
 
 
 def test_the_run_is_the_same(run: Path) -> None:

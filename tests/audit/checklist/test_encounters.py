@@ -103,7 +103,7 @@ def test_encounters_of_their_own() -> None:
         ("race,wronged\nA,1\n", "there is no column 'n'"),
         ("race,rate\nA,0.1\n", "with --encounters, or in a column"),
         ("rate,encounters\n0.1,3\n", "no column that names the groups"),
-        ("race,rate,encounters\nA,1.5,2\n", "1.5 is no probability"),
+        ("race,rate,encounters\nA,1.5,2\n", "1.5 is not a probability"),
         ("race,rate,encounters\nA,0.1,2\nA,0.2,2\n", "'A' has several rows"),
         ("race,rate,encounters\nA,0.1,\nB,0.2,2\n", "1 rows lack a value"),
         ("race,rate,encounters\nA,0.1,2.5\n", "column 'encounters', row 1: 2.5; write a whole number from 1"),

@@ -108,7 +108,7 @@ def test_a_hit_rate_of_two_percent(tmp_path: Path, costs: Path) -> None:
     assert number(f) == pytest.approx(49)
     assert f.verdict == "finding"
     assert f.sentence.startswith(
-        "Of 1,000 people who get 'search' 20 turned out carries. For 'search' to pay, a miss would have to "
+        "Of 1,000 people who get 'search', 20 turned out carries. For 'search' to pay, a miss would have to "
         "cost 49 times as much as a wrongful 'search' (95% 35.9 to 66.9)"
     )
     # scores of one half, hits of one fiftieth

@@ -177,7 +177,7 @@ def test_nobody_and_three_people(tmp_path: Path) -> None:
         ("group,rate\nA,0.09\nB,0.08\n", {}, "the rates add up to 0.17: add a column 'population'"),
         ("group\nA\nB\n", {}, "neither a column 'rate' nor one of sizes"),
         ("group,rate,a,b\nA,0.1,1,1\nB,0.1,1,1\n", {}, "columns 'a' and 'b' could all be the sizes"),
-        ("group,rate,people\nA,9,10\nB,8,10\n", {}, "9 is no probability"),
+        ("group,rate,people\nA,9,10\nB,8,10\n", {}, "9 is not a probability"),
         ("group,people\nA,10\n", {}, "one group only, 'A'"),
         ("group,people\nA,10\nB,10\nA,10\n", {}, "'A' has several rows"),
         ("group,people\nA,10\nC,10\n", {}, "'group' holds 'B', which .* does not have"),

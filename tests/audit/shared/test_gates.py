@@ -35,25 +35,25 @@ AUDIT = Audit("kind", "Title", "Lead", [Section("s", "S", "data", FINDINGS)], {}
         ("fpr.race:ratio>2", True, "not > 2"),
         ("fpr.race:low>0.15", True, "fpr.race:low is 0.1"),
         ("fpr.race:high>0.15", False, "fpr.race:high is 0.3"),
-        # what cannot be judged does not pass
-        ("fpr.age", False, "cannot be judged: Few."),
-        ("fpr.age>0.1", False, "cannot be judged: Few."),
-        ("fpr.sex:ratio>1.25", False, "cannot be judged: fpr.sex has no ratio here"),
-        ("p:low>0.1", False, "cannot be judged"),
+        # what cannot be checked does not pass
+        ("fpr.age", False, "cannot be checked: Few."),
+        ("fpr.age>0.1", False, "cannot be checked: Few."),
+        ("fpr.sex:ratio>1.25", False, "cannot be checked: fpr.sex has no ratio here"),
+        ("p:low>0.1", False, "cannot be checked"),
     ],
 )
 def test_outcomes(gate: str, passed: bool, why: str) -> None:
-    outcome = Gate.parse(gate).judge(AUDIT)
+    outcome = Gate.parse(gate).check(AUDIT)
     assert (outcome.passed, outcome.gate) == (passed, gate)
     assert why in outcome.why
 
 
 def test_a_gate_that_names_nothing_is_bad_usage() -> None:
     with pytest.raises(ConfigError, match=r"no finding 'fpr.rase', did you mean 'fpr.race'"):
-        Gate.parse("fpr.rase").judge(AUDIT)
+        Gate.parse("fpr.rase").check(AUDIT)
 
 
 @pytest.mark.parametrize("text", ["", ">", "a>", "a>b", "a b", "a:b", "a=3", ">0.1", "a>1>2"])
 def test_what_is_no_gate(text: str) -> None:
-    with pytest.raises(ConfigError, match="is no gate"):
+    with pytest.raises(ConfigError, match="is not a gate"):
         Gate.parse(text)

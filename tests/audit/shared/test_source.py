@@ -70,9 +70,9 @@ def test_text_that_nobody_explained(write: Write) -> None:
     [
         ("risk\nLow\nHigh\n", "risk=Hihg", "column 'risk': no row holds 'Hihg', did you mean 'High'?"),
         ("risk,y\nLow,1\n", "rsik", "there is no column 'rsik', did you mean 'risk'?"),
-        ("score\n3\nhigh\n", "score>=2", "column 'score', row 2: 'high' is no number"),
-        ("score;y\n3,5;1\n", "score>=2", "row 1: '3,5' is no number; write a point, not a comma"),
-        ("score\n1_0\n", "score>=2", "'1_0' is no number"),
+        ("score\n3\nhigh\n", "score>=2", "column 'score', row 2: 'high' is not a number"),
+        ("score;y\n3,5;1\n", "score>=2", "row 1: '3,5' is not a number; write a point, not a comma"),
+        ("score\n1_0\n", "score>=2", "'1_0' is not a number"),
         ("score\n3\n", "score>=two", "'score>=two': what follows the sign must be a number"),
         ("a,b\n1,2\n1\n", "a", "row 2: 1 cells, but 2 columns"),
         ("a,b\n1,2,3\n", "a", "row 1: 3 cells, but 2 columns"),
@@ -117,7 +117,7 @@ def test_columns_of_one_name_may_hold_the_same(write: Write) -> None:
 
 def test_scores_are_probabilities(write: Write) -> None:
     source = write("s\n0.5\n7\n")
-    with pytest.raises(DataError, match=r"column 's', row 2: 7 is no probability; a score lies in 0 to 1"):
+    with pytest.raises(DataError, match=r"column 's', row 2: 7 is not a probability; a score lies"):
         list(source.parts({"s": source.probability("s")}))
 
 

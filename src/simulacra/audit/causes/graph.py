@@ -98,8 +98,8 @@ def read_graph(path: Path, columns: Iterable[str]) -> Graph:
     for node in graph.measured:
         if node not in columns:
             raise DataError(
-                f"{path}: '{node}' is no column of the table, {nearest(node, columns)[:200]}; if nobody has "
-                f"measured it, write hidden: [{node}]"
+                f"{path}: '{node}' is not a column of the table, {nearest(node, columns)[:200]}; if nobody "
+                f"has measured it, write hidden: [{node}]"
             )
     return graph
 

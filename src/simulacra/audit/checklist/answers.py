@@ -2,7 +2,7 @@
 
 A signature is a list of digests (SHA-256): of the question, of the words of the answer, of the run's weights
 and data, and of the sentences and files the answer rests on. Where any of them differs, the answer is stale.
-It tells what was signed, and not by whom: everybody who can write the file can make one.
+It shows what was signed, not by whom: everybody who can write the file can make one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ EXAMPLE = "action: {answer: 'Yes, because ...', signed: NAME, date: 2026-01-31, 
 # of longer texts, for messages
 CUT = 60
 
-Stands = Literal["unanswered", "unsigned", "stale", "signed"]
+Status = Literal["unanswered", "unsigned", "stale", "signed"]
 
 
 class Answer(Document):
@@ -62,16 +62,16 @@ class Answer(Document):
 
 @dataclass(frozen=True)
 class State:
-    """Where a question stands.
+    """Whether a question has an answer that is signed, and signed for what is here now.
 
     Attributes:
-        stands: whether somebody stands by an answer to it, to what is here.
+        status: "stale" if something has changed since the signature.
         answer: what is written.
-        rests_on: what of that is there, in its order.
-        why: why nobody stands by it, a few words each.
+        rests_on: the evidence that is there, in its order.
+        why: why no signature holds, a few words each.
     """
 
-    stands: Stands
+    status: Status
     answer: Answer
     rests_on: tuple[Evidence, ...] = ()
     why: tuple[str, ...] = ()
@@ -87,7 +87,7 @@ def read(path: Path) -> dict[str, Answer]:
     return dict(read_yaml(path, create_model("Answers", __base__=Document, **fields), EXAMPLE))
 
 
-class Shelf:
+class EvidenceLookup:
     """What answers may rest on: findings of the audits beside this one, its own, and files.
 
     Args:
@@ -103,7 +103,7 @@ class Shelf:
         """What is behind `KIND/NAME` or the path of a file.
 
         Raises:
-            LookupError: nothing is; the words say what to do.
+            LookupError: nothing is; the message says what to do.
         """
         kind, _, rest = name.partition("/")
         if rest and kind in KINDS:
@@ -196,45 +196,40 @@ def state(
     answer: Answer,
     signed: Signature | None,
     about: Mapping[str, str],
-    shelf: Shelf,
+    lookup: EvidenceLookup,
 ) -> State:
-    """Hold an answer against its signature.
+    """Compare an answer with its signature.
 
     Raises:
         LookupError: an answer without a signature rests on something that is not there.
     """
     if not answer.answer:
         return State("unanswered", answer)
-    there: list[Evidence] = []
-    lost: list[str] = []
+    there, lost = list[Evidence](), list[str]()
     for name in answer.rests_on:
         try:
-            there.append(shelf.evidence(name))
+            there.append(lookup.evidence(name))
         except LookupError:
             if signed is None:
                 raise
             lost.append(name)
     if signed is None:
-        lacks = [words for words, text in (("no name", answer.signed), ("no date", answer.date)) if not text]
-        why = lacks or [f"not bound yet: run it with --sign '{answer.signed}'"]
+        why = [f"no {what}" for what, text in (("name", answer.signed), ("date", answer.date)) if not text]
+        why = why or [f"not bound yet: run it with --sign '{answer.signed}'"]
         return State("unsigned", answer, tuple(there), tuple(why))
     now = signature(question, answer, about, there)
-    why = [
-        words
-        for key, words in (
-            ("question", "the question reads otherwise"),
-            ("words", "the answer, its name, its date or what it rests on was changed"),
-            ("weights", "the weights are others"),
-            ("data", "the data are others"),
-        )
-        if getattr(now, key) != getattr(signed, key)
-    ]
+    changes = {
+        "question": "the question has changed",
+        "words": "the answer, its name, its date or what it rests on has changed",
+        "weights": "the weights have changed",
+        "data": "the data have changed",
+    }
+    why = [text for key, text in changes.items() if getattr(now, key) != getattr(signed, key)]
     why += [f"{name} is gone" for name in lost]
-    # what is new in the list is among the words
+    # a new name in the list is a change of words
+    before = signed.rests_on
     why += [
-        f"{name} reads otherwise"
-        for name, digest in now.rests_on.items()
-        if digest != signed.rests_on.get(name, digest)
+        f"{name} has changed" for name, digest in now.rests_on.items() if digest != before.get(name, digest)
     ]
     return State("stale" if why else "signed", answer, tuple(there), tuple(why))
 
@@ -256,7 +251,7 @@ def sign(
     answers: Mapping[str, Answer],
     before: Mapping[str, Signature],
     about: Mapping[str, str],
-    shelf: Shelf,
+    lookup: EvidenceLookup,
     today: date,
 ) -> dict[str, Signature]:
     """Signatures of all answers that somebody has put their name and a date to.
@@ -271,10 +266,10 @@ def sign(
         answer = answers.get(question.name, Answer())
         if not answer.signed or answer.signed != name.strip():
             continue
-        old, place = before.get(question.name), f"{shelf.folder / ANSWERS}: '{question.name}'"
+        old, place = before.get(question.name), f"{lookup.folder / ANSWERS}: '{question.name}'"
         if not answer.date:
             raise DataError(f"{place} has no date; write when it is signed, as {today.isoformat()}")
-        evidence = [shelf.evidence(one) for one in answer.rests_on]
+        evidence = [lookup.evidence(one) for one in answer.rests_on]
         made[question.name] = signature(question, answer, about, evidence)
         # so that nobody signs again without looking
         again = old is not None and old != made[question.name] and old.date == answer.date
@@ -286,7 +281,7 @@ def sign(
     if not made:
         names = sorted({answer.signed for answer in answers.values() if answer.signed})
         there = nearest(name, names) if names else "no answer has a name yet"
-        raise ConfigError(f"sign: no answer in {shelf.folder / ANSWERS} is signed '{name}'; {there}")
+        raise ConfigError(f"sign: no answer in {lookup.folder / ANSWERS} is signed '{name}'; {there}")
     return made
 
 

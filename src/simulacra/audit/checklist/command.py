@@ -39,7 +39,7 @@ class Arguments(Shared):
 
 
 def audit(arguments: Arguments) -> Audit:
-    """Read the answers, or write the questions, and say where each stands.
+    """Read the answers, or write the questions, and report the status of each.
 
     Raises:
         ConfigError: an impossible setting, or nobody signed what is to be signed.
@@ -72,18 +72,16 @@ def audit(arguments: Arguments) -> Audit:
     where, today = folder("checklist", arguments), date.today()
     file, signatures = where / kept.ANSWERS, where / kept.SIGNATURES
     about = kept.subject(arguments.run)
-    shelf = kept.Shelf(where, () if counted is None else counted.findings)
+    lookup = kept.EvidenceLookup(where, () if counted is None else counted.findings)
     answers = kept.read(file) if file.exists() else {}
     signed = kept.read_signatures(signatures)
     try:
-        new = (
-            kept.sign(arguments.sign, answers, signed, about, shelf, today)
-            if arguments.sign is not None
-            else {}
-        )
+        new = {}
+        if arguments.sign is not None:
+            new = kept.sign(arguments.sign, answers, signed, about, lookup, today)
         signed |= new
         states = {
-            q.name: kept.state(q, answers.get(q.name, kept.Answer()), signed.get(q.name), about, shelf)
+            q.name: kept.state(q, answers.get(q.name, kept.Answer()), signed.get(q.name), about, lookup)
             for q in QUESTIONS
         }
     except LookupError as error:
@@ -95,9 +93,8 @@ def audit(arguments: Arguments) -> Audit:
     inputs = {"answers": kept.ANSWERS, **inputs}
     inputs |= {f"SHA-256 of the {name}": digest for name, digest in about.items()}
     asked = [
-        "Whether an answer is right, and whether what it rests on supports it: that takes people who read "
-        "it. A signature shows what was signed: words, weights, data, evidence. It does not prove who typed "
-        "a name."
+        "Whether an answer is right, and whether what it rests on supports it: people have to read it. A "
+        "signature shows what was signed: words, weights, data, evidence. It does not prove who typed a name."
     ]
     if arguments.run is None:
         asked.append("Whether the answers are about these weights and data: give the run.")
@@ -106,7 +103,7 @@ def audit(arguments: Arguments) -> Audit:
             "The chance of being wronged at least once, by group: give rates and encounters with --wronged."
         )
     sections = [_section(question, states[question.name]) for question in QUESTIONS]
-    open_ = [name for name, state in states.items() if state.stands != "signed"]
+    open_ = [name for name, state in states.items() if state.status != "signed"]
     standing = f"Open: {', '.join(open_)}." if open_ else "Somebody has signed an answer to each."
     return Audit(
         "checklist",
@@ -127,67 +124,64 @@ def _section(question: Question, state: State) -> Section:
 
 def _finding(question: Question, state: State) -> Finding:
     answer, names = state.answer, [evidence.name for evidence in state.rests_on]
+    by = ", ".join(filter(None, (answer.signed, answer.date)))
     written = (
         f"\N{LEFT DOUBLE QUOTATION MARK}{' '.join(answer.answer.split())}\N{RIGHT DOUBLE QUOTATION MARK}"
+        + (f" {by}." if by else "")
     )
-    by = ", ".join(part for part in (answer.signed, answer.date) if part)
-    by = f" {by}." if by else ""
-    why = "; ".join(state.why)
-    nobody = "Anything: nobody stands by an answer to this, for what is here."
-    if state.stands == "unanswered":
-        return Finding(question.name, f"{question.text} Unanswered.", "withheld", nobody)
-    if state.stands == "unsigned":
-        sentence = f"{question.text} Not signed ({why}): {written}{by}"
-    elif state.stands == "stale":
-        sentence = f"{question.text} Signed, but for something else ({why}): {written}{by}"
-    else:
+    if state.status == "signed":
         return Finding(
             question.name,
-            f"{question.text} {written}{by}" + (f" Rests on {', '.join(names)}." if names else ""),
+            f"{question.text} {written}" + (f" Rests on {', '.join(names)}." if names else ""),
             "stated",
-            "Whether this is so: it is what somebody stands by.",
+            "Whether this is so: it is what somebody has signed.",
             "findings and files that the answer rests on",
             Estimate(len(names)),
             rests_on=state.rests_on,
         )
-    return Finding(question.name, sentence, "withheld", nobody, rests_on=state.rests_on)
+    why = "; ".join(state.why)
+    lead = {
+        "unanswered": "Unanswered.",
+        "unsigned": f"Not signed ({why}): {written}",
+        "stale": f"Signature out of date ({why}): {written}",
+    }[state.status]
+    limits = "Anything: nobody has signed an answer to this, for what is here."
+    return Finding(question.name, f"{question.text} {lead}", "withheld", limits, rests_on=state.rests_on)
 
 
 def _open(states: Mapping[str, State]) -> Section:
-    """How many questions nobody stands by an answer to; for gates."""
+    """How many questions have no answer whose signature holds; for gates."""
     from simulacra.audit.shared.phrasing import some
 
-    of: dict[str, list[str]] = {"unanswered": [], "unsigned": [], "stale": []}
+    by_status: dict[str, list[str]] = {"unanswered": [], "unsigned": [], "stale": []}
     for name, state in states.items():
-        if state.stands != "signed":
-            of[state.stands].append(name)
-    count = sum(map(len, of.values()))
-    told = "; ".join(f"{stands}: {some(names)}" for stands, names in of.items() if names)
-    sentence = (
-        f"{count} question{' has' if count == 1 else 's have'} no answer that somebody "
-        f"stands by, for what is here. {told[0].upper()}{told[1:]}. Answer in answers.yaml, then --sign NAME."
-        if count
-        else "Every question has an answer that somebody stands by, for what is here."
-    )
-    plot = Plot(
-        "questions",
-        "Where each question stands",
-        _figure(states),
+        if state.status != "signed":
+            by_status[state.status].append(name)
+    count = sum(map(len, by_status.values()))
+    sentence = "Every question has an answer that somebody has signed, for what is here."
+    if count:
+        names = "; ".join(f"{status}: {some(names)}" for status, names in by_status.items() if names)
+        sentence = (
+            f"{count} question{' has' if count == 1 else 's have'} no answer that somebody has signed, for "
+            f"what is here. {names[0].upper()}{names[1:]}. Answer in answers.yaml, then --sign NAME."
+        )
+    caption = (
         "Filled: done. Holds: neither the words nor the weights, the data or what it rests on have changed "
-        "since it was signed.",
+        "since it was signed."
     )
     finding = Finding(
         "open",
         sentence,
         "finding" if count else "stated",
-        "Whether the answers are any good, or how many should be enough: one that is missing is not made up "
-        "for by others.",
-        "questions without an answer that somebody stands by",
+        "Whether the answers are any good, or how many should be enough: others do not make up for one that "
+        "is missing.",
+        "questions without a signed answer",
         Estimate(count),
         None,
-        {stands: Estimate(len(names)) for stands, names in of.items()},
+        {status: Estimate(len(names)) for status, names in by_status.items()},
         "questions",
     )
+    plot = Plot("questions", "The status of each question", _figure(states), caption)
     return Section("open", "What is open", "actions", [finding], [plot])
 
 
@@ -195,14 +189,12 @@ def _figure(states: Mapping[str, State]) -> Figure:
     """A row for each question: answered, signed, holds."""
     from simulacra.report.figures import BLUE, GREY, INK, single, style
 
-    columns = ("answered", "signed", "holds")
-    # how many of the columns are reached
-    reached = {"unanswered": 0, "unsigned": 1, "stale": 2, "signed": 3}
+    columns, statuses = ("answered", "signed", "holds"), ("unanswered", "unsigned", "stale", "signed")
     with style():
         figure, axes = single(420, 56 + 26 * len(states))
         for place, state in enumerate(states.values()):
             for k in range(len(columns)):
-                done = k < reached[state.stands]
+                done = k < statuses.index(state.status)
                 axes.plot(
                     [k], [place], marker="o", markersize=9, color=BLUE if done else GREY,
                     fillstyle="full" if done else "none",
@@ -211,7 +203,6 @@ def _figure(states: Mapping[str, State]) -> Figure:
         axes.xaxis.tick_top()
         axes.tick_params(axis="both", length=0, labelcolor=INK)
         axes.set_yticks(range(len(states)), list(states))
-        axes.set_xlim(-0.6, len(columns) - 0.4)
-        axes.set_ylim(len(states) - 0.5, -0.5)
+        axes.set(xlim=(-0.6, len(columns) - 0.4), ylim=(len(states) - 0.5, -0.5))
         axes.spines[["left", "bottom"]].set_visible(False)
     return figure

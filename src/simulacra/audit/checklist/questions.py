@@ -109,7 +109,7 @@ HEAD = """\
 # Answers to 'simulacra audit checklist'. People write them; the command reads this file and never
 # changes it. For each question:
 #   answer     text; longer ones below 'answer: |', indented
-#   signed     the name of whoever stands by it
+#   signed     the name of the person who signs it
 #   date       when, as 2026-01-31
 #   rests_on   what it rests on: findings of the audits beside this one, as KIND/NAME, and files, from
 #              this folder on: [predictions/flagged.sex, ../graph.yaml]

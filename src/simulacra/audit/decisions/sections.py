@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from simulacra.audit.decisions.charts import lines, shares
 from simulacra.audit.shared.costs import Costs, break_even
 from simulacra.audit.shared.figures import by_group as groups_chart
+from simulacra.audit.shared.figures import comparison
 from simulacra.audit.shared.findings import Estimate, Finding, Plot, Section, Table, slug
 from simulacra.audit.shared.intervals import wilson
 from simulacra.audit.shared.ledger import TOLD, Ledger
 from simulacra.audit.shared.phrasing import amount, base, frequency, interval, listed, out_of
-from simulacra.audit.shared.rates import Mean, Measured, Rate, compared, unique
+from simulacra.audit.shared.rates import Mean, Rate, keyed, unique
 
 MATRIX = "Whether the costs are right, who set them, and what has no price."
 
@@ -42,14 +41,10 @@ def cost(ledger: Ledger) -> Section:
     plots.append(Plot("cost", title, groups_chart(means, f"{costs.unit} for each person", 2), caption))
     if two:
         findings += _break_evens(ledger)
+    got = ledger.frame.groupby("action")["n"].sum()
     rows = [
-        [
-            action,
-            f"{int(ledger.frame['n'][ledger.frame['action'] == a].sum()):,}",
-            *(amount(float(x)) for x in costs.matrix[a]),
-            amount(means[a + 1].value),
-        ]
-        for a, action in enumerate(costs.actions)
+        [action, f"{int(got.get(a, 0)):,}", *(amount(float(x)) for x in row), amount(mean.value)]
+        for a, (action, row, mean) in enumerate(zip(costs.actions, costs.matrix, means[1:], strict=True))
     ]
     head = ["action", "people", *(f"cost under {outcome}" for outcome in costs.outcomes), "each, if for all"]
     table = Table("Actions", head, rows)
@@ -59,13 +54,13 @@ def cost(ledger: Ledger) -> Section:
 def _thresholds(costs: Costs) -> Finding:
     spans = costs.spans()
     positive, last = costs.outcomes[0], spans[-1]
-    told = [
+    parts = [
         f"{costs.actions[a]} {f'from {amount(low)} on' if low else f'below {amount(high)}'}"
         if high - low < 1
         else f"{costs.actions[a]} always"
         for a, low, high in spans
     ]
-    sentence = f"By the probability of {positive}, the cheapest action is {listed(told)}."
+    sentence = f"By the probability of {positive}, the cheapest action is {listed(parts)}."
     if (p := costs.threshold()) is not None:
         act, leave = costs.right()
         wrong = costs.matrix[act, 1] - costs.matrix[leave, 1]
@@ -74,9 +69,6 @@ def _thresholds(costs: Costs) -> Finding:
             f" A wrongful '{costs.actions[act]}' costs {amount(wrong)}, a miss {amount(miss)}: p* = "
             f"{amount(wrong)} / ({amount(wrong)} + {amount(miss)}) = {amount(p)}."
         )
-    more: dict[str, Estimate] = {}
-    for a, low, _ in spans:
-        more[unique(f"from.{slug(costs.actions[a])}", more)] = Estimate(low)
     return Finding(
         "threshold",
         sentence,
@@ -84,7 +76,7 @@ def _thresholds(costs: Costs) -> Finding:
         f"{MATRIX} It holds if the score is a probability.",
         f"probability of {positive} from which on it is {costs.actions[last[0]]}",
         Estimate(last[1]),
-        more=more,
+        more=keyed("from", ((costs.actions[a], Estimate(low)) for a, low, _ in spans)),
         plot="lines",
     )
 
@@ -98,26 +90,25 @@ def _everybody(ledger: Ledger) -> Mean:
 
 
 def _policy(ledger: Ledger, means: list[Mean]) -> Finding:
-    costs = ledger.costs
+    costs, known = ledger.costs, ledger.known
     best = min(range(len(costs.actions)), key=lambda a: means[a + 1].total)
     saved = Estimate((means[best + 1].total - means[0].total) / ledger.n)
-    if ledger.known:
+    if known:
         # each person is their own comparison
         rows = ledger.frame
         outcome, n = rows["outcome"].to_numpy(), rows["n"].to_numpy()
         each = costs.matrix[best][outcome] - costs.matrix[rows["action"].to_numpy(), outcome]
         saved = Mean("", float(n @ each), float(n @ each**2), ledger.n).estimate()
-    sure = ledger.known and not saved.holds(0)
-    verb = "cost" if ledger.known else "are expected to cost"
-    less = "less" if saved.value >= 0 else "more"
     return Finding(
         "cost",
-        f"Actions {ledger.rule} {verb} {amount(means[0].value)} {costs.unit} for each person; the best "
-        f"single action for all, {costs.actions[best]}, {amount(means[best + 1].value)}: "
-        f"{amount(abs(saved.value))} {less}" + (f" (saved: {interval(saved)})." if ledger.known else "."),
-        ("finding" if sure else "no finding") if ledger.known else "stated",
+        f"Actions {ledger.rule} {'cost' if known else 'are expected to cost'} {amount(means[0].value)} "
+        f"{costs.unit} for each person; the best single action for all, {costs.actions[best]}, "
+        f"{amount(means[best + 1].value)}: {amount(abs(saved.value))} "
+        + ("less" if saved.value >= 0 else "more")
+        + (f" (saved: {interval(saved)})." if known else "."),
+        saved.verdict if known else "stated",
         f"{MATRIX} What other rules would cost, and who bears it."
-        + ("" if ledger.known else " What is really paid, if the scores are wrong."),
+        + ("" if known else " What is really paid, if the scores are wrong."),
         f"{costs.unit} saved for each person",
         saved,
         ledger.n,
@@ -176,7 +167,7 @@ def _break_even(ledger: Ledger, name: str, action: str, who: str, of: object, gi
     held = "turned out" if ledger.known else "are expected to turn out"
     return Finding(
         name,
-        f"Of {of_people:,} {who} {frequency(hits.value, of_people)} {held} {positive}. For '{action}' to "
+        f"Of {of_people:,} {who}, {frequency(hits.value, of_people)} {held} {positive}. For '{action}' to "
         f"pay, a miss would have to cost {least}{amount(number.value)} times as much as a wrongful "
         f"'{action}'{ends}; by the costs it is {amount(given)} times.",
         ("no finding" if pays else "finding") if ledger.known else "stated",
@@ -192,25 +183,21 @@ def _break_even(ledger: Ledger, name: str, action: str, who: str, of: object, gi
 def sensitivity(ledger: Ledger) -> Section:
     """How many would get another action if costs were others."""
     costs, n = ledger.costs, ledger.n
-    findings, plots = [], []
-    outcomes = sorted({k for k, _ in ledger.changed})
-    rates = [
-        Rate(f"{costs.outcomes[k]}, {'half' if f < 1 else 'twice'}", ledger.changed[k, f], n)
-        for k in outcomes
-        for f in TOLD
-    ]
-    for i, k in enumerate(outcomes):
-        half, twice = rates[2 * i], rates[2 * i + 1]
-        most = max(half, twice, key=lambda rate: rate.k)
+    findings, rates = [], []
+    for k in sorted({k for k, _ in ledger.changed}):
+        outcome = costs.outcomes[k]
+        half, twice = (Rate(f"{outcome}, {name}", ledger.changed[k, f], n)
+                       for name, f in zip(("half", "twice"), TOLD, strict=True))  # fmt: skip
+        rates += [half, twice]
         findings.append(
             Finding(
-                f"sensitivity.{slug(costs.outcomes[k])}",
-                f"If costs under {costs.outcomes[k]} were half as high, {out_of(half.value)} people would "
-                f"get another action; twice as high, {out_of(twice.value)}.",
+                f"sensitivity.{slug(outcome)}",
+                f"If costs under {outcome} were half as high, {out_of(half.value)} people would get another "
+                f"action; twice as high, {out_of(twice.value)}.",
                 "stated",
                 f"{MATRIX} What happens if several costs change at once.",
                 "largest share of people treated otherwise",
-                most.estimate(),
+                max(half, twice, key=lambda rate: rate.k).estimate(),
                 n,
                 {"half": half.estimate(), "twice": twice.estimate()},
                 "sensitivity",
@@ -222,86 +209,64 @@ def sensitivity(ledger: Ledger) -> Section:
     else:
         figure = groups_chart(rates, "treated otherwise", 1)
         caption = "Who would get another action if the costs under one outcome were half or twice as high."
-    plots.append(Plot("sensitivity", "Other costs, other actions", figure, caption))
+    plots = [Plot("sensitivity", "Other costs, other actions", figure, caption)]
     return Section("sensitivity", "If the costs were others", "actions", findings, plots)
 
 
 def cost_by_group(ledger: Ledger, key: str) -> tuple[Finding, Plot]:
     """What the actions cost for a person of each group."""
     label = ledger.labels[key]
-    measured = [ledger.mean(group, ledger.frame[key] == group) for group in ledger.groups(key)]
-    limits = f"Who bears these costs: they are those of the matrix, not those of the people. {MATRIX}"
-    paid = f"{'paid' if ledger.known else 'expected'} costs"
-    return _compared(
-        ledger,
+    return comparison(
         f"cost.{slug(label)}",
-        measured,
-        paid,
-        "people",
-        f"cost {{}} {ledger.costs.unit} each",
-        label,
-        limits,
+        [ledger.mean(group, ledger.frame[key] == group) for group in ledger.groups(key)],
+        what=f"{'paid' if ledger.known else 'expected'} costs",
+        of="people",
+        did=f"cost {{}} {ledger.costs.unit} each",
+        does_not_show=f"Who bears these costs: they are the matrix's, not those of the people. {MATRIX}",
+        column=label,
+        minimum=ledger.minimum,
+        caption=f"By {label}. Intervals 95%.",
     )
 
 
 def by_group(ledger: Ledger, key: str) -> Section:
     """What the actions cost people of each group, and how often they get the wrong one."""
     costs, label, rows = ledger.costs, ledger.labels[key], ledger.frame
-    name = slug(label)
-    groups = {group: rows[key] == group for group in ledger.groups(key)}
+    right, everybody = costs.right(), rows["n"] > 0
     made = [cost_by_group(ledger, key)]
 
-    def add(finding: str, of: object, did: object, what: str, people: str, done: str, limits: str) -> None:
-        rates = [ledger.rate(group, member & of, did) for group, member in groups.items()]
-        rates = [rate for rate in rates if rate.n]
-        made.append(_compared(ledger, f"{finding}.{name}", rates, what, people, done, label, limits))
+    def add(name: str, of: object, did: object, limits: str, what: str, people: str, done: str) -> None:
+        rates = [ledger.rate(group, (rows[key] == group) & of, did) for group in ledger.groups(key)]
+        made.append(
+            comparison(
+                f"{name}.{slug(label)}", [rate for rate in rates if rate.n], what=what, of=people, did=done,
+                does_not_show=limits, column=label, minimum=ledger.minimum,
+                caption=f"By {label}. Intervals 95%.",
+            )
+        )  # fmt: skip
 
-    right = costs.right()
     for k, outcome in enumerate(costs.outcomes) if ledger.known else ():
-        done = f"got another action than '{costs.actions[right[k]]}'"
-        limits = "Why the groups differ, and how wrong each action is: 'cost' weighs them."
-        what, people = f"wrong actions for {outcome}", f"people who turned out {outcome}"
         add(
-            f"wrong.{slug(outcome)}",
-            rows["outcome"] == k,
-            rows["action"] != right[k],
-            what,
-            people,
-            done,
-            limits,
-        )
+            f"wrong.{slug(outcome)}", rows["outcome"] == k, rows["action"] != right[k],
+            "Why the groups differ, and how wrong each action is: 'cost' weighs them.",
+            f"wrong actions for {outcome}", f"people who turned out {outcome}",
+            f"got another action than '{costs.actions[right[k]]}'",
+        )  # fmt: skip
     for a, action in enumerate(costs.actions):
         if len(costs.actions) == 2 and a == right[-1]:
             continue
-        got, everybody = rows["action"] == a, rows["n"] > 0
-        limits = "Whether they should: what turns out may be more common in one group."
-        what = f"shares who get '{action}'"
-        add(f"action.{slug(action)}", everybody, got, what, "people", f"get '{action}'", limits)
+        got = rows["action"] == a
+        add(
+            f"action.{slug(action)}", everybody, got,
+            "Whether they should: what turns out may be more common in one group.",
+            f"shares who get '{action}'", "people", f"get '{action}'",
+        )  # fmt: skip
         if ledger.known and len(costs.outcomes) == 2 and a != right[1]:
-            limits = (
-                "Who should have got it: those just above the threshold, not the average, tell whether the "
-                "bar is as high for all."
-            )
-            what, done = f"hit rates of '{action}'", f"turned out {costs.outcomes[0]}"
-            people = f"people who got '{action}'"
-            add(f"hits.{slug(action)}", got, rows["outcome"] == 0, what, people, done, limits)
+            add(
+                f"hits.{slug(action)}", got, rows["outcome"] == 0,
+                "Who should have got it: those just above the threshold, not the average, show whether the "
+                "bar is as high for all.",
+                f"hit rates of '{action}'", f"people who got '{action}'", f"turned out {costs.outcomes[0]}",
+            )  # fmt: skip
     findings, plots = zip(*made, strict=True)
-    return Section(f"groups.{name}", f"Whom it costs, by {label}", "actions", findings, plots)
-
-
-def _compared(
-    ledger: Ledger,
-    name: str,
-    measured: Sequence[Measured],
-    what: str,
-    of: str,
-    did: str,
-    label: str,
-    limits: str,
-) -> tuple[Finding, Plot]:
-    finding = compared(
-        name, measured, what=what, of=of, did=did, column=label, does_not_show=limits, plot=name,
-        minimum=ledger.minimum,
-    )  # fmt: skip
-    chart = groups_chart(measured, what, ledger.minimum)
-    return finding, Plot(name, what, chart, f"By {label}. Intervals 95%.")
+    return Section(f"groups.{slug(label)}", f"Whom it costs, by {label}", "actions", findings, plots)

@@ -22,9 +22,9 @@ from torch import Tensor
 
 from simulacra.audit.generator.grouped import GroupedGenerator
 from simulacra.audit.shared.figures import rows
-from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section
+from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, conclude
 from simulacra.audit.shared.intervals import combined, wilson
-from simulacra.audit.shared.phrasing import amount, base, frequency, no_difference, some, told
+from simulacra.audit.shared.phrasing import NO_DIFFERENCE, amount, at_once, base, frequency, some, told
 from simulacra.audit.shared.rates import Mean, all_pairs, difference, keyed, surest
 from simulacra.core.batch import Batch, in_order
 from simulacra.core.capabilities import BoundsLikelihood, EstimatesLikelihood, Reconstructs
@@ -298,7 +298,7 @@ def widest(
         limits += f" Nothing about groups that are too small: {some(small)}."
     pairs, level = all_pairs(measured)
     gaps = {pair: less(*pair, level) for pair in pairs}
-    (high, low), _ = surest(gaps)
+    (high, low), sure = surest(gaps)
     e = gaps[high, low]
     people = base(high.value, low.value) if isinstance(high, Share) else 1
     first, then = (
@@ -311,19 +311,9 @@ def widest(
         )
         for text, m in ((metric.first, high), (metric.then, low))
     )
-    together = f", {100 * LEVEL:.0f}% for all {len(pairs)} pairs of groups at once" if len(pairs) > 1 else ""
-    return Finding(
-        f"{metric.name}.{key}",
-        f"{first[0].upper()}{first[1:]}; {then}: difference {told(e)}{together}.{no_difference(e)}",
-        e.verdict,
-        limits,
-        f"difference of {metric.what}",
-        e,
-        high.n + low.n,
-        keyed(
-            "group",
-            ((m.group, m.estimate()) for m in measured),
-            {"higher": high.estimate(), "lower": low.estimate()},
-        ),
-        metric.name,
-    )
+    together = at_once(len(pairs), "pairs of groups")
+    sentence = f"{first[0].upper()}{first[1:]}; {then}: difference {told(e)}{together}."
+    more = {"higher": high.estimate(), "lower": low.estimate()}
+    more = keyed("group", ((m.group, m.estimate()) for m in measured), more)
+    name, what, n = f"{metric.name}.{key}", f"difference of {metric.what}", high.n + low.n
+    return conclude(sure, NO_DIFFERENCE, name, sentence, limits, what, e, n, more, metric.name)

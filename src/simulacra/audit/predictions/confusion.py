@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from simulacra.audit.shared.costs import Costs
-from simulacra.audit.shared.figures import by_group
+from simulacra.audit.shared.figures import comparison
 from simulacra.audit.shared.findings import Finding, Plot, Section, Table, slug
 from simulacra.audit.shared.intervals import wilson
 from simulacra.audit.shared.ledger import Ledger
-from simulacra.audit.shared.rates import Rate, compared, counted
+from simulacra.audit.shared.rates import Rate, counted
 
 RECORDED = "Whether {y} was recorded alike in all groups: who is watched more is caught more."
 IMPOSSIBLE = (
@@ -126,46 +126,42 @@ class Confusion:
 
 def outcomes(confusion: Confusion) -> Section:
     """How common the outcome is in each group."""
-    made = [_finding(confusion, BASE, key) for key in confusion.labels]
-    findings, plots = zip(*made, strict=True)
+    findings, plots = zip(*(_compared(confusion, BASE, key) for key in confusion.labels), strict=True)
     return Section("outcome", f"How common {confusion.y} is", "data", findings, plots)
 
 
 def rates(confusion: Confusion, key: str) -> Section:
     """Who is flagged, and who is wrongly flagged or missed, in the groups of a grouping."""
-    label, y = confusion.labels[key], confusion.y
-    findings, plots = zip(*(_finding(confusion, measure, key) for measure in MEASURES), strict=True)
-    columns = [{r.group: r for r in confusion.rates(measure, key)} for measure in (BASE, *MEASURES)]
-    rows = []
-    for group, everybody in columns[0].items():
-        cells = [_cell(column.get(group), confusion.minimum) for column in columns]
-        rows.append([group, f"{everybody.n:,}", *cells])
-    totals = [confusion.rates(measure, None) for measure in (BASE, *MEASURES)]
-    people = f"{totals[0][0].n:,}"
-    rows.append(["everybody", people, *(_cell(t[0] if t else None, confusion.minimum) for t in totals)])
-    head = [label, "people", f"with {y}", "flagged", "false-positive rate", "false-negative rate"]
-    head += [f"flagged people with {y}", f"not flagged, with {y}"]
-    note = (
-        f"Intervals 95%, Wilson, each on its own. Withheld: fewer than {confusion.minimum} people to count."
-    )
-    table = Table(f"Rates by {label}", head, rows, note)
-    title = f"Who is flagged, who wrongly, who is missed, by {label}"
-    return Section(
-        f"rates.{slug(label)}", title, "predictions", findings, plots, [table], [IMPOSSIBLE.format(y=y)]
-    )
-
-
-def _finding(confusion: Confusion, measure: Measure, key: str) -> tuple[Finding, Plot]:
     label, y, minimum = confusion.labels[key], confusion.y, confusion.minimum
-    what = measure.what.format(y=y)
-    name = f"{measure.name}.{slug(label)}"
-    measured = confusion.rates(measure, key)
-    finding = compared(
-        name, measured, what=what, of=measure.people.format(y=y), did=measure.done.format(y=y), column=label,
-        does_not_show=f"{measure.limits} {RECORDED}".format(y=y), plot=name, minimum=minimum,
+    findings, plots = zip(*(_compared(confusion, measure, key) for measure in MEASURES), strict=True)
+    measures = (BASE, *MEASURES)
+    columns = [{r.group: r for r in confusion.rates(measure, key)} for measure in measures]
+    rows = [
+        [group, f"{all_.n:,}", *(_cell(column.get(group), minimum) for column in columns)]
+        for group, all_ in columns[0].items()
+    ]
+    totals = [next(iter(confusion.rates(measure, None)), None) for measure in measures]
+    assert totals[0] is not None
+    rows.append(["everybody", f"{totals[0].n:,}", *(_cell(total, minimum) for total in totals)])
+    head = [
+        label, "people", f"with {y}", "flagged", "false-positive rate", "false-negative rate",
+        f"flagged people with {y}", f"not flagged, with {y}",
+    ]  # fmt: skip
+    note = f"Intervals 95%, Wilson, each on its own. Withheld: fewer than {minimum} people to count."
+    title = f"Who is flagged, who wrongly, who is missed, by {label}"
+    tables, notes = [Table(f"Rates by {label}", head, rows, note)], [IMPOSSIBLE.format(y=y)]
+    return Section(f"rates.{slug(label)}", title, "predictions", findings, plots, tables, notes)
+
+
+def _compared(confusion: Confusion, measure: Measure, key: str) -> tuple[Finding, Plot]:
+    label, y = confusion.labels[key], confusion.y
+    people = measure.people.format(y=y)
+    return comparison(
+        f"{measure.name}.{slug(label)}", confusion.rates(measure, key), what=measure.what.format(y=y),
+        of=people, did=measure.done.format(y=y), column=label, minimum=confusion.minimum,
+        does_not_show=f"{measure.limits} {RECORDED}".format(y=y),
+        caption=f"By {label}, of {people}. Intervals 95%, Wilson.",
     )  # fmt: skip
-    caption = f"By {label}, of {measure.people.format(y=y)}. Intervals 95%, Wilson."
-    return finding, Plot(name, what, by_group(measured, what, minimum), caption)
 
 
 def _cell(rate: Rate | None, minimum: int) -> str:

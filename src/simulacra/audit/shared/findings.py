@@ -33,7 +33,7 @@ VERDICTS: dict[Verdict, str] = {
     "finding": "the data say so: the interval leaves no room for chance alone",
     "no finding": "the data are compatible with no difference, and with every other value in the interval",
     "withheld": "too few people, or too little known, to say anything",
-    "stated": "arithmetic on what was given; chance has no part in it, or is not judged",
+    "stated": "arithmetic on what was given; chance has no part in it, or is not tested",
 }
 About = Literal["data", "predictions", "actions", "generator"]
 

@@ -66,15 +66,15 @@ class Gate:
             return cls(text.strip(), name, key, sign, float(bound or 0))
         except ValueError:
             raise ConfigError(
-                f"fail-on: '{text}' is no gate; write NAME, 'NAME>NUMBER' or 'NAME:KEY>NUMBER' (in quotes: "
-                "the shell writes to files with >)"
+                f"fail-on: '{text}' is not a gate; write NAME, 'NAME>NUMBER' or 'NAME:KEY>NUMBER' (in "
+                "quotes: the shell writes to files with >)"
             ) from None
 
-    def judge(self, audit: Audit) -> Outcome:
-        """Hold the gate against an audit.
+    def check(self, audit: Audit) -> Outcome:
+        """Apply the gate to an audit.
 
-        A gate fails where any finding it names does what it says, and where all findings it names are
-        withheld: what could not be judged must not pass for good.
+        A gate fails if any finding it names meets its condition, and if all findings it names are withheld:
+        what could not be checked must not pass.
 
         Raises:
             ConfigError: it names no finding, or a number that none of them has.
@@ -83,21 +83,21 @@ class Gate:
         if not named:
             hint = nearest(self.name, [f.name for f in audit.findings()])
             raise ConfigError(f"fail-on: this audit has no finding '{self.name}', {hint}")
-        judged = [f for f in named if f.verdict != "withheld"]
-        if not judged:
-            return Outcome(self.text, False, f"cannot be judged: {named[0].sentence}")
+        checked = [f for f in named if f.verdict != "withheld"]
+        if not checked:
+            return Outcome(self.text, False, f"cannot be checked: {named[0].sentence}")
         if not self.sign:
-            found = [f for f in judged if f.verdict == "finding"]
-            why = found[0].sentence if found else f"none of {len(judged)} is a finding"
-            return Outcome(self.text, not found, why + _withheld(named, judged))
-        numbers = {f.name: number for f in judged if (number := self._number(f)) is not None}
+            found = [f for f in checked if f.verdict == "finding"]
+            why = found[0].sentence if found else f"none of {len(checked)} is a finding"
+            return Outcome(self.text, not found, why + _withheld(named, checked))
+        numbers = {f.name: number for f in checked if (number := self._number(f)) is not None}
         if not numbers:
-            return Outcome(self.text, False, f"cannot be judged: {judged[0].name} has no {self.key} here")
+            return Outcome(self.text, False, f"cannot be checked: {checked[0].name} has no {self.key} here")
         over = {name: x for name, x in numbers.items() if SIGNS[self.sign](x, self.bound)}
         name, x = next(iter((over or numbers).items()))
         key = f":{self.key}" if self.key else ""
         why = f"{name}{key} is {x:.6g}{'' if over else f', not {self.sign} {self.bound:g}'}"
-        return Outcome(self.text, not over, why + _withheld(named, judged))
+        return Outcome(self.text, not over, why + _withheld(named, checked))
 
     def _number(self, finding: Finding) -> float | None:
         assert finding.number is not None
@@ -109,6 +109,6 @@ class Gate:
         return None if found is None else found.value
 
 
-def _withheld(named: Sequence[Finding], judged: Sequence[Finding]) -> str:
-    left = len(named) - len(judged)
+def _withheld(named: Sequence[Finding], checked: Sequence[Finding]) -> str:
+    left = len(named) - len(checked)
     return f" ({left} of {len(named)} withheld)" if left else ""

@@ -9,6 +9,8 @@ from simulacra.audit.shared.findings import LEVEL, Estimate
 # counts of so many are read at a glance
 FEW = 5
 LARGEST = 1_000_000
+# the sentence after a difference whose interval includes 0
+NO_DIFFERENCE = "The data are compatible with no difference."
 
 
 def base(*shares: float) -> int:
@@ -79,11 +81,6 @@ def told(estimate: Estimate) -> str:
     """
     ends = interval(estimate)
     return f"{amount(estimate.value)} ({ends})" if ends else amount(estimate.value)
-
-
-def no_difference(estimate: Estimate) -> str:
-    """A sentence for an interval that includes 0, to follow another one; otherwise nothing."""
-    return " The data are compatible with no difference." if estimate.holds(0) else ""
 
 
 def at_once(count: int, what: str = "groups") -> str:

@@ -32,6 +32,7 @@ HEAD = 1 << 22
 MOST_GROUPS = 50
 # of the values of a column, for what a message says of them
 REMEMBERED = 1000
+COMPARE = {">": np.greater, ">=": np.greater_equal, "<": np.less, "<=": np.less_equal}
 YES, NO = {"1", "1.0", "yes", "y", "true", "t"}, {"0", "0.0", "no", "n", "false", "f"}
 
 
@@ -86,7 +87,7 @@ class Number(Field):
         if self.probability and (off := ~missing & ~((values >= 0) & (values <= 1))).any():
             i = int(off.argmax())
             raise _CellError(
-                f"{cells[i]} is no probability; a score lies in 0 to 1: divide it by its largest "
+                f"{cells[i]} is not a probability; a score lies between 0 and 1: divide it by its largest "
                 "value if it is one, or calibrate it first",
                 i,
             )
@@ -100,14 +101,19 @@ class Condition(Field):
         super().__init__(column, f"{column}{sign}{value}")
         self.sign = sign
         self.wanted = [part.strip() for part in value.split(",")] if sign == "=" else []
-        self.bound = _bound(self.text, value) if sign not in ("", "=") else 0.0
+        self.compare = COMPARE.get(sign)
+        try:
+            self.bound = float(value) if self.compare else 0.0
+        except ValueError:
+            raise ValueError(
+                f"'{self.text}': what follows the sign must be a number, not '{value}'"
+            ) from None
         self.seen: set[str] = set()
 
     def read(self, cells: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        if self.sign not in ("", "="):
+        if self.compare:
             values = np.array([_number(cell, i) for i, cell in enumerate(cells)], dtype=np.float64)
-            compare = {">": np.greater, ">=": np.greater_equal, "<": np.less, "<=": np.less_equal}[self.sign]
-            return compare(values, self.bound), np.isnan(values)
+            return self.compare(values, self.bound), np.isnan(values)
         different = set(cells)
         if len(self.seen) < REMEMBERED:
             self.seen |= different
@@ -125,13 +131,13 @@ class Condition(Field):
 
     def end(self) -> None:
         held = sorted(value for value in self.seen if value.casefold() not in MISSING)
-        # where nothing is held there are no rows to use
+        # an empty table is refused for that
         if held and (lost := [value for value in self.wanted if value not in self.seen]):
             raise _CellError(f"no row holds '{lost[0]}', {nearest(lost[0], held[:MOST_CATEGORIES])}")
 
 
 class _UnclearError(Exception):
-    """A column of text whose positive value nobody has named."""
+    """A column of text whose positive value is not given."""
 
 
 class Source:
@@ -272,7 +278,8 @@ class Source:
             except _CellError as error:
                 raise self._fault(field, 0, *error.args) from error
         if self.rows == self.left_out:
-            gone = f"; each of {self.rows:,} lacks one of {self._listed(fields)}" if self.rows else ""
+            names = some(f"'{field.column}'" for field in fields.values())
+            gone = f"; each of {self.rows:,} lacks one of {names}" if self.rows else ""
             raise self.error(f"there are no rows to use{gone}")
 
     def values(self, column: str) -> Counter[str]:
@@ -284,11 +291,11 @@ class Source:
 
     def about(self) -> dict[str, str | int | float]:
         """What the last pass has read, for `Audit.inputs`."""
-        told: dict[str, str | int | float] = {"table": self.title, "rows": self.rows}
+        about: dict[str, str | int | float] = {"table": self.title, "rows": self.rows}
         if self.left_out:
             lacking = [f"{column} {count:,}" for column, count in self.lacking.items() if count]
-            told["rows left out"] = f"{self.left_out:,}, without a value ({some(lacking)})"
-        return told
+            about["rows left out"] = f"{self.left_out:,}, without a value ({some(lacking)})"
+        return about
 
     def _rows(self, places: Sequence[int]) -> Iterator[tuple[int, list[list[str]]]]:
         """The number of the first row of a part, and its cells, a list for each of the places."""
@@ -317,7 +324,7 @@ class Source:
                 raise self.error(f"below line {line}: is not UTF-8 text; save it again as UTF-8") from error
 
     def _refuse_twins(self, place: int, cells: list[str], rows: list[list[str]], first: int) -> None:
-        """Columns of one name may hold the same; otherwise nobody knows which one is meant."""
+        """Columns may have the same name only if they hold the same values."""
         name = self.names[place]
         for other in range(place + 1, len(self.names)):
             if self.names[other] != name:
@@ -334,7 +341,7 @@ class Source:
         return self.error(f"column '{field.column}'{row}: {words}")
 
     def _unclear(self, column: str) -> DataError:
-        """Which values a column holds, where nobody said which of them is positive."""
+        """What a column holds whose positive value is not given."""
         values = self.values(column)
         held = [f"'{value}' ({count:,})" for value, count in values.most_common()]
         example = min(values, key=lambda value: (value.casefold() in MISSING | NO, values[value]))
@@ -342,9 +349,6 @@ class Source:
             f"column '{column}' holds {some(held, MOST_CATEGORIES)}; say which of them is positive: "
             f"'{column}={example}'"
         )
-
-    def _listed(self, fields: Mapping[str, Field]) -> str:
-        return some([f"'{field.column}'" for field in fields.values()])
 
 
 def _number(cell: str, place: int) -> float:
@@ -355,11 +359,4 @@ def _number(cell: str, place: int) -> float:
     if cell.casefold() in MISSING:
         return math.nan
     comma = "; write a point, not a comma" if "," in cell else ""
-    raise _CellError(f"'{cell[:40]}' is no number{comma}", place)
-
-
-def _bound(text: str, value: str) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        raise ValueError(f"'{text}': what follows the sign must be a number, not '{value}'") from None
+    raise _CellError(f"'{cell[:40]}' is not a number{comma}", place)
