@@ -173,7 +173,7 @@ def test_an_action_that_is_never_the_cheapest(tmp_path: Path, people: Path) -> N
         ("", "actions: must look like actions: {search:"),
         ("actions: {a: {x: 1, y: 2}}", "names one action only"),
         ("actions: {a: {x: 1}, b: {x: 2}}", "names one outcome only"),
-        ("actions: {a: {x: 1, y: 2}, b: {x: 1, z: 2}}", "the outcomes of 'b' are not x, y; look at 'y'"),
+        ("actions: {a: {x: 1, y: 2}, b: {x: 1, z: 2}}", "the outcomes of 'b' are not x, y; check 'y'"),
         ("actions: {a: {x: 1, y: much}, b: {x: 1, y: 2}}", "line 1: actions.a.y: 'much' is not a number"),
         ("actions: {a: 3, b: {x: 1}}", "actions.a: must look like"),
         ("actions: {a: {x: 1, y: 1}, b: {x: 1, y: 2}}\nunits: euros", "line 2: unknown key 'units', did you"),

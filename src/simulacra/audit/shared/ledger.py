@@ -34,7 +34,7 @@ class Ledger:
             `n` people, the sum of `cost` and of its `squares`, and of the probability of every outcome.
         known: whether the outcomes are known: costs are those that were paid, else those that are expected.
         changed: (outcome, factor) -> people who would get another action.
-        taken: with two outcomes, people who would get each action were costs under the first one `CURVE_FACTORS`
+        taken: of two outcomes, people who would get each action if costs under the first were `CURVE_FACTORS`
             times as high, `(41, A)`.
         bins: of the score, of two outcomes that are known.
         scores: how many people have a probability of the first outcome in each hundredth, `(100,)`.

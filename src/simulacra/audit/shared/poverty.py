@@ -85,5 +85,5 @@ class Town:
 def policy(group: Group, stops: float, years: int, runs: int, seed: int = 0) -> np.ndarray:
     """Offences by person in each year, float `(S, T + 1)`; from the second year on so many are stopped."""
     town = Town(group, runs, np.random.default_rng(seed))
-    told = [town.year(np.full(runs, STOPS if year == 0 else stops))[0] for year in range(years + 1)]
-    return np.stack(told, axis=1) / group.people
+    offences = [town.year(np.full(runs, STOPS if year == 0 else stops))[0] for year in range(years + 1)]
+    return np.stack(offences, axis=1) / group.people
