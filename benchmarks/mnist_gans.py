@@ -53,7 +53,7 @@ from simulacra.data import Data, Options
 from simulacra.engine.batches import Batches
 from simulacra.images import grid, save_png
 from simulacra.metrics.features import Extractor, load_extractor
-from simulacra.metrics.judge import judge
+from simulacra.metrics.sample_scores import score_samples
 from simulacra.metrics.statistics import Statistics, as_examples
 from simulacra.run import Run
 
@@ -176,7 +176,7 @@ def of_run(run: Run, seed: int) -> Trained:
 
 
 def scores(x: np.ndarray, real: np.ndarray, extractor: Extractor, seed: int) -> dict[str, Any]:
-    numbers = judge(x, real, extractor, ("fid", "kid", "prdc"), seed)
+    numbers = score_samples(x, real, extractor, ("fid", "kid", "prdc"), seed)
     shares = [_shares(images, extractor) for images in (x, real)]
     return numbers | {"digits": 100 * float(np.abs(shares[0] - shares[1]).max())}
 

@@ -32,6 +32,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from simulacra.accelerate.winograd import WinogradConv2d
 from simulacra.config import Training
 from simulacra.core.batch import Batch
 from simulacra.core.model import Model
@@ -43,9 +44,6 @@ from simulacra.models.cyclegan.card import CycleGANConfig
 from simulacra.models.cyclegan.model import CycleGAN
 from simulacra.models.pix2pix.card import Pix2PixConfig
 from simulacra.models.pix2pix.model import Pix2Pix
-from simulacra.nets.doubling import Double, Halve
-from simulacra.nets.last import ToImage
-from simulacra.nets.winograd import Winograd
 
 SEED, RATE, BETAS = 0, 2e-4, (0.5, 0.999)
 
@@ -133,7 +131,7 @@ class PlainCycleGAN:
     def __init__(self, cyclegan: Model) -> None:
         assert isinstance(cyclegan, CycleGAN)
         self.g_b, self.g_a = cyclegan.a_to_b, cyclegan.b_to_a
-        self.d_b, self.d_a = cyclegan.judge_b, cyclegan.judge_a
+        self.d_b, self.d_a = cyclegan.discriminator_b, cyclegan.discriminator_a
         self.moves_g, self.moves_d = adam(self.g_a, self.g_b), adam(self.d_a, self.d_b)
         self.mse = nn.MSELoss()
         self.pools: tuple[list[Tensor], list[Tensor]] = ([], [])
@@ -182,10 +180,6 @@ class PlainCycleGAN:
 
 
 def plain_loop(theirs: Model) -> PlainPix2Pix | PlainCycleGAN:
-    for module in theirs.modules():
-        # the same layers without our way of computing them
-        if isinstance(module, Halve | Double | ToImage | Winograd):
-            module.__class__ = type(module).__base__  # type: ignore[assignment]  # what it is beneath
     return (PlainPix2Pix if isinstance(theirs, Pix2Pix) else PlainCycleGAN)(theirs)
 
 
@@ -205,9 +199,13 @@ def plain(case: Case) -> Side:
     return play
 
 
-def ours(case: Case, precision: Any) -> Side:
-    """Our next k steps, and what the engine does when it logs."""
-    players, todo = engine(model(case), case, precision), batches(case)
+def ours(case: Case, precision: Any, kernels: bool = True) -> Side:
+    """Our next k steps, and what the engine does when it logs; with the kernels of `simulacra.accelerate`."""
+    mine, todo = model(case), batches(case)
+    players = engine(mine, case, precision)
+    for layer in mine.modules():
+        if isinstance(layer, WinogradConv2d) and not kernels:
+            layer.__class__ = nn.Conv2d
 
     def play(steps: int) -> None:
         for batch in islice(todo, steps):
@@ -242,6 +240,7 @@ def check(name: str, case: Case, steps: int = 3) -> None:
 SIDES: dict[str, Callable[[Case], Side]] = {
     "plain loop, fp32": plain,
     "simulacra, fp32": lambda case: ours(case, "32"),
+    "without kernels": lambda case: ours(case, "32", kernels=False),
     "simulacra, bf16": lambda case: ours(case, "bf16"),
 }
 

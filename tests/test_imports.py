@@ -37,10 +37,6 @@ ALLOWED = {
     "report": TRAINED | {"tasks"},
     "audit": TRAINED | {"tasks", "report"},
 }
-# Names of parts that are moving, and what they are called then.
-MOVING = {
-    "evaluation": "tasks",
-}
 FILES = [
     f
     for f in SOURCE.rglob("*.py")
@@ -50,8 +46,7 @@ IDS = [str(f.relative_to(SOURCE)) for f in FILES]
 
 
 def part_of(file: Path) -> str:
-    part = file.relative_to(SOURCE).parts[0].removesuffix(".py")
-    return MOVING.get(part, part)
+    return file.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
 def imported(file: Path) -> set[str]:
@@ -68,7 +63,7 @@ def imported(file: Path) -> set[str]:
 @pytest.mark.parametrize("file", FILES, ids=IDS)
 def test_imports_go_one_way(file: Path) -> None:
     parts = {name.split(".")[1] for name in imported(file) if name.startswith("simulacra.")}
-    assert {MOVING.get(part, part) for part in parts} - {part_of(file)} <= ALLOWED[part_of(file)]
+    assert parts - {part_of(file)} <= ALLOWED[part_of(file)]
 
 
 def test_kinds_of_audits_import_only_what_they_share() -> None:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from simulacra.data import load as load_data
     from simulacra.data.spec import DataSpec
     from simulacra.estimators import DistributionRegressor, MDNRegressor
-    from simulacra.evaluation import evaluate
     from simulacra.models.autoencoder.model import Autoencoder
     from simulacra.models.classifier.model import Classifier
     from simulacra.models.conditional_gan.model import ConditionalGAN
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from simulacra.models.registry import MODELS
     from simulacra.models.regressor.model import Regressor
     from simulacra.models.vae.model import VAE
+    from simulacra.tasks.evaluate import evaluate
 
 # Imported when first used: torch takes over a second. The models' classes are found by their cards.
 _LAZY = {
@@ -49,7 +49,7 @@ _LAZY = {
     "Noise": "simulacra.core.noise",
     "Training": "simulacra.config",
     "Turn": "simulacra.core.model",
-    "evaluate": "simulacra.evaluation",
+    "evaluate": "simulacra.tasks.evaluate",
     "load": "simulacra.api",
     "load_data": "simulacra.data:load",
     "train": "simulacra.api",

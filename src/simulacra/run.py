@@ -46,7 +46,7 @@ FREE_TO_CHANGE = {
 
 @dataclass(frozen=True)
 class RunConfig:
-    """What config.yaml says: which model on which data, trained how."""
+    """The contents of config.yaml: model, data and training."""
 
     model: str
     config: Any

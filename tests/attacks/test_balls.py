@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from simulacra.attacks.balls import Norm, climb, length, project, steepest, uniform
+from simulacra.attacks.balls import Norm, length, project, projected_ascent, steepest, uniform
 from simulacra.core.noise import Noise
 
 
@@ -38,7 +38,7 @@ def test_no_gradient_no_move() -> None:
     x = torch.full((2, 1, 2, 2), 0.5)
     for norm in ("linf", "l2"):
         assert torch.equal(steepest(torch.zeros_like(x), norm), torch.zeros_like(x))  # type: ignore[arg-type]  # a Norm by its name
-        moved = climb(lambda x: 0 * x.flatten(1).sum(dim=1), x, x, 0.1, norm, steps=3)  # type: ignore[arg-type]  # a Norm by its name
+        moved = projected_ascent(lambda x: 0 * x.flatten(1).sum(dim=1), x, x, 0.1, norm, steps=3)  # type: ignore[arg-type]  # a Norm by its name
         assert torch.equal(moved, x)
 
 
@@ -46,5 +46,5 @@ def test_radii_of_their_own() -> None:
     x = torch.full((3, 1, 2, 2), 0.5)
     radius = torch.tensor([0.0, 0.1, 0.2])
     for norm in ("linf", "l2"):
-        found = climb(lambda x: x.flatten(1).sum(dim=1), x, x, radius, norm, steps=4)  # type: ignore[arg-type]  # a Norm by its name
+        found = projected_ascent(lambda x: x.flatten(1).sum(dim=1), x, x, radius, norm, steps=4)  # type: ignore[arg-type]  # a Norm by its name
         torch.testing.assert_close(length(found - x, norm), radius)  # type: ignore[arg-type]  # a Norm by its name

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from simulacra.attacks.attacks import fgsm, from_noise
+from simulacra.attacks.gradient import fgsm, from_noise
 from simulacra.attacks.rounds import Attack, rounds, with_negatives
 from simulacra.core.model import Model
 from simulacra.data.spec import Data, Dataset, DataSpec

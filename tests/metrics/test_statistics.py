@@ -44,7 +44,7 @@ def files(folder: Path) -> list[Path]:
 
 
 def test_features_moments_and_neighbours_are_those_of_the_examples() -> None:
-    found = Statistics(X, Counting(), classes=True, batch_size=7)
+    found = Statistics(X, Counting(), classes=True)
     expected = 2 * X.reshape(30, -1).astype(np.float32) / 255
     np.testing.assert_allclose(found.features, expected, rtol=1e-6)
     np.testing.assert_allclose(found.moments.covariance, np.cov(expected, rowvar=False), rtol=1e-5, atol=1e-7)
@@ -72,7 +72,7 @@ def test_one_look_is_enough() -> None:
 
 
 def test_moments_alone_hold_no_features(folder: Path) -> None:
-    found = Statistics(X, Counting(), keep=True, batch_size=7)
+    found = Statistics(X, Counting(), keep=True)
     alone = found.moments
     assert "features" not in vars(found)
     assert [f.name.split(".")[1] for f in files(folder)] == ["moments"]

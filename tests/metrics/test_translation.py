@@ -19,13 +19,13 @@ from simulacra.metrics.translation import (
     GROUPS,
     Translated,
     blurred,
-    meanings,
+    classify_cycle,
+    domain_classes,
     noisy,
-    of_domain,
-    of_pairs,
+    predicted_classes,
     quantised,
-    read,
-    readings,
+    translate_cycle,
+    translate_pairs,
 )
 from tests.metrics.translators import (
     Brightness,
@@ -50,14 +50,14 @@ def direction(model: Cycle, k: int = 0, groups: tuple[str, ...] = GROUPS) -> Tra
     names = model.spec.classes
     batches = in_order(parts[k], 7, CPU)
     pair = names[k], names[1 - k]
-    return of_domain(model, batches, pair, parts[k], parts[1 - k], parts[1 - k], RAW, groups)
+    return translate_cycle(model, batches, pair, parts[k], parts[1 - k], parts[1 - k], RAW, groups)
 
 
 def translated(model: Stub, seed: int = 0, variants: int = 4, groups: tuple[str, ...] = GROUPS) -> Translated:
     """The test pairs, in batches of 7."""
     data = pairs()
     batches = in_order(data.test, 7, CPU, seed)
-    return of_pairs(model, batches, data.test, data.train, RAW, groups, variants)
+    return translate_pairs(model, batches, data.test, data.train, RAW, groups, variants)
 
 
 def floats(x: np.ndarray) -> np.ndarray:
@@ -115,7 +115,7 @@ def test_a_constant_loses_everything_before_it_is_disturbed() -> None:
 def test_a_hidden_message_is_lost_with_what_hides_it() -> None:
     of = direction(Hides(domains().spec))
     numbers, x = of.numbers, floats(of.x)
-    assert (of.made == 128).all()
+    assert (of.samples == 128).all()
     assert of.back is not None
     assert (of.back == of.x).all()
     assert numbers["cycle_l1"] < 1e-4
@@ -142,14 +142,14 @@ def test_probes_are_left_out_when_nobody_asks() -> None:
 def test_what_is_compared_is_of_the_other_domain() -> None:
     of = direction(Inverts(domains().spec), k=1)
     assert (of.name, of.domains) == ("bright to dark", ("bright", "dark"))
-    assert (of.made == 255 - of.x).all()
+    assert (of.samples == 255 - of.x).all()
     # in these data the inverted images are the other domain
-    assert (of.real == of.made).all()
+    assert (of.real == of.samples).all()
 
 
-def test_fidelity_and_diversity_of_pairs() -> None:
+def test_fidelity_and_diversity_translate_pairs() -> None:
     data = pairs()
-    of = of_pairs(
+    of = translate_pairs(
         Varies(data.spec), in_order(data.test, 100, CPU, seed=4), data.test, data.train, RAW, GROUPS, 3
     )
     noise = Noise(4)
@@ -167,7 +167,7 @@ def test_fidelity_and_diversity_of_pairs() -> None:
     }
     found = {name: of.numbers[name] for name in of.numbers if "perceptual" not in name}
     assert found == pytest.approx({name: value.item() for name, value in expected.items()}, rel=1e-4)
-    assert abs(of.made - floats(data.test.target) * 255 + 255 * u[0].numpy()).max() < 0.51
+    assert abs(of.samples - floats(data.test.target) * 255 + 255 * u[0].numpy()).max() < 0.51
     assert of.real is data.test.target
     assert of.train is data.train.target
     assert of.domains is None
@@ -199,7 +199,7 @@ def test_perceptual_distances_are_of_what_they_say(monkeypatch: pytest.MonkeyPat
     one, *more = map(np.concatenate, drawn)
     off = np.stack([apart(variant, target) for variant in (one, *more)])
     between = [apart(a, b) for a, b in combinations((one, *more), 2)]
-    assert (of.made == one).all()
+    assert (of.samples == one).all()
     expected = {
         "perceptual": off[0].mean(),
         "best_perceptual": off.min(axis=0).mean(),
@@ -218,7 +218,7 @@ def test_perceptual_distances_are_of_what_they_say(monkeypatch: pytest.MonkeyPat
 
 RIGHT = {
     "translated_as_target": 1, "real_as_target": 1, "source_as_target": 0,
-    "back_as_source": 1, "source_as_source": 1, "back_as_before": 1,
+    "cycle_as_source": 1, "source_as_source": 1, "cycle_same_class": 1,
 }  # fmt: skip
 
 
@@ -228,42 +228,42 @@ def test_shares_read_as_a_domain() -> None:
     assert test.y is not None
     real = {name: np.full(30, k) for k, name in enumerate(names)}
     for k, name in enumerate(names):
-        assert read(test.x[test.y == k], extractor) == pytest.approx(real[name])
+        assert predicted_classes(test.x[test.y == k], extractor) == pytest.approx(real[name])
     for k in range(2):
-        found = readings(direction(Inverts(domains().spec), k), extractor, real, names)
+        found = classify_cycle(direction(Inverts(domains().spec), k), extractor, real, names)
         assert found == RIGHT | {"target_class": names[1 - k]}
     # a dark grey is what it always makes
     to_bright, to_dark = (
-        readings(direction(Constant(domains().spec), k), extractor, real, names) for k in range(2)
+        classify_cycle(direction(Constant(domains().spec), k), extractor, real, names) for k in range(2)
     )
     assert to_bright == RIGHT | {"target_class": "bright", "translated_as_target": 0}
-    assert to_dark == RIGHT | {"target_class": "dark", "back_as_source": 0, "back_as_before": 0}
+    assert to_dark == RIGHT | {"target_class": "dark", "cycle_as_source": 0, "cycle_same_class": 0}
     # by number; a third of the real bright ones are not seen as such
     real["bright"] = np.repeat([1, 0], [20, 10])
-    found = readings(direction(Inverts(domains().spec)), extractor, real, ())
+    found = classify_cycle(direction(Inverts(domains().spec)), extractor, real, ())
     assert found == RIGHT | {"target_class": "1", "real_as_target": pytest.approx(2 / 3)}
-    found = readings(direction(Inverts(domains().spec), 1), extractor, real, ())
-    part = {"source_as_source": 2 / 3, "source_as_target": 1 / 3, "back_as_before": 2 / 3}
+    found = classify_cycle(direction(Inverts(domains().spec), 1), extractor, real, ())
+    part = {"source_as_source": 2 / 3, "source_as_target": 1 / 3, "cycle_same_class": 2 / 3}
     assert found == pytest.approx(RIGHT | part | {"target_class": "0"})
     # all are one to it: nothing means a domain
-    found = readings(
+    found = classify_cycle(
         direction(Inverts(domains().spec)), extractor, dict.fromkeys(names, np.zeros(30, int)), ()
     )
-    assert found == {"back_as_before": 1}
+    assert found == {"cycle_same_class": 1}
 
 
 def test_which_class_means_a_domain() -> None:
     real = {"dark": np.array([1, 1, 0]), "bright": np.array([0, 0, 1])}
-    assert meanings(real, ()) == {"dark": 1, "bright": 0}
-    assert meanings(real, ("night", "day")) == {"dark": 1, "bright": 0}
+    assert domain_classes(real, ()) == {"dark": 1, "bright": 0}
+    assert domain_classes(real, ("night", "day")) == {"dark": 1, "bright": 0}
     # its name goes before what is seen
-    assert meanings(real, ("dark", "bright")) == {"dark": 0, "bright": 1}
-    assert meanings(real, ("bright", "dusk", "dark")) == {"dark": 2, "bright": 0}
-    assert meanings({"dark": np.array([7]), "bright": np.array([7])}, ()) == {}
+    assert domain_classes(real, ("dark", "bright")) == {"dark": 0, "bright": 1}
+    assert domain_classes(real, ("bright", "dusk", "dark")) == {"dark": 2, "bright": 0}
+    assert domain_classes({"dark": np.array([7]), "bright": np.array([7])}, ()) == {}
 
 
 def test_who_knows_no_classes_reads_nothing() -> None:
-    assert read(domains().test.x, RAW) is None
+    assert predicted_classes(domains().test.x, RAW) is None
 
 
 def test_the_stubs_have_the_capabilities() -> None:

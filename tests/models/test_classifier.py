@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import simulacra as sim
-from simulacra.attacks.attacks import pgd
+from simulacra.attacks.gradient import pgd
 from simulacra.core.batch import Batch, tensor
 from simulacra.core.capabilities import Predicts
 from simulacra.core.noise import Noise
@@ -36,7 +36,7 @@ def test_digits(plain: Classifier) -> None:
     numbers = sim.evaluate(plain, sim.load_data("digits"), split="validation")
     assert numbers["accuracy"] > 0.97
     assert numbers["calibration_error"] < 0.05
-    assert plain.spread != 1, "it was not calibrated"
+    assert plain.temperature != 1, "it was not calibrated"
 
 
 def fooled(model: Classifier, epsilon: float) -> float:

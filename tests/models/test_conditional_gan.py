@@ -82,8 +82,8 @@ def test_fakes_are_judged_as_the_classes_they_were_made_for() -> None:
     z = Noise(0, 1).normal(6, 2)
     real, fake = model.discriminator(x, y), model.discriminator(model.generator(z, y), y)
     objective = OBJECTIVES["relativistic"]
-    torch.testing.assert_close(d.loss, objective.discriminate(real, fake))
-    torch.testing.assert_close(g.loss, objective.generate(real, fake))
+    torch.testing.assert_close(d.loss, objective.discriminator_loss(real, fake))
+    torch.testing.assert_close(g.loss, objective.generator_loss(real, fake))
 
 
 def test_classes_are_drawn_as_frequent_as_in_the_data() -> None:

@@ -57,8 +57,8 @@ def test_the_first_losses_are_those_written_out() -> None:
         z = Noise(0, 1).normal(8, 2)
         real, fake = model.discriminator(batch().x), model.discriminator(model.generator(z))
         d, g = model.play(batch())
-        torch.testing.assert_close(d.loss, OBJECTIVES[name].discriminate(real, fake))
-        torch.testing.assert_close(g.loss, OBJECTIVES[name].generate(real, fake))
+        torch.testing.assert_close(d.loss, OBJECTIVES[name].discriminator_loss(real, fake))
+        torch.testing.assert_close(g.loss, OBJECTIVES[name].generator_loss(real, fake))
 
 
 def test_penalties_are_those_of_the_papers() -> None:
@@ -153,8 +153,8 @@ def test_the_discriminator_sees_changed_images_only(augment: str, monkeypatch: p
     # real and fake of the discriminator's turn, then fake and real of the generator's
     outputs = [model.discriminator(y + k) for y, k in ((real, 1), (fake, 2), (fake, 3), (real, 4))]
     objective = OBJECTIVES["relativistic"]
-    torch.testing.assert_close(d.loss, objective.discriminate(outputs[0], outputs[1]))
-    torch.testing.assert_close(g.loss, objective.generate(outputs[3], outputs[2]))
+    torch.testing.assert_close(d.loss, objective.discriminator_loss(outputs[0], outputs[1]))
+    torch.testing.assert_close(g.loss, objective.generator_loss(outputs[3], outputs[2]))
 
 
 def test_augmentation_adapts_to_how_sure_the_discriminator_is(monkeypatch: pytest.MonkeyPatch) -> None:

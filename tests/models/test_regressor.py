@@ -146,11 +146,11 @@ def test_the_spread_is_calibrated_on_held_out_examples(likelihood: str) -> None:
     y = p.mean + 3 * (p.sample() - p.mean)
     batch = Batch(inputs, None, Noise(0), target=y)
     model.finish([batch])
-    assert float(model.spread) == pytest.approx(3, rel=0.15)
-    torch.testing.assert_close(model.predict(inputs).stddev, model.spread * p.stddev)
-    again = model.spread.clone()
+    assert float(model.temperature) == pytest.approx(3, rel=0.15)
+    torch.testing.assert_close(model.predict(inputs).stddev, model.temperature * p.stddev)
+    again = model.temperature.clone()
     model.finish([batch])
-    assert torch.equal(model.spread, again), "calibrated twice is calibrated once"
+    assert torch.equal(model.temperature, again), "calibrated twice is calibrated once"
     model.train()
     torch.testing.assert_close(model.predict(inputs).stddev, p.stddev)
 
@@ -160,7 +160,7 @@ def test_a_fixed_scale_stays_and_few_examples_say_nothing() -> None:
     for likelihood, n in (("normal", 200), ("laplace", 200), ("normal-learned", 20)):
         model = made(NUMBERS, x, target=y, likelihood=likelihood).eval()
         model.finish([Batch(torch.from_numpy(x[:n]), None, Noise(0), target=torch.from_numpy(9 * y[:n]))])
-        assert model.spread == 1
+        assert model.temperature == 1
 
 
 def test_classes_have_a_temperature() -> None:
@@ -176,4 +176,4 @@ def test_classes_have_a_temperature() -> None:
     # the truth is half as sure
     y = Categorical(logits=p.logits / 2).sample()
     model.finish([Batch(torch.from_numpy(x), y, Noise(0))])
-    assert float(model.spread) == pytest.approx(2, rel=0.2)
+    assert float(model.temperature) == pytest.approx(2, rel=0.2)

@@ -23,7 +23,7 @@ from simulacra.models.cyclegan.model import CycleGAN
 from simulacra.models.jitter import Jitter
 from simulacra.models.pix2pix.card import Pix2PixConfig
 from simulacra.models.pix2pix.model import Pix2Pix
-from simulacra.nets.translation import PatchCritic
+from simulacra.nets.patch import PatchDiscriminator
 from tests.models.translators import IMAGE, cyclegan, images, pix2pix
 
 
@@ -105,10 +105,10 @@ def test_a_step_reads_nothing_back_from_the_device(norm: str) -> None:
 def test_what_is_read_back_is_seen(
     reading: Callable[[Tensor], Tensor], seen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    x, judge = images(0), Pix2Pix._judge
+    x, judge = images(0), Pix2Pix._discriminate
     batch = Batch(x, None, Noise(0, 1), target=x[:, :1])
     assert not recorded(pix2pix(), batch) & READING
-    monkeypatch.setattr(Pix2Pix, "_judge", lambda self, x, y: reading(judge(self, x, y)))
+    monkeypatch.setattr(Pix2Pix, "_discriminate", lambda self, x, y: reading(judge(self, x, y)))
     assert recorded(pix2pix(), batch) & READING == {seen}
 
 
@@ -162,7 +162,7 @@ def test_jitter_cuts_what_belongs_together_alike() -> None:
 
 @pytest.mark.parametrize("patch", ["1", "16", "70", "full"])
 def test_an_output_of_the_discriminator_sees_a_patch(patch: str) -> None:
-    net = PatchCritic(3, 128, patch, width=4, norm="none")
+    net = PatchDiscriminator(3, 128, patch, width=4, norm="none")
     x = torch.rand(1, 3, 128, 128, requires_grad=True)
     out = net(x)
     side = int(out.shape[1] ** 0.5)

@@ -8,7 +8,7 @@ from simulacra.errors import ConfigError
 from simulacra.models.autoencoder.card import AutoencoderConfig
 from simulacra.models.regressor.card import RegressorConfig
 from simulacra.nets.conv import channels, ladder
-from simulacra.nets.resnet import Block
+from simulacra.nets.resnet import PreActBlock
 from simulacra.nets.unet import UNet
 
 
@@ -31,7 +31,7 @@ def test_ladders_halve_down_to_four_to_seven() -> None:
 
 def test_a_residual_block_starts_as_the_identity() -> None:
     x = torch.randn(2, 4, 5, 5)
-    out = Block(4)(x)
+    out = PreActBlock(4)(x)
     bias = out - x
     # all that is added at first is the last convolution's bias, the same everywhere
     torch.testing.assert_close(bias, bias[:1, :, :1, :1].expand_as(bias))

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from simulacra.nets.translation import PatchCritic, ResNetTranslator, SkipUNet
+from simulacra.nets.patch import PatchDiscriminator
+from simulacra.nets.translation import ResNetTranslator, SkipUNet
 
 Weights = Iterator[tuple[Tensor, Tensor]]
 
@@ -66,7 +67,7 @@ def patches(x: Tensor, weights: Weights) -> Tensor:
     [
         (SkipUNet(3, 2, 32, 4, "instance"), unet),
         (ResNetTranslator(3, 2, 4, 2, "instance"), resnet),
-        (PatchCritic(3, 64, "70", 4, "instance"), patches),
+        (PatchDiscriminator(3, 64, "70", 4, "instance"), patches),
     ],
     ids=["unet", "resnet", "patches"],
 )

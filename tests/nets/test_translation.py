@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from simulacra.nets.translation import PatchCritic, Residual, ResNetTranslator, SkipUNet
+from simulacra.nets.patch import PatchDiscriminator
+from simulacra.nets.translation import ResNetBlock, ResNetTranslator, SkipUNet
 
 
 def nets() -> dict[str, tuple[nn.Module, tuple[Tensor, ...], int]]:
@@ -19,7 +20,7 @@ def nets() -> dict[str, tuple[nn.Module, tuple[Tensor, ...], int]]:
     x, z = torch.rand(1, 3, 128, 192), torch.rand(1, 4)
     made = {
         "unet": (SkipUNet(3, 1, 64, 8), (x,), 64),
-        "unet with a code": (SkipUNet(3, 3, 64, 8, "instance", style=4), (x, z), 64),
+        "unet with a code": (SkipUNet(3, 3, 64, 8, "instance", code_dim=4), (x, z), 64),
         "resnet": (ResNetTranslator(3, 3, 8, 2), (x,), 4),
     }
     for net, _, _ in made.values():
@@ -72,7 +73,7 @@ def test_a_resnet_has_its_blocks_at_a_quarter_of_the_size(blocks: int) -> None:
     net = ResNetTranslator(3, 3, width=2, blocks=blocks)
     seen: list[tuple[int, ...]] = []
     for module in net.modules():
-        if isinstance(module, Residual):
+        if isinstance(module, ResNetBlock):
             module.register_forward_hook(lambda module, inputs, output: seen.append(tuple(output.shape)))
     net(torch.rand(1, 3, 32, 48))
     assert seen == [(1, 8, 8, 12)] * blocks
@@ -84,8 +85,8 @@ def test_a_resnet_has_its_blocks_at_a_quarter_of_the_size(blocks: int) -> None:
     [
         (lambda: SkipUNet(3, 3, 256, 64, "batch"), 54.414),
         (lambda: ResNetTranslator(3, 3, 64, 9, "instance"), 11.378),
-        (lambda: PatchCritic(6, 256, "70", 64, "batch"), 2.769),
-        (lambda: PatchCritic(3, 256, "70", 64, "instance"), 2.765),
+        (lambda: PatchDiscriminator(6, 256, "70", 64, "batch"), 2.769),
+        (lambda: PatchDiscriminator(3, 256, "70", 64, "instance"), 2.765),
     ],
 )
 def test_nets_are_as_large_as_those_published(net: Any, millions: float) -> None:

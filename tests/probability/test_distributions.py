@@ -20,12 +20,12 @@ from torch.distributions import (
 
 from simulacra.probability.distributions import (
     Delta,
+    affine,
     component,
     marginals,
     modes,
     quantile,
-    rescaled,
-    widened,
+    tempered,
 )
 from simulacra.probability.likelihoods import Mixture, make
 
@@ -62,9 +62,9 @@ def p(request: pytest.FixtureRequest) -> Distribution:
     return FAMILIES[request.param]()
 
 
-def test_rescaled_is_the_affine_transform(p: Distribution) -> None:
+def test_affine_is_the_affine_transform(p: Distribution) -> None:
     shift, scale = torch.tensor([100.0, -3.0]), torch.tensor([20.0, 0.1])
-    q = rescaled(p, shift, scale)
+    q = affine(p, shift, scale)
     y = p.sample()
     oracle = TransformedDistribution(p, [AffineTransform(shift, scale, event_dim=1)])
     torch.testing.assert_close(
@@ -74,8 +74,8 @@ def test_rescaled_is_the_affine_transform(p: Distribution) -> None:
     torch.testing.assert_close(q.variance, scale**2 * p.variance)
 
 
-def test_widened_is_wider_about_the_same_places(p: Distribution) -> None:
-    q = widened(p, torch.tensor(2.0))
+def test_tempered_is_wider_about_the_same_places(p: Distribution) -> None:
+    q = tempered(p, torch.tensor(2.0))
     torch.testing.assert_close(q.mean, p.mean)
     if not isinstance(p, MixtureSameFamily):
         torch.testing.assert_close(q.stddev, 2 * p.stddev)
@@ -86,15 +86,15 @@ def test_widened_is_wider_about_the_same_places(p: Distribution) -> None:
 
 def test_a_temperature_divides_logits() -> None:
     logits = torch.tensor([[2.0, 0.0], [0.0, -4.0]])
-    classes = widened(Categorical(logits=logits), torch.tensor(2.0))
+    classes = tempered(Categorical(logits=logits), torch.tensor(2.0))
     torch.testing.assert_close(classes.probs, (logits / 2).softmax(dim=1))
-    bits = widened(make("bernoulli")(logits), torch.tensor(4.0))
+    bits = tempered(make("bernoulli")(logits), torch.tensor(4.0))
     torch.testing.assert_close(bits.mean, (logits / 4).sigmoid())
 
 
 def test_what_has_no_scale_cannot_be_rescaled() -> None:
     with pytest.raises(TypeError, match="Bernoulli"):
-        rescaled(torch.distributions.Bernoulli(0.5), torch.zeros(1), torch.ones(1))
+        affine(torch.distributions.Bernoulli(0.5), torch.zeros(1), torch.ones(1))
 
 
 def test_marginals_have_the_moments_and_the_samples_of_the_whole(p: Distribution) -> None:

@@ -34,20 +34,20 @@ EXPECTED = {
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_losses_by_hand(name: str) -> None:
     objective, (d, g) = OBJECTIVES[name], EXPECTED[name]
-    torch.testing.assert_close(objective.discriminate(X, G), torch.as_tensor(d))
-    torch.testing.assert_close(objective.generate(X, G), torch.as_tensor(g))
+    torch.testing.assert_close(objective.discriminator_loss(X, G), torch.as_tensor(d))
+    torch.testing.assert_close(objective.generator_loss(X, G), torch.as_tensor(g))
 
 
 def test_cross_entropy_is_that_of_the_paper() -> None:
     labels = torch.cat([torch.ones(3), torch.zeros(3)])
     theirs = 2 * F.binary_cross_entropy_with_logits(torch.cat([X, G]), labels)
-    torch.testing.assert_close(OBJECTIVES["non-saturating"].discriminate(X, G), theirs)
+    torch.testing.assert_close(OBJECTIVES["non-saturating"].discriminator_loss(X, G), theirs)
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_the_generator_wants_higher_outputs_for_fakes(name: str) -> None:
     g = G.clone().requires_grad_(True)
-    OBJECTIVES[name].generate(X, g).backward()
+    OBJECTIVES[name].generator_loss(X, g).backward()
     assert g.grad is not None
     at = slice(None) if name != "least-squares" else g.detach() < 1
     assert (g.grad[at] < 0).all()
@@ -55,8 +55,8 @@ def test_the_generator_wants_higher_outputs_for_fakes(name: str) -> None:
 
 def test_at_balance_the_losses_are_those_of_a_coin() -> None:
     zero = torch.zeros(5)
-    assert float(OBJECTIVES["non-saturating"].discriminate(zero, zero)) == pytest.approx(2 * log(2))
-    assert float(OBJECTIVES["relativistic"].discriminate(zero, zero)) == pytest.approx(log(2))
+    assert float(OBJECTIVES["non-saturating"].discriminator_loss(zero, zero)) == pytest.approx(2 * log(2))
+    assert float(OBJECTIVES["relativistic"].discriminator_loss(zero, zero)) == pytest.approx(log(2))
 
 
 def test_squared_gradient_of_a_quadratic() -> None:

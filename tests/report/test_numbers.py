@@ -31,7 +31,7 @@ def run_with(folder: Path, *events: dict[str, object], keep: str = "best") -> Ru
 def test_predictions_in_words(arm: Run) -> None:
     numbers = numbers_of(arm)
     assert numbers["negative log-likelihood"][1:] == (
-        "nats", "-log p(y | x), of what is predicted from an example; lower is better",
+        "nats", "-log p(y | x) of the target or class of an example; lower is better",
     )  # fmt: skip
     assert {"root mean squared error", "CRPS", "round-trip error of the mean"} <= set(numbers)
     for percent in (50, 80, 95):

@@ -120,7 +120,7 @@ def test_what_was_left_out_is_said(pix2pix: Run, tmp_path: Path) -> None:
 
 def test_a_number_of_one_direction_leaves_the_other_empty(cyclegan: Run, tmp_path: Path) -> None:
     run = Run(shutil.copytree(cyclegan.path, tmp_path / "run"))
-    both = {"day to night": {"kid": 0.5}, "night to day": {"kid": 0.25, "back_as_source": 0.5}}
+    both = {"day to night": {"kid": 0.5}, "night to day": {"kid": 0.25, "cycle_as_source": 0.5}}
     run.log("evaluation", directions=both)
     values = [values for _, values in last_numbers(run).by_direction()]
     assert values == [["0.5000", "0.2500"], ["", "50.0"]]

@@ -1,1 +1,1 @@
-"""Adversarial examples: inputs made to be misread, and training against them."""
+"""Adversarial examples: attacks on classifiers, and training against them."""

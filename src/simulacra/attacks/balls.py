@@ -1,13 +1,13 @@
-"""Steepest ascent inside a ball around every example: what all attacks share.
+"""Projected gradient ascent inside a ball around every example, which all attacks use.
 
 The ball of radius epsilon around x is { x + delta : |delta| <= epsilon }, with |delta| the largest change
-of a number (`linf`) or the Euclidean length (`l2`); images stay in [0, 1] besides.
+of a number (`linf`) or the Euclidean length (`l2`); images also stay in [0, 1].
 
     >>> x = torch.full((1, 1, 1, 2), 0.5)
     >>> w = torch.tensor([3.0, -4.0])
-    >>> climb(lambda x: (w * x).sum(dim=(1, 2, 3)), x, x, 0.1, "linf", steps=5)
+    >>> projected_ascent(lambda x: (w * x).sum(dim=(1, 2, 3)), x, x, 0.1, "linf", steps=5)
     tensor([[[[0.6000, 0.4000]]]])
-    >>> climb(lambda x: (w * x).sum(dim=(1, 2, 3)), x, x, 0.1, "l2", steps=5)
+    >>> projected_ascent(lambda x: (w * x).sum(dim=(1, 2, 3)), x, x, 0.1, "l2", steps=5)
     tensor([[[[0.5600, 0.4200]]]])
 """
 
@@ -39,7 +39,7 @@ def length(delta: Tensor, norm: Norm) -> Tensor:
 
 
 def project(delta: Tensor, epsilon: float | Tensor, norm: Norm) -> Tensor:
-    """The point of the ball around 0 that is nearest to delta `(B, ...)`; epsilon a number or `(B,)`."""
+    """Projection of delta `(B, ...)` on the ball around 0; epsilon is a number or `(B,)`."""
     radius = _each(epsilon, delta)
     if norm == "linf":
         return torch.maximum(torch.minimum(delta, radius), -radius)
@@ -48,7 +48,7 @@ def project(delta: Tensor, epsilon: float | Tensor, norm: Norm) -> Tensor:
 
 
 def uniform(x: Tensor, epsilon: float | Tensor, norm: Norm, noise: Noise) -> Tensor:
-    """A random change `(B, ...)` of examples, uniform in the ball around 0."""
+    """Random changes `(B, ...)` of examples, uniform in the ball around 0."""
     radius, (n, *shape) = _each(epsilon, x), x.shape
     if norm == "linf":
         return radius * (2 * noise.uniform(n, *shape) - 1)
@@ -64,7 +64,7 @@ def steepest(gradient: Tensor, norm: Norm) -> Tensor:
     return gradient / _each(length(gradient, norm), gradient).clamp(min=TINY)
 
 
-def climb(
+def projected_ascent(
     loss: Callable[[Tensor], Tensor],
     x: Tensor,
     start: Tensor,
@@ -75,12 +75,12 @@ def climb(
     """Projected gradient ascent from `start`, in the ball around x and in [0, 1] (Madry et al. 2018, 2.1).
 
     Args:
-        loss: from images `(B, C, H, W)` to what is to grow, `(B,)`; its parameters should need no gradients.
+        loss: from images `(B, C, H, W)` to the objective `(B,)`; its parameters should not require gradients.
         x: the centres of the balls `(B, C, H, W)` in [0, 1].
-        start: where it begins.
+        start: the starting points `(B, C, H, W)`.
         epsilon: the radius, or `(B,)` of them.
         norm: of the ball.
-        steps: each 2.5 epsilon / steps long (Madry et al. 2018, appendix A); one or two of them 1.25 epsilon
+        steps: of length 2.5 epsilon / steps (Madry et al. 2018, appendix A); one or two steps of 1.25 epsilon
             (Wong et al. 2020, section 4).
     """
     alpha = min(1.25, 2.5 / steps) * _each(epsilon, x)

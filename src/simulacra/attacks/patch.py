@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from simulacra.attacks.attacks import Adversarial, aim, attacked
+from simulacra.attacks.gradient import AdversarialExamples, attacked, make_goal
 from simulacra.core.model import Model
 from simulacra.core.noise import Noise
 from simulacra.errors import ConfigError
@@ -78,7 +78,7 @@ class Sticker:
     size: float
 
     def on(self, x: Tensor, noise: Noise) -> Tensor:
-        """Images `(B, C, H, W)` with it, each under a transform of its own."""
+        """Images `(B, C, H, W)` with the sticker, each under its own transform."""
         return paste(x, self.patch, Placement(noise, len(x), self.size, (x.shape[2], x.shape[3])))
 
 
@@ -93,7 +93,7 @@ def make(
     batch_size: int = 64,
     lr: float = 0.05,
 ) -> Sticker:
-    """Optimise a patch by Adam, each step on some of the images under transforms of their own.
+    """Optimise a patch by Adam; each step takes random images and transforms.
 
     Args:
         model: the classifier.
@@ -102,24 +102,24 @@ def make(
         noise: its first pixels, the images of a step, and the transforms.
         size: mean diameter, as a share of the shorter side, from above 0 to 1.
         steps: of Adam.
-        target: what everything is to be read as; None: as anything but what it is.
+        target: class that all images should be classified as; None: any but their own.
         batch_size: images in a step.
         lr: of Adam.
 
     Raises:
-        ConfigError: the size is none, or there are no steps.
+        ConfigError: the size is not in (0, 1], or steps is below 1.
     """
     if not 0 < size <= 1:
         raise ConfigError(f"size: must be above 0 and at most 1, not {size}")
     if steps < 1:
         raise ConfigError(f"steps: must be at least 1, not {steps}")
-    goal, (n, c, h, w) = aim(model, y, target), x.shape
-    answers, patch = goal.answer, noise.uniform(1, c, min(h, w), min(h, w))[0].requires_grad_()
+    goal, (n, c, h, w) = make_goal(model, y, target), x.shape
+    labels, patch = goal.labels, noise.uniform(1, c, min(h, w), min(h, w))[0].requires_grad_()
     adam = torch.optim.Adam([patch], lr=lr)
     with attacked(model), torch.enable_grad():
         for _ in range(steps):
             rows = (noise.uniform(min(n, batch_size)) * n).long()
-            goal.answer = answers[rows]
+            goal.labels = labels[rows]
             placed = paste(x[rows], patch, Placement(noise, len(rows), size, (h, w)))
             (patch.grad,) = torch.autograd.grad(-goal.loss(placed).mean(), patch)
             adam.step()
@@ -130,8 +130,8 @@ def make(
 
 def stick(
     model: Model, sticker: Sticker, x: Tensor, y: Tensor, noise: Noise, target: int | None = None
-) -> Adversarial:
-    """What a sticker does to images `(B, C, H, W)` of classes y, each under a transform of its own."""
-    goal = aim(model, y, target)
+) -> AdversarialExamples:
+    """Images `(B, C, H, W)` of classes y with a sticker, each under its own transform."""
+    goal = make_goal(model, y, target)
     with attacked(model):
         return goal.result(sticker.on(x, noise), x)

@@ -1,11 +1,11 @@
-"""The iterated game: attack a classifier, add what fooled it to its training data, train again, attack again.
+"""Iterated adversarial training: attack a classifier, add the images that fool it to its data, retrain.
 
-What fooled it is added as negatives in one of two ways:
+The images are added as negatives in one of two ways:
 
 - *corrected*: an adversarial image keeps the class of the image it was made from (Szegedy et al. 2014;
   Goodfellow et al. 2015). For attacks that change an image of a class.
-- *none*: it gets one class more, for what belongs to no class (Nguyen et al. 2015, section 4). For attacks
-  that begin at noise.
+- *none*: they get an additional class, for images of no class (Nguyen et al. 2015, section 4). For attacks
+  that start from noise.
 
 Every round trains from the beginning, on the data and the negatives of all rounds before it.
 """
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from simulacra.attacks.attacks import Adversarial
+from simulacra.attacks.gradient import AdversarialExamples
 from simulacra.core.model import Model
 from simulacra.core.noise import Noise, derive_seed
 from simulacra.data.spec import Data, Dataset
@@ -31,19 +31,19 @@ NONE = "none"
 SIZE = 250
 
 # an attack on images `(B, C, H, W)` of classes `(B,)`; from noise, on their classes alone
-Attack = Callable[[Model, Tensor, Tensor, Noise], Adversarial]
+Attack = Callable[[Model, Tensor, Tensor, Noise], AdversarialExamples]
 
 
 @dataclass(frozen=True)
 class Round:
-    """What came of one round, in shares of held-out examples.
+    """The results of one round, as shares of held-out examples.
 
     Attributes:
-        number: 0 is the classifier as it was.
+        number: 0 for the given classifier.
         negatives: adversarial examples in its training data.
-        accuracy: of examples as they are, read right.
-        robust_accuracy: read right under an attack on this round's classifier; from noise: not fooling it.
-        known_accuracy: adversarial images made against the classifier before, read right; None in round 0.
+        accuracy: of unchanged examples.
+        robust_accuracy: under an attack on this round's classifier; from noise: share that does not fool it.
+        known_accuracy: on adversarial images made for the previous classifier; None in round 0.
     """
 
     number: int
@@ -64,13 +64,13 @@ def rounds(
     as_none: bool = False,
     seed: int = 0,
 ) -> Iterator[Round]:
-    """Play so many rounds, and tell of each when it is over.
+    """Run the rounds, and yield the result of each.
 
     Args:
-        model: the classifier of round 0; it stays as it is.
+        model: the classifier of round 0; it is not changed.
         data: what it was trained on, images.
         held_out: labelled images that the rounds are measured on.
-        attack: the attack.
+        attack: makes adversarial images of a batch.
         retrain: trains a classifier from the beginning, for a round and its data.
         count: rounds after round 0.
         added: training examples attacked before each round; those that fool become negatives.
@@ -95,15 +95,15 @@ def rounds(
         yield Round(
             number,
             len(x),
-            float((read(model, held_out.x) == held_out.y).mean()),
+            float((classify(model, held_out.x) == held_out.y).mean()),
             1 - float(fooled.mean()),
-            None if known is None else float((read(model, known) == right).mean()),
+            None if known is None else float((classify(model, known) == right).mean()),
         )
         known = fresh
 
 
 def with_negatives(data: Data, x: np.ndarray, y: np.ndarray, as_none: bool) -> Data:
-    """The data with negatives `(M, C, H, W)` in the training split; with the class `none`, if they are of it.
+    """The data with negatives `(M, C, H, W)` in the training split, and with the class `none` if `as_none`.
 
     >>> import simulacra as sim
     >>> digits = sim.load_data("digits")
@@ -121,25 +121,25 @@ def with_negatives(data: Data, x: np.ndarray, y: np.ndarray, as_none: bool) -> D
     return replace(data, train=grown, validation=validation, test=test)
 
 
-def pieces(x: np.ndarray) -> Iterator[Tensor]:
-    """uint8 images `(N, C, H, W)` in [0, 1], some at a time."""
+def batches(x: np.ndarray) -> Iterator[Tensor]:
+    """uint8 images `(N, C, H, W)` as floats in [0, 1], in batches of at most `SIZE`."""
     for start in range(0, len(x), SIZE):
         yield torch.from_numpy(np.array(x[start : start + SIZE])).float() / 255
 
 
 @torch.no_grad()
-def read(model: Model, x: np.ndarray) -> np.ndarray:
-    """The class that a classifier reads each image `(N, C, H, W)` as, `(N,)`."""
+def classify(model: Model, x: np.ndarray) -> np.ndarray:
+    """The predicted class of each image `(N, C, H, W)`, `(N,)`."""
     # an attack has checked that it predicts classes
     predict: Any = model.predict
-    return np.concatenate([predict(part).logits.argmax(dim=1).numpy() for part in pieces(x)])
+    return np.concatenate([predict(part).logits.argmax(dim=1).numpy() for part in batches(x)])
 
 
 def _attacked(model: Model, dataset: Dataset, attack: Attack, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Adversarial images as uint8, and which of them fool."""
     assert dataset.y is not None
     found = []
-    for i, part in enumerate(pieces(dataset.x)):
+    for i, part in enumerate(batches(dataset.x)):
         y = torch.from_numpy(np.array(dataset.y[i * SIZE : (i + 1) * SIZE]))
         found.append(attack(model, part, y, Noise(seed, i)))
     x = torch.cat([one.x for one in found]).mul(255).round().to(torch.uint8).numpy()

@@ -1,4 +1,4 @@
-"""A picture of an attack: what was there, what was changed, what came of it, and how each is read."""
+"""Figure of an attack: original images, changes and adversarial images, with the predicted classes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from simulacra.attacks.attacks import Adversarial
+from simulacra.attacks.gradient import AdversarialExamples
 
 INK, MUTED = "#24292f", "#6e7781"
 # Okabe and Ito 2008
@@ -19,25 +19,25 @@ LETTERS = 14
 
 
 def sheet(
-    found: Adversarial,
+    found: AdversarialExamples,
     before: Tensor,
     classes: Sequence[str],
     title: str,
     y: np.ndarray | None = None,
     shown: int = 7,
 ) -> Figure:
-    """The first images as columns: as they were, the change, as they are, with the most likely class of each.
+    """The first images as columns: original, change and adversarial image, each with its most likely class.
 
     The change is drawn from blue (darker) over white to red (brighter), and in colour around grey, each up to
-    its largest number, which stands below it. What fooled is written in orange.
+    its largest value, which is written below it. Labels of successful images are orange.
 
     Args:
-        found: what the attack found.
-        before: p(class | x) of what it began with, `(B, K)`.
-        classes: their names.
-        title: above all.
-        y: what the images are, `(B,)`; None for noise.
-        shown: columns at most.
+        found: the adversarial images.
+        before: p(class | x) of the images that they were made from, `(B, K)`.
+        classes: names of the classes.
+        title: of the figure.
+        y: labels of the images, `(B,)`; None for noise.
+        shown: maximum number of columns.
     """
     columns = min(shown, len(found.x))
     figure = Figure(figsize=(0.8 + 1.05 * columns, 4.6), layout="constrained")
@@ -49,26 +49,26 @@ def sheet(
     for i in range(columns):
         delta = (found.x[i] - found.start[i]).cpu().numpy()
         truth = None if y is None else classes[int(y[i])]
-        name, percent = _reading(before[i], classes, truth)
+        name, percent = _prediction(before[i], classes, truth)
         _image(axes[0, i], found.start[i].cpu().numpy(), name, percent, INK)
         largest = float(np.abs(delta).max())
         _change(axes[1, i], delta, largest)
         _label(axes[1, i], f"up to ±{largest:.2g}", f"L2 {float(found.l2[i]):.2g}", MUTED)
         read = int(found.probabilities[i].argmax())
-        # what was misread as the same class before is no success
+        # an image that was misclassified as this class before the attack is no success
         fooled = bool(found.fooled[i]) and (y is None or int(before[i].argmax()) != read)
-        name, percent = _reading(found.probabilities[i], classes)
+        name, percent = _prediction(found.probabilities[i], classes)
         _image(axes[2, i], found.x[i].cpu().numpy(), name, percent, FOOLED if fooled else INK)
     return figure
 
 
-def _reading(p: Tensor, classes: Sequence[str], truth: str | None = None) -> tuple[str, str]:
-    """The most likely class, and its probability in words that never round up to certainty.
+def _prediction(p: Tensor, classes: Sequence[str], truth: str | None = None) -> tuple[str, str]:
+    """The most likely class and its probability, never rounded up to 100%.
 
     >>> import torch
-    >>> _reading(torch.tensor([0.002, 0.998]), ("cat", "bus")), _reading(torch.tensor([0.0, 1.0]), "ab")
+    >>> _prediction(torch.tensor([0.002, 0.998]), ("cat", "bus")), _prediction(torch.tensor([0.0, 1.0]), "ab")
     (('bus', '99.8%'), ('b', '>99.9%'))
-    >>> _reading(torch.tensor([0.7, 0.3]), ("cat", "bus"), "bus")
+    >>> _prediction(torch.tensor([0.7, 0.3]), ("cat", "bus"), "bus")
     ('cat (is bus)', '70.0%')
     """
     k = int(p.argmax())

@@ -11,7 +11,7 @@ import tyro
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from simulacra.attacks.attacks import Adversarial
+    from simulacra.attacks.gradient import AdversarialExamples
     from simulacra.attacks.rounds import Attack, Round
     from simulacra.core.model import Model
     from simulacra.core.noise import Noise
@@ -77,7 +77,7 @@ def main(argv: list[str]) -> int:
     settings = resolved(arguments)
     import json
 
-    from simulacra.attacks.attacks import check
+    from simulacra.attacks.gradient import check
     from simulacra.data import split_of
     from simulacra.errors import DataError
     from simulacra.run import Run
@@ -162,29 +162,29 @@ def resolved(arguments: Arguments) -> dict[str, Any]:
 
 def made(method: str, settings: dict[str, Any]) -> Attack:
     """The attack on a batch; `noise` makes images of the classes it is given."""
-    from simulacra.attacks import attacks
+    from simulacra.attacks import gradient
 
     if method == "noise":
 
-        def from_noise(model: Model, x: Tensor, y: Tensor, noise: Noise) -> Adversarial:
+        def from_noise(model: Model, x: Tensor, y: Tensor, noise: Noise) -> AdversarialExamples:
             target = settings["target"]
             wanted = y if target is None else y.new_full(y.shape, target)
-            return attacks.from_noise(model, wanted, noise, settings["steps"])
+            return gradient.from_noise(model, wanted, noise, settings["steps"])
 
         return from_noise
     if method == "fgsm":
-        return lambda model, x, y, noise: attacks.fgsm(model, x, y, **settings)
-    kind = attacks.pgd if method == "pgd" else attacks.smallest
+        return lambda model, x, y, noise: gradient.fgsm(model, x, y, **settings)
+    kind = gradient.pgd if method == "pgd" else gradient.smallest
     return lambda model, x, y, noise: kind(model, x, y, noise=noise, **settings)
 
 
 def attack(
     arguments: Arguments, model: Model, data: Data, held_out: Dataset, settings: dict[str, Any]
-) -> tuple[Adversarial, Tensor, dict[str, Any]]:
+) -> tuple[AdversarialExamples, Tensor, dict[str, Any]]:
     """What was found, p(class | x) before, and the numbers that are told."""
     import torch
 
-    from simulacra.attacks.attacks import joined
+    from simulacra.attacks.gradient import concatenate
     from simulacra.attacks.rounds import SIZE
     from simulacra.core.batch import in_order
 
@@ -205,7 +205,7 @@ def attack(
             parts.append(found)
             clean.append(predict(batch.x).probs)
             answers.append(batch.y)
-    found, p, y = joined(parts), torch.cat(clean), torch.cat(answers)
+    found, p, y = concatenate(parts), torch.cat(clean), torch.cat(answers)
     with torch.no_grad():
         before = predict(found.start).probs if noisy else p
     right = p.argmax(dim=1) == y
@@ -238,7 +238,7 @@ def sticking(model: Model, data: Data, settings: dict[str, Any], seed: int) -> A
     noise, y = Noise(derive_seed(seed, 1)), torch.from_numpy(train.y)
     sticker = make(model, tensor(train.x), y, noise, **settings)
 
-    def put(model: Model, x: Tensor, y: Tensor, noise: Noise) -> Adversarial:
+    def put(model: Model, x: Tensor, y: Tensor, noise: Noise) -> AdversarialExamples:
         return stick(model, sticker, x, y, noise, settings["target"])
 
     return put
@@ -246,7 +246,7 @@ def sticking(model: Model, data: Data, settings: dict[str, Any], seed: int) -> A
 
 def write(
     arguments: Arguments,
-    found: Adversarial,
+    found: AdversarialExamples,
     before: Tensor,
     model: Model,
     held_out: Dataset,

@@ -49,7 +49,15 @@ class Check:
 
 
 @dataclasses.dataclass(frozen=True)
-class Preview:
+class _Sheet:
+    source: tyro.conf.Positional[str]
+    out: Path
+    n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 64
+    seed: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Preview(Options, _Sheet):
     """Tile random images of a source into a PNG; pairs side by side.
 
     Attributes:
@@ -57,23 +65,7 @@ class Preview:
         out: the .png to write.
         n: number of images.
         seed: random seed of the choice of images.
-        image_size: resize images to this height and width in pixels; the source's own by default.
-        channels: convert images to 1 (grey) or 3 (colour) channels; the source's own by default.
-        target: what to predict: columns of a table, separated by commas; or an attribute of images as their
-            class, e.g. glasses or age>=60.
-        skip_bad: skip files that cannot be used.
-        swap: exchange the two images of every pair.
     """
-
-    source: tyro.conf.Positional[str]
-    out: Path
-    n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 64
-    seed: int = 0
-    image_size: int | None = None
-    channels: Literal[1, 3] | None = None
-    target: str | None = None
-    skip_bad: tyro.conf.FlagCreatePairsOff[bool] = False
-    swap: tyro.conf.FlagCreatePairsOff[bool] = False
 
 
 def main(argv: list[str]) -> int:
@@ -164,8 +156,7 @@ def _preview(verb: Preview) -> int:
     if verb.n < 1 or verb.seed < 0:
         raise ConfigError(f"-n {verb.n} --seed {verb.seed}: -n must be at least 1, --seed at least 0")
     _, _, split = parse(verb.source)
-    options = Options(verb.image_size, verb.channels, verb.skip_bad, verb.target, verb.swap)
-    data = load(verb.source, options)
+    data = load(verb.source, verb)
     split = split or "train"
     part = data.split(split)
     if data.spec.kind != "image":

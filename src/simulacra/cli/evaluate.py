@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
-# a list of more numbers is left to JSON: the shares of all classes of ImageNet, say
+# longer lists are in JSON only, e.g. the shares of all classes of ImageNet
 LISTED = 100
+
+
+def _groups() -> str:
+    """Help for `--metrics`; imports torch."""
+    from simulacra.metrics.registry import groups
+
+    plain, compared = (", ".join(groups(features)) for features in (False, True))
+    return f"comma-separated groups: {plain} (all of these when not given); {compared}"
 
 
 @dataclass(frozen=True)
@@ -21,21 +29,20 @@ class Evaluate:
     """run folder"""
     data: str | None = None
     """data source, e.g. mnist@validation; the run's own test split when not given"""
-    metrics: str = "elbo,nll,reconstruction,latents,prediction,samples,translation"
-    """groups of numbers, with commas between them; besides these fid, kid, prdc, is, classes,
-    memorisation, perceptual"""
+    metrics: Annotated[str | None, tyro.conf.arg(help=_groups())] = None
     features: str = "raw"
-    """what those compare: raw, efficientnet-lite0, inception, or the run folder of a classifier"""
+    """features that samples are compared by: raw, efficientnet-lite0, inception, or the run folder of a
+    classifier"""
     weights: Path | None = None
     """file with the weights of inception"""
     importance_samples: int = 100
-    """draws k of z for an estimated log-likelihood"""
+    """draws of z for an estimated log-likelihood"""
     variants: int = 4
-    """translations of each input of a pair, which differ by their noise"""
+    """translations of each input of a pair, with different noise"""
     examples: int | None = None
-    """the first so many examples; all when not given"""
+    """number of examples, the first of the split; all when not given"""
     seed: int = 0
-    """of all noise"""
+    """random seed"""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """print one JSON object and nothing else"""
 
@@ -46,12 +53,12 @@ def main(argv: list[str]) -> int:
 
 
 def run(arguments: Evaluate) -> None:
-    """Evaluate as the options say, and print the numbers."""
+    """Evaluate a run and print the numbers."""
     import json
 
     from simulacra.data import split_of
-    from simulacra.evaluation import evaluate
     from simulacra.run import Run
+    from simulacra.tasks.evaluate import evaluate
 
     trained = Run(arguments.run)
     features: object = arguments.features
@@ -63,7 +70,7 @@ def run(arguments: Evaluate) -> None:
         model,
         trained.data(arguments.data),
         split,
-        arguments.metrics.split(","),
+        arguments.metrics.split(",") if arguments.metrics else None,
         arguments.importance_samples,
         arguments.examples,
         seed=arguments.seed,
@@ -80,7 +87,7 @@ def run(arguments: Evaluate) -> None:
 
 
 def lines(numbers: dict[str, Any]) -> Iterator[str]:
-    """Numbers as text, one a line; those of single columns and directions below each other.
+    """Numbers as text, one a line; those of single columns and directions at the end.
 
     >>> print("\\n".join(lines({"nll": 1.25, "columns": {"height": {"rmse": 0.5}}, "pit": [0.5, 0.5]})))
     nll                                    1.2500
@@ -88,8 +95,8 @@ def lines(numbers: dict[str, Any]) -> Iterator[str]:
     height rmse                            0.5000
     """
     flat = {name: value for name, value in numbers.items() if not isinstance(value, dict)}
-    for of, values in (numbers.get("columns", {}) | numbers.get("directions", {})).items():
-        flat |= {f"{of} {name}": value for name, value in values.items()}
+    for part, values in (numbers.get("columns", {}) | numbers.get("directions", {})).items():
+        flat |= {f"{part} {name}": value for name, value in values.items()}
     width = max(38, *map(len, flat))
     for name, value in flat.items():
         if isinstance(value, list):

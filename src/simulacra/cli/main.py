@@ -1,4 +1,4 @@
-"""`simulacra VERB`: finds the verb's module, and says errors plainly. Imports nothing slow."""
+"""`simulacra VERB`: runs the verb's module and reports errors in a line. Imports nothing slow."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from importlib.metadata import version
 from simulacra.errors import ConfigError, SimulacraError, nearest
 
 VERBS = {
-    "train": "train a model on data, or go on where it stopped",
+    "train": "train a model on data, or resume its training",
     "sample": "draw new examples from a trained model",
-    "reconstruct": "show examples beside what the model makes of them",
-    "translate": "turn pictures of one kind into pictures of another",
-    "predict": "write what a model predicts for every example",
-    "attack": "make a classifier misread images, or play against such attacks",
+    "reconstruct": "show examples beside their reconstructions",
+    "translate": "translate images from one domain to another",
+    "predict": "write a model's predictions for every example",
+    "attack": "attack a classifier with adversarial examples",
     "evaluate": "measure a trained model on held-out data",
-    "audit": "say what data or a model do to people, before they are used",
-    "report": "write the report of a run, one HTML page",
+    "audit": "audit what data or a model do to people before they are used",
+    "report": "write the report of a run as one HTML page",
     "recipe": "list the recipes, or run one",
     "data": "list, check and preview data sources",
 }
@@ -27,7 +27,7 @@ HELP = """usage: simulacra VERB ...
 
 {verbs}
 
-  simulacra VERB --help    what a verb takes
+  simulacra VERB --help    the options of a verb
   --debug                  show the traceback of an error
   --version                print the version
 

@@ -2,7 +2,7 @@
 
 Tools are written against these classes, never against a model's own class. A capability also carries what
 tools need to know about it: its report cards, the lines of Python and of the shell that use it, the images
-that a training shows, and what to say to a user whose model lacks it.
+of its training previews, and the message to a user whose model lacks it.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ C = TypeVar("C", bound=Capability)
 
 
 def capabilities(model: Model) -> list[type[Capability]]:
-    """The capabilities of a model in its order of inheritance, without the bases of others among them."""
+    """The most specific capabilities of a model, in its order of inheritance."""
     found = [cls for cls in type(model).__mro__ if issubclass(cls, Capability) and "missing" in vars(cls)]
     return [cls for i, cls in enumerate(found) if not any(issubclass(other, cls) for other in found[:i])]
 
@@ -330,6 +330,7 @@ class Cycles(Translates):
 
     verb = ""
     missing = "translates in one direction; leave --to out"
+    class_balanced = True
 
     @abstractmethod
     def cycle(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -65,7 +65,7 @@ class Model(nn.Module):
         class_balanced: whether every batch holds equally many examples of each class, class after class.
         memory_format: of the weights in training.
         training_only: buffers that only training needs: in the checkpoint, not in `model.safetensors`.
-        card: what is known about it without an instance, and what it needs of the data.
+        card: its settings, summary, and requirements on the data.
         untrained: whether its weights stay as they were drawn.
         spec: the data it was built for.
         config: its resolved settings, a frozen dataclass.

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from simulacra.accelerate.processor import keep_freed_memory
 from simulacra.config import Training
-from simulacra.engine.processor import keep_freed_memory
 from simulacra.errors import ConfigError
 
 if TYPE_CHECKING:

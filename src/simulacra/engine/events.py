@@ -13,10 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from simulacra.files import write_text
+from simulacra.metrics.registry import training_scores
 from simulacra.run import Run
 
-# of a `scores` event, what the person sees
-SCORES = ("fid", "kid", "precision", "recall", "density", "coverage")
 # Seconds between plain lines when nobody watches a terminal.
 PLAIN_EVERY = 5.0
 
@@ -28,7 +27,7 @@ class Events:
         run: the folder that gets metrics.jsonl (and tensorboard/, where it is installed).
         start: steps played before; later events of an interrupted training are dropped.
         steps: length of the training.
-        quiet: say nothing.
+        quiet: log and print nothing.
     """
 
     def __init__(self, run: Run, start: int, steps: int, quiet: bool) -> None:
@@ -73,13 +72,13 @@ class Events:
         self.run.log(kind, step=step, **terms, **more)
         if self.board:
             for name, value in {**terms, **more}.items():
-                # scores come with words about how they were made
+                # scores also have descriptions
                 if isinstance(value, (int, float)):
                     self.board.add_scalar(f"{kind}/{name}", value, step)
         if kind == "train":
             self._show(step, terms, more)
         elif kind == "scores":
-            text = "  ".join(f"{name} {terms[name]:.4g}" for name in SCORES)
+            text = "  ".join(f"{name} {terms[name]:.4g}" for name in training_scores())
             self.message(f"step {step}/{self.steps}  {text}  ({terms['extractor']})")
 
     def warn(self, step: int, kind: str, text: str) -> None:
@@ -95,8 +94,8 @@ class Events:
 
     def _show(self, step: int, terms: Mapping[str, float], more: Mapping[str, float]) -> None:
         # norms of gradients are for the report: the line is long enough
-        shown = {name: value for name, value in terms.items() if not name.endswith("_gradient")}
-        text = "  ".join(f"{name} {value:.5g}" for name, value in shown.items())
+        printed = {name: value for name, value in terms.items() if not name.endswith("_gradient")}
+        text = "  ".join(f"{name} {value:.5g}" for name, value in printed.items())
         text += f"  {more['images_per_second']:,.0f} examples/s"
         if self.live:
             self.bar.update(self.task, completed=step, terms=text)

@@ -8,6 +8,7 @@ from typing import cast
 
 import torch
 
+from simulacra.accelerate.processor import emulates_bf16
 from simulacra.core.model import Model
 from simulacra.core.noise import derive_seed
 from simulacra.data.spec import Data, refuse_missing_classes
@@ -25,7 +26,6 @@ from simulacra.engine.monitors.validation import Validation
 from simulacra.engine.monitors.warnings import TrainingWarnings
 from simulacra.engine.optimizers import average, learning_rate
 from simulacra.engine.players import Players
-from simulacra.engine.processor import emulates_bf16
 from simulacra.models.registry import build
 from simulacra.run import Run, RunConfig
 

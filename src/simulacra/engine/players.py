@@ -1,4 +1,4 @@
-"""One round of a game: every turn's loss moves its player."""
+"""One training step of a game: the loss of every turn moves its player."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 
+from simulacra.accelerate import for_cpu
 from simulacra.config import Training
 from simulacra.core.batch import Batch
 from simulacra.core.model import Model, Turn
@@ -66,14 +67,16 @@ class Cast(nn.Module):
 class Players:
     """A model's nets wrapped for device, precision and processes, with an optimizer for each player.
 
-    The model itself stays bare: checkpoints, averages and samples are made from it.
+    The model itself stays unwrapped: checkpoints, averages and samples are made from it.
 
     Attributes:
         optimizers: player -> its optimizer.
-        steps: rounds played since `averages` was last asked.
+        steps: steps since the last call of `averages`.
     """
 
     def __init__(self, model: Model, training: Training, fabric: Fabric) -> None:
+        if fabric.device.type == "cpu":
+            for_cpu(model)
         model.to(memory_format=model.memory_format)  # type: ignore[call-overload]  # missing in torch's stubs
         self.model, self.training, self.fabric = model, training, fabric
         # the same object with its nets replaced: parameters and buffers are shared
@@ -88,7 +91,7 @@ class Players:
                 self.stage._modules[name] = self._wrap(getattr(model, name))
             self.optimizers[player] = fabric.setup_optimizers(optimizer(training, self.parameters[player]))
         self.steps = 0
-        # term -> its values since the last look
+        # term -> its values since the last log
         self._record: dict[str, Column] = {}
 
     def _wrap(self, net: nn.Module) -> nn.Module:

@@ -1,10 +1,10 @@
-"""What samples and data are compared by: feature extractors behind one protocol."""
+"""Feature extractors, which samples and data are compared by, behind one protocol."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.distributions import Categorical
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from simulacra.core.inference import eval_mode
 from simulacra.data.paths import find
 from simulacra.errors import ConfigError, nearest
 from simulacra.metrics import inception_v3
@@ -28,12 +29,12 @@ DIGEST = 16
 
 @runtime_checkable
 class Extractor(Protocol):
-    """Turns examples into features, and into probabilities of classes where it knows classes.
+    """Turns examples into features and, where it predicts classes, into probabilities of these.
 
     Attributes:
         name: of the extractor.
-        weights: a digest of what it has learned; empty without weights.
-        size: side in pixels of the images it looks at; None where it takes them as they are.
+        weights: a digest of its weights; empty without weights.
+        size: side in pixels of the images that its network takes; None where it takes any size.
         resize: how images become that size, in words.
     """
 
@@ -58,16 +59,16 @@ class Extractor(Protocol):
         ...
 
 
-def look(extractor: Extractor, x: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Features and probabilities at once: one pass of a network gives both."""
-    if isinstance(extractor, Classifier):
+def extract(extractor: Extractor, x: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Features and probabilities, from one pass of a network where it gives both."""
+    if isinstance(extractor, ClassifyingExtractor):
         return extractor.both(x)
     return extractor.features(x), extractor.probabilities(x)
 
 
 def maps(extractor: Extractor, x: Tensor) -> list[Tensor]:
-    """What layers of a network make of x, each `(B, C, H, W)`; the features alone where it shows no more."""
-    if isinstance(extractor, Classifier):
+    """Feature maps of x at several layers, each `(B, C, H, W)`; the features where there are none."""
+    if isinstance(extractor, ClassifyingExtractor):
         return extractor.maps(x)
     return [extractor.features(x)[:, :, None, None]]
 
@@ -121,11 +122,11 @@ class Raw:
         return None
 
 
-class Classifier:
-    """An extractor whose features and probabilities are of one pass: it says what `both` are.
+class ClassifyingExtractor:
+    """An extractor that gives features and probabilities of classes in one pass, `both`.
 
     Attributes:
-        classes: their names, where it knows them.
+        classes: their names, where they are known.
     """
 
     weights = ""
@@ -146,7 +147,7 @@ class Classifier:
         return [self.features(x)[:, :, None, None]]
 
 
-class EfficientNetLite0(Classifier):
+class EfficientNetLite0(ClassifyingExtractor):
     """EfficientNet-Lite0 (Tan and Le 2019, without squeeze-and-excitation): what its last pool gives.
 
     The package's conversion of the weights of tensorflow/tpu, and their preprocessing, (255 x - 127) / 128.
@@ -170,25 +171,25 @@ class EfficientNetLite0(Classifier):
         self.weights, self.device = _file_digest(path), device
 
     def both(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        pooled = self.network.extract_features(self._seen(x)).mean(dim=(2, 3))
+        pooled = self.network.extract_features(self._input(x)).mean(dim=(2, 3))
         return pooled, self.network._fc(pooled).softmax(dim=1)
 
     def maps(self, x: Tensor) -> list[Tensor]:
         """The last at each of five sizes: `(B, 16, 112, 112)`, then 24, 40, 112 and 320 channels."""
         n, sizes = self.network, {}
-        x = n._swish(n._conv_stem(self._seen(x)))
+        x = n._swish(n._conv_stem(self._input(x)))
         for block in n._blocks:
             x = block(x)
             sizes[x.shape[2]] = x
         return list(sizes.values())
 
-    def _seen(self, x: Tensor) -> Tensor:
+    def _input(self, x: Tensor) -> Tensor:
         x = colour(x, self.name).to(self.device)
         x = F.interpolate(x, (self.size, self.size), mode="bilinear", antialias=True, align_corners=False)
         return ((255 * x - 127) / 128).contiguous(memory_format=torch.channels_last)
 
 
-class Inception(Classifier):
+class Inception(ClassifyingExtractor):
     """Inception-v3 of the FID (Heusel et al. 2017), with torch-fidelity's preprocessing of 8-bit images.
 
     Raises:
@@ -216,17 +217,17 @@ class Inception(Classifier):
         self.weights, self.device = _file_digest(path), device
 
     def both(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        features = self.network.features(self._seen(x))
+        features = self.network.features(self._input(x))
         return features, self.network.logits(features).softmax(dim=1)
 
     def maps(self, x: Tensor) -> list[Tensor]:
-        return self.network.maps(self._seen(x))
+        return self.network.maps(self._input(x))
 
-    def _seen(self, x: Tensor) -> Tensor:
+    def _input(self, x: Tensor) -> Tensor:
         return (255 * colour(x, self.name)).round().to(self.device)
 
 
-class OfModel(Classifier):
+class OfModel(ClassifyingExtractor):
     """The features of a trained model, and its p(class | x) where it predicts classes.
 
     Args:
@@ -249,7 +250,7 @@ class OfModel(Classifier):
                 f"extractor: the {self.name} was trained on examples of shape {tuple(shape)}, these are "
                 f"{tuple(x.shape[1:])}; take one that was trained on the same size and channels"
             )
-        with _evaluating(self.model):
+        with eval_mode(self.model) if isinstance(self.model, nn.Module) else nullcontext():
             x = x.to(getattr(self.model, "device", "cpu"))
             features = self.model.features(x).flatten(1).float()
             predict = getattr(self.model, "predict", None)
@@ -268,12 +269,12 @@ def colour(x: Tensor, name: str) -> Tensor:
     """
     if x.ndim != 4 or x.shape[1] not in (1, 3):
         what = f"vectors of {x.shape[1]} numbers" if x.ndim == 2 else f"of shape {tuple(x.shape[1:])}"
-        raise ConfigError(f"extractor: {name} looks at grey or colour images, these are {what}; take 'raw'")
+        raise ConfigError(f"extractor: {name} takes grey or colour images, these are {what}; take 'raw'")
     return x.expand(-1, 3, -1, -1)
 
 
 def state_digest(state: Iterable[tuple[str, Tensor]]) -> str:
-    """Of the names and the numbers of weights.
+    """A digest of the names and the numbers of weights.
 
     >>> state_digest([("w", torch.zeros(2))]) == state_digest([("w", torch.ones(2))])
     False
@@ -336,20 +337,6 @@ def _package(module: str, name: str, extra: str, otherwise: str = "") -> Any:
             f"extractor: {name} needs '{error.name or module}', which is not installed: "
             f"pip install simulacra[{extra}]{otherwise and f', {otherwise}'}"
         ) from error
-
-
-@contextmanager
-def _evaluating(model: Any) -> Iterator[None]:
-    """Batch norm and dropout as after the training, and then as they were."""
-    modules = list(model.modules()) if isinstance(model, nn.Module) else []
-    training = [module for module in modules if module.training]
-    if modules:
-        model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
 
 
 def _called(what: object) -> str:

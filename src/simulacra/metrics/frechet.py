@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulacra.errors import DataError
+from simulacra.errors import ConfigError, DataError
+from simulacra.metrics.registry import Metric, Score, register
+
+if TYPE_CHECKING:
+    from simulacra.metrics.sample_scores import Comparison
 
 # Rows that are gathered before their moments are taken: a product of matrices pays off with many rows.
 BLOCK = 4096
+# features whose covariance can still be worked with: 0.13 GB, some ten seconds
+LARGEST = 4096
 
 
 @dataclass(frozen=True)
@@ -132,3 +139,33 @@ def _factor(sigma: np.ndarray) -> np.ndarray:
     # directions without spread are left out: the roots of their rounding errors would add up
     rank = values > len(sigma) * np.finfo(np.float64).eps * values[-1]
     return vectors[:, rank] * np.sqrt(values[rank])
+
+
+def _fid(comparison: Comparison) -> dict[str, float]:
+    features = comparison.samples.features.shape[1]
+    if features > LARGEST:
+        raise ConfigError(
+            f"fid: the covariance of {features} features is too large to work with; "
+            "choose another extractor, or smaller images"
+        )
+    a, b = comparison.samples.moments, comparison.real.moments
+    return {"fid": frechet_distance(a.mean, a.covariance, b.mean, b.covariance)}
+
+
+FID = register(
+    Score(
+        name="fid",
+        metrics=(
+            Metric(
+                "fid",
+                "Fréchet distance",
+                meaning="between normal distributions fitted to the features of samples and data (FID)",
+                better="lower",
+            ),
+        ),
+        score=_fid,
+        fewest=2,
+        in_training=True,
+        order=100,
+    )
+)

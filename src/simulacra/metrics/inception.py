@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from simulacra.errors import ConfigError
+from simulacra.metrics.registry import Metric, Score, register
+
+if TYPE_CHECKING:
+    from simulacra.metrics.sample_scores import Comparison
+
+# of the score; one for each sample, if these are fewer
+SPLITS = 10
 
 
 class InceptionScore(NamedTuple):
@@ -53,3 +60,33 @@ def _score(probs: np.ndarray) -> float:
 def _entropy(p: np.ndarray) -> float:
     """The sum of -p log p, with 0 log 0 = 0, over all numbers."""
     return -float((p * np.log(p, out=np.zeros_like(p), where=p > 0)).sum())
+
+
+def _is(comparison: Comparison) -> dict[str, float]:
+    probs = comparison.samples.probabilities
+    if probs is None:
+        return {}
+    splits = min(SPLITS, len(probs))
+    score = inception_score(probs, splits, comparison.seed)
+    return {"inception_score": score.mean, "inception_score_std": score.std, "splits": splits}
+
+
+IS = register(
+    Score(
+        name="is",
+        metrics=(
+            Metric(
+                "inception_score",
+                "Inception score",
+                meaning="high where the class of each sample is certain and all classes are equally frequent",
+                better="higher",
+                error="inception_score_std",
+            ),
+            Metric("inception_score_std", "its deviation", meaning="of the Inception score, over splits"),
+        ),
+        settings=("splits",),
+        score=_is,
+        classes=True,
+        order=120,
+    )
+)

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import sqrt
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from simulacra.errors import ConfigError
+from simulacra.metrics.registry import Metric, Score, register
+
+if TYPE_CHECKING:
+    from simulacra.metrics.sample_scores import Comparison
 
 # numbers of a block of the kernel matrix
 BLOCK = 2**22
+# examples of a subset; half of what there is, if that is less
+SUBSET = 1000
 
 
 @dataclass(frozen=True)
@@ -109,3 +116,39 @@ def _sum(x: np.ndarray, y: np.ndarray | None = None) -> float:
 def _kernel(products: np.ndarray, features: int) -> np.ndarray:
     k = products / features + 1
     return k * k * k
+
+
+def _kid(comparison: Comparison) -> dict[str, float]:
+    # a subset of all there is has no error
+    subset_size = min(SUBSET, comparison.size // 2)
+    samples, real = comparison.samples.features, comparison.real.features
+    kid = kernel_distance(samples, real, comparison.subsets, subset_size, comparison.seed)
+    return {
+        "kid": kid.mean,
+        "kid_error": kid.error,
+        "kid_subsets": comparison.subsets,
+        "kid_subset_size": subset_size,
+    }
+
+
+KID = register(
+    Score(
+        name="kid",
+        metrics=(
+            Metric(
+                "kid",
+                "kernel distance",
+                meaning="squared maximum mean discrepancy of the features (KID), 0 for equal distributions",
+                better="lower",
+                error="kid_error",
+            ),
+            Metric("kid_error", "its standard error", meaning="of the kernel distance, over subsets"),
+        ),
+        settings=("kid_subsets", "kid_subset_size"),
+        score=_kid,
+        fewest=4,
+        in_training=True,
+        whole=True,
+        order=110,
+    )
+)

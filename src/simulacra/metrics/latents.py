@@ -1,8 +1,17 @@
-"""What the latents of an encoder hold."""
+"""What the latents of an encoder tell about the examples."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+from simulacra.core.capabilities import Encodes
+from simulacra.core.inference import encode_all
+from simulacra.metrics.registry import Measurement, Metric, register
+
+if TYPE_CHECKING:
+    from simulacra.metrics.evaluation import Evaluation
 
 # The probes take a moment on more examples, and learn nothing new.
 PROBED = 10_000
@@ -43,3 +52,48 @@ def linear_probe_accuracy(
         return float((y_test == y_train[0]).mean())
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
     return float(probe.fit(train, y_train).score(test, y_test))
+
+
+def _latents(evaluation: Evaluation) -> dict[str, float]:
+    """The probes are fitted to the training split."""
+    train, dataset = evaluation.data.train, evaluation.dataset
+    mu = encode_all(evaluation.model, dataset)[0].flatten(1).numpy()
+    numbers: dict[str, float] = {"active_units": active_units(mu), "latent_dim": mu.shape[1]}
+    if train.y is not None and dataset.y is not None:
+        mu_train = encode_all(evaluation.model, train)[0].flatten(1).numpy()
+        numbers["knn_accuracy"] = knn_accuracy(mu_train, train.y, mu, dataset.y)
+        numbers["linear_probe_accuracy"] = linear_probe_accuracy(mu_train, train.y, mu, dataset.y)
+    return numbers
+
+
+LATENTS = register(
+    Measurement(
+        name="latents",
+        needs=(Encodes,),
+        metrics=(
+            Metric(
+                "active_units",
+                "active units",
+                meaning="latent dimensions whose mean has a variance above 0.01 over the data",
+                out_of="latent_dim",
+            ),
+            Metric(
+                "knn_accuracy",
+                "nearest-neighbour accuracy",
+                "%",
+                "of a nearest-neighbour classifier on the latents",
+                "higher",
+            ),
+            Metric(
+                "linear_probe_accuracy",
+                "linear-probe accuracy",
+                "%",
+                "of a linear classifier on the latents",
+                "higher",
+            ),
+        ),
+        settings=("latent_dim",),
+        compute=_latents,
+        order=30,
+    )
+)

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from simulacra.errors import DataError
+from simulacra.metrics.registry import Metric, Score, register
+
+if TYPE_CHECKING:
+    from simulacra.metrics.sample_scores import Comparison
 
 # distances held at a time
 BLOCK = 2**22
@@ -152,3 +157,45 @@ def _digests(x: np.ndarray) -> Iterator[bytes]:
     for row in x:
         # + 0: -0.0 equals 0.0
         yield blake2b(np.ascontiguousarray(row + row.dtype.type(0)).tobytes(), digest_size=16).digest()
+
+
+def _memorisation(comparison: Comparison) -> dict[str, float]:
+    """Duplicates and copies are counted in the examples themselves, not in features."""
+    samples, train = comparison.samples, comparison.train
+    if len(train) < 2:
+        raise DataError("score_samples: memorisation needs at least two training examples")
+    found = memorisation(samples.features, train.features, train.others())
+    return {
+        "closer_to_train": found.closer,
+        "closer_expected": found.expected,
+        "duplicates": duplicates(samples.x),
+        "copies": copies(samples.x, train.x),
+        "train": len(train),
+    }
+
+
+MEMORISATION = register(
+    Score(
+        name="memorisation",
+        metrics=(
+            Metric(
+                "closer_to_train",
+                "closer to training data",
+                "%",
+                "samples nearer to a training example than that is to its own nearest neighbour; a share far"
+                " above the expected one indicates memorised examples",
+            ),
+            Metric(
+                "closer_expected",
+                "expected of new data",
+                "%",
+                "the same for new examples, estimated from the training data",
+            ),
+            Metric("duplicates", "duplicates", meaning="samples that are equal to another sample"),
+            Metric("copies", "copies", meaning="samples that are equal to a training example"),
+        ),
+        settings=("train",),
+        score=_memorisation,
+        order=140,
+    )
+)

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from simulacra.errors import ConfigError
 from simulacra.metrics.neighbours import distances
+from simulacra.metrics.registry import Metric, Score, register
+
+if TYPE_CHECKING:
+    from simulacra.metrics.sample_scores import Comparison
+
+# k of the scores
+NEIGHBOURS = 5
 
 
 @dataclass(frozen=True)
@@ -77,3 +85,46 @@ def prdc(real: np.ndarray, fake: np.ndarray, k: int = 5, real_radii: np.ndarray 
         density=inside.double().mean().item() / k,
         coverage=(nearest < of_real).double().mean().item(),
     )
+
+
+def _prdc(comparison: Comparison) -> dict[str, float]:
+    k, real = NEIGHBOURS, comparison.real
+    return vars(prdc(real.features, comparison.samples.features, k, real.radii(k))) | {"neighbours": k}
+
+
+CHART = Metric(
+    "prdc",
+    "fidelity and variety",
+    meaning="precision: share of samples that lie among the data; recall: share of the data that lie among"
+    " the samples; density and coverage: the same, counted in neighbours",
+    reference=1.0,
+)
+PRDC = register(
+    Score(
+        name="prdc",
+        metrics=(
+            Metric("precision", "precision", "%", "samples that lie among the data", "higher", chart=CHART),
+            Metric("recall", "recall", "%", "data that lie among the samples", "higher", chart=CHART),
+            Metric(
+                "density",
+                "density",
+                meaning="how densely data lie around samples; 1 where both have the same distribution",
+                chart=CHART,
+            ),
+            Metric(
+                "coverage",
+                "coverage",
+                "%",
+                "data with a sample among their nearest neighbours",
+                "higher",
+                chart=CHART,
+            ),
+        ),
+        settings=("neighbours",),
+        score=_prdc,
+        fewest=NEIGHBOURS + 1,
+        in_training=True,
+        whole=True,
+        order=111,
+    )
+)

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from simulacra.core.batch import Batch
+from simulacra.core.capabilities import Reconstructs
+from simulacra.metrics.registry import Metric, PerExample, register
+
+if TYPE_CHECKING:
+    from simulacra.metrics.evaluation import Evaluation
 
 
 def l1(x: Tensor, y: Tensor) -> Tensor:
@@ -58,3 +67,39 @@ def smoothed(x: Tensor, sigma: float, radius: int) -> Tensor:
     flat = x.flatten(0, 1)[:, None]
     out = F.conv2d(F.conv2d(flat, g[None, None, :, None]), g[None, None, None, :])
     return out.view(*x.shape[:2], *out.shape[2:])
+
+
+def _reconstruction(evaluation: Evaluation, batch: Batch, x: Tensor) -> dict[str, Tensor]:
+    y = evaluation.model.reconstruct(batch.x)
+    values = {"mse": mse(batch.x, y)}
+    if evaluation.model.spec.kind == "image":
+        y = y.clamp(0, 1)
+        values |= {"psnr": psnr(batch.x, y), "ssim": ssim(batch.x, y)}
+    return values
+
+
+PSNR = Metric("psnr", "PSNR", "dB", "peak signal-to-noise ratio of reconstructions or translations", "higher")
+SSIM = Metric(
+    "ssim",
+    "SSIM",
+    meaning="structural similarity of reconstructions or translations, 1 for equal images",
+    better="higher",
+)
+RECONSTRUCTION = register(
+    PerExample(
+        name="reconstruction",
+        needs=(Reconstructs,),
+        metrics=(
+            Metric(
+                "mse",
+                "mean squared error",
+                meaning="of reconstructions, averaged over the numbers of an example",
+                better="lower",
+            ),
+            PSNR,
+            SSIM,
+        ),
+        values=_reconstruction,
+        order=20,
+    )
+)

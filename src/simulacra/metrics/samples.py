@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from simulacra.core.capabilities import Samples
 from simulacra.metrics.neighbours import distances
+from simulacra.metrics.registry import Measurement, Metric, register
+
+if TYPE_CHECKING:
+    from simulacra.metrics.evaluation import Evaluation
 
 # A sample belongs to a mode when it is this many standard deviations from its centre, or nearer.
 NEAR = 4.0
@@ -78,3 +84,57 @@ def _distance_apart(x: np.ndarray) -> float:
 
 def _total_variance(x: np.ndarray) -> float:
     return float(x.var(axis=0, dtype=np.float64).sum())
+
+
+def _samples(evaluation: Evaluation) -> dict[str, Any]:
+    """As many samples as examples; `mode_shares` are the shares of all samples at each mode."""
+    samples, truth = evaluation.samples, evaluation.data.truth
+    n = len(samples)
+    samples, data = samples.reshape(n, -1), evaluation.dataset.x.reshape(len(evaluation.dataset), -1)
+    numbers: dict[str, Any] = {
+        "samples": n,
+        "mean_distance": mean_distance(samples, data),
+        "variance_ratio": variance_ratio(samples, data),
+    }
+    if truth.modes is not None and truth.sigma is not None:
+        coverage = mode_coverage(samples, truth.modes, truth.sigma)
+        numbers |= {
+            "modes": len(truth.modes),
+            "modes_covered": coverage.covered,
+            "within_4_sigma": coverage.near,
+            "mode_shares": (coverage.counts / n).tolist(),
+        }
+    return numbers
+
+
+SAMPLES = register(
+    Measurement(
+        name="samples",
+        needs=(Samples,),
+        metrics=(
+            Metric(
+                "mean_distance",
+                "distance of the means",
+                meaning="of samples and data, in standard deviations of the data; 0 is best",
+            ),
+            Metric(
+                "variance_ratio",
+                "variance ratio",
+                meaning="total variance of samples over that of the data: 1 where both vary equally, 0 after"
+                " a collapse",
+            ),
+            Metric(
+                "modes_covered",
+                "modes covered",
+                meaning="modes of the data that get at least a tenth of their share of samples; all is best",
+                out_of="modes",
+            ),
+            Metric(
+                "within_4_sigma", "samples at a mode", "%", "within 4 standard deviations of one", "higher"
+            ),
+        ),
+        settings=("samples", "modes", "mode_shares"),
+        compute=_samples,
+        order=50,
+    )
+)

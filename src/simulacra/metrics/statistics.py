@@ -1,4 +1,4 @@
-"""What is known of a set of examples through an extractor: features, moments, neighbours; cached."""
+"""Features of a set of examples, and their moments and neighbours; cached."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import Tensor
 from simulacra.data.paths import cache_folder
 from simulacra.errors import ConfigError, DataError, SimulacraError
 from simulacra.files import replacing
-from simulacra.metrics.features import Extractor, look
+from simulacra.metrics.features import Extractor, extract
 from simulacra.metrics.frechet import Moments, moments
 from simulacra.metrics.neighbours import nearest_other
 from simulacra.metrics.prdc import radii
@@ -24,22 +24,24 @@ from simulacra.metrics.prdc import radii
 VERSION = 1
 # rows that are converted or read at a time
 ROWS = 1024
+# examples that the extractor takes at a time
+AT_ONCE = 64
 
 Arrays = dict[str, np.ndarray]
 
 
 class Statistics:
-    """Of a set of examples; each is computed when it is asked for the first time.
+    """Statistics of a set of examples; each is computed when it is first needed.
 
     Args:
         x: images `(N, C, H, W)`, uint8 or in [0, 1], or vectors `(N, D)`. Images are rounded to 8 bits, as
             data and saved samples are.
         extractor: of the features.
-        classes: whether `probabilities` are wanted too.
+        classes: whether `probabilities` are needed too.
         keep: whether the features and what follows from them outlive the process, in the cache folder.
             There they are found by the content of x and by the extractor with its weights; a file that is
             damaged is made again, and without a folder to write to nothing is kept.
-        batch_size: examples the extractor sees at a time.
+        whole: whether moments are taken from the features of all examples, which are needed anyway.
 
     Raises:
         ConfigError: x has another form.
@@ -52,10 +54,10 @@ class Statistics:
         extractor: Extractor,
         classes: bool = False,
         keep: bool = False,
-        batch_size: int = 64,
+        whole: bool = False,
     ) -> None:
         self.x = as_examples(x)
-        self.extractor, self.classes, self.batch_size = extractor, classes, batch_size
+        self.extractor, self.classes, self.whole = extractor, classes, whole
         # raw numbers are already there, and extractors without a digest cannot be told apart
         self._key = self._digest() if keep and extractor.weights else None
 
@@ -65,19 +67,19 @@ class Statistics:
     @cached_property
     def features(self) -> np.ndarray:
         """`(N, F)`, float32."""
-        return self._kept("features", lambda: {"features": self._looked[0]})["features"]
+        return self._kept("features", lambda: {"features": self._extracted[0]})["features"]
 
     @cached_property
     def probabilities(self) -> np.ndarray | None:
-        """Of the classes, `(N, K)`; None where the extractor knows none, or they were not wanted."""
-        return self._looked[1] if self.classes else None
+        """Of the classes, `(N, K)`; None where the extractor predicts none, or they are not needed."""
+        return self._extracted[1] if self.classes else None
 
     @cached_property
     def moments(self) -> Moments:
-        """Of the features, which are not held for it unless they have been asked for."""
+        """Of the features, which are held in memory only where they are needed as a whole."""
 
         def compute() -> Arrays:
-            held = "features" in vars(self)
+            held = self.whole or "features" in vars(self)
             of = moments([self.features] if held else (features for features, _ in self._batches()))
             return {"count": np.array([of.count]), "mean": of.mean, "scatter": of.scatter}
 
@@ -98,18 +100,18 @@ class Statistics:
         return found["index"], found["distance"]
 
     @cached_property
-    def _looked(self) -> tuple[np.ndarray, np.ndarray | None]:
+    def _extracted(self) -> tuple[np.ndarray, np.ndarray | None]:
         features, probs = zip(*self._batches(), strict=True)
         return np.concatenate(features), None if probs[0] is None else np.concatenate(probs)
 
     @torch.no_grad()
     def _batches(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-        for start in range(0, len(self), self.batch_size):
+        for start in range(0, len(self), AT_ONCE):
             # a copy: tensors have to be writable, a memory map need not be
-            x = torch.from_numpy(np.array(self.x[start : start + self.batch_size]))
+            x = torch.from_numpy(np.array(self.x[start : start + AT_ONCE]))
             x = x.float().div_(255) if x.dtype == torch.uint8 else x
             e = self.extractor
-            features, probs = look(e, x) if self.classes else (e.features(x), None)
+            features, probs = extract(e, x) if self.classes else (e.features(x), None)
             yield features.float().cpu().numpy(), None if probs is None else probs.cpu().numpy()
 
     def _digest(self) -> str:
@@ -163,7 +165,7 @@ def as_examples(x: np.ndarray | Tensor) -> np.ndarray:
         rows = array[start : start + ROWS].astype(np.float32)
         if not np.isfinite(rows).all():
             raise DataError(
-                "examples: some hold NaN or infinite numbers; a model that diverged cannot be judged"
+                "examples: some hold NaN or infinite numbers; a model that diverged cannot be scored"
             )
         # half to even, as `round` of torch
         out[start : start + ROWS] = np.rint(rows.clip(0, 1) * 255) if images else rows

@@ -16,7 +16,7 @@ LARGEST = 4096
 
 
 class Jitter:
-    """Images that belong together are changed alike.
+    """Transforms the images of a pair alike.
 
     Args:
         shape: of an image, `(C, H, W)`.

@@ -1,4 +1,4 @@
-"""The tables of models in README and docs, made from the cards: `python -m simulacra.models.table FILE...`."""
+"""The tables of models in the documents, from the cards: `python -m simulacra.models.table FILE...`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nets know shapes, and nothing of losses, data or devices. The functions here pick one by name."""
+"""Nets: plain torch layers, sized from the shape of the data. The functions here build one by name."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from torch import nn
 
 from simulacra.errors import ConfigError, nearest
 from simulacra.nets.conv import ConvDecoder, ConvEncoder
-from simulacra.nets.layers import PLAIN, Style
+from simulacra.nets.layers import RELU, NormAct
 from simulacra.nets.mlp import MLP
 from simulacra.nets.resnet import ResNetDecoder, ResNetEncoder
 from simulacra.nets.unet import UNet
 
-__all__ = ["Style", "decoder", "encoder", "mapping", "pick"]
+__all__ = ["NormAct", "decoder", "encoder", "mapping", "pick"]
 
 KINDS = ("mlp", "conv", "dcgan", "upsample", "resnet")
 
@@ -26,7 +26,7 @@ def pick(kind: str, shape: Sequence[int]) -> str:
     ('conv', 'mlp', 'mlp')
 
     Raises:
-        ConfigError: an unknown net, or a convolutional one for data that are no images.
+        ConfigError: an unknown net, or a convolutional net for data that are not images.
     """
     if kind == "auto":
         return "conv" if len(shape) == 3 and min(shape[1:]) >= 16 else "mlp"
@@ -38,7 +38,7 @@ def pick(kind: str, shape: Sequence[int]) -> str:
 
 
 class Settings(Protocol):
-    """What a model's Config says about its nets."""
+    """The fields of a model's Config that describe its nets."""
 
     @property
     def net(self) -> str: ...
@@ -50,30 +50,30 @@ class Settings(Protocol):
     def depth(self) -> int: ...
 
 
-def encoder(shape: Sequence[int], outputs: int, settings: Settings, style: Style = PLAIN) -> nn.Module:
+def encoder(shape: Sequence[int], outputs: int, settings: Settings, norm_act: NormAct = RELU) -> nn.Module:
     """A net from data `(B, *shape)` to `(B, outputs)`."""
     match pick(settings.net, shape):
         case "mlp":
-            return MLP(shape, (outputs,), settings.hidden, style.slope)
+            return MLP(shape, (outputs,), settings.hidden, norm_act.slope)
         case "conv" | "dcgan" | "upsample":
-            return ConvEncoder(shape, outputs, settings.width, style)
+            return ConvEncoder(shape, outputs, settings.width, norm_act)
         case _:
-            return ResNetEncoder(shape, outputs, settings.hidden, settings.width, settings.depth, style)
+            return ResNetEncoder(shape, outputs, settings.hidden, settings.width, settings.depth, norm_act)
 
 
-def decoder(inputs: int, shape: Sequence[int], settings: Settings, style: Style = PLAIN) -> nn.Module:
-    """A net from latents `(B, inputs)` to `(B, *shape)`; the hidden layers as they are listed.
+def decoder(inputs: int, shape: Sequence[int], settings: Settings, norm_act: NormAct = RELU) -> nn.Module:
+    """A net from latents `(B, inputs)` to `(B, *shape)`, with the hidden layers in the order listed.
 
-    It takes the classes of the batch behind the latents, and needs them where the style has classes.
+    Its second argument are the classes `(B,)`; it is required where `norm_act` has classes.
     """
     match pick(settings.net, shape):
         case "mlp":
-            return MLP((inputs,), shape, settings.hidden, style.slope)
+            return MLP((inputs,), shape, settings.hidden, norm_act.slope)
         case "resnet":
-            return ResNetDecoder(inputs, shape, settings.hidden, settings.width, settings.depth, style)
+            return ResNetDecoder(inputs, shape, settings.hidden, settings.width, settings.depth, norm_act)
         case kind:
             return ConvDecoder(
-                inputs, shape, settings.width, kind == "upsample", style, refine=kind != "dcgan"
+                inputs, shape, settings.width, kind == "upsample", norm_act, refine=kind != "dcgan"
             )
 
 
@@ -81,8 +81,7 @@ def mapping(inputs: Sequence[int], outputs: Sequence[int], settings: Settings) -
     """A net from `(B, *inputs)` to `(B, *outputs)`, each images or vectors.
 
     Raises:
-        ConfigError: a net from images to images of another size, which only an MLP can be; or the
-            net does not fit the data.
+        ConfigError: the net does not fit the data; only an MLP maps images to images of another size.
     """
     if len(inputs) == 1:
         return decoder(inputs[0], outputs, settings)
@@ -93,6 +92,6 @@ def mapping(inputs: Sequence[int], outputs: Sequence[int], settings: Settings) -
     if tuple(inputs[1:]) != tuple(outputs[1:]):
         raise ConfigError(
             f"net: '{settings.net}' needs targets as large as the inputs, not {outputs[1]}x{outputs[2]} from"
-            f" {inputs[1]}x{inputs[2]}; bring them to one size, or use mlp"
+            f" {inputs[1]}x{inputs[2]}; resize them to one size, or use mlp"
         )
     return UNet(inputs, outputs, settings.width)

@@ -1,8 +1,8 @@
 """Discriminator augmentation: adversarial games on few images.
 
-A discriminator learns a small set by heart, and then has nothing left to teach. Shown real and fake images
-only through random transforms T, D(T(x)) and D(T(G(z))), it sees no image twice; T is differentiable, so
-the generator learns through it.
+A discriminator memorises a small training set, and its gradients no longer help the generator. With random
+transforms T of real and fake images, D(T(x)) and D(T(G(z))), it sees no image twice; T is differentiable, so
+that the generator trains through it.
 
     >>> from simulacra.core.noise import Noise
     >>> x = 2 * Noise(seed=0).uniform(4, 3, 32, 32) - 1

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from simulacra.nets.layers import PLAIN, Layers, Style
+from simulacra.nets.layers import RELU, ConditionalSequential, NormAct
 
 
 def ladder(size: Sequence[int], smallest: int = 4) -> list[tuple[int, int]]:
@@ -44,13 +44,13 @@ class ConvEncoder(nn.Module):
     torch.Size([2, 32])
     """
 
-    def __init__(self, shape: Sequence[int], outputs: int, width: int, style: Style = PLAIN) -> None:
+    def __init__(self, shape: Sequence[int], outputs: int, width: int, norm_act: NormAct = RELU) -> None:
         super().__init__()
         sizes = ladder(shape[1:])
         widths = [shape[0], *channels(width, len(sizes) - 1)]
         layers: list[nn.Module] = []
         for c_in, c_out in zip(widths, widths[1:], strict=False):
-            layers += [nn.Conv2d(c_in, c_out, 3, stride=2, padding=1), *style.between(c_out)]
+            layers += [nn.Conv2d(c_in, c_out, 3, stride=2, padding=1), *norm_act.layers(c_out)]
         h, w = sizes[-1]
         self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * h * w, outputs))
 
@@ -77,7 +77,7 @@ class ConvDecoder(nn.Module):
         shape: Sequence[int],
         width: int,
         upsample: bool = False,
-        style: Style = PLAIN,
+        norm_act: NormAct = RELU,
         refine: bool = True,
     ) -> None:
         super().__init__()
@@ -90,15 +90,15 @@ class ConvDecoder(nn.Module):
         ]
         last = width if refine else shape[0]
         for c_in, c_out, size in zip(widths, [*widths[1:], last], sizes[1:], strict=True):
-            layers += style.between(c_in)
+            layers += norm_act.layers(c_in)
             if upsample:
                 layers += [nn.Upsample(size), nn.Conv2d(c_in, c_out, 3, padding=1)]
             else:
                 # kernel 4, stride 2, padding 1 doubles the map without the checkerboard of odd kernels
                 layers += [nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1), Crop(size)]
         if refine:
-            layers += [*style.between(width), nn.Conv2d(width, shape[0], 3, padding=1)]
-        self.layers = Layers(*layers)
+            layers += [*norm_act.layers(width), nn.Conv2d(width, shape[0], 3, padding=1)]
+        self.layers = ConditionalSequential(*layers)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         return self.layers(z, y)

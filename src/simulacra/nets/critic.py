@@ -1,4 +1,4 @@
-"""The adversary's net: an encoder, what it sees of the whole batch and of the class, and one number."""
+"""The critic of a GAN: an encoder and one output, with minibatch deviation and conditioning on the class."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -19,14 +19,14 @@ class Critic(nn.Module):
 
     Args:
         shape: of an example.
-        settings: of the encoder that gives the features.
-        features: how many these are.
-        batch_deviation: show it how much features vary over the batch (Karras et al. 2018, section 3):
-            a collapsed generator gives itself away.
-        classes: how many there are; 0 for a critic that is told none.
-        condition: how it is told. `projection` adds <v_y, h> with the features h and a learned v of the
-            class (Miyato and Koyama 2018, eq. 3); `concatenation` puts the class beside the numbers of a
-            vector, or behind the channels of an image as a map for each class (Mirza and Osindero 2014).
+        settings: of the encoder.
+        features: number of outputs of the encoder.
+        batch_deviation: append the standard deviation of the features over the batch, which reveals a
+            collapsed generator (Karras et al. 2018, section 3).
+        classes: number of classes; 0 for an unconditional critic.
+        condition: how the class enters. `projection` adds <v_y, h> with the features h and a learned v of
+            the class (Miyato and Koyama 2018, eq. 3); `concatenation` appends the one-hot class to a vector,
+            or to the channels of an image as constant maps (Mirza and Osindero 2014).
 
     >>> from simulacra.models.gan.card import GANConfig
     >>> Critic((3, 32, 32), GANConfig(), features=64, batch_deviation=True)(torch.rand(4, 3, 32, 32)).shape
@@ -46,12 +46,12 @@ class Critic(nn.Module):
         self.batch_deviation = batch_deviation
         self.beside = classes if condition == "concatenation" else 0
         seen = (shape[0] + self.beside, *shape[1:])
-        self.body = nets.encoder(seen, features, settings, nets.Style(slope=SLOPE))
+        self.body = nets.encoder(seen, features, settings, nets.NormAct(slope=SLOPE))
         self.rectifier = rectifier(SLOPE)
         self.head = nn.Linear(features + batch_deviation, 1)
         self.projection = nn.Embedding(classes, features) if classes and not self.beside else None
         if self.projection is not None:
-            # as large as the weights of the head
+            # the range of the head's initial weights
             nn.init.uniform_(self.projection.weight, -(features**-0.5), features**-0.5)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:

@@ -1,46 +1,49 @@
-"""Normalisation and activation, by name, for the nets that leave a choice."""
+"""Normalisation, activation, conditional layers and initial weights."""
 
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
+# standard deviation of initial weights (Radford et al. 2016)
+INITIAL_STD = 0.02
 
-class Style(NamedTuple):
-    """What stands between the layers of a net.
+
+class NormAct(NamedTuple):
+    """Normalisation and activation between the layers of a net.
 
     Attributes:
         norm: normalisation of maps: none, batch or group.
-        slope: of the leaky ReLU below zero.
-        classes: how many classes have their own scales and shifts after a normalisation; 0 for one for all.
+        slope: slope of the leaky ReLU below zero; 0 for ReLU.
+        classes: number of classes with their own scale and shift after the normalisation; 0: not conditional.
     """
 
     norm: str = "none"
     slope: float = 0.0
     classes: int = 0
 
-    def between(self, channels: int, in_place: bool = True) -> list[nn.Module]:
-        """Normalisation, where there is one, and ReLU."""
+    def layers(self, channels: int, in_place: bool = True) -> list[nn.Module]:
+        """The normalisation, if any, and the activation."""
         return [*norm(self.norm, channels, self.classes), rectifier(self.slope, in_place)]
 
 
-PLAIN = Style()
+RELU = NormAct()
 
 
-class Layers(nn.Sequential):
-    """One layer after the other; those that depend on the class are told it."""
+class ConditionalSequential(nn.Sequential):
+    """`nn.Sequential` that passes the classes y `(B,)` to its conditional layers."""
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         for layer in self:
-            x = layer(x, y) if isinstance(layer, Told) else layer(x)
+            x = layer(x, y) if isinstance(layer, ConditionalLayer) else layer(x)
         return x
 
 
-class Told(nn.Module):
-    """A layer called with the classes of the batch, `(B,)` int64, behind its input."""
+class ConditionalLayer(nn.Module):
+    """A layer called with its input and the classes of the batch, `(B,)` int64."""
 
 
-class ClassNorm(Told):
-    """Normalised maps with a scale and a shift for each class (Dumoulin et al. 2017, eq. 5).
+class ClassNorm(ConditionalLayer):
+    """Conditional normalisation: a scale and a shift for each class (Dumoulin et al. 2017, eq. 5).
 
     >>> import torch
     >>> norm = ClassNorm(nn.BatchNorm2d(8, affine=False), 8, classes=10)
@@ -61,7 +64,7 @@ class ClassNorm(Told):
 
 
 def norm(kind: str, channels: int, classes: int = 0) -> list[nn.Module]:
-    """The layer that normalises maps of so many channels, or none; groups have at least 8 channels.
+    """A list of the normalisation layer, empty for `none`; groups have at least 8 channels.
 
     >>> norm("none", 32), norm("group", 32)
     ([], [GroupNorm(4, 32, eps=1e-05, affine=True, bias=True)])
@@ -80,3 +83,22 @@ def norm(kind: str, channels: int, classes: int = 0) -> list[nn.Module]:
 def rectifier(slope: float, in_place: bool = True) -> nn.Module:
     """max(x, slope x): ReLU where the slope is 0."""
     return nn.LeakyReLU(slope, in_place) if slope else nn.ReLU(in_place)
+
+
+def instance_or_batch(kind: str, channels: int) -> nn.Module:
+    """Normalisation of maps: `instance` (nothing learned), `batch`, or `none`."""
+    if kind == "none":
+        return nn.Identity()
+    return nn.BatchNorm2d(channels) if kind == "batch" else nn.InstanceNorm2d(channels)
+
+
+def initialise(net: nn.Module) -> None:
+    """Weights of convolutions ~ N(0, 0.02^2), scales of norms ~ N(1, 0.02^2), no biases (pix2pix, 6.2)."""
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(module.weight, 0.0, INITIAL_STD)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, INITIAL_STD)
+            nn.init.zeros_(module.bias)

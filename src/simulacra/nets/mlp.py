@@ -28,6 +28,6 @@ class MLP(nn.Module):
         self.layers = nn.Sequential(*layers[:-1])
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Without normalisation nothing in it depends on the class y."""
+        """Outputs `(B, *outputs)`; the class y is ignored, as there is no normalisation."""
         out: Tensor = self.layers(x.flatten(1))
         return out.unflatten(1, self.outputs)

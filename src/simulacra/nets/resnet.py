@@ -9,21 +9,21 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from simulacra.nets.conv import Crop, channels, ladder
-from simulacra.nets.layers import PLAIN, Layers, Style, Told
+from simulacra.nets.layers import RELU, ConditionalLayer, ConditionalSequential, NormAct
 from simulacra.nets.mlp import MLP
 
 
-class Block(Told):
+class PreActBlock(ConditionalLayer):
     """x + conv(relu(conv(relu(x)))), both convolutions 3x3 on `width` channels."""
 
-    def __init__(self, width: int, style: Style = PLAIN) -> None:
+    def __init__(self, width: int, norm_act: NormAct = RELU) -> None:
         super().__init__()
         last = nn.Conv2d(width, width, 3, padding=1)
         nn.init.zeros_(last.weight)
         first = nn.Conv2d(width, width, 3, padding=1)
-        # x itself is needed after the first rectifier
-        before = style.between(width, in_place=False)
-        self.residual = Layers(*before, first, *style.between(width), last)
+        # x is needed again after the first activation
+        before = norm_act.layers(width, in_place=False)
+        self.residual = ConditionalSequential(*before, first, *norm_act.layers(width), last)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         return x + self.residual(x, y)
@@ -44,7 +44,7 @@ class ResNetEncoder(nn.Module):
         hidden: Sequence[int],
         width: int,
         depth: int,
-        style: Style = PLAIN,
+        norm_act: NormAct = RELU,
     ) -> None:
         super().__init__()
         sizes = ladder(shape[1:])
@@ -52,9 +52,12 @@ class ResNetEncoder(nn.Module):
         layers: list[nn.Module] = []
         for c_in, c_out in zip(widths, widths[1:], strict=False):
             layers += [nn.Conv2d(c_in, c_out, 3, stride=2, padding=1)]
-            layers += [Block(c_out, style) for _ in range(depth)]
-        layers += [*style.between(widths[-1]), MLP((widths[-1], *sizes[-1]), (outputs,), hidden, style.slope)]
-        self.layers = Layers(*layers)
+            layers += [PreActBlock(c_out, norm_act) for _ in range(depth)]
+        layers += [
+            *norm_act.layers(widths[-1]),
+            MLP((widths[-1], *sizes[-1]), (outputs,), hidden, norm_act.slope),
+        ]
+        self.layers = ConditionalSequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)
@@ -75,23 +78,23 @@ class ResNetDecoder(nn.Module):
         hidden: Sequence[int],
         width: int,
         depth: int,
-        style: Style = PLAIN,
+        norm_act: NormAct = RELU,
     ) -> None:
         super().__init__()
         sizes = ladder(shape[1:])[::-1]
         widths = channels(width, len(sizes) - 1)[::-1]
-        layers: list[nn.Module] = [MLP((inputs,), (widths[0], *sizes[0]), hidden, style.slope)]
+        layers: list[nn.Module] = [MLP((inputs,), (widths[0], *sizes[0]), hidden, norm_act.slope)]
         # half the channels at full size, where a channel costs most
         last = max(8, width // 2)
         for c_in, c_out, size in zip(widths, [*widths[1:], last], sizes[1:], strict=True):
-            layers += [Block(c_in, style) for _ in range(depth)]
+            layers += [PreActBlock(c_in, norm_act) for _ in range(depth)]
             layers += [
-                *style.between(c_in),
+                *norm_act.layers(c_in),
                 nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1),
                 Crop(size),
             ]
-        layers += [*style.between(last), nn.Conv2d(last, shape[0], 3, padding=1)]
-        self.layers = Layers(*layers)
+        layers += [*norm_act.layers(last), nn.Conv2d(last, shape[0], 3, padding=1)]
+        self.layers = ConditionalSequential(*layers)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         return self.layers(z, y)

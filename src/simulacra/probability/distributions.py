@@ -1,6 +1,6 @@
-"""Distributions that torch does not have, and what can be asked of those that heads give.
+"""Distributions that torch does not have, and functions of distributions that likelihoods return.
 
-`rescaled`, `marginals`, `quantile` and `modes` take the distributions of `simulacra.probability.likelihoods`:
+`affine`, `marginals`, `quantile` and `modes` take the distributions of `simulacra.probability.likelihoods`:
 independent numbers, multivariate normals, and mixtures of either.
 """
 
@@ -24,90 +24,90 @@ from torch.distributions import (
 
 
 @singledispatch
-def rescaled(p: Distribution, shift: Tensor, scale: Tensor) -> Any:
+def affine(p: Distribution, shift: Tensor, scale: Tensor) -> Any:
     """The distribution of shift + scale * y for y ~ p; `shift` and `scale` broadcast against an example.
 
-    >>> p = rescaled(Normal(torch.zeros(2), 1.0), torch.tensor(3.0), torch.tensor(2.0))
+    >>> p = affine(Normal(torch.zeros(2), 1.0), torch.tensor(3.0), torch.tensor(2.0))
     >>> p.mean, p.stddev
     (tensor([3., 3.]), tensor([2., 2.]))
 
     Raises:
-        TypeError: p belongs to no family of locations and scales.
+        TypeError: p is not in a location-scale family.
     """
     raise TypeError(f"a {type(p).__name__} cannot be shifted and scaled")
 
 
-@rescaled.register
+@affine.register
 def _(p: Normal, shift: Tensor, scale: Tensor) -> Normal:
     return Normal(shift + scale * p.loc, scale * p.scale, validate_args=False)
 
 
-@rescaled.register
+@affine.register
 def _(p: Laplace, shift: Tensor, scale: Tensor) -> Laplace:
     return Laplace(shift + scale * p.loc, scale * p.scale, validate_args=False)
 
 
-@rescaled.register
+@affine.register
 def _(p: MultivariateNormal, shift: Tensor, scale: Tensor) -> MultivariateNormal:
     # y = m + S x, cov = S L L^T S^T
     L = scale[..., None] * p.scale_tril
     return MultivariateNormal(shift + scale * p.loc, scale_tril=L, validate_args=False)
 
 
-@rescaled.register(Independent)
+@affine.register(Independent)
 def _(p: Any, shift: Tensor, scale: Tensor) -> Any:
-    base = rescaled(p.base_dist, shift, scale)
+    base = affine(p.base_dist, shift, scale)
     return Independent(base, p.reinterpreted_batch_ndims, validate_args=False)
 
 
-@rescaled.register
+@affine.register
 def _(p: MixtureSameFamily, shift: Tensor, scale: Tensor) -> MixtureSameFamily:
-    components = rescaled(p.component_distribution, shift, scale)
+    components = affine(p.component_distribution, shift, scale)
     return MixtureSameFamily(p.mixture_distribution, components, validate_args=False)
 
 
 @singledispatch
-def widened(p: Distribution, spread: Tensor) -> Any:
-    """p with its scale times `spread`, around where it was; of classes and of yes or no the logits over it.
+def tempered(p: Distribution, temperature: Tensor) -> Any:
+    """p with its scale multiplied, or its logits divided, by `temperature`; the location stays.
 
-    The one number that calibrates a trained net: sigma scaling (Laves et al. 2020, eq. 6), temperature
-    scaling (Guo et al. 2017, eq. 9). What has neither scale nor logits stays as it is.
+    One number calibrates a trained net: sigma scaling (Laves et al. 2020, eq. 6), temperature scaling (Guo
+    et al. 2017, eq. 9). A distribution with neither scale nor logits is returned as it is.
 
-    >>> widened(Normal(torch.ones(2), 1.0), torch.tensor(3.0)).stddev
+    >>> tempered(Normal(torch.ones(2), 1.0), torch.tensor(3.0)).stddev
     tensor([3., 3.])
     """
     return p
 
 
-@widened.register
-def _(p: Normal, spread: Tensor) -> Normal:
-    return Normal(p.loc, spread * p.scale, validate_args=False)
+@tempered.register
+def _(p: Normal, temperature: Tensor) -> Normal:
+    return Normal(p.loc, temperature * p.scale, validate_args=False)
 
 
-@widened.register
-def _(p: Laplace, spread: Tensor) -> Laplace:
-    return Laplace(p.loc, spread * p.scale, validate_args=False)
+@tempered.register
+def _(p: Laplace, temperature: Tensor) -> Laplace:
+    return Laplace(p.loc, temperature * p.scale, validate_args=False)
 
 
-@widened.register
-def _(p: MultivariateNormal, spread: Tensor) -> MultivariateNormal:
-    return MultivariateNormal(p.loc, scale_tril=spread * p.scale_tril, validate_args=False)
+@tempered.register
+def _(p: MultivariateNormal, temperature: Tensor) -> MultivariateNormal:
+    return MultivariateNormal(p.loc, scale_tril=temperature * p.scale_tril, validate_args=False)
 
 
-@widened.register(Independent)
-def _(p: Any, spread: Tensor) -> Any:
-    return Independent(widened(p.base_dist, spread), p.reinterpreted_batch_ndims, validate_args=False)
+@tempered.register(Independent)
+def _(p: Any, temperature: Tensor) -> Any:
+    return Independent(tempered(p.base_dist, temperature), p.reinterpreted_batch_ndims, validate_args=False)
 
 
-@widened.register
-def _(p: MixtureSameFamily, spread: Tensor) -> MixtureSameFamily:
-    components = widened(p.component_distribution, spread)
+@tempered.register
+def _(p: MixtureSameFamily, temperature: Tensor) -> MixtureSameFamily:
+    components = tempered(p.component_distribution, temperature)
     return MixtureSameFamily(p.mixture_distribution, components, validate_args=False)
 
 
-@widened.register
-def _(p: Categorical, spread: Tensor) -> Categorical:
-    return Categorical(logits=p.logits / spread, validate_args=False)
+@tempered.register
+def _(p: Categorical, temperature: Tensor) -> Categorical:
+    return Categorical(logits=p.logits / temperature, validate_args=False)
 
 
 @singledispatch
@@ -156,7 +156,7 @@ def component(p: MixtureSameFamily, k: Tensor) -> Distribution:
 
 
 def quantile(p: Distribution, q: float) -> Tensor:
-    """The value that a number of `marginals` stays below with probability q in (0, 1).
+    """The q-quantile of every number of a distribution returned by `marginals`, for q in (0, 1).
 
     >>> quantile(Normal(torch.zeros(3), 1.0), 0.975)
     tensor([1.9600, 1.9600, 1.9600])
@@ -186,12 +186,12 @@ class Modes(NamedTuple):
 
 
 def modes(p: Distribution, steps: int = 100) -> Modes:
-    """The modes of p(y | x); of a mixture by climbing from the mean of every component.
+    """The modes of p(y | x); for a mixture, found by ascent from the mean of every component.
 
-    The climb is the fixed point of Carreira-Perpinan 2000 (Mode-finding for mixtures of Gaussian
+    The ascent is the fixed-point iteration of Carreira-Perpinan 2000 (Mode-finding for mixtures of Gaussian
     distributions, eq. 7): y <- (sum_k r_k P_k)^-1 sum_k r_k P_k mu_k, with the responsibilities r_k of
     the components for y and their precisions P_k. Every step raises the density. A mixture of K normals
-    may in rare cases have modes that no mean climbs to; those are not found.
+    may in rare cases have modes that are reached from no mean; those are not found.
     """
     if not isinstance(p, MixtureSameFamily):
         base = p.base_dist if isinstance(p, Independent) else p
@@ -206,7 +206,7 @@ def modes(p: Distribution, steps: int = 100) -> Modes:
     pulled = (precision @ mu[..., None]).squeeze(-1)
     y = mu
     for _ in range(steps):
-        # r[b, i, k]: of component k for the climber that started at mean i
+        # r[b, i, k]: of component k for the point that started at mean i
         log_r = p.mixture_distribution.logits[:, None] + parts_log_prob(parts, y)
         r = log_r.softmax(dim=-1)
         A = torch.einsum("bik,bkst->bist", r, precision)
@@ -215,7 +215,7 @@ def modes(p: Distribution, steps: int = 100) -> Modes:
     order = log_density.argsort(dim=1, descending=True)
     log_density = log_density.gather(1, order)
     y = y.gather(1, order[..., None].expand_as(y))
-    # climbers that met: nearer than a hundredth of the narrowest component's width
+    # starts that reached the same mode: nearer than a hundredth of the narrowest component's width
     narrow = precision.diagonal(dim1=-2, dim2=-1).amax(dim=1).rsqrt()  # (B, T)
     gap = ((y[:, :, None] - y[:, None]).abs() / narrow[:, None, None]).amax(dim=-1)  # (B, K, K)
     repeated = torch.tril(gap < 0.01, diagonal=-1).any(dim=2)
@@ -226,7 +226,7 @@ def _sorted_modes(y: Tensor, log_density: Tensor) -> Modes:
     order = log_density.argsort(dim=1, descending=True, stable=True)
     log_density = log_density.gather(1, order)
     y = y.gather(1, order[..., None].expand_as(y))
-    # repetitions show the highest mode
+    # repetitions have the highest mode's value
     y = torch.where(log_density.isfinite()[..., None], y, y[:, :1])
     return Modes(y, log_density)
 
@@ -237,7 +237,7 @@ def parts_log_prob(parts: Distribution, y: Tensor) -> Tensor:
 
 
 class IndependentBernoulli(Independent):  # type: ignore[type-arg]  # not generic in older torch
-    """Bernoulli numbers that add up to one log-likelihood an example, without passes over memory to spare."""
+    """Independent Bernoulli numbers of an example; `log_prob` needs few passes over memory."""
 
     def __init__(self, logits: Tensor) -> None:
         p = torch.distributions.Bernoulli(logits=logits, validate_args=False)
@@ -252,9 +252,9 @@ class IndependentBernoulli(Independent):  # type: ignore[type-arg]  # not generi
         return torch.linalg.vecdot(x, logits) - F.softplus(logits).sum(dim=1)
 
 
-@widened.register
-def _(p: IndependentBernoulli, spread: Tensor) -> IndependentBernoulli:
-    return IndependentBernoulli(p.base_dist.logits / spread)
+@tempered.register
+def _(p: IndependentBernoulli, temperature: Tensor) -> IndependentBernoulli:
+    return IndependentBernoulli(p.base_dist.logits / temperature)
 
 
 class Levels(Distribution):
@@ -295,7 +295,10 @@ class Levels(Distribution):
 
 
 class LogisticLevels(Distribution):
-    """See `DiscretisedLogistic`; `mu` and `s` broadcast, values in [0, 1]."""
+    """A logistic discretised to the 256 levels k / 255 (Kingma et al. 2016, eq. 16; edges open).
+
+    `mu` and `s` broadcast; values in [0, 1].
+    """
 
     arg_constraints: dict[str, Any] = {}
     half = 0.5 / (Levels.levels - 1)
@@ -343,7 +346,7 @@ def kl_to_standard_normal(mu: Tensor, sigma: Tensor) -> Tensor:
 
 
 class Delta(Distribution):
-    """All mass on one point: what an encoder without noise says about z. `value`: `(B, Z)`."""
+    """All mass on one point: q(z | x) of an encoder without noise. `value`: `(B, Z)`."""
 
     arg_constraints: dict[str, Any] = {}
 

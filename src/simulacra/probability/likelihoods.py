@@ -1,4 +1,4 @@
-"""How the output of a net becomes a distribution over data.
+"""Likelihoods: from the output of a net to a distribution over data.
 
 A likelihood is called on a net's output and returns a `torch.distributions` object over whole
 examples: its `log_prob(x)` has one number, in nats, for each example, its `mean` and `sample()`
@@ -43,10 +43,10 @@ class Likelihood(nn.Module):
     """Base class: split the output into parameters, build the distribution.
 
     Attributes:
-        n_parameters: numbers the net has to give for every number of the data.
-        location_scale: shift and scale of the data shift and scale the distribution, so that data may
-            be standardised; other likelihoods have a fixed support.
-        calibrated: its spread may be scaled after training (`distributions.widened`).
+        n_parameters: outputs of the net for every number of the data.
+        location_scale: whether it is a location-scale family, so that data may be standardised; other
+            likelihoods have a fixed support.
+        calibrated: whether a temperature is fitted after training (`distributions.tempered`).
     """
 
     n_parameters = 1

@@ -1,7 +1,7 @@
-"""What the two players of an adversarial game minimise, from the discriminator's outputs on real and fake.
+"""Objectives of adversarial games: the losses of both players.
 
-Outputs are logits or scores `(B,)`, one for each real and each fake example; losses are means, in the
-notation D for the output and sp(t) = log(1 + e^t):
+Losses are functions of the discriminator's outputs `(B,)`, logits or scores, on real examples x and on fake
+examples g. They are means over the batch; sp(t) = log(1 + e^t):
 
     non-saturating        sp(-D(x)) + sp(D(g))                   sp(-D(g))          Goodfellow et al. 2014
     minimax               the same                               -sp(D(g))          the same, eq. 1
@@ -13,7 +13,7 @@ notation D for the output and sp(t) = log(1 + e^t):
 
     >>> import math
     >>> x, g = torch.zeros(4), torch.zeros(4)
-    >>> math.isclose(OBJECTIVES["non-saturating"].discriminate(x, g), 2 * math.log(2), rel_tol=1e-6)
+    >>> math.isclose(OBJECTIVES["non-saturating"].discriminator_loss(x, g), 2 * math.log(2), rel_tol=1e-6)
     True
 """
 
@@ -28,14 +28,14 @@ from torch import Tensor
 
 
 class Objective(NamedTuple):
-    """The losses of both players, each a function of the outputs on real and on fake examples.
+    """The losses of both players, each a function of the outputs on real and on fake examples `(B,)`.
 
     Attributes:
         relativistic: whether the generator's loss depends on the outputs on real examples.
     """
 
-    discriminate: Callable[[Tensor, Tensor], Tensor]
-    generate: Callable[[Tensor, Tensor], Tensor]
+    discriminator_loss: Callable[[Tensor, Tensor], Tensor]
+    generator_loss: Callable[[Tensor, Tensor], Tensor]
     relativistic: bool = False
 
 
@@ -68,16 +68,16 @@ OBJECTIVES: dict[str, Objective] = {
 }
 
 
-def fools(objective: str, g: Tensor) -> Tensor:
-    """The generator's loss where it is one term of several.
+def generator_loss_term(objective: str, g: Tensor) -> Tensor:
+    """The generator's loss as one term of several, from the outputs g `(B,)` on fake examples.
 
-    Least squares are (D(g) - 1)^2, without the half, as the weights of the other terms presume
-    (Zhu et al. 2017, section 4).
+    For least squares (D(g) - 1)^2, without the factor 1/2: the weights of the other terms assume that (Zhu et
+    al. 2017, section 4).
 
-    >>> fools("least-squares", torch.zeros(4)).item()
+    >>> generator_loss_term("least-squares", torch.zeros(4)).item()
     1.0
     """
-    loss = OBJECTIVES[objective].generate(g, g)
+    loss = OBJECTIVES[objective].generator_loss(g, g)
     return 2 * loss if objective == "least-squares" else loss
 
 
@@ -86,7 +86,7 @@ def squared_gradient(output: Tensor, x: Tensor) -> Tensor:
 
     Args:
         output: D(x), `(B,)`.
-        x: what it was computed from, requiring gradients.
+        x: the input, requiring gradients.
     """
     (gradient,) = torch.autograd.grad(output.sum(), x, create_graph=True)
     return gradient.flatten(1).square().sum(dim=1)

@@ -1,4 +1,4 @@
-"""The charts of how a training went: what was told of it, by step; what belongs together, in one chart."""
+"""Charts of the numbers of a training by step; related ones share a chart."""
 
 from __future__ import annotations
 
@@ -11,28 +11,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from simulacra.metrics.registry import Metric, metric, training_scores
+from simulacra.metrics.training import GRADIENTS
 from simulacra.report.figures import BLUE, GREEN, MUTED, ORANGE, PURPLE, single, style
-from simulacra.report.numbers import label, unit
 
-# values of train and validation events that are no terms of the game
+# values of train and validation events that are not drawn
 NOT_TERMS = {"event", "step", "lr", "images_per_second"}
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
-# what keeps its colour from chart to chart
+# lines that have the same colour in every chart
 OWN = {"training": BLUE, "train": BLUE, "validation": ORANGE, "scores": ORANGE, "held-out": ORANGE,
        "samples": GREEN}  # fmt: skip
-# what scores depend on: others are not drawn with them
+# what scores depend on: only those that agree in it share a chart
 MADE_BY = ("extractor", "weights", "resize", "samples", "real", "seed")
-# chart -> its values, and what they are called in its legend
-TOGETHER = {
-    "accuracies": {"real_accuracy": "training", "held_out_accuracy": "held-out", "fake_accuracy": "samples"},
-    "outputs": {"real": "training", "fake": "samples"},
-    "prdc": {name: name for name in ("precision", "recall", "density", "coverage")},
-}
-# of an event of scores, what is drawn
-SCORES = ("fid", "kid", *TOGETHER["prdc"])
 GRADIENT = "_gradient"
-# charts of values that are compared with 1
-TO_ONE = {"diversity", "prdc"}
 # lines that a legend inside a chart would lie upon
 MANY = 3
 
@@ -50,36 +41,42 @@ class Line:
 
 
 def curves(events: Sequence[Mapping[str, Any]], kept: int | None = None) -> dict[str, Figure]:
-    """One chart for each term of the game, score and diagnosis, or for those that belong together, by step.
+    """Charts of losses, scores and diagnostics by step.
 
     Args:
-        events: of metrics.jsonl; all but `train`, `validation` and the last kind of `scores` are passed over.
+        events: of metrics.jsonl; drawn are those of `train`, `validation` and the last kind of `scores`.
         kept: a step to be marked, whose weights were kept.
 
     Returns:
-        Term, or what several are called together -> chart, in the order in which they appear. Terms that
-        never have a finite value have none.
+        Key of the chart's metric -> chart, in the order in which they appear. Values that are never finite
+        have none.
     """
     scores = last_scores(events)
-    errors = {event["step"]: event["kid_error"] for event in scores}
     terms = [event for event in events if event["event"] in ("train", "validation")]
-    # term -> kind of event -> values by step
+    drawn = training_scores()
+    # key -> kind of event -> values by step
     series: dict[str, dict[str, Points]] = {}
     for event in [*terms, *scores]:
-        for term in SCORES if event["event"] == "scores" else [key for key in event if key not in NOT_TERMS]:
-            value = event[term]
+        scored = event["event"] == "scores"
+        for key in drawn if scored else [key for key in event if key not in NOT_TERMS]:
+            value = event.get(key)
             if isinstance(value, (int, float)) and isfinite(value):
-                points = series.setdefault(term, {}).setdefault(event["event"], [])
-                points.append((event["step"], value * (100 if unit(_belongs(term)[0]) == "%" else 1)))
+                points = series.setdefault(key, {}).setdefault(event["event"], [])
+                points.append((event["step"], value))
+    charts: dict[str, Metric] = {}
     lines: dict[str, list[Line]] = {}
-    for term, kinds in series.items():
-        chart, name = _belongs(term)
+    for key, kinds in series.items():
+        chart, name = _chart_of(key)
+        charts[chart.key] = chart
+        scale = 100 if chart.unit == "%" else 1
+        errors = {event["step"]: event[metric(key).error] for event in scores if metric(key).error in event}
         for kind, points in sorted(kinds.items()):
-            band = [errors[step] for step, _ in points] if term == "kid" else []
+            band = [errors[step] for step, _ in points] if errors and kind == "scores" else []
             marker = "" if kind == "train" else "o"
-            lines.setdefault(chart, []).append(Line(name or kind, points, marker, band))
+            scaled = [(step, scale * value) for step, value in points]
+            lines.setdefault(chart.key, []).append(Line(name or kind, scaled, marker, band))
     with style():
-        return {chart: _chart(chart, several, kept) for chart, several in lines.items()}
+        return {key: _chart(charts[key], several, kept) for key, several in lines.items()}
 
 
 def last_scores(events: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -88,17 +85,15 @@ def last_scores(events: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [event for event in scores if all(event[by] == scores[-1][by] for by in MADE_BY)]
 
 
-def _belongs(term: str) -> tuple[str, str]:
-    """The chart that a value belongs to, and its name there; none where it has a chart of its own."""
-    if term.endswith(GRADIENT):
-        return "gradients", term.removesuffix(GRADIENT)
-    for chart, names in TOGETHER.items():
-        if term in names:
-            return chart, names[term]
-    return term, ""
+def _chart_of(key: str) -> tuple[Metric, str]:
+    """The chart of a value, and the name of its line; no name where it has a chart of its own."""
+    if key.endswith(GRADIENT):
+        return GRADIENTS, key.removesuffix(GRADIENT)
+    known = metric(key)
+    return (known.chart, known.line or known.label) if known.chart else (known, "")
 
 
-def _chart(name: str, lines: Sequence[Line], kept: int | None) -> Figure:
+def _chart(chart: Metric, lines: Sequence[Line], kept: int | None) -> Figure:
     figure, axes = single(330, 240)
     if kept is not None:
         axes.axvline(kept, color=MUTED, linewidth=1, linestyle=":")
@@ -114,15 +109,15 @@ def _chart(name: str, lines: Sequence[Line], kept: int | None) -> Figure:
             low, high = ([v + s * e for v, e in zip(y, line.errors, strict=True)] for s in (-1, 1))
             axes.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
             values += low + high
-    if name in TO_ONE:
-        axes.axhline(1, color=MUTED, linewidth=1, linestyle="--")
-        axes.set_ylim(0, 1.1 * max(1.0, *values))
-    elif name == "accuracies":
-        axes.set_ylim(0, 105)
-    # outputs have no zero
-    elif name != "outputs":
+    if chart.reference is not None:
+        axes.axhline(chart.reference, color=MUTED, linewidth=1, linestyle="--")
+        axes.set_ylim(0, 1.1 * max(chart.reference, *values))
+    elif chart.limits is not None:
+        axes.set_ylim(*chart.limits)
+    elif not chart.linear:
         _scale(axes, values)
-    figure.suptitle(f"{label(name)} ({unit(name)})" if unit(name) else label(name), x=0.005, ha="left")
+    title = f"{chart.label} ({chart.unit})" if chart.unit else chart.label
+    figure.suptitle(title, x=0.005, ha="left")
     axes.set_xlabel("step")
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))

@@ -1,4 +1,4 @@
-"""The numbers of a run in words: names, units, and what each one says."""
+"""The numbers of a run as people read them: names, values, units and meanings."""
 
 from __future__ import annotations
 
@@ -11,29 +11,17 @@ from typing import Any
 import numpy as np
 
 from simulacra.data.spec import DataSpec
+from simulacra.metrics.registry import metric, settings
 from simulacra.models.registry import model_card
-from simulacra.report.glossary import GLOSSARY, LOWER
 from simulacra.run import Run, RunConfig
 
 # of long lists of names
 SHOWN = 20
 
-# keys of an event that say how it was made, or belong to another number
-CIRCUMSTANCES = {
-    "event", "step", "data", "examples", "seed", "importance_samples", "latent_dim", "modes", "samples",
-    "pit_histogram", "columns", "extractor", "weights", "resize", "features", "real", "train",
-    "kid_subsets", "kid_subset_size", "neighbours", "splits", "mode_shares", "class_shares",
-    "class_shares_data", "directions", "variants", "left_out",
-}  # fmt: skip
-# key of a number -> key of what it is counted out of
-OUT_OF = {"active_units": "latent_dim", "modes_covered": "modes"}
-# numbers of predictions: their log-likelihood is that of p(y | x)
-OF_PREDICTIONS = {"rmse", "accuracy"}
-
 
 @dataclass(frozen=True)
 class Number:
-    """One number: its name, its value written out, its unit ("" without one), and what it says."""
+    """One number: its name, its value written out, its unit ("" without one), and its meaning."""
 
     name: str
     value: str
@@ -43,14 +31,14 @@ class Number:
 
 @dataclass(frozen=True)
 class Numbers:
-    """The last that is known about how good a run is.
+    """The latest numbers of a run.
 
     Attributes:
         title: where the numbers come from; a sentence.
         rows: the numbers; empty when nothing was measured.
-        evaluated: they come from an evaluation, not from the looks at validation data in training.
-        columns: of every column that is predicted its numbers, in the same order for all.
-        directions: of every direction between two domains its numbers, by their keys.
+        evaluated: whether they come from an evaluation, not from the validation while it was trained.
+        columns: the numbers of every predicted column, in the same order for all.
+        directions: the numbers of every direction between two domains, by their keys.
     """
 
     title: str
@@ -85,9 +73,7 @@ def last_numbers(run: Run) -> Numbers:
     best = kept(run)
     for event in reversed(events):
         if event["event"] == "validation" and best in (None, event["step"]):
-            title = (
-                f"Not evaluated yet: these are from the look at validation data at step {event['step']:,}."
-            )
+            title = f"Not evaluated yet: these are from the validation at step {event['step']:,}."
             return Numbers(title, _rows(event), False)
     return Numbers("Not evaluated yet.", [], False)
 
@@ -136,7 +122,7 @@ def _shaped(spec: DataSpec) -> str:
 
 
 def played(run: Run) -> int:
-    """Steps that the training has told of."""
+    """Steps of the training so far."""
     return max((event["step"] for event in run.events("train")), default=0)
 
 
@@ -183,26 +169,7 @@ def moments(x: np.ndarray, names: tuple[str, ...] = (), most: int = 4) -> str:
     return ", ".join([*each, *more])
 
 
-def label(key: str) -> str:
-    """The name of a number, for people.
-
-    >>> label("kl"), label("generator_loss")
-    ('KL', 'generator loss')
-    """
-    return GLOSSARY[key][0] if key in GLOSSARY else key.replace("_", " ")
-
-
-def unit(key: str) -> str:
-    """The unit of a number, "" where it has none or it is not known."""
-    return GLOSSARY[key][1] if key in GLOSSARY else ""
-
-
-def meaning(key: str) -> str:
-    """Half a line about a number, "" where there is none."""
-    return GLOSSARY[key][2] if key in GLOSSARY else ""
-
-
-def judged(scores: Mapping[str, Any]) -> str:
+def describe_scores(scores: Mapping[str, Any]) -> str:
     """A sentence: what an event of scores compares, and how."""
     return (
         f"Scores compare {scores['samples']:,} samples with {scores['real']:,} validation examples by"
@@ -246,7 +213,7 @@ def _origin(event: dict[str, Any], run: Run) -> str:
         if best not in (None, event["step"]):
             title += f", with the weights of step {best:,}, where the validation loss was lowest"
         if event["step"] < steps:
-            title += f"; the weights have since gone on to step {steps:,}, so evaluate again"
+            title += f"; training has since continued to step {steps:,}, so evaluate again"
     left = f" Left out: {event['left_out']}." if "left_out" in event else ""
     return f"{title}.{left}"
 
@@ -256,18 +223,13 @@ def _rows(event: dict[str, Any]) -> list[Number]:
 
 
 def _by_key(event: dict[str, Any]) -> dict[str, Number]:
-    return {key: _number(key, value, event) for key, value in event.items() if key not in CIRCUMSTANCES}
+    other = settings()
+    return {key: _number(key, value, event) for key, value in event.items() if key not in other}
 
 
 def _number(key: str, value: Any, event: dict[str, Any]) -> Number:
-    name, measure, meaning = GLOSSARY.get(key, (label(key), "", ""))
-    if OUT_OF.get(key) in event:
-        measure = f"of {event[OUT_OF[key]]}"
-    if key == "nll" and OF_PREDICTIONS & set(event):
-        meaning = f"-log p(y | x), of what is predicted from an example; {LOWER}"
-    elif key == "nll" and "importance_samples" in event:
-        draws = event["importance_samples"]
-        meaning = f"-log p(x) of an example, estimated with {draws:,} samples of z unless exact; {LOWER}"
-    if measure == "%" and isinstance(value, (int, float)):
-        return Number(name, f"{100 * value:.1f}", measure, meaning)
-    return Number(name, written(value), measure, meaning)
+    known = metric(key, event)
+    unit = f"of {event[known.out_of]}" if known.out_of in event else known.unit
+    share = known.unit == "%" and isinstance(value, (int, float))
+    text = f"{100 * value:.1f}" if share else written(value)
+    return Number(known.label, text, unit, known.described(event))

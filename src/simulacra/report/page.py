@@ -12,6 +12,7 @@ from simulacra.config import to_dict
 from simulacra.core.capabilities import Decodes, Encodes, Predicts, Samples, Translates
 from simulacra.data.spec import DataSpec
 from simulacra.files import write_text
+from simulacra.metrics.registry import metric
 from simulacra.report import arms, cards, curves, predictions, shares, translations, vectors
 from simulacra.report.cards import Card
 from simulacra.report.html import chart, document, minus, section
@@ -19,12 +20,10 @@ from simulacra.report.material import Material, gather, untrained
 from simulacra.report.numbers import (
     SHOWN,
     Numbers,
-    judged,
+    describe_scores,
     kept,
-    label,
     last_numbers,
     listed,
-    meaning,
     played,
     summary,
 )
@@ -143,20 +142,20 @@ def _curves(run: Run) -> str:
     if not charts:
         return ""
     images = "\n".join(
-        f"<figure>{chart(figure, f'{label(term)} by step')}{_meaning(term)}</figure>"
+        f"<figure>{chart(figure, f'{metric(term).label} by step')}{_meaning(term)}</figure>"
         for term, figure in charts.items()
     )
     notes = []
     if best is not None:
         notes.append(f"The weights are those of step {best:,}, dotted, where the validation loss was lowest.")
     if scores := curves.last_scores(events):
-        notes.append(judged(scores[-1]))
+        notes.append(describe_scores(scores[-1]))
     note = "".join(f'<p class="note">{escape(text)}</p>' for text in notes)
     return section("curves", "Training", f'{_warnings(events)}{note}<div class="curves">{images}</div>')
 
 
 def _meaning(term: str) -> str:
-    said = meaning(term)
+    said = metric(term).described({})
     return f"<figcaption>{escape(minus(said[0].upper() + said[1:]))}.</figcaption>" if said else ""
 
 

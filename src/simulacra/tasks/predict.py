@@ -19,7 +19,7 @@ from simulacra.images import grid, save_png
 from simulacra.metrics.prediction import WITH_CDF
 from simulacra.probability.distributions import marginals, modes, quantile
 
-# probabilities of the quantiles that are told
+# probabilities of the reported quantiles
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -126,7 +126,7 @@ def _columns(arrays: dict[str, np.ndarray], spec: DataSpec) -> Iterator[tuple[st
 def write_pictures(arrays: dict[str, np.ndarray], out: Path) -> None:
     """Predicted images, a row each: mean, standard deviation (white is the largest of all), any samples."""
     std = arrays["std"] / max(float(arrays["std"].max()), 1e-12)
-    shown = [arrays["mean"][:, None], std[:, None]]
-    shown += [arrays["samples"]] if "samples" in arrays else []
-    rows = np.concatenate(shown, axis=1)
+    columns = [arrays["mean"][:, None], std[:, None]]
+    columns += [arrays["samples"]] if "samples" in arrays else []
+    rows = np.concatenate(columns, axis=1)
     save_png(grid(to_bytes(torch.from_numpy(rows).flatten(0, 1)), columns=rows.shape[1]), out)

@@ -85,13 +85,13 @@ def test_a_section(tmp_path: Path) -> None:
     path.write_text(",".join([*(f"x{i}" for i in range(60)), "object"]) + "\n" + "\n".join(rows))
     made = section(Source(path), [f"x{i}" for i in range(60)], "object", "cook", 30)
     weak, fewer = made.findings
-    found = linear(np.round(x, 4), y)
+    real, h, h_experts, _, kept = linear(np.round(x, 4), y)
     assert weak.number is not None
     assert fewer.number is not None
-    assert weak.number.value == pytest.approx(amplified(found.all, found.y))
-    assert weak.n == len(found.y) == 300
-    assert fewer.more["after"].value == pytest.approx(amplified(found.experts, found.y))
-    assert fewer.more["columns"].value == found.kept.sum()
+    assert weak.number.value == pytest.approx(amplified(h, real))
+    assert weak.n == len(real) == 300
+    assert fewer.more["after"].value == pytest.approx(amplified(h_experts, real))
+    assert fewer.more["columns"].value == kept.sum()
     sign = 1 if weak.number.value >= 0 else -1
     moved = weak.number.value - fewer.more["after"].value
     assert fewer.number.value == pytest.approx(sign * moved)

@@ -1,5 +1,7 @@
 """Every source accepts the options and the argument that its entry names, and refuses the others."""
 
+from pathlib import Path
+
 import pytest
 
 from simulacra.data import SOURCES, Options, load
@@ -21,3 +23,9 @@ def test_an_option_that_would_be_ignored_is_an_error(name: str, option: str) -> 
 def test_an_argument_that_would_be_ignored_is_an_error(name: str) -> None:
     with pytest.raises(DataError, match=f"^{name}:7: '{name}' takes no argument; write {name}$"):
         load(f"{name}:7")
+
+
+def test_the_readme_lists_every_source() -> None:
+    readme = Path(__file__).parents[3].joinpath("README.md").read_text(encoding="utf-8")
+    table = "\n".join(f"| `{one.usage}` | {one.summary} |" for one in SOURCES.values())
+    assert table in readme

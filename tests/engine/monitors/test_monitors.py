@@ -27,7 +27,7 @@ from simulacra.engine.monitors.sample_grids import SampleGrids
 from simulacra.engine.monitors.scores import Scores
 from simulacra.engine.monitors.validation import EXAMPLES, validation_terms
 from simulacra.errors import ConfigError, DataError
-from simulacra.metrics.judge import judge
+from simulacra.metrics.sample_scores import score_samples
 from simulacra.models.conditional_gan.card import ConditionalGANConfig
 from simulacra.models.registry import build
 from simulacra.run import Run
@@ -235,7 +235,7 @@ def test_scores_are_those_of_the_judge() -> None:
     found = scored(model, held_out, 3)
     x = draw(model, 300, 3)
     real = random_subset(held_out, 2000, 3).x
-    assert found == judge(x, real, "raw", ("fid", "kid", "prdc"), 3, subsets=20)
+    assert found == score_samples(x, real, "raw", ("fid", "kid", "prdc"), 3, subsets=20)
     assert (found["samples"], found["real"], found["extractor"], found["seed"]) == (300, 300, "raw", 3)
     many = scored(model, made(2500, 5), 3)
     assert (many["samples"], many["real"]) == (2000, 2000)

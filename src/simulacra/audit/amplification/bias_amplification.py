@@ -15,7 +15,7 @@ from simulacra.audit.amplification.tables import GROUP, OBJECT, Tables, most_com
 from simulacra.audit.shared.figures import WIDTH, rows
 from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, Table, conclude, slug
 from simulacra.audit.shared.intervals import combined, newcombe, wilson
-from simulacra.audit.shared.phrasing import amount, interval, listed, some, told
+from simulacra.audit.shared.phrasing import amount, at_once, interval, listed, some, told
 from simulacra.audit.shared.rates import keyed, unique
 from simulacra.report.figures import BLUE, CLASS_COLOURS, INK, MUTED, ORANGE, shortened, single, style
 
@@ -145,7 +145,7 @@ def training(tables: Tables, bias: Bias, minimum: int) -> Section:
     sentence = (
         f"Of {len(bias.objects):,} values of {what}, {each} in training. The most certain: of 100 rows with "
         f"{bias.objects[o]}, {100 * shares[o, g].value:.0f} have {bias.groups[g]}; without bias it would be "
-        f"{100 / G:.0f} (share {told(shares[o, g])}, {100 * LEVEL:.0f}% for all {c.size:,} pairs at once)."
+        f"{100 / G:.0f} (share {told(shares[o, g])}{at_once(c.size, 'pairs')})."
     )
     no_bias = "The data are compatible with no bias."
     share = f"share of {bias.groups[g]} with {bias.objects[o]}, less 1 / {G}"
@@ -153,11 +153,11 @@ def training(tables: Tables, bias: Bias, minimum: int) -> Section:
     more = keyed("toward", ((name, Estimate(k)) for name, k in toward), more)
     sure, n = excess.ends[0] > 0, int(c.sum())
     finding = conclude(sure, no_bias, "training", sentence, limits, share, excess, n, more, "training")
-    estimates = [
-        (name, int(row.sum()), wilson(int(row[0]), int(row.sum())))
-        for name, row in zip(bias.objects, c, strict=True)
+    n_rows = c.sum(axis=1)
+    drawn = [
+        (one, int(n), wilson(int(k), int(n))) for one, k, n in zip(bias.objects, c[:, 0], n_rows, strict=True)
     ]
-    figure = rows(estimates, f"share of {bias.groups[0]}", 1 / G, shares=True)
+    figure = rows(drawn, f"share of {bias.groups[0]}", 1 / G, shares=True)
     caption = f"The values of {what} with most rows. Dotted: no bias, 1 / {G}. Intervals 95%, Wilson."
     return Section("training", title, "data", [finding], [Plot("training", title, figure, caption)])
 
@@ -226,7 +226,7 @@ def _object(bias: Bias, what: str) -> Finding:
     groups = listed([bias.groups[g] for g in np.flatnonzero(biased[o])], "or")
     sentence = (
         f"Of 100 rows with {name}, {100 * train:.0f} have {groups} in training and {100 * pred:.0f} in the "
-        f"predictions (difference {told(e)}, {100 * LEVEL:.0f}% for all {len(objects):,} at once)."
+        f"predictions (difference {told(e)}{at_once(len(objects), f'values of {what}')})."
     )
     none = f"For no {what} is amplification certain."
     limits = f"Anything about other values of {what}; this one is amplified most certainly. {WHY}"
@@ -275,11 +275,8 @@ def _withheld(name: str, number: str, what: str, minimum: int, limits: str) -> F
 
 
 def _left_out(bias: Bias, minimum: int, what: str) -> str:
-    if not bias.small:
-        return ""
-    return (
-        f" Values of {what} with fewer than {minimum} rows in either table are left out: {some(bias.small)}."
-    )
+    left_out = f" Values of {what} with fewer than {minimum} rows in either table are left out: "
+    return f"{left_out}{some(bias.small)}." if bias.small else ""
 
 
 def _table(bias: Bias, what: str) -> Table:
@@ -294,19 +291,11 @@ def _table(bias: Bias, what: str) -> Table:
         shares = [f"{100 * share[o, g]:.1f}%" for share in (train, pred)]
         change = f"{100 * e.value:.1f} ({100 * e.ends[0]:.1f} to {100 * e.ends[1]:.1f})"
         cells.append([bias.objects[o], bias.groups[g], *n, *shares, change])
-    head = [
-        what,
-        "most in training",
-        "training",
-        "predictions",
-        "share in training",
-        "predicted",
-        "difference",
-    ]
+    head = ["most in training", "training", "predictions", "share in training", "predicted", "difference"]
     note = "Intervals 95%, Newcombe, each on its own; differences in percentage points."
     if len(order) < len(bias.objects):
         note += f" The {len(order)} of {len(bias.objects):,} that differ most."
-    return Table(f"Shares by {what}", head, cells, note)
+    return Table(f"Shares by {what}", [what, *head], cells, note)
 
 
 def scatter(bias: Bias, margin: float) -> Figure:

@@ -15,7 +15,7 @@ from scipy.optimize import linprog
 from simulacra.audit.amplification.bias_amplification import Bias, format_change, scatter
 from simulacra.audit.amplification.tables import GROUP, MOST_OBJECTS, OBJECT, Tables
 from simulacra.audit.shared.findings import Estimate, Finding, Plot, Section, conclude
-from simulacra.audit.shared.intervals import paired, wilson
+from simulacra.audit.shared.intervals import paired_of, wilson
 from simulacra.audit.shared.phrasing import amount, told
 from simulacra.audit.shared.source import Field, Group, Source
 from simulacra.errors import ConfigError, nearest
@@ -265,7 +265,7 @@ def _accuracy(rows: pd.DataFrame, y: np.ndarray, group: str, limits: str) -> Fin
     true, n = rows["true"].to_numpy(), len(y)
     old, new = rows[GROUP].to_numpy() == true, y == true
     k, k_old = int(new.sum()), int(old.sum())
-    e = paired(int((old & new).sum()), k, k_old, n)
+    e = paired_of(new, old)
     sentence = f"The {group} is right in {k:,} of {n:,} rows, instead of {k_old:,}: difference {told(e)}."
     none = "The data are compatible with no difference."
     more = {"before": wilson(k_old, n), "after": wilson(k, n)}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from simulacra.audit.amplification.bias_amplification import most_certain
 from simulacra.audit.amplification.tables import GROUP, OBJECT, Tables
 from simulacra.audit.shared.figures import rows
@@ -16,23 +14,16 @@ from simulacra.audit.shared.rates import keyed
 REACHED = 50
 
 
-@dataclass(frozen=True)
-class Direction:
-    """Directional amplification, from one thing that is known to another that is predicted.
-
-    Attributes:
-        total: BiasAmp; None where nothing has enough rows.
-        parts: what is known, rows, and what it adds to the mean; None where it has too few rows.
-        associated: what is known -> the options that are more common with it than overall.
-    """
-
-    total: Estimate | None
-    parts: list[tuple[str, int, Estimate | None]]
-    associated: dict[str, list[str]]
+# a value that is known, its rows, and what it adds to the mean; None where it has too few rows
+Part = tuple[str, int, Estimate | None]
 
 
-def direction(tables: Tables, given: str, minimum: int) -> Direction:
-    """A -> T (`given` the group) or T -> A (`given` the object); Wang and Russakovsky 2021, section 4.
+def direction(
+    tables: Tables, given: str, minimum: int
+) -> tuple[Estimate | None, list[Part], dict[str, list[str]]]:
+    """Directional amplification, A -> T (`given` the group) or T -> A (`given` the object).
+
+    Wang and Russakovsky 2021, section 4.
 
     BiasAmp = 1 / (|A| |T|) sum_{a, t} y_at D_at + (1 - y_at) (-D_at), with y_at = 1 where a and t occur
     together in training more often than by chance, P(a, t) > P(a) P(t). A -> T: D_at = P(t^ | a) - P(t | a);
@@ -44,6 +35,10 @@ def direction(tables: Tables, given: str, minimum: int) -> Direction:
         tables: counts.
         given: what is known.
         minimum: rows that a condition needs in both tables.
+
+    Returns:
+        BiasAmp, None where nothing has enough rows; the parts of what is known; and for each what is known
+        the options that are more common with it than overall in training.
     """
     option = OBJECT if given == GROUP else GROUP
     # c(given, option) of training
@@ -53,7 +48,7 @@ def direction(tables: Tables, given: str, minimum: int) -> Direction:
     preds, truth = tables.preds, f"true {option}" if tables.known(option) else None
     condition = f"true {given}" if tables.known(given) else given
     options = {*seen.columns, *preds[option], *(preds[truth] if truth else ())}
-    parts: list[tuple[str, int, Estimate | None]] = []
+    parts: list[Part] = []
     associated: dict[str, list[str]] = {}
     for row, name in enumerate(map(str, seen.index)):
         inside = associated[name] = [str(one) for one in seen.columns[y[row]]]
@@ -69,7 +64,7 @@ def direction(tables: Tables, given: str, minimum: int) -> Direction:
         # 1 / |T| sum_t (2 y - 1) D = 2 / |T| (P(t^ in S) - P(t in S))
         parts.append((name, n, None if e is None else combined([(2 / len(options), e)])))
     kept = [e for _, _, e in parts if e is not None]
-    return Direction(combined([(1 / len(kept), e) for e in kept]) if kept else None, parts, associated)
+    return combined([(1 / len(kept), e) for e in kept]) if kept else None, parts, associated
 
 
 def directions(tables: Tables, minimum: int) -> Section:
@@ -101,17 +96,16 @@ def _finding(tables: Tables, given: str, minimum: int) -> tuple[Finding, list[Pl
         )
     if not truth:
         limits += f" Whether people of the two tables differ; --true-{option} compares within one table."
-    found = direction(tables, given, minimum)
-    if option not in tables.predicted or found.total is None:
+    e, parts, associated = direction(tables, given, minimum)
+    if option not in tables.predicted or e is None:
         why = f"no {known} has {minimum} rows" if option in tables.predicted else f"{asked} was not predicted"
         return Finding(name, f"{arrow}: withheld, {why}.", "withheld", limits, what), []
-    if small := [f"{part} ({n:,})" for part, n, e in found.parts if e is None]:
+    if small := [f"{part} ({n:,})" for part, n, one in parts if one is None]:
         limits += f" Values of {known} with fewer than {minimum} rows are left out: {some(small)}."
-    e = found.total
     # against training alone, a bias by chance shrinks by itself: less is then no finding
     sure = e.ends[0] > 0 or (truth and e.ends[1] < 0)
-    measured = {part: one for part, _, one in found.parts if one is not None}
-    sizes = {part: n for part, n, one in found.parts if one is not None}
+    measured = {part: one for part, _, one in parts if one is not None}
+    sizes = {part: n for part, n, one in parts if one is not None}
     largest = sorted(measured, key=lambda part: -sizes[part])[:REACHED]
     more, n = keyed(given, ((part, measured[part]) for part in largest)), sum(sizes.values())
     most = most_certain(measured)
@@ -119,7 +113,7 @@ def _finding(tables: Tables, given: str, minimum: int) -> tuple[Finding, list[Pl
     sentence = (
         f"{arrow}: given {known}, the predicted {asked} is one associated with it in training {often} the "
         f"{'true one' if truth else 'one in training'}: {told(e)}, the mean over all pairs. The largest part "
-        f"comes from {known} {most} (associated: {some(found.associated[most], 3) or 'nothing'}): "
+        f"comes from {known} {most} (associated: {some(associated[most], 3) or 'nothing'}): "
         f"{told(measured[most])}."
     )
     none = "The data are compatible with no amplification this way."
@@ -128,5 +122,5 @@ def _finding(tables: Tables, given: str, minimum: int) -> tuple[Finding, list[Pl
         f"What each {known} adds (mean over all {asked}); above 0, what is common with it in training is "
         "amplified. Intervals 95%."
     )
-    figure = rows(found.parts, "amplification", 0.0)
+    figure = rows(parts, "amplification", 0.0)
     return finding, [Plot(name, f"Amplification from {known} to {asked}", figure, caption)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import log, sqrt
 
 import numpy as np
@@ -14,7 +13,7 @@ from simulacra.audit.amplification.tables import MOST_OBJECTS, OBJECT
 from simulacra.audit.shared.auc import auc
 from simulacra.audit.shared.figures import rows
 from simulacra.audit.shared.findings import Estimate, Finding, Plot, Section, conclude
-from simulacra.audit.shared.intervals import paired, wilson
+from simulacra.audit.shared.intervals import paired_of, wilson
 from simulacra.audit.shared.phrasing import amount, base, frequency, told
 from simulacra.audit.shared.random_rows import sampled
 from simulacra.audit.shared.source import Field, Group, Source
@@ -81,30 +80,19 @@ def experts(w: np.ndarray, b: float, x: np.ndarray, y: np.ndarray) -> np.ndarray
     return kept
 
 
-@dataclass(frozen=True)
-class Linear:
-    """A linear classifier with all features and with its experts, on rows that neither was made from.
-
-    Attributes:
-        y, all, experts: the truth, and the two predictions, bool `(N,)`.
-        score: of the one with all features, `(N,)`.
-        kept: which features are experts, bool `(D,)`.
-    """
-
-    y: np.ndarray
-    all: np.ndarray
-    experts: np.ndarray
-    score: np.ndarray
-    kept: np.ndarray
-
-
-def linear(x: np.ndarray, y: np.ndarray, seed: int = 0) -> Linear:
+def linear(
+    x: np.ndarray, y: np.ndarray, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Learn by SGD on half of the rows, choose experts on a quarter, predict the last quarter.
 
     Args:
         x: `(N, D)`.
         y: bool `(N,)`.
         seed: of the halves and the order of the rows.
+
+    Returns:
+        Of the last quarter the truth, what all features and what the experts predict, bool `(N / 4,)`, and
+        the score of all features; and which features are experts, bool `(D,)`.
 
     Raises:
         ValueError: one class only in the half that is learned from.
@@ -122,7 +110,7 @@ def linear(x: np.ndarray, y: np.ndarray, seed: int = 0) -> Linear:
     w, b = model.coef_[0], float(model.intercept_[0])
     kept = experts(w, b, x[choose], y[choose])
     score = x[test] @ w + b
-    return Linear(y[test], score > 0, x[test] @ (w * kept) + b > 0, score, kept)
+    return y[test], score > 0, x[test] @ (w * kept) + b > 0, score, kept
 
 
 def section(source: Source, features: Sequence[str], column: str, name: str, minimum: int) -> Section:
@@ -148,23 +136,23 @@ def section(source: Source, features: Sequence[str], column: str, name: str, min
         sentence = f"Weak features: withheld, fewer than {4 * minimum:,} rows with or without {name}."
         findings = [Finding(key, sentence, "withheld", LIMITS, what) for key in ("weak-features", "experts")]
         return Section("weak-features", title, "predictions", findings)
-    made = linear(table[list(fields)].to_numpy(), y)
-    n, kept = len(made.y), int(made.kept.sum())
-    before, after = _difference(made.all, made.y), _difference(made.experts, made.y)
-    right, right_experts = made.all == made.y, made.experts == made.y
-    gain = _difference(right_experts, right)
+    y, h, h_experts, score, chosen = linear(table[list(fields)].to_numpy(), y)
+    n, kept, real, said, said_experts = len(y), int(chosen.sum()), y.mean(), h.mean(), h_experts.mean()
+    before, after = paired_of(h, y), paired_of(h_experts, y)
+    right, right_experts = h == y, h_experts == y
+    gain = paired_of(right_experts, right)
     accuracy, accuracy_experts = wilson(int(right.sum()), n), wilson(int(right_experts.sum()), n)
     more = {"accuracy": accuracy}
-    people = base(made.y.mean(), made.all.mean())
+    people = base(real, said)
     sentence = (
         f"A linear classifier of {len(features):,} columns predicts {name} for "
-        f"{frequency(made.all.mean(), people)} of {people:,} rows; {frequency(made.y.mean(), people)} have "
+        f"{frequency(said, people)} of {people:,} rows; {frequency(real, people)} have "
         f"it: {told(before)}."
     )
-    area = auc(made.score, made.y).value
+    area = auc(score, y).value
     if 0.5 < area < 1:
         # AUC = Phi(d / sqrt(2)) of two unit Gaussians d apart
-        more["bayes"] = Estimate(bayes(made.y.mean(), sqrt(2) * float(norm.ppf(area))))
+        more["bayes"] = Estimate(bayes(real, sqrt(2) * float(norm.ppf(area))))
         sentence += (
             " For two Gaussians that are as hard to tell apart, the best rule is off by "
             f"{amount(more['bayes'].value)}."
@@ -172,12 +160,12 @@ def section(source: Source, features: Sequence[str], column: str, name: str, min
     weak = conclude(
         not before.holds(0), "", "weak-features", sentence, LIMITS, what, before, n, more, "weak-features"
     )
-    moved = _difference(*((made.all, made.experts) if before.value >= 0 else (made.experts, made.all)))
-    people = base(made.experts.mean(), made.all.mean(), made.y.mean())
+    moved = paired_of(*((h, h_experts) if before.value >= 0 else (h_experts, h)))
+    people = base(said_experts, said, real)
     sentence = (
         f"With {kept:,} of {len(features):,} columns, those with the largest weights, it predicts {name} for "
-        f"{frequency(made.experts.mean(), people)} of {people:,} rows instead of "
-        f"{frequency(made.all.mean(), people)} ({frequency(made.y.mean(), people)} have it), and is right "
+        f"{frequency(said_experts, people)} of {people:,} rows instead of "
+        f"{frequency(said, people)} ({frequency(real, people)} have it), and is right "
         f"for {100 * accuracy_experts.value:.1f} of 100 instead of {100 * accuracy.value:.1f} (difference "
         f"{told(gain)})."
     )
@@ -195,8 +183,3 @@ def section(source: Source, features: Sequence[str], column: str, name: str, min
     )
     plot = Plot("weak-features", title, figure, caption)
     return Section("weak-features", title, "predictions", [weak, fewer], [plot])
-
-
-def _difference(a: np.ndarray, b: np.ndarray) -> Estimate:
-    """The difference of the shares of two bool columns; with predictions and truth, B(h)."""
-    return paired(int((a & b).sum()), int(a.sum()), int(b.sum()), len(b))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import networkx as nx
 from matplotlib.figure import Figure
@@ -16,7 +17,7 @@ LONGEST = 14
 
 
 def graph(
-    drawn: Graph, set_: str | None = None, given: Iterable[str] = (), loop: Sequence[tuple[str, str]] = ()
+    drawn: Graph, set_: str | None = None, given: Collection[str] = (), loop: Sequence[tuple[str, str]] = ()
 ) -> Figure:
     """A graph of causes, from left to right.
 
@@ -32,56 +33,42 @@ def graph(
         for k, layer in enumerate(layers)
         for i, node in enumerate(layer)
     }
-    # nodes of the loop stand below
+    # nodes of the loop go below
     late = [node for arrow in loop for node in arrow if node not in place]
     lowest = min(y for _, y in place.values())
     for i, node in enumerate(dict.fromkeys(late)):
         place[node] = (len(layers) - 1.5 - i, lowest - 1)
-    tall = max(y for _, y in place.values()) - min(y for _, y in place.values())
-    given = set(given)
+    y = [height for _, height in place.values()]
     with style():
-        figure, axes = single(WIDTH, int(130 + 75 * tall))
+        figure, axes = single(WIDTH, int(130 + 75 * (max(y) - min(y))))
         for a, b in [*sorted(drawn.arrows.edges), *loop]:
-            dashed = (a, b) in loop or a in drawn.hidden
-            far = abs(place[a][0] - place[b][0]) > 1
-            axes.add_patch(
-                FancyArrowPatch(
-                    place[a],
-                    place[b],
-                    arrowstyle="-|>",
-                    mutation_scale=13,
-                    shrinkA=_rim(a),
-                    shrinkB=_rim(b),
-                    color=MUTED,
-                    linewidth=1.3,
-                    linestyle="--" if dashed else "-",
-                    connectionstyle=f"arc3,rad={0.25 if far else 0.0}",
-                )
-            )
-        for node, (x, y) in place.items():
+            line = "--" if (a, b) in loop or a in drawn.hidden else "-"
+            bend = f"arc3,rad={0.25 if abs(place[a][0] - place[b][0]) > 1 else 0.0}"
+            arrow: dict[str, Any] = {
+                "arrowstyle": "-|>",
+                "mutation_scale": 13,
+                "color": MUTED,
+                "connectionstyle": bend,
+            }
+            arrow |= {"linestyle": line, "linewidth": 1.3, "shrinkA": _rim(a), "shrinkB": _rim(b)}
+            axes.add_patch(FancyArrowPatch(place[a], place[b], **arrow))
+        for node, where in place.items():
             rim = ORANGE if node == set_ else GREEN if node in given else GREY
+            box: dict[str, Any] = {"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": rim}
+            box |= {
+                "linewidth": 1.2 if rim == GREY else 2.2,
+                "linestyle": "--" if node in drawn.hidden else "-",
+            }
+
             axes.text(
-                x,
-                y,
-                shortened(node, LONGEST),
-                ha="center",
-                va="center",
-                color=INK,
-                fontsize=9.5,
-                bbox={
-                    "boxstyle": "round,pad=0.45",
-                    "facecolor": "white",
-                    "edgecolor": rim,
-                    "linewidth": 1.2 if rim == GREY else 2.2,
-                    "linestyle": "--" if node in drawn.hidden else "-",
-                },
+                *where, shortened(node, LONGEST), color=INK, fontsize=9.5, bbox=box, ha="center", va="center"
             )
         axes.set_xlim(-0.55, len(layers) - 0.45)
-        axes.set_ylim(min(y for _, y in place.values()) - 0.5, max(y for _, y in place.values()) + 0.5)
+        axes.set_ylim(min(y) - 0.5, max(y) + 0.5)
         axes.set_axis_off()
     return figure
 
 
 def _rim(node: str) -> float:
-    """About how far from the middle of a node an arrow ends, in points."""
+    """The approximate distance from the middle of a node to its rim, in points."""
     return 11 + 1.5 * min(len(node), LONGEST)

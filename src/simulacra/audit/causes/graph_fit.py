@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from simulacra.audit.causes import graph_chart
 from simulacra.audit.causes.adjustment import Column, dependence
 from simulacra.audit.causes.graph import Graph
 from simulacra.audit.shared.figures import rows as row_chart
-from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, Table, slug
+from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, Table, conclude, slug
 from simulacra.audit.shared.phrasing import amount, interval, listed, told
-from simulacra.audit.shared.rates import unique
+from simulacra.audit.shared.rates import surest, unique
 
 LIMITS = (
     "That the graph is right: many graphs imply the same independences, and unmeasured causes are not "
@@ -29,87 +30,74 @@ def fit(graph: Graph, table: Mapping[str, Column], loop: Sequence[tuple[str, str
     independences, n = graph.independences(), len(next(iter(table.values())).values)
     # Bonferroni: all intervals hold at once
     level = 1 - (1 - LEVEL) / max(len(independences), 1)
-    tested = [(*pair, dependence(table, *pair, level)) for pair in independences]
+    tested = [Independence(*pair, dependence(table, *pair, level)) for pair in independences]
     dashed = " Dashed: feedback at a later time." if loop else " Dashed: unmeasured." if graph.hidden else ""
     caption = f"An arrow means: this acts on that. No arrow means: it does not.{dashed}"
     plots = [Plot("graph", "The graph", graph_chart.graph(graph, loop=loop), caption, paper=True)]
     tables = []
-    usable = [(a, b, given, e) for a, b, given, e in tested if e is not None]
+    usable = {test: test.left for test in tested if test.left is not None}
     if usable:
-        separation = _separation(usable, n)
         together = f" for all {len(usable)} pairs at once" if len(usable) > 1 else ""
-        drawn = [
-            (f"{a}, {b} | {', '.join(given)}" if given else f"{a}, {b}", n, e) for a, b, given, e in usable
-        ]
-        plots.append(
-            Plot(
-                "tests",
-                "Correlations that are 0 if the graph is right",
-                row_chart(drawn, "partial correlation", 0.0),
-                f"Each pair given the columns after the bar; intervals 95%{together}.",
-            )
-        )
+        separation = _separation(usable, n, together)
+        drawn = [(f"{t.a}, {t.b} | {', '.join(t.given) or '-'}", n, e) for t, e in usable.items()]
+        title = "Correlations that are 0 if the graph is right"
+        caption = f"Each pair given the columns after the bar; intervals 95%{together}."
+        plots.append(Plot("tests", title, row_chart(drawn, "partial correlation", 0.0), caption))
         rows = [
-            [f"{a} and {b}", ", ".join(given) or "nothing", "nothing left" if e is None else told(e)]
-            for a, b, given, e in tested
+            [f"{t.a} and {t.b}", ", ".join(t.given) or "nothing", told(t.left) if t.left else "nothing left"]
+            for t in tested
         ]
         head = ["pair", "given", "partial correlation"]
         tables.append(Table("Independences that the graph implies", head, rows))
     else:
         why = (
-            "the columns given leave nothing to compare"
-            if tested
-            else "any two columns have an arrow or something hidden between them, so that no data can "
-            "contradict it"
+            "no data can contradict it, since any two columns have an arrow or something hidden between them"
         )
+        why = "the columns given leave nothing to compare" if tested else why
         sentence = f"The graph against the data: withheld, {why}."
         separation = Finding("separation", sentence, "withheld", LIMITS)
     arrows, turned = graph.arrows.number_of_edges(), graph.reversible()
-    direction = Finding(
-        "direction",
+    sentence = (
         f"Of {arrows} {'arrow' if arrows == 1 else 'arrows'}, {len(turned)} could point the other way, each "
-        "on its own, and the graph would imply the same about data"
-        + (f": {listed([f'{a} to {b}' for a, b in turned])}." if turned else "."),
-        "stated",
-        "Which direction is right: only knowledge of the world or an experiment can show that.",
-        "arrows that no data can turn",
-        Estimate(len(turned)),
-        plot="graph",
+        f"on its own, and the graph would imply the same about data"
+        + (f": {listed([f'{a} to {b}' for a, b in turned])}." if turned else ".")
     )
+    limits = "Which direction is right: only knowledge of the world or an experiment can show that."
+    what, number = "arrows that no data can turn", Estimate(len(turned))
+    direction = Finding("direction", sentence, "stated", limits, what, number, plot="graph")
     return Section("graph", "Does the graph fit the data?", "data", [separation, direction], plots, tables)
 
 
-def _separation(tested: Sequence[tuple[str, str, tuple[str, ...], Estimate]], n: int) -> Finding:
-    """Whether the data contradict independences: two columns, those given, the partial correlation."""
-    wrong = [test for test in tested if not test[3].holds(0)]
+class Independence(NamedTuple):
+    """Two columns, the ones that make them independent by the graph, and their partial correlation."""
+
+    a: str
+    b: str
+    given: tuple[str, ...]
+    left: Estimate | None
+
+
+def _separation(tested: Mapping[Independence, Estimate], n: int, together: str) -> Finding:
+    """Whether the data contradict an independence."""
+    wrong = [test for test, e in tested.items() if not e.holds(0)]
     more: dict[str, Estimate] = {}
-    for a, b, _, e in tested:
-        more[unique(f"pair.{slug(a)}.{slug(b)}", more)] = e
-    pairs = f"{len(tested)} pairs of columns are independent given others"
+    for test, e in tested.items():
+        more[unique(f"pair.{slug(test.a)}.{slug(test.b)}", more)] = e
+    sentence = f"The graph implies that {len(tested)} pairs of columns are independent given others."
     if len(tested) == 1:
-        a, b, given, _ = tested[0]
-        pairs = f"{a} and {b} are independent{_given(given)}"
+        (test,) = tested
+        sentence = f"The graph implies that {test.a} and {test.b} are independent{_given(test.given)}."
     if wrong:
-        a, b, given, e = max(wrong, key=lambda test: test[3].clearance)
-        contradicted = f"{len(wrong)} of {len(tested)}" if len(tested) > 1 else "it"
-        together = f" for all {len(tested)} pairs at once" if len(tested) > 1 else ""
-        verdict = (
-            f"The data contradict {contradicted}: {a} and {b} are still correlated{_given(given)} "
-            f"({amount(e.value)}, {interval(e)}{together})."
+        test, _ = surest(tested)
+        e = tested[test]
+        sentence += (
+            f" The data contradict {f'{len(wrong)} of {len(tested)}' if len(tested) > 1 else 'it'}: {test.a} "
+            f"and {test.b} are still correlated{_given(test.given)} ({amount(e.value)}, "
+            f"{interval(e)}{together})."
         )
-    else:
-        verdict = "The data do not contradict it."
-    return Finding(
-        "separation",
-        f"The graph implies that {pairs}. {verdict}",
-        "finding" if wrong else "no finding",
-        LIMITS,
-        "independences of the graph that the data contradict",
-        Estimate(len(wrong)),
-        n,
-        more,
-        "tests",
-    )
+    agree, what = "The data do not contradict it.", "independences of the graph that the data contradict"
+    number = Estimate(len(wrong))
+    return conclude(bool(wrong), agree, "separation", sentence, LIMITS, what, number, n, more, "tests")
 
 
 def _given(columns: Sequence[str]) -> str:

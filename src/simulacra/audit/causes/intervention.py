@@ -11,8 +11,8 @@ from simulacra.audit.causes import graph_chart
 from simulacra.audit.causes.adjustment import Column, Effect, column, effect
 from simulacra.audit.causes.graph import Graph
 from simulacra.audit.shared.figures import rows as row_chart
-from simulacra.audit.shared.findings import Estimate, Finding, Plot, Section, slug
-from simulacra.audit.shared.phrasing import amount, base, frequency, listed, no_difference, told
+from simulacra.audit.shared.findings import Finding, Plot, Section, conclude, slug
+from simulacra.audit.shared.phrasing import NO_DIFFERENCE, amount, base, frequency, listed, told
 from simulacra.audit.shared.rates import unique
 from simulacra.errors import ConfigError, nearest
 
@@ -86,39 +86,31 @@ def sections(graph: Graph, table: Mapping[str, Column], do: Intervention, cells:
     plots: list[Plot] = []
     graphs: list[Plot] = []
     keys: list[str] = []
+    arrows = "Arrows between causes and effects"
     for name in do.may_change(graph, table):
         y = table[name]
         if y.categorical:
             continue
-        key = unique(slug(name), keys)
-        keys.append(key)
+        keys.append(unique(slug(name), keys))
+        outcome = Outcome(keys[-1], x, y, do)
         given = graph.adjustment_set(do.x, name)
         plain = effect(x, y, [], do.value)
         found = None if given is None else effect(x, y, [table[z] for z in given], do.value)
-        what = f"{name}: {x.name} = {do.text} less others" if x.positive else f"{name} per unit of {x.name}"
-        plots.append(_plot(f"effect.{key}", what, x, y, plain, found))
+        plots.append(outcome.plot(plain, found))
         if plain is not None:
-            observed.append(_observed(key, what, x, y, do, plain))
+            observed.append(outcome.association(plain))
         if given is None or found is None:
-            why = (
-                f"{x.name} hardly varies once {listed(given)} is known, so there is nobody to compare with"
-                if given is not None
-                else "something hidden acts on both and no measured columns stand between, so that no number "
-                "in this table identifies it"
-            )
-            sentence = f"The effect of {x.name} on {name}: withheld, {why}."
-            effects.append(Finding(f"effect.{key}", sentence, "withheld", LIMITS, what, plot=f"effect.{key}"))
+            effects.append(outcome.withheld(given))
             continue
-        effects += _effects(key, what, x, y, do, given, found, graph)
+        effects.append(outcome.effect(found, given, graph.affects(do.x, name)))
         if given:
+            effects.append(outcome.gap(found))
             caption = f"Orange: {do.x}, which is set. Green: adjusted for, to block the backdoor paths."
             figure = graph_chart.graph(graph, do.x, given)
-            graphs.append(
-                Plot(f"gap.{key}", "Arrows between causes and effects", figure, caption, paper=True)
-            )
+            graphs.append(Plot(f"gap.{keys[-1]}", arrows, figure, caption, paper=True))
     if not effects:
         figure, caption = graph_chart.graph(graph, do.x), f"Orange: {do.x}, which is set."
-        graphs.append(Plot("graph", "Arrows between causes and effects", figure, caption, paper=True))
+        graphs.append(Plot("graph", arrows, figure, caption, paper=True))
         sentence = f"The effects of {do.x}: withheld, everything in the graph acts on {do.x} itself."
         effects = [Finding("effect", sentence, "withheld", LIMITS, plot="graph")]
     title = f"If {do.x} were set to {do.text}"
@@ -128,93 +120,112 @@ def sections(graph: Graph, table: Mapping[str, Column], do: Intervention, cells:
     return [Section("observed", f"What is associated with {do.x}", "data", observed, plots), intervention]
 
 
-def _plot(name: str, what: str, x: Column, y: Column, plain: Effect | None, found: Effect | None) -> Plot:
-    """The association and the effect, one below the other."""
-    n = len(x.values) if found is None else found.n
-    drawn = [("as observed", plain.n, plain.observed)] if plain is not None else []
-    drawn_effect = ("if it were set", n, None if found is None else found.effect)
-    caption = f"{y.name}: its association with {x.name}, and the effect of setting {x.name}. Intervals 95%."
-    return Plot(name, what, row_chart([*drawn, drawn_effect], what, 0.0), caption)
+@dataclass(frozen=True)
+class Outcome:
+    """A column y that may change if x is set; `key` is its part of the names of findings."""
 
+    key: str
+    x: Column
+    y: Column
+    do: Intervention
 
-def _observed(key: str, what: str, x: Column, y: Column, do: Intervention, e: Effect) -> Finding:
-    """The association."""
-    if e.undone is None:
-        measure = f"the share with {y.name} = {y.positive}" if y.positive else y.name
-        sentence = f"For each unit of {x.name}, {measure} is higher by {told(e.observed)} on average."
-    else:
-        # the line through two values meets both means
-        high, low = e.done.value, e.undone.value
-        of = base(high, low)
-        sentence = (
-            f"Of {of:,} people with {x.name} = {do.text}, {frequency(high, of)} have {y.name} = "
-            f"{y.positive}; of {of:,} others, {frequency(low, of)}: difference {told(e.observed)}."
-            if y.positive
-            else f"{y.name} is {amount(high)} on average with {x.name} = {do.text}, {amount(low)} otherwise: "
-            f"difference {told(e.observed)}."
-        )
-    return Finding(
-        f"observed.{key}",
-        sentence + no_difference(e.observed),
-        e.observed.verdict,
-        f"What would happen if {x.name} were changed: common causes also make columns go together.",
-        what,
-        e.observed,
-        e.n,
-        plot=f"effect.{key}",
-    )
+    @property
+    def what(self) -> str:
+        """What the numbers are."""
+        if self.x.positive:
+            return f"{self.y.name}: {self.x.name} = {self.do.text} less others"
+        return f"{self.y.name} per unit of {self.x.name}"
 
+    @property
+    def _mean(self) -> str:
+        return f"the share with {self.y.name} = {self.y.positive}" if self.y.positive else self.y.name
 
-def _effects(
-    key: str,
-    what: str,
-    x: Column,
-    y: Column,
-    do: Intervention,
-    given: Sequence[str],
-    e: Effect,
-    graph: Graph,
-) -> list[Finding]:
-    """What setting x would do, and by how much the association misleads."""
-    by = f"adjusted for {listed(given)}" if given else "no adjustment is needed if the graph is right"
-    if e.undone is None:
-        measure = f"the share with {y.name} = {y.positive}" if y.positive else y.name
-        sentence = (
-            f"If {x.name} were set to {do.text} for everybody, {measure} would be {told(e.done)} on average; "
-            f"it is {amount(e.now.value)}. Each unit of {x.name} would change it by {told(e.effect)}, {by}."
-        )
-    else:
-        high, low = e.done.value, e.undone.value
-        if y.positive:
-            # an adjusted share may leave [0, 1] by a little
-            high, low = (min(max(share, 0.0), 1.0) for share in (high, low))
-            of = base(high, low)
-            first, second = f"{frequency(high, of)} of {of:,} people would have", f"{frequency(low, of)}"
-            first += f" {y.name} = {y.positive}"
+    def plot(self, plain: Effect | None, found: Effect | None) -> Plot:
+        """The association and the effect, one below the other."""
+        x, y = self.x, self.y
+        drawn = [("as observed", plain.n, plain.observed)] if plain is not None else []
+        last = ("if it were set", *((found.n, found.effect) if found is not None else (len(x.values), None)))
+        caption = f"{y.name}: its association with {x.name}, and the effect of setting it. Intervals 95%."
+        return Plot(f"effect.{self.key}", self.what, row_chart([*drawn, last], self.what, 0.0), caption)
+
+    def association(self, e: Effect) -> Finding:
+        """How much higher y is where x is higher."""
+        x, y = self.x, self.y
+        if e.undone is None:
+            sentence = f"For each unit of {x.name}, {self._mean} is higher by {told(e.observed)} on average."
         else:
-            first, second = f"{y.name} would be {amount(high)} on average", amount(low)
-        sentence = (
-            f"If {x.name} were set to {do.text} for everybody, {first}; if it were for nobody, {second}: "
-            f"difference {told(e.effect)}, {by}."
+            # the line through two values meets both means
+            high, low = e.done.value, e.undone.value
+            of = base(high, low)
+            sentence = (
+                f"Of {of:,} people with {x.name} = {self.do.text}, {frequency(high, of)} have {y.name} = "
+                f"{y.positive}; of {of:,} others, {frequency(low, of)}"
+                if y.positive
+                else f"{y.name} is {amount(high)} on average with {x.name} = {self.do.text}, {amount(low)} "
+                "otherwise"
+            )
+            sentence += f": difference {told(e.observed)}."
+        limits = f"What would happen if {x.name} were changed: common causes also make columns go together."
+        name, plot, d = f"observed.{self.key}", f"effect.{self.key}", e.observed
+        return conclude(not d.holds(0), NO_DIFFERENCE, name, sentence, limits, self.what, d, e.n, None, plot)
+
+    def withheld(self, given: Sequence[str] | None) -> Finding:
+        """That nothing can be said about the effect."""
+        why = (
+            "something hidden acts on both and no measured columns block it, so that no number in this table "
+            "identifies it"
+            if given is None
+            else f"{self.x.name} hardly varies once {listed(given)} is known: nobody to compare with"
         )
-    if not graph.affects(x.name, y.name):
-        sentence += " By the graph it is 0: no arrows lead there."
-    limits = LIMITS
-    if e.dropped:
-        limits += f" Nothing about {e.dropped:,} rows without a comparable row under another {x.name}."
-    more: dict[str, Estimate] = {"observed": e.observed, "now": e.now, "done": e.done}
-    if e.undone is not None:
-        more["undone"] = e.undone
-    name = f"effect.{key}"
-    sentence += no_difference(e.effect)
-    findings = [Finding(name, sentence, e.effect.verdict, limits, what, e.effect, e.n, more, name)]
-    if given:
-        misled = "" if e.gap.holds(0) else " The association is not the effect."
-        name = f"gap.{key}"
+        sentence = f"The effect of {self.x.name} on {self.y.name}: withheld, {why}."
+        name = f"effect.{self.key}"
+        return Finding(name, sentence, "withheld", LIMITS, self.what, plot=name)
+
+    def effect(self, e: Effect, given: Sequence[str], affected: bool) -> Finding:
+        """What setting x would do."""
+        x, y, do = self.x, self.y, self.do
+        by = f"adjusted for {listed(given)}" if given else "no adjustment is needed if the graph is right"
+        more = {"observed": e.observed, "now": e.now, "done": e.done}
+        if e.undone is None:
+            sentence = (
+                f"If {x.name} were set to {do.text} for everybody, {self._mean} would be {told(e.done)} on "
+                f"average; it is {amount(e.now.value)}. Each unit of {x.name} would change it by "
+                f"{told(e.effect)}, {by}."
+            )
+        else:
+            more["undone"] = e.undone
+            high, low = e.done.value, e.undone.value
+            if y.positive:
+                # an adjusted share may leave [0, 1] by a little
+                high, low = (min(max(share, 0.0), 1.0) for share in (high, low))
+                of = base(high, low)
+                first = f"{frequency(high, of)} of {of:,} people would have {y.name} = {y.positive}"
+                second = frequency(low, of)
+            else:
+                first, second = f"{y.name} would be {amount(high)} on average", amount(low)
+            sentence = (
+                f"If {x.name} were set to {do.text} for everybody, {first}; if it were for nobody, {second}: "
+                f"difference {told(e.effect)}, {by}."
+            )
+        if not affected:
+            sentence += " By the graph it is 0: no arrows lead there."
+        name, what, limits, d = f"effect.{self.key}", self.what, self._limits(e), e.effect
+        return conclude(not d.holds(0), NO_DIFFERENCE, name, sentence, limits, what, d, e.n, more, name)
+
+    def gap(self, e: Effect) -> Finding:
+        """By how much the association misleads."""
         sentence = (
-            f"Taking the association ({amount(e.observed.value)}) for the effect of {x.name} on {y.name} "
-            f"({amount(e.effect.value)}) is off by {told(e.gap)}.{misled}{no_difference(e.gap)}"
+            f"Taking the association ({amount(e.observed.value)}) for the effect of {self.x.name} on "
+            f"{self.y.name} ({amount(e.effect.value)}) is off by {told(e.gap)}."
         )
-        what = "observed less effect"
-        findings.append(Finding(name, sentence, e.gap.verdict, limits, what, e.gap, e.n, plot=name))
-    return findings
+        if not e.gap.holds(0):
+            sentence += " The association is not the effect."
+        name, what, limits, d = f"gap.{self.key}", "observed less effect", self._limits(e), e.gap
+        return conclude(not d.holds(0), NO_DIFFERENCE, name, sentence, limits, what, d, e.n, None, name)
+
+    def _limits(self, e: Effect) -> str:
+        if not e.dropped:
+            return LIMITS
+        return (
+            f"{LIMITS} Nothing about {e.dropped:,} rows without a comparable row under another {self.x.name}."
+        )

@@ -14,7 +14,7 @@ from simulacra.audit.causes.adjustment import Column
 from simulacra.audit.causes.graph import Graph
 from simulacra.audit.causes.graph_fit import fit
 from simulacra.audit.shared.bands import Runs, bands
-from simulacra.audit.shared.findings import Finding, Plot, Section
+from simulacra.audit.shared.findings import Plot, Section, conclude
 from simulacra.audit.shared.intervals import mean_of
 from simulacra.audit.shared.phrasing import amount, interval
 from simulacra.audit.shared.poverty import DETERRENCE, STOPS, Group, policy
@@ -37,6 +37,11 @@ STORIES: dict[Preset, str] = {
     "direct": "the group itself acts on offences",
     "poverty": "the group is poorer, poverty leads to offences, and a conviction keeps people poor",
 }
+LIMITS = (
+    "What stops would do in any real town: people, rates and the loop are made up, so that both towns have "
+    "the same correlation between group and offence. It shows that this correlation cannot decide between "
+    "them."
+)
 # the policy: the share of the group that is stopped in a year
 HARDER, YEARS, RUNS = 0.4, 30, 100
 
@@ -76,31 +81,21 @@ def same_policy(shown: Preset) -> Section:
         before, after = (policy(group, stops, YEARS, RUNS, seed=k) for stops in (STOPS, HARDER))
         e = mean_of(after[:, -1] - before[:, -1])
         runs.append(Runs(f"{preset}: {HARDER:.0%} stopped", after, BLUE if preset == "direct" else ORANGE))
-        findings.append(
-            Finding(
-                f"policy.{preset}",
-                f"If {STORIES[preset]}: stop {100 * HARDER:.0f} instead of {100 * STOPS:.0f} of 100 people "
-                f"of the group each year, and after {YEARS} years {1000 * after[:, -1].mean():.0f} instead "
-                f"of {1000 * before[:, -1].mean():.0f} of 1,000 of them offend in a year: a change of "
-                f"{amount(e.value)} ({interval(e)}).",
-                e.verdict,
-                "What stops would do in any real town: people, rates and the loop are made up, so that both "
-                "towns have the same correlation between group and offence. It shows that this correlation "
-                "cannot decide between them.",
-                "change of offences per person",
-                e,
-                RUNS,
-                plot="policy",
-            )
+        sentence = (
+            f"If {STORIES[preset]}: stop {100 * HARDER:.0f} instead of {100 * STOPS:.0f} of 100 people of "
+            f"the group each year, and after {YEARS} years {1000 * after[:, -1].mean():.0f} instead of "
+            f"{1000 * before[:, -1].mean():.0f} of 1,000 of them offend in a year: a change of "
+            f"{amount(e.value)} ({interval(e)})."
         )
+        name, what = f"policy.{preset}", "change of offences per person"
+        findings.append(conclude(not e.holds(0), "", name, sentence, LIMITS, what, e, RUNS, plot="policy"))
     labels = ("year; stops change after the first", "offences per person of the group")
-    plot = Plot(
-        "policy",
-        "The same policy in two towns",
-        bands(np.arange(YEARS + 1), runs, labels, truth=GROUPS["direct"]["A"][2][0]),
+    chart = bands(np.arange(YEARS + 1), runs, labels, truth=GROUPS["direct"]["A"][2][0])
+    caption = (
         f"Mean and central 95% of {RUNS} runs; dotted: at the start. Stops deter in both towns (offences "
-        f"shrink by {DETERRENCE:.0%} of the share of people stopped).",
+        f"shrink by {DETERRENCE:.0%} of the share of people stopped)."
     )
+    plot = Plot("policy", "The same policy in two towns", chart, caption)
     note = (
         f"In both towns {GROUPS[shown]['A'][0]:,} of 10,000 people belong to the group; 50 of 100 of them "
         f"are poor (20 of 100 others), and 12 of 100 of them offend in a year (6 of 100 others). Only the "

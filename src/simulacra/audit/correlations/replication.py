@@ -11,7 +11,7 @@ from simulacra.audit.correlations.pairwise import ALPHA, FEWEST, correlate, corr
 from simulacra.audit.correlations.search import LISTED, NO_CAUSE, Search
 from simulacra.audit.shared.figures import rows as row_chart
 from simulacra.audit.shared.findings import Estimate, Finding, Plot, Section, Table, conclude, slug
-from simulacra.audit.shared.phrasing import amount, base, frequency, interval
+from simulacra.audit.shared.phrasing import amount, at_once, base, frequency, interval
 from simulacra.audit.shared.rates import unique
 
 TITLE = "Which pairs hold in the withheld rows?"
@@ -146,7 +146,6 @@ def _pair(search: Search, a: Replication, name: str, K: int) -> Finding:
     if a.r is None:
         sentence += f"; in the others withheld, {a.n} of them have both values."
         return Finding(name, sentence, "withheld", NO_CAUSE, what, plot="pairs")
-    together = f", 95% for all {K:,} pairs at once" if K > 1 else ""
-    sentence += f", {amount(a.r.value)} in {a.n:,} others ({interval(a.r)}{together})."
+    sentence += f", {amount(a.r.value)} in {a.n:,} others ({interval(a.r)}{at_once(K, 'pairs')})."
     none, more = "It does not certainly hold.", {"searched": Estimate(r)}
     return conclude(a.holds, none, name, sentence, NO_CAUSE, what, a.r, a.n, more, "pairs")

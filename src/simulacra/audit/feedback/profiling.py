@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulacra.audit.shared.bands import Runs, bands
-from simulacra.audit.shared.findings import Estimate, Finding, Plot, Section
+from simulacra.audit.shared.findings import Estimate, Finding, Plot, Section, conclude
 from simulacra.audit.shared.intervals import mean_of
 from simulacra.audit.shared.phrasing import amount, base, frequency, interval, told
 from simulacra.audit.shared.poverty import DETERRENCE, STOPS, Group, Town
@@ -24,6 +24,11 @@ LIMITS = (
     "What profiling does in any real town: people, rates and the loop are made up. It shows that groups that "
     "start out alike can be made to differ by what the records say about them."
 )
+NO_HARM = (
+    "That a corrected loop does no harm: just as many people are stopped, and those who are caught stay poor "
+    "for longer."
+)
+CHANCE = "Chance alone may explain that."
 
 
 @dataclass(frozen=True)
@@ -85,66 +90,45 @@ def sections(years: int, runs: int, seed: int = 0) -> list[Section]:
         chart = bands(np.arange(years + 1), drawn, ("year", label), truth=truth)
         return Plot(name, title, chart, f"Mean and central 95% of {runs} runs. Dotted: {is_}.")
 
-    def gap(name: str, x: np.ndarray, did: str, what: str, shown: str, then: str = "") -> Finding:
+    def gap(name: str, x: np.ndarray, did: str, what: str, shown: str) -> Finding:
         """A number of both groups in the last year, of `(2, S, T)`."""
         a, b = x[:, :, -1]
         e = mean_of(a - b)
         of = max(1000, base(a.mean(), b.mean()))
-        if e.holds(0):
-            then = " Chance alone may explain that."
-        elif e.value < 0:
-            then = ""
-        return Finding(
-            name,
+        sentence = (
             f"After {years} years, {frequency(a.mean(), of)} of {of:,} people of group A {did}, and "
-            f"{frequency(b.mean(), of)} of {of:,} of group B: difference {told(e)}, mean of {runs} "
-            f"runs.{then}",
-            e.verdict,
-            LIMITS,
-            what,
-            e,
-            runs,
-            {
-                "a": mean_of(a),
-                "b": mean_of(b),
-                "runs": Estimate(e.value, *np.percentile(a - b, [2.5, 97.5])),
-            },
-            shown,
+            f"{frequency(b.mean(), of)} of {of:,} of group B: difference {told(e)}, mean of {runs} runs."
         )
+        if name == "offences" and e.ends[0] > 0:
+            sentence += " They started out alike: the prediction has made itself true."
+        spread = Estimate(e.value, *np.percentile(a - b, [2.5, 97.5]))
+        more = {"a": mean_of(a), "b": mean_of(b), "runs": spread}
+        return conclude(not e.holds(0), CHANCE, name, sentence, LIMITS, what, e, runs, more, shown)
 
-    def by_group(x: np.ndarray) -> dict[str, np.ndarray]:
-        return {"group A": x[0], "group B": x[1]}
-
-    both_at_start = "both groups at the start"
-    offences = plot(
-        "offences",
-        "Offences",
+    equal, offending, less = (
+        "both groups at the start",
         "offences a year, per person",
-        by_group(plain.offences),
-        OFFENDING,
-        both_at_start,
+        "offences per person, A less B",
     )
-    poor = plot("poor", "Poverty", "share who are poor", by_group(plain.poor), GROUPS[0].poor, both_at_start)
+    groups = ("group A", "group B")
+    by_group = dict(zip(groups, plain.offences, strict=True))
+    offences = plot("offences", "Offences", offending, by_group, OFFENDING, equal)
+    by_group = dict(zip(groups, plain.poor, strict=True))
+    poor = plot("poor", "Poverty", "share who are poor", by_group, GROUPS[0].poor, equal)
     stopped = {"group A, as it is": plain.stops[0], "group A, corrected": fixed.stops[0]}
     stops = plot("stops", "Stops", "stops per person of group A", stopped, STOPS, "equal stops for everybody")
     before, after = (x.offences[0] - x.offences[1] for x in (plain, fixed))
-    lines = {"as it is": before, "corrected": after}
-    repaired = plot(
-        "repaired", "Offences, A less B", "offences per person, A less B", lines, 0.0, "no difference"
-    )
+    both = {"as it is": before, "corrected": after}
+    repaired = plot("repaired", "Offences, A less B", less, both, 0.0, "no difference")
+
     gain = mean_of(before[:, -1] - after[:, -1])
-    improvement = Finding(
-        "gain",
+    sentence = (
         "Weighting each conviction by how often its group was stopped makes the difference in offences after "
         f"{years} years smaller by {amount(gain.value)} ({interval(gain)})."
-        + (" Chance alone may explain that." if gain.holds(0) else ""),
-        gain.verdict,
-        "That a corrected loop does no harm: just as many people are stopped, and those who are caught stay "
-        "poor for longer.",
-        "how much smaller the difference is",
-        gain,
-        runs,
-        plot="repaired",
+    )
+    what = "how much smaller the difference is"
+    improvement = conclude(
+        not gain.holds(0), CHANCE, "gain", sentence, NO_HARM, what, gain, runs, plot="repaired"
     )
     note = (
         f"Group A has {GROUPS[0].people:,} people, group B {GROUPS[1].people:,}. In both, "
@@ -154,35 +138,16 @@ def sections(years: int, runs: int, seed: int = 0) -> list[Section]:
         f"who are caught get a record, which keeps them poor; poor people offend more. Stops also deter: "
         f"offences shrink by {DETERRENCE:.0%} of the share of people stopped."
     )
-    prophecy = " They started out alike: the prediction has made itself true."
-    less = "offences per person, A less B"
+    recorded = [gap("offences", plain.offences, "offend in a year", less, "offences")]
+    bearing = [
+        gap("stops", plain.stops, "are stopped in a year", "stops per person, A less B", "stops"),
+        gap("poor", plain.poor, "are poor", "share who are poor, A less B", "poor"),
+    ]
+    did = "offend in a year, with the correction"
+    corrected = [gap("corrected", fixed.offences, did, less, "repaired"), improvement]
+    title = "If each conviction is weighted by how often people were stopped"
     return [
-        Section(
-            "records",
-            "What the records come to say",
-            "predictions",
-            [gap("offences", plain.offences, "offend in a year", less, "offences", prophecy)],
-            [offences],
-            notes=[note],
-        ),
-        Section(
-            "bearing",
-            "Who is stopped, and who is poor",
-            "actions",
-            [
-                gap("stops", plain.stops, "are stopped in a year", "stops per person, A less B", "stops"),
-                gap("poor", plain.poor, "are poor", "share who are poor, A less B", "poor"),
-            ],
-            [stops, poor],
-        ),
-        Section(
-            "correction",
-            "If each conviction is weighted by how often people were stopped",
-            "actions",
-            [
-                gap("corrected", fixed.offences, "offend in a year, with the correction", less, "repaired"),
-                improvement,
-            ],
-            [repaired],
-        ),
+        Section("records", "What the records come to say", "predictions", recorded, [offences], notes=[note]),
+        Section("bearing", "Who is stopped, and who is poor", "actions", bearing, [stops, poor]),
+        Section("correction", title, "actions", corrected, [repaired]),
     ]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from simulacra.audit.shared.figures import MOST, WIDTH
+from simulacra.audit.shared.figures import MOST, WIDTH, group_axis, share_axis
 from simulacra.audit.shared.findings import Estimate
 from simulacra.images import grid
-from simulacra.report.figures import BLUE, CLASS_COLOURS, INK, MUTED, ORANGE, shortened, single, style
+from simulacra.report.figures import BLUE, CLASS_COLOURS, MUTED, ORANGE, shortened, single, style
 
 # groups with pictures, and pictures of each
 SHOWN, ACROSS = 12, 8
@@ -21,33 +21,29 @@ SIDE = 64
 
 
 def beside(
-    groups: Sequence[str], data: Sequence[Estimate], samples: Sequence[Estimate], read: Sequence[float]
+    groups: Sequence[str], data: Sequence[Estimate], samples: Sequence[Estimate], before: Sequence[float]
 ) -> Figure:
-    """Shares of groups in the data and in the samples, in two rows each; those read as such as a mark."""
+    """Shares of groups in the data and in the samples, two rows each, and a mark before the correction."""
     order = sorted(range(len(groups)), key=lambda j: -data[j].value)[:MOST]
+    place = np.arange(len(order))
     with style():
         figure, axes = single(WIDTH, 96 + 34 * len(order))
-        for place, j in enumerate(order):
-            for e, shift, colour, name in (
-                (data[j], -0.16, MUTED, "data"),
-                (samples[j], 0.16, BLUE, "samples, corrected"),
-            ):
-                where = place + shift
-                axes.plot(e.ends, [where, where], color=colour, linewidth=2, solid_capstyle="butt")
-                label = name if place == 0 else None
-                axes.plot([e.value], [where], color=colour, marker="o", markersize=5.5, clip_on=False,
-                          linestyle="", label=label)  # fmt: skip
-            axes.plot([read[j]], [place + 0.16], color=ORANGE, marker="|", markersize=10, linestyle="",
-                      markeredgewidth=1.5, label="samples, as read" if place == 0 else None)  # fmt: skip
-        highest = max([*(e.ends[1] for e in (*data, *samples)), *read])
-        axes.set_xlim(0, max(0.02, min(1.0, 1.1 * highest)))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
-        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-        axes.set_yticks(range(len(order)), [shortened(groups[j], 26) for j in order])
-        axes.tick_params(axis="y", labelcolor=INK)
-        axes.set_ylim(len(order) - 0.4, -0.6)
-        axes.grid(axis="x")
-        axes.set_xlabel("share")
+        both = ((data, -0.16, MUTED, "data"), (samples, 0.16, BLUE, "samples, corrected"))
+        for estimates, shift, colour, name in both:
+            value = np.array([estimates[j].value for j in order])
+            error = np.abs(np.array([estimates[j].ends for j in order]).T - value)
+            dots: dict[str, Any] = {
+                "fmt": "o",
+                "color": colour,
+                "markersize": 5.5,
+                "elinewidth": 2,
+                "clip_on": False,
+            }
+            axes.errorbar(value, place + shift, xerr=error, label=name, **dots)
+        mark: dict[str, Any] = {"color": ORANGE, "markersize": 10, "markeredgewidth": 1.5}
+        axes.plot([before[j] for j in order], place + 0.16, "|", label="samples, as predicted", **mark)
+        share_axis(axes, max([*(e.ends[1] for e in (*data, *samples)), *before]))
+        group_axis(axes, [groups[j] for j in order], "share")
         figure.legend(loc="outside lower center", ncols=3, handletextpad=0.1, columnspacing=1)
     return figure
 
@@ -74,12 +70,12 @@ def sweep(
     return figure
 
 
-def pictures(groups: Sequence[str], read: np.ndarray, x: np.ndarray) -> Figure:
-    """The first samples uint8 `(n, C, H, W)` that are read as each group, a row each."""
-    counts = np.bincount(read, minlength=len(groups))
+def pictures(groups: Sequence[str], predicted: np.ndarray, x: np.ndarray) -> Figure:
+    """The first samples of each predicted group, a row each, of uint8 `(n, C, H, W)`."""
+    counts = np.bincount(predicted, minlength=len(groups))
     order = [int(g) for g in np.argsort(-counts, kind="stable") if counts[g]][:SHOWN]
-    titles = [f"{groups[g]}: {counts[g]:,} of {len(read):,}" for g in order]
-    return strips(titles, [x[read == g][:ACROSS] for g in order])
+    titles = [f"{groups[g]}: {counts[g]:,} of {len(predicted):,}" for g in order]
+    return strips(titles, [x[predicted == g][:ACROSS] for g in order])
 
 
 def strips(titles: Sequence[str], x: Sequence[np.ndarray]) -> Figure:

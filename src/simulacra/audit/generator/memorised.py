@@ -9,7 +9,7 @@ import numpy as np
 from simulacra.audit.generator.charts import ACROSS, strips
 from simulacra.audit.generator.grouped import GroupedGenerator
 from simulacra.audit.shared.figures import rows
-from simulacra.audit.shared.findings import Estimate, Finding, Plot, Section
+from simulacra.audit.shared.findings import Estimate, Finding, Plot, Section, conclude
 from simulacra.audit.shared.intervals import newcombe, wilson
 from simulacra.audit.shared.phrasing import amount, base, frequency, told
 from simulacra.metrics.neighbours import copies, duplicates, nearest
@@ -52,55 +52,40 @@ def memorised_section(audited: GroupedGenerator, pairs: bool = True) -> Section:
     k, k_new = int((of_samples < bound).sum()), int((of_new < bound).sum())
     d = newcombe(k, n, k_new, len(held_out))
     close, close_new = wilson(k, n), wilson(k_new, len(held_out))
-    sure = d.ends[0] > 0
     people = base(close.value, close_new.value)
     typical = float(np.median(of_samples) / max(float(np.median(of_new)), 1e-12))
-    finding = Finding(
-        "memorised",
+    sentence = (
         f"Of {people:,} samples, {frequency(close.value, people)} are closer to one of the {len(train):,} "
         f"training {noun} than all but {frequency(close_new.value, people)} of {people:,} held-out {noun} "
         f"are: difference {told(d)}."
-        + ("" if sure else " The data are compatible with samples no closer than new data are."),
-        "finding" if sure else "no finding",
-        limits,
-        what,
-        d,
-        n,
-        {"close": close, "held-out": close_new, "typical-distance": Estimate(typical)},
-        "distances",
     )
+    none = "The data are compatible with samples no closer than new data are."
+    more = {"close": close, "held-out": close_new, "typical-distance": Estimate(typical)}
+    sure = d.ends[0] > 0
+    finding = conclude(sure, none, "memorised", sentence, limits, what, d, n, more, "distances")
     same, again, count = copies(audited.samples, train), duplicates(audited.samples), len(audited.samples)
-    exact = Finding(
-        "copies",
+    sentence = (
         f"Of {count:,} samples, {same:,} equal a training example in every number, and {again:,} an earlier "
-        "sample.",
-        "finding" if same else "no finding",
-        "Near copies: a difference in one number is enough.",
-        "share of samples that equal a training example",
-        wilson(same, count),
-        count,
-        {"duplicates": wilson(again, count)},
-        "distances",
+        "sample."
     )
-    figure = rows(
-        [("samples", n, close), (f"held-out {noun}", len(held_out), close_new)], "share", shares=True
-    )
+    limits = "Near copies: a difference in one number is enough."
+    what, equal = "share of samples that equal a training example", wilson(same, count)
+    more = {"duplicates": wilson(again, count)}
+    exact = conclude(same > 0, "", "copies", sentence, limits, what, equal, count, more, "distances")
+    drawn = [("samples", n, close), (f"held-out {noun}", len(held_out), close_new)]
     caption = (
         f"Closer than {amount(bound)} to a training example; the median distance of samples is "
         f"{amount(typical)} times that of held-out {noun}. Intervals 95%, Wilson's."
     )
-    plots = [Plot("distances", "Close to a training example", figure, caption)]
+    plots = [Plot("distances", "Close to a training example", rows(drawn, "share", shares=True), caption)]
     if pairs and audited.image:
         order, order_new = (np.argsort(part, kind="stable")[:ACROSS] for part in (of_samples, of_new))
-        figure = strips(
-            [
-                "The samples closest to a training picture",
-                "",
-                "For comparison: the closest held-out pictures",
-                "",
-            ],
-            [samples[order], train[index[order]], held_out[order_new], train[index[n + order_new]]],
+        found, new = (
+            "The samples closest to a training picture",
+            "For comparison: the closest held-out pictures",
         )
+        each = [samples[order], train[index[order]], held_out[order_new], train[index[n + order_new]]]
+        figure = strips([found, "", new, ""], each)
         caption = (
             "Below each, the closest training picture. These pictures belong to the data: where they must "
             "not be published, leave them out with --no-pairs."

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from math import sqrt
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from simulacra.audit.generator.charts import beside, pictures
 from simulacra.audit.generator.group_classifier import Grouping
 from simulacra.audit.generator.grouped import GroupedGenerator
 from simulacra.audit.generator.prevalence import Prevalence, discrepancy_interval, quantiles
 from simulacra.audit.shared.figures import by_group, rows
-from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, Table
+from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, Table, conclude
 from simulacra.audit.shared.intervals import combined, wilson
-from simulacra.audit.shared.phrasing import amount, base, frequency, no_difference, some, told
+from simulacra.audit.shared.phrasing import NO_DIFFERENCE, amount, at_once, base, frequency, some, told
 from simulacra.audit.shared.rates import Rate, compared, keyed
 
 ASSUMPTION = (
@@ -36,30 +37,24 @@ def data_section(audited: GroupedGenerator) -> Section:
         found = [(grouping.groups[g], int(counts[g]), wilson(int(counts[g]), n)) for g in order if counts[g]]
         (largest, _, most), (smallest, _, least) = found[0], found[-1]
         people = base(least.value, most.value)
-        findings.append(
-            Finding(
-                f"data.{key}",
-                f"Of {people:,} {audited.split_noun}, {frequency(least.value, people)} are in group "
-                f"{smallest}, the smallest of {len(found)}, and {frequency(most.value, people)} in "
-                f"{largest}, the largest.",
-                "stated",
-                limits,
-                "share of the smallest group",
-                least,
-                n,
-                keyed("group", ((group, e) for group, _, e in found)),
-                key,
-            )
+        sentence = (
+            f"Of {people:,} {audited.split_noun}, {frequency(least.value, people)} are in group {smallest}, "
+            f"the smallest of {len(found)}, and {frequency(most.value, people)} in {largest}, the largest."
         )
-        figure = rows(found, "share of the data", shares=True)
+        name, what, more = (
+            f"data.{key}",
+            "share of the smallest group",
+            keyed("group", ((g, e) for g, _, e in found)),
+        )
+        findings.append(Finding(name, sentence, "stated", limits, what, least, n, more, key))
         caption = f"Shares of {n:,} {audited.split_noun}. Intervals 95%, Wilson's."
-        plots.append(Plot(key, grouping.name, figure, caption))
+        plots.append(Plot(key, grouping.name, rows(found, "share of the data", shares=True), caption))
     return Section("data", "Who is in the data", "data", findings, plots)
 
 
 def classifier_section(audited: GroupedGenerator) -> Section:
     """How accurate the classifier is for examples whose groups are known."""
-    noun = audited.noun
+    noun, minimum = audited.noun, audited.minimum
     limits = (
         f"How accurate it is on samples, which nobody has labelled. Whether a group can be seen in {noun} at "
         f"all: the labels are what somebody wrote down."
@@ -69,23 +64,17 @@ def classifier_section(audited: GroupedGenerator) -> Section:
         confusions = grouping.confusions
         known = np.flatnonzero(confusions.sum(axis=1))
         right = [Rate(grouping.groups[g], int(confusions[g, g]), int(confusions[g].sum())) for g in known]
+        what, of, did = "shares classified correctly", f"held-out {noun}", "are classified correctly"
         findings.append(
             compared(
-                f"classifier.{key}",
-                right,
-                what="shares classified correctly",
-                of=f"held-out {noun}",
-                did="are classified correctly",
-                column="group",
-                does_not_show=limits,
-                plot=key,
-                minimum=audited.minimum,
+                f"classifier.{key}", right, what=what, of=of, did=did, column="group", does_not_show=limits,
+                plot=key, minimum=minimum,
             )
-        )
+        )  # fmt: skip
         caption = (
             f"{grouping.classifier}: accuracy on held-out {noun} of each group. Intervals 95%, Wilson's."
         )
-        figure = by_group(right, "share classified correctly", audited.minimum)
+        figure = by_group(right, "share classified correctly", minimum)
         plots.append(Plot(key, grouping.name, figure, caption))
         columns = np.flatnonzero(confusions.sum(axis=0) + confusions.sum(axis=1))
         cells = [[grouping.groups[g], *(f"{confusions[g, k]:,}" for k in columns)] for g in known]
@@ -103,9 +92,8 @@ def classifier_section(audited: GroupedGenerator) -> Section:
 def shares_section(audited: GroupedGenerator, i: int) -> Section:
     """Shares of groups in the samples against those in the data, and their distances from equal shares."""
     grouping, key, predicted = audited.groupings[i], audited.keys[i], audited.predicted[i]
-    name, title = f"shares-{key}", f"Who is generated: {grouping.name}"
-    kept = grouping.large(audited.minimum)
-    limits = ASSUMPTION
+    title = f"Who is generated: {grouping.name}"
+    kept, limits = grouping.large(audited.minimum), ASSUMPTION
     counts = grouping.counts(grouping.train) + grouping.counts(grouping.held_out)
     if small := [f"{grouping.groups[g]} ({n:,})" for g, n in enumerate(counts) if n and g not in kept]:
         limits += (
@@ -113,6 +101,7 @@ def shares_section(audited: GroupedGenerator, i: int) -> Section:
             f"training: {some(small)}): samples of them are counted among the others."
         )
     plots: list[Plot] = []
+    tables: list[Table] = []
     if audited.image:
         caption = "The first samples of each group, not selected."
         figure = pictures(grouping.groups, predicted, audited.samples)
@@ -126,23 +115,16 @@ def shares_section(audited: GroupedGenerator, i: int) -> Section:
         sentence = f"{grouping.name} in the samples: withheld, {why}."
         names = {"share": "difference of shares", "amplification": "how much further from even"}
         findings = [Finding(f"{n}.{key}", sentence, "withheld", limits, what) for n, what in names.items()]
-        return Section(name, title, "generator", findings, plots)
-    compare = Comparison(grouping, kept, of)
-    G = range(len(kept))
-    plot = Plot(
-        "shares",
-        grouping.name,
-        beside(
-            [grouping.groups[g] for g in kept],
-            [compare.data(j) for j in G],
-            [of.estimate(j) for j in G],
-            [compare.uncorrected(j).value for j in G],
-        ),
-        f"{compare.n:,} {audited.split_noun} and {of.n:,} samples. Intervals 95%: Wilson's; those of the "
-        "samples with the uncertainty of the correction.",
-    )
-    findings = [compare.share(key, audited.noun, limits), compare.amplification(key, limits)]
-    return Section(name, title, "generator", findings, [plot, *plots], [compare.table()])
+    else:
+        compare = Comparison(grouping, kept, of)
+        findings = [compare.share(key, audited.noun, limits), compare.amplification(key, limits)]
+        caption = (
+            f"{compare.n:,} {audited.split_noun} and {of.n:,} samples. Intervals 95%: Wilson's; those of the "
+            "samples with the uncertainty of the correction."
+        )
+        plots.insert(0, Plot("shares", grouping.name, compare.figure(), caption))
+        tables.append(compare.table())
+    return Section(f"shares-{key}", title, "generator", findings, plots, tables)
 
 
 class Comparison:
@@ -195,21 +177,18 @@ class Comparison:
         d = differences[j]
         e, p, raw, r = self.data(j), self.of.estimate(j), self.uncorrected(j), self.ratio(j)
         people = base(round(e.value, 4), round(p.value, 4))
-        together = f", {100 * LEVEL:.0f}% for all {G} groups at once" if G > 2 else ""
+        together = at_once(G) if G > 2 else ""
         more = {"samples": p, "data": e, "read": raw} | ({"ratio": r} if r is not None else {})
         ratio = f", ratio {told(r)}" if r is not None else ""
-        return Finding(
-            f"share.{key}",
+        sentence = (
             f"Of {people:,} {noun} in the data, {frequency(e.value, people)} are in group {self.groups[j]}; "
             f"of {people:,} samples, {frequency(p.value, people)} ({frequency(raw.value, people)} before the "
-            f"correction): difference {told(d)}{together}{ratio}." + no_difference(d),
-            d.verdict,
-            limits,
-            "share of the samples less share of the data",
-            d,
-            self.of.n,
-            keyed("group", ((group, self.of.estimate(g)) for g, group in enumerate(self.groups)), more),
-            "shares",
+            f"correction): difference {told(d)}{together}{ratio}."
+        )
+        more = keyed("group", ((group, self.of.estimate(g)) for g, group in enumerate(self.groups)), more)
+        name, what = f"share.{key}", "share of the samples less share of the data"
+        return conclude(
+            not d.holds(0), NO_DIFFERENCE, name, sentence, limits, what, d, self.of.n, more, "shares"
         )
 
     def amplification(self, key: str, limits: str) -> Finding:
@@ -225,31 +204,29 @@ class Comparison:
             meaning = f"The samples are {'further from' if d.value > 0 else 'closer to'} equal shares."
         if none := [group for j, group in enumerate(self.groups) if self.of.shares[j] * self.of.n < 0.5]:
             meaning += f" After the correction no sample is left in {some(none)}."
-        return Finding(
-            f"amplification.{key}",
+        sentence = (
             f"The distance of the shares of the {G} groups from equal ones (0 equal, {amount(most)} all in "
             f"one group) is {told(data)} in the data and {told(samples)} in the samples: difference "
-            f"{told(d)}. {meaning}",
-            d.verdict,
-            f"{limits} That equal shares are the right ones: the data may be unequal because people are.",
-            "distance from even shares, samples less data",
-            d,
-            self.of.n,
-            {"data": data, "samples": samples, "most": Estimate(most)},
-            "shares",
+            f"{told(d)}. {meaning}"
         )
+        limits += " That equal shares are the right ones: the data may be unequal because people are."
+        name, what = f"amplification.{key}", "distance from even shares, samples less data"
+        more = {"data": data, "samples": samples, "most": Estimate(most)}
+        return conclude(not d.holds(0), "", name, sentence, limits, what, d, self.of.n, more, "shares")
+
+    def figure(self) -> Figure:
+        """All groups: data, samples, and samples before the correction."""
+        G = range(len(self.kept))
+        before = [self.uncorrected(j).value for j in G]
+        return beside(self.groups, [self.data(j) for j in G], [self.of.estimate(j) for j in G], before)
 
     def table(self) -> Table:
         """All groups."""
+        order = np.argsort(-self.k, kind="stable")
+        estimates = [(self.data(j), self.uncorrected(j), self.of.estimate(j)) for j in order]
         cells = [
-            [
-                self.groups[j],
-                _percent(self.data(j)),
-                f"{100 * self.uncorrected(j).value:.1f}%",
-                _percent(self.of.estimate(j)),
-                told(self.difference(j)),
-            ]
-            for j in np.argsort(-self.k, kind="stable")
+            [self.groups[j], _percent(e), f"{100 * raw.value:.1f}%", _percent(p), told(self.difference(j))]
+            for j, (e, raw, p) in zip(order, estimates, strict=True)
         ]
         head = [self.name, "data", "samples, as predicted", "samples, corrected", "difference"]
         note = "Intervals are not adjusted for several groups. Shares are of the groups in this table."

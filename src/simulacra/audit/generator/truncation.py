@@ -12,8 +12,8 @@ from simulacra.audit.generator.grouped import GroupedGenerator, stored_samples
 from simulacra.audit.generator.prevalence import quantiles
 from simulacra.audit.generator.quality import LARGEST, LEAST, Share, expected_coverage, half_sampled, less
 from simulacra.audit.generator.shares import ASSUMPTION
-from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, slug
-from simulacra.audit.shared.phrasing import base, frequency, no_difference, told
+from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, conclude, slug
+from simulacra.audit.shared.phrasing import NO_DIFFERENCE, base, frequency, told
 from simulacra.audit.shared.rates import keyed
 from simulacra.core.noise import derive_seed
 
@@ -76,22 +76,15 @@ def _shares(
     for other in others:
         each = ((group, of[other].estimate(g)) for g, group in enumerate(groups))
         more = keyed(f"at-{slug(f'{other:g}')}", each, more)
-    finding = Finding(
-        name,
+    sentence = (
         f"With truncation {t:g}, {frequency(p.value, people)} of {people:,} samples are in group "
-        f"{groups[j]}; without truncation, {frequency(p1.value, people)}: difference "
-        f"{told(e)}.{no_difference(e)}",
-        e.verdict,
-        ASSUMPTION,
-        what,
-        e,
-        len(audited.samples),
-        more,
-        f"shares-{key}",
+        f"{groups[j]}; without truncation, {frequency(p1.value, people)}: difference {told(e)}."
     )
+    n, plot = len(audited.samples), f"shares-{key}"
+    finding = conclude(not e.holds(0), NO_DIFFERENCE, name, sentence, ASSUMPTION, what, e, n, more, plot)
     lines = [(group, [of[t].estimate(g) for t in of]) for g, group in enumerate(groups)]
-    caption = f"{len(audited.samples):,} samples each, corrected. Bands 95%."
-    return finding, Plot(f"shares-{key}", grouping.name, sweep(list(of), lines, "share"), caption)
+    caption = f"{n:,} samples each, corrected. Bands 95%."
+    return finding, Plot(plot, grouping.name, sweep(list(of), lines, "share"), caption)
 
 
 def _coverage(audited: GroupedGenerator, samples: dict[float, np.ndarray]) -> tuple[Finding, Plot | None]:
@@ -117,19 +110,12 @@ def _coverage(audited: GroupedGenerator, samples: dict[float, np.ndarray]) -> tu
     d = {t: less(found[t], found[1], level) for t in others}
     t, e = max(d.items(), key=lambda item: item[1].clearance)
     people = base(found[t].value, found[1].value)
-    finding = Finding(
-        name,
+    sentence = (
         f"Of {people:,} held-out {noun}, {frequency(found[t].value, people)} have a sample nearby with "
         f"truncation {t:g}; {frequency(found[1].value, people)} without truncation: difference {told(e)}."
-        + no_difference(e),
-        e.verdict,
-        limits,
-        what,
-        e,
-        n,
-        {f"at-{slug(m.group)}": m.estimate() for m in found.values()},
-        "coverage",
     )
+    more = {f"at-{slug(m.group)}": m.estimate() for m in found.values()}
+    finding = conclude(not e.holds(0), NO_DIFFERENCE, name, sentence, limits, what, e, n, more, "coverage")
     lines = [("coverage", [m.estimate() for m in found.values()])]
     caption = (
         f"{n:,} held-out {noun} and {n:,} samples each; a perfect generator covers "

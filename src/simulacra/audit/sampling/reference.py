@@ -61,9 +61,9 @@ class Selection:
             return np.zeros(len(self.groups))
         return np.asarray((1 - self.rate) / (self.asked * np.maximum(self.rate, 1e-300)))
 
-    def large(self, minimum: int) -> np.ndarray:
-        """Whether so many are selected of a group, or would be by the reference, bool `(G,)`."""
-        return np.maximum(self.k, self.n * self.reference) >= minimum
+    def large(self, minimum: int) -> list[int]:
+        """The groups of which so many are selected, or would be by the reference."""
+        return [int(g) for g in np.flatnonzero(np.maximum(self.k, self.n * self.reference) >= minimum)]
 
     def excess(self, g: int, level: float = LEVEL) -> Estimate:
         """Share selected less share of the reference."""
@@ -71,9 +71,8 @@ class Selection:
         # var r_g = r_g^2 ((1 - r_g)^2 v_g + sum_{h != g} r_h^2 v_h), of r_g = s_g / sum s
         terms = r**2 * v
         sd = r[g] * sqrt((1 - r[g]) ** 2 * v[g] + terms.sum() - terms[g])
-        return combined(
-            [(1, wilson(int(self.k[g]), self.n, level)), (-1, Estimate(r[g], r[g] - z * sd, r[g] + z * sd))]
-        )
+        reference = Estimate(r[g], r[g] - z * sd, r[g] + z * sd)
+        return combined([(1, wilson(int(self.k[g]), self.n, level)), (-1, reference)])
 
     def ratio(self, a: int, b: int, level: float = LEVEL) -> Estimate | None:
         """How many times as likely a is selected as b, by the reference; None where one has nobody.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import permutations
+from math import comb
 
 import numpy as np
 
@@ -10,8 +11,8 @@ from simulacra.audit.sampling.reference import Selection
 from simulacra.audit.shared.figures import rows
 from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, Table, conclude, slug
 from simulacra.audit.shared.intervals import combined, wilson
-from simulacra.audit.shared.phrasing import amount, base, frequency, interval, out_of, some, told
-from simulacra.audit.shared.rates import keyed
+from simulacra.audit.shared.phrasing import amount, at_once, base, frequency, interval, out_of, some, told
+from simulacra.audit.shared.rates import keyed, surest
 
 NO_DIFFERENCE = "The data are compatible with no difference."
 WHY = (
@@ -30,7 +31,7 @@ CANNOT = (
 def shares(found: Selection, minimum: int) -> Section:
     """Groups among those selected and in the reference, and how many times as likely one is selected."""
     column, n, r = found.column, found.n, found.reference
-    kept = _kept(found, minimum)
+    kept = found.large(minimum)
     limits, what = WHY, "share of those selected less share of the reference"
     if small := [f"{name} ({found.k[g]:,})" for g, name in enumerate(found.groups) if g not in kept]:
         limits += (
@@ -44,73 +45,57 @@ def shares(found: Selection, minimum: int) -> Section:
         return Section("selection", title, "data", findings)
     # Bonferroni: the intervals of all groups hold at once; of two groups one mirrors the other
     excess = {g: found.excess(g, 1 - (1 - LEVEL) / (len(kept) if len(r) > 2 else 1)) for g in kept}
-    sure = [g for g in kept if not excess[g].holds(0)]
-    g = max(sure or kept, key=lambda g: max(excess[g].ends[0], -excess[g].ends[1]))
+    g, sure = surest(excess)
     share, people = found.k[g] / n, base(found.k[g] / n, float(r[g]))
-    together = f", {100 * LEVEL:.0f}% for all {len(kept)} groups at once" if len(r) > 2 else ""
     sentence = (
         f"Of {people:,} people selected, {frequency(share, people)} have {column} {found.groups[g]}; of "
         f"{people:,} in the reference, {frequency(float(r[g]), people)}: difference "
-        f"{told(excess[g])}{together}."
+        f"{told(excess[g])}{at_once(len(kept) if len(r) > 2 else 1)}."
     )
     each = {g: found.excess(g) for g in kept}
     more = keyed("group", ((found.groups[g], each[g]) for g in kept))
     findings = [
-        conclude(bool(sure), NO_DIFFERENCE, name, sentence, limits, what, excess[g], n, more, "share"),
+        conclude(sure, NO_DIFFERENCE, name, sentence, limits, what, excess[g], n, more, "share"),
         _ratio(found, kept, limits),
     ]
     drawn = [(name, int(found.k[g]), each.get(g)) for g, name in enumerate(found.groups)]
     figure = rows(drawn, "share selected less share of the reference", 0.0)
     caption = "Right of 0: more are selected than the reference has. Intervals 95%, each on its own."
-    return Section(
-        "selection", title, "data", findings, [Plot("share", title, figure, caption)], [_table(found)]
-    )
+    plot = Plot("share", title, figure, caption)
+    return Section("selection", title, "data", findings, [plot], [_table(found)])
 
 
-def _kept(found: Selection, minimum: int) -> list[int]:
-    return [int(g) for g in np.flatnonzero(found.large(minimum))]
-
-
-def surest(found: Selection, kept: list[int]) -> tuple[int, int, Estimate] | None:
+def highest_ratio(found: Selection, kept: list[int]) -> tuple[int, int, Estimate] | None:
     """The pair of groups whose ratio is most certainly above 1, the higher first; None where there is none.
 
     Intervals hold for all pairs at once (Bonferroni).
     """
-    level = _level_of_pairs(kept)
+    level = 1 - (1 - LEVEL) / max(comb(len(kept), 2), 1)
     ratios = [(a, b, e) for a, b in permutations(kept, 2) if (e := found.ratio(a, b, level)) and e.value >= 1]
     return max(ratios, key=lambda ratio: (max(ratio[2].ends[0], 1.0), ratio[2].value), default=None)
 
 
-def _level_of_pairs(kept: list[int]) -> float:
-    return 1 - (1 - LEVEL) / max(1, len(kept) * (len(kept) - 1) // 2)
-
-
 def _ratio(found: Selection, kept: list[int], limits: str) -> Finding:
-    column, name, what = (
-        found.column,
-        f"selection.{slug(found.column)}",
-        "ratio of selection between two groups",
-    )
-    pair = surest(found, kept)
+    column, what = found.column, "ratio of selection between two groups"
+    name = f"selection.{slug(column)}"
+    pair = highest_ratio(found, kept)
     if pair is None:
         sentence = f"Selection by {column}: withheld, only one group has anybody selected."
         return Finding(name, sentence, "withheld", limits, what, plot="share")
     a, b, e = pair
-    pairs = len(kept) * (len(kept) - 1) // 2
-    together = f", {100 * LEVEL:.0f}% for all {pairs} pairs at once" if pairs > 1 else ""
+    pairs = comb(len(kept), 2)
     sentence = (
         f"For as many people in the reference, those whose {column} is {found.groups[a]} are selected "
         f"{amount(e.value)} times as often as those whose {column} is {found.groups[b]} "
-        f"({interval(e)}{together})."
+        f"({interval(e)}{at_once(pairs, 'pairs')})."
     )
     sure = e.ends[0] > 1
-    if not sure:
-        sentence += f" {NO_DIFFERENCE}"
+    sentence += "" if sure else f" {NO_DIFFERENCE}"
     rate = {g: float(found.k[g] / found.n / found.reference[g]) for g in kept}
     more = keyed("group", ((found.groups[g], Estimate(rate[g])) for g in kept))
     largest = sorted(kept, key=lambda g: -int(found.k[g]))[:2]
     one, other = sorted(largest, key=lambda g: -rate[g])
-    two = found.ratio(one, other, _level_of_pairs(kept))
+    two = found.ratio(one, other, 1 - (1 - LEVEL) / pairs)
     if {one, other} != {a, b} and two is not None:
         more["largest"] = two
         sentence += (
@@ -213,7 +198,7 @@ def cannot(found: Selection, minimum: int, y: str | None) -> Section:
     what, more = "share of the reference without anybody selected", {"few": Estimate(thin)}
     limits = "What those people are like."
     findings = [Finding("uncovered", sentence, "stated", limits, what, Estimate(gone), n, more, "uncovered")]
-    pair = surest(found, _kept(found, minimum)) if n >= minimum else None
+    pair = highest_ratio(found, found.large(minimum)) if n >= minimum else None
     if pair is not None:
         findings.append(_tipping(found, *pair))
     drawn = [(name, int(found.k[g]), Estimate(float(r[g]))) for g, name in enumerate(found.groups)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -96,18 +97,27 @@ def rows(
         if mark is not None:
             axes.axvline(mark, color=MUTED, linewidth=1, linestyle=":")
         if shares or not shown:
-            axes.set_xlim(0, max(0.02, min(1.0, 1.1 * max((e.ends[1] for _, e in shown), default=1))))
-            axes.xaxis.set_major_formatter(percent)
-        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+            share_axis(axes, max((e.ends[1] for _, e in shown), default=1))
         for place, (_, n) in enumerate(small, len(shown)):
             across = axes.get_yaxis_transform()
             axes.text(
                 0.01, place, f"withheld, n = {n:,}", transform=across, color=MUTED, va="center", fontsize=8.5
             )
-        names = [shortened(name, 26) for name, _ in [*shown, *small]]
-        axes.set_yticks(range(len(names)), names)
-        axes.tick_params(axis="y", labelcolor=INK)
-        axes.set_ylim(len(names) - 0.4, -0.6)
-        axes.grid(axis="x")
-        axes.set_xlabel(shortened(label, LONGEST_LABEL))
+        group_axis(axes, [name for name, _ in [*shown, *small]], label)
     return figure
+
+
+def share_axis(axes: Axes, highest: float) -> None:
+    """A horizontal axis of shares in percent, from 0."""
+    axes.set_xlim(0, max(0.02, min(1.0, 1.1 * highest)))
+    axes.xaxis.set_major_formatter(percent)
+
+
+def group_axis(axes: Axes, names: Sequence[str], label: str) -> None:
+    """A row for each name, from above, and a labelled horizontal axis."""
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+    axes.set_yticks(range(len(names)), [shortened(name, 26) for name in names])
+    axes.tick_params(axis="y", labelcolor=INK)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.grid(axis="x")
+    axes.set_xlabel(shortened(label, LONGEST_LABEL))

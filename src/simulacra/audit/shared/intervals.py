@@ -129,6 +129,11 @@ def paired(both: int, first: int, second: int, n: int, level: float = LEVEL) -> 
     return Estimate(d, max(d - down, -1.0), min(d + up, 1.0))
 
 
+def paired_of(first: np.ndarray, second: np.ndarray, level: float = LEVEL) -> Estimate:
+    """`paired` of two bool columns `(N,)` of the same people."""
+    return paired(int((first & second).sum()), int(first.sum()), int(second.sum()), len(first), level)
+
+
 def _third_side(a: float, b: float, cosine: float) -> float:
     return sqrt(max(a * a - 2 * cosine * a * b + b * b, 0.0))
 

@@ -9,6 +9,8 @@ from simulacra.audit.shared.findings import LEVEL, Estimate
 # counts of so many are read at a glance
 FEW = 5
 LARGEST = 1_000_000
+# the sentence after a difference whose interval includes 0
+NO_DIFFERENCE = "The data are compatible with no difference."
 
 
 def base(*shares: float) -> int:
@@ -81,18 +83,13 @@ def told(estimate: Estimate) -> str:
     return f"{amount(estimate.value)} ({ends})" if ends else amount(estimate.value)
 
 
-def no_difference(estimate: Estimate) -> str:
-    """A sentence for an interval that includes 0, to follow another one; otherwise nothing."""
-    return " The data are compatible with no difference." if estimate.holds(0) else ""
-
-
 def at_once(count: int, what: str = "groups") -> str:
     """That an interval is one of several that hold together, to go behind it; empty for one alone.
 
     >>> at_once(3, "pairs")
     ', 95% for all 3 pairs at once'
     """
-    return f", {100 * LEVEL:.0f}% for all {count} {what} at once" if count > 1 else ""
+    return f", {100 * LEVEL:.0f}% for all {count:,} {what} at once" if count > 1 else ""
 
 
 def some(names: Iterable[str], most: int = 10) -> str:

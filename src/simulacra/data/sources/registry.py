@@ -65,18 +65,25 @@ SOURCES = {
         "robot-arm[:N][,joints=J]",
         "N hand positions of an arm, predict its 1 to 8 joint angles (default 50,000, 2 joints)",
     ),
-    "mnist": Source("idx", "mnist", "60,000 + 10,000 handwritten digits, 28x28 grey", IMAGE),
-    "fashion-mnist": Source("idx", "fashion-mnist", "60,000 + 10,000 items of clothing, 28x28 grey", IMAGE),
+    "mnist": Source(
+        "idx",
+        "mnist",
+        "60,000 + 10,000 handwritten digits, 28x28 grey (found in SIMULACRA_DATA or downloaded)",
+        IMAGE,
+    ),
+    "fashion-mnist": Source(
+        "idx", "fashion-mnist", "60,000 + 10,000 items of clothing, 28x28 grey (likewise)", IMAGE
+    ),
     "folder": Source(
         "folder",
         "folder:PATH",
-        "a folder or .zip of images; labels from sub-folders or labels.csv",
+        "a folder or .zip of jpg, png, webp or bmp images; labels from sub-folders or labels.csv",
         (*IMAGE, "target"),
     ),
     "pairs": Source(
         "pairs",
         "pairs:PATH",
-        "pairs of images, predict B from A: halves of one file, or folders A and B",
+        "pairs of images, predict B from A: halves of one file, or folders A and B; --swap predicts A",
         (*IMAGE, "swap"),
     ),
     "unpaired": Source(
@@ -88,7 +95,7 @@ SOURCES = {
     "npz": Source(
         "npz",
         "npz:PATH",
-        "a NumPy archive with images or vectors, and labels or targets",
+        "a NumPy archive with arrays images or x, and labels or y, attributes, targets",
         (*IMAGE, "target"),
     ),
     "csv": Source(

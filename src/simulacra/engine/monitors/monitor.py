@@ -1,4 +1,4 @@
-"""What a monitor is, and what it sees of a training."""
+"""The interface of monitors, and the state of a training that they read."""
 
 from __future__ import annotations
 

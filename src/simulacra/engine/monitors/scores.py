@@ -14,7 +14,9 @@ from simulacra.data.spec import Dataset
 from simulacra.engine.monitors.monitor import Every, State
 from simulacra.errors import ConfigError, DataError
 from simulacra.metrics.features import load_extractor
-from simulacra.metrics.judge import LARGEST, judge
+from simulacra.metrics.frechet import LARGEST
+from simulacra.metrics.registry import in_training
+from simulacra.metrics.sample_scores import score_samples
 from simulacra.run import Run
 
 # examples of each kind that are compared, at most and at least: a neighbourhood has 5 others
@@ -57,7 +59,7 @@ class Scores:
         with torch.random.fork_rng([]):
             self.extractor = load_extractor(extractor, device=model.device)
         few = self.real[:FEWEST]
-        width = judge(few, few, self.extractor, ("prdc",))["features"]
+        width = score_samples(few, few, self.extractor, ("prdc",))["features"]
         if width > LARGEST:
             raise ConfigError(
                 f"evaluate_features: {self.extractor.name} has {width:,} features, too many for the Fréchet"
@@ -70,5 +72,5 @@ class Scores:
     def run(self, state: State) -> None:
         assert isinstance(state.average, Samples), "checked at the start"
         x = draw(state.average, len(self.real), self.seed)
-        scores = judge(x, self.real, self.extractor, ("fid", "kid", "prdc"), self.seed, subsets=SUBSETS)
+        scores = score_samples(x, self.real, self.extractor, in_training(), self.seed, subsets=SUBSETS)
         state.events.log("scores", state.step, scores)

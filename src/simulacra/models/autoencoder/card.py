@@ -31,7 +31,7 @@ class AutoencoderConfig:
     sigma: float = 1.0
     """fixed scale of normal and laplace, or where a learned one starts"""
     binarise: bool = False
-    """train and evaluate on black-or-white pixels drawn anew each time with p = grey value"""
+    """dynamic binarisation: train and evaluate on pixels drawn from Bernoulli(grey value) each time"""
 
 
 CARD = ModelCard(

@@ -24,7 +24,7 @@ from simulacra.probability.distributions import Delta
 
 
 class Autoencoder(Reconstructs):
-    """Autoencoder: an encoder says which latent an example comes from, a decoder makes it again.
+    """Autoencoder: an encoder maps an example to a latent, a decoder maps the latent back.
 
     Loss: -log p(x | z = f(x)), f the encoder and p the likelihood. With a normal likelihood this is the
     squared error (Goodfellow, Bengio and Courville 2016, chapter 14); with linear nets the optimum is

@@ -25,9 +25,9 @@ class ClassifierConfig:
     shift: int = 1
     """pixels that images are moved by at random in training, at most"""
     robust: bool = False
-    """train on adversarial examples, made anew in every step (Madry et al. 2018)"""
+    """train on adversarial examples, computed in every step (Madry et al. 2018)"""
     epsilon: float = 0.3
-    """robust: largest change of a pixel, of 1"""
+    """robust: largest change of a pixel in [0, 1]"""
     attack_steps: int = 7
     """robust: gradient steps to an adversarial example; 1 is fast (Wong et al. 2020)"""
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
-from simulacra.attacks.balls import climb, uniform
+from simulacra.attacks.balls import projected_ascent, uniform
 from simulacra.core.batch import Batch
 from simulacra.core.model import Turn, frozen, unwrap
 from simulacra.core.noise import Noise
@@ -24,7 +24,7 @@ from simulacra.probability.likelihoods import Classes, Likelihood
 
 
 class Classifier(Regressor):
-    """Classifier: which class an example belongs to, and how sure that is: p(class | x).
+    """Classifier: class probabilities p(class | x).
 
     Trained by the cross-entropy, L = -log p(y | x), on images moved by a pixel. Images go through levels of
     convolutions with batch normalisation (LeCun et al. 1998; Ioffe and Szegedy 2015), plain or residual (He
@@ -44,7 +44,7 @@ class Classifier(Regressor):
 
     players = {"classifier": ("net", "likelihood")}
     card = CARD
-    net: Net
+    net: ClassifierNet
 
     def __init__(self, spec: DataSpec, config: Any) -> None:
         """Raises ConfigError for settings that cannot be, or data without labels."""
@@ -55,11 +55,12 @@ class Classifier(Regressor):
             raise ConfigError("robust: needs images, whose pixels lie in [0, 1]")
         if not config.epsilon > 0 or config.attack_steps < 1:
             raise ConfigError("epsilon must be above 0, and attack_steps at least 1")
-        # in place of the regressor's, one whose last layer but one can be asked for
-        self.net = Net(spec.shape, len(spec.classes), config)
 
     def head(self) -> Likelihood:
         return Classes()
+
+    def build_net(self, outputs: tuple[int, ...]) -> nn.Module:
+        return ClassifierNet(self.spec.shape, outputs[0], self.config)
 
     def predict(self, x: Tensor) -> Categorical:
         """p(class | x) `(B,)`; in evaluation mode calibrated."""
@@ -97,17 +98,17 @@ class Classifier(Regressor):
         was_training = net.training
         net.eval()
         with frozen(net):
-            found = climb(loss, x, start, epsilon, "linf", steps)
+            found = projected_ascent(loss, x, start, epsilon, "linf", steps)
         net.train(was_training)
         return found
 
     def features(self, x: Tensor) -> Tensor:
-        """What the last layer sees `(B, F)`."""
+        """Input of the last layer, `(B, F)`."""
         features: Tensor = self.net.features((x - self.x_mean) / self.x_std)
         return features
 
 
-class Net(nn.Module):
+class ClassifierNet(nn.Module):
     """From examples `(B, *shape)` to logits `(B, K)`; `features` is all but the last layer."""
 
     def __init__(self, shape: Sequence[int], classes: int, config: ClassifierConfig) -> None:
@@ -131,7 +132,7 @@ class Net(nn.Module):
         return logits
 
 
-class Block(nn.Module):
+class BasicBlock(nn.Module):
     """relu(x + f(x)), f two convolutions 3x3 on `width` channels; f starts at 0 (Goyal et al. 2017, 5.1)."""
 
     def __init__(self, width: int) -> None:
@@ -139,7 +140,7 @@ class Block(nn.Module):
         last = nn.BatchNorm2d(width)
         nn.init.zeros_(last.weight)
         second = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.residual = nn.Sequential(*_convolution(width, width), second, last)
+        self.residual = nn.Sequential(*_conv_bn_relu(width, width), second, last)
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = torch.relu(x + self.residual(x))
@@ -153,13 +154,13 @@ def _levels(shape: Sequence[int], width: int, depth: int, residual: bool) -> tup
     layers: list[nn.Module] = []
     for level, (c_in, c_out) in enumerate(zip(widths, widths[1:], strict=False)):
         layers += [nn.MaxPool2d(2, ceil_mode=True)] if level else []
-        layers += _convolution(c_in, c_out)
+        layers += _conv_bn_relu(c_in, c_out)
         for _ in range(depth if residual else depth - 1):
-            layers += [Block(c_out)] if residual else _convolution(c_out, c_out)
+            layers += [BasicBlock(c_out)] if residual else _conv_bn_relu(c_out, c_out)
     return nn.Sequential(*layers, nn.Flatten()), [widths[-1] * prod(sizes[-1])]
 
 
-def _convolution(c_in: int, c_out: int) -> list[nn.Module]:
+def _conv_bn_relu(c_in: int, c_out: int) -> list[nn.Module]:
     convolution = nn.Conv2d(c_in, c_out, 3, padding=1, bias=False)
     return [convolution, nn.BatchNorm2d(c_out), nn.ReLU(inplace=True)]
 

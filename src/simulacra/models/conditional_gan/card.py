@@ -13,10 +13,10 @@ from simulacra.models.settings import ADVERSARIAL
 
 @dataclass(frozen=True)
 class ConditionalGANConfig(GANConfig):
-    """Generator and discriminator that are told the class, and the objective of their game."""
+    """Class-conditional generator and discriminator, and the objective of their game."""
 
     condition: Literal["projection", "concatenation"] = "projection"
-    """how the discriminator is told: by projection (Miyato and Koyama 2018), or beside its input"""
+    """how the discriminator is conditioned: by projection (Miyato and Koyama 2018), or on its input"""
 
 
 def needs(spec: DataSpec) -> str:

@@ -20,21 +20,21 @@ class CycleGANConfig:
     blocks: int = 6
     """residual blocks of a generator; the paper has 6 for 128 pixels, 9 for 256"""
     norm: Literal["batch", "instance", "none"] = "instance"
-    """normalisation in all nets"""
+    """normalisation layers of all nets"""
     patch: Literal["1", "16", "70", "full"] = "70"
-    """pixels a side that an output of a discriminator sees"""
+    """receptive field of a discriminator's output, in pixels a side"""
     objective: Literal["non-saturating", "least-squares", "hinge"] = "least-squares"
-    """what the players minimise; least-squares is the paper's"""
+    """adversarial loss; least-squares in the paper"""
     cycle: float = 10.0
-    """weight of the distance of an image from its translation there and back"""
+    """weight lambda of the cycle-consistency loss"""
     identity: float = 0.5
-    """weight of the distance of an image from its translation into its own domain, in units of `cycle`"""
+    """weight of the identity loss, in units of `cycle`"""
     pool: int = 50
-    """translations of earlier steps that the discriminators are shown half of the time; 0 for none"""
+    """size of the pool of earlier translations that half of the discriminators' fakes come from; 0: none"""
     load_size: int | None = None
-    """pixels that images are enlarged to before a part of the old size is cut out, e.g. 143 for 128"""
+    """size to which images are enlarged before a random crop of the original size, e.g. 143 for 128"""
     flip: bool = True
-    """exchange left and right at random"""
+    """flip images horizontally at random"""
 
 
 # a tenth of the arithmetic, which gets further in the same time on a few cores

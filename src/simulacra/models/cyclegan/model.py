@@ -18,8 +18,10 @@ from simulacra.errors import ConfigError, nearest
 from simulacra.models.cyclegan.card import CARD, CycleGANConfig
 from simulacra.models.jitter import Jitter, scaled
 from simulacra.models.settings import check_sizes
-from simulacra.nets.translation import PatchCritic, ResNetTranslator, initialise
-from simulacra.probability.objectives import OBJECTIVES, fools
+from simulacra.nets.layers import initialise
+from simulacra.nets.patch import PatchDiscriminator
+from simulacra.nets.translation import ResNetTranslator
+from simulacra.probability.objectives import OBJECTIVES, generator_loss_term
 
 
 class CycleGAN(Cycles):
@@ -29,9 +31,9 @@ class CycleGAN(Cycles):
             + lambda E |F(G(a)) - a|_1 + lambda E |G(F(b)) - b|_1            (eq. 2 and 3)
             + lambda w E |F(a) - a|_1 + lambda w E |G(b) - b|_1              (identity, section 5.2)
 
-    G translates from the first class of labelled data to the second, F back; what comes back is to be what
-    went out. The discriminators are shown translations of earlier steps half of the time (Shrivastava et al.
-    2017).
+    G translates from the first class of labelled data to the second, F back;
+    translating back is to restore the image. Half of the fakes of the discriminators are translations of
+    earlier steps (Shrivastava et al. 2017).
 
     >>> from simulacra.data.spec import DataSpec
     >>> from simulacra.models.cyclegan.card import CycleGANConfig
@@ -49,7 +51,6 @@ class CycleGAN(Cycles):
         "generators": ("a_to_b", "b_to_a"),
         "discriminators": ("discriminator_a", "discriminator_b"),
     }
-    class_balanced = True
     # instance norm copies what is not contiguous: 1.2 times as long a step
     memory_format = torch.contiguous_format
     training_only = ("pool_a", "pool_b")
@@ -72,7 +73,7 @@ class CycleGAN(Cycles):
             ResNetTranslator(c, c, config.width, config.blocks, config.norm) for _ in range(2)
         )
         self.discriminator_a, self.discriminator_b = (
-            PatchCritic(c, size, config.patch, config.width, config.norm) for _ in range(2)
+            PatchDiscriminator(c, size, config.patch, config.width, config.norm) for _ in range(2)
         )
         for net in (self.a_to_b, self.b_to_a, self.discriminator_a, self.discriminator_b):
             initialise(net)
@@ -81,7 +82,7 @@ class CycleGAN(Cycles):
 
     def play(self, batch: Batch) -> Iterator[Turn]:
         half = len(batch.x) // 2
-        # the first half of a balanced batch is of the first class
+        # class_balanced: the first half has the first class
         a, b = (self.jitter(batch.noise, scaled(x))[0] for x in (batch.x[:half], batch.x[half:]))
         lambda_, weight = self.config.cycle, self.config.identity
         with frozen(self.discriminator_a, self.discriminator_b):
@@ -89,7 +90,7 @@ class CycleGAN(Cycles):
             fake_a, same_a = self._both(self.b_to_a, b, a)
             back_a, back_b = self.b_to_a(fake_b).tanh(), self.a_to_b(fake_a).tanh()
             cycle = F.l1_loss(back_a, a) + F.l1_loss(back_b, b)
-            adversarial = self._fooled(self.discriminator_b, fake_b) + self._fooled(
+            adversarial = self._generator_loss(self.discriminator_b, fake_b) + self._generator_loss(
                 self.discriminator_a, fake_a
             )
             loss = adversarial + lambda_ * cycle
@@ -100,27 +101,29 @@ class CycleGAN(Cycles):
         yield Turn("generators", loss, terms)
         old_a = self._exchanged(self.pool_a, fake_a.detach(), batch)
         old_b = self._exchanged(self.pool_b, fake_b.detach(), batch)
-        loss = self._tells(self.discriminator_a, a, old_a) + self._tells(self.discriminator_b, b, old_b)
+        loss = self._discriminator_loss(self.discriminator_a, a, old_a) + self._discriminator_loss(
+            self.discriminator_b, b, old_b
+        )
         yield Turn("discriminators", loss)
 
     def _both(self, net: nn.Module, x: Tensor, own: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Translations of x, and of what is in the net's own domain where identity counts."""
+        """Translations of x and, for the identity loss, of images in the net's own domain."""
         if not self.config.identity:
             return net(x).tanh(), None
-        # the statistics of a batch are to be those of one domain
+        # batch norm takes the statistics of one domain only
         if self.config.norm == "batch":
             return net(x).tanh(), net(own).tanh()
         translated, same = net(torch.cat([x, own])).tanh().chunk(2)
         return translated, same
 
-    def _fooled(self, judge: nn.Module, fake: Tensor) -> Tensor:
-        return fools(self.config.objective, judge(fake).flatten())
+    def _generator_loss(self, discriminator: nn.Module, fake: Tensor) -> Tensor:
+        return generator_loss_term(self.config.objective, discriminator(fake).flatten())
 
-    def _tells(self, judge: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-        return self.objective.discriminate(judge(real).flatten(), judge(fake).flatten())
+    def _discriminator_loss(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+        return self.objective.discriminator_loss(discriminator(real).flatten(), discriminator(fake).flatten())
 
     def _exchanged(self, pool: Tensor, fake: Tensor, batch: Batch) -> Tensor:
-        """For each translation itself or, half of the time, an older one whose place in the pool it takes."""
+        """Each translation, or with probability 1/2 an older one whose place in the pool it takes."""
         size, n, noise = len(pool), len(fake), batch.noise
         if size == 0:
             return fake
@@ -128,7 +131,7 @@ class CycleGAN(Cycles):
         fakes, u = _of_all(fake), _of_all(noise.uniform(n, 2))
         parts = noise.shards // (len(fakes) // n)
         first = batch.step * n * noise.shards + noise.shard % parts * len(fakes)
-        shown = fakes.clone()
+        exchanged = fakes.clone()
         for i in range(len(fakes)):
             if first + i < size:
                 pool[first + i] = fakes[i]
@@ -136,13 +139,13 @@ class CycleGAN(Cycles):
             # an index of one element: of none it would be read back from the device
             place = (u[i : i + 1, 0] * size).long()
             older = u[i, 1] < 0.5
-            shown[i] = torch.where(older, pool[place][0], fakes[i])
+            exchanged[i] = torch.where(older, pool[place][0], fakes[i])
             pool[place] = torch.where(older, fakes[i], pool[place])
         own = noise.shard // parts * n
-        return shown[own : own + n]
+        return exchanged[own : own + n]
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
-        """Distance of an image from its translation there and back, of 1: `loss`."""
+        """Mean absolute distance of images in [0, 1] from their cycle translations: `loss`."""
         _, back = self.cycle(batch.x, batch.y)
         return {"loss": (back - batch.x).abs().flatten(1).mean(dim=1)}
 
@@ -184,7 +187,7 @@ def _mean_of_1(both: Tensor) -> Tensor:
 
 
 def _of_all(x: Tensor) -> Tensor:
-    """x `(n, ...)` of every process, one behind the other."""
+    """x `(n, ...)` of all processes, concatenated."""
     if not (dist.is_available() and dist.is_initialized()):
         return x
     x = x.contiguous()

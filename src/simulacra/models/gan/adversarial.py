@@ -1,4 +1,4 @@
-"""The game of a generator and a discriminator that judges it (Goodfellow et al. 2014).
+"""The game of a generator and a discriminator (Goodfellow et al. 2014).
 
     min over G, max over D of E_x ln D(x) + E_z ln(1 - D(G(z)))
 
@@ -29,11 +29,11 @@ from simulacra.errors import ConfigError
 from simulacra.models.gan.card import GANConfig
 from simulacra.models.settings import check_sizes
 from simulacra.nets.augmentation import AdaptiveAugment, DiffAugment
+from simulacra.nets.class_conditional import ClassConditional
 from simulacra.nets.critic import Condition, Critic
-from simulacra.nets.labelled import Labelled
 from simulacra.probability.objectives import OBJECTIVES, squared_gradient
 
-# steps between penalties: of large nets they cost as much as the rest of a step
+# steps between penalties, which for large nets cost as much as the rest of a step
 LAZY = {"image": 4, "vector": 1}
 # samples drawn at a time
 DRAWN = 250
@@ -68,13 +68,13 @@ PENALTIES = {
 
 
 class AdversarialModel(Discriminates, LatentModel):
-    """See the module. A subclass says what is sampled. Capabilities: judges.
+    """A generator and a discriminator that play against each other, with or without classes.
 
     Args:
         spec: the data.
         config: nets, objective and penalties.
-        classes: that both players are told; 0 for none.
-        condition: how the discriminator is told.
+        classes: number of classes that both nets are conditioned on; 0 for none.
+        condition: how the discriminator is conditioned on them.
     """
 
     has_likelihood = False
@@ -105,8 +105,8 @@ class AdversarialModel(Discriminates, LatentModel):
         if config.net == "auto":
             config = replace(config, net="dcgan" if nets.pick("auto", spec.shape) == "conv" else "mlp")
         # leaky only where gradients have to come through (Radford et al. 2016)
-        style = nets.Style(config.norm, classes=classes)
-        make = Labelled if classes else nets.decoder
+        style = nets.NormAct(config.norm, classes=classes)
+        make = ClassConditional if classes else nets.decoder
         self.generator: nn.Module = make(latent_dim, spec.shape, config, style)
         self.discriminator = Critic(
             spec.shape, config, config.features, config.batch_deviation, classes, condition
@@ -146,7 +146,7 @@ class AdversarialModel(Discriminates, LatentModel):
         x, y = (batch.x - self.mean) / self.std, self.condition(batch)
         z = self.latent.sample(len(x), batch.noise)
         moves = batch.step % self.config.n_critic == self.config.n_critic - 1
-        # made once: the discriminator sees it without, the generator with its history
+        # made once: without gradients for the discriminator, with them for the generator
         with torch.set_grad_enabled(moves):
             fake = self._generate(z, *y)
         yield Turn("discriminator", *self._discriminate(x, fake.detach(), y, batch))
@@ -155,15 +155,17 @@ class AdversarialModel(Discriminates, LatentModel):
         if not moves:
             return
         with frozen(self.discriminator):
-            judged = self._judge(self.discriminator, fake, y, batch.noise)
-            # what the loss does not look at need not be computed
+            fake_output = self._output(self.discriminator, fake, y, batch.noise)
+            # only relativistic losses need the outputs on real examples
             real = (
-                self._judge(self.discriminator, x, y, batch.noise) if self.objective.relativistic else judged
+                self._output(self.discriminator, x, y, batch.noise)
+                if self.objective.relativistic
+                else fake_output
             )
-            loss = self.objective.generate(real, judged)
+            loss = self.objective.generator_loss(real, fake_output)
         yield Turn("generator", loss)
 
-    def _judge(self, net: nn.Module, x: Tensor, y: tuple[Tensor, ...], noise: Noise) -> Tensor:
+    def _output(self, net: nn.Module, x: Tensor, y: tuple[Tensor, ...], noise: Noise) -> Tensor:
         """The outputs `(B,)` on examples, augmented where that is asked for."""
         output: Tensor = net(x if self.augment is None else self.augment(x, noise), *y)
         return output
@@ -171,7 +173,7 @@ class AdversarialModel(Discriminates, LatentModel):
     def _discriminate(
         self, x: Tensor, fake: Tensor, y: tuple[Tensor, ...], batch: Batch
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The discriminator's loss, with its penalties when they are due, and what it says."""
+        """The discriminator's loss, with its penalties when they are due, and its mean outputs."""
         due = batch.step % self.lazy == 0
         p, noise = self.penalties, batch.noise
         real_leaf, fake_leaf = x, fake
@@ -180,19 +182,19 @@ class AdversarialModel(Discriminates, LatentModel):
         if due and p.r2:
             fake_leaf = fake.requires_grad_(True)
         net, wrapped = unwrap(self.discriminator), self.discriminator
-        real, judged = (self._judge(wrapped, leaf, y, noise) for leaf in (real_leaf, fake_leaf))
-        loss = self.objective.discriminate(real, judged)
-        terms = {"real": real.mean(), "fake": judged.mean()}
+        real, fake_output = (self._output(wrapped, leaf, y, noise) for leaf in (real_leaf, fake_leaf))
+        loss = self.objective.discriminator_loss(real, fake_output)
+        terms = {"real": real.mean(), "fake": fake_output.mean()}
         if isinstance(self.augment, AdaptiveAugment):
             # halfway between its mean outputs no objective prefers real to fake
-            halfway = (real.mean() + judged.mean()) / 2
+            halfway = (real.mean() + fake_output.mean()) / 2
             self.augment.update((real - halfway).detach(), noise)
             terms["augment"] = self.augment.p
         if due:
             penalty = torch.zeros((), device=x.device)
-            for weight, leaf, output in ((p.r1, real_leaf, real), (p.r2, fake_leaf, judged)):
+            for weight, leaf, output in ((p.r1, real_leaf, real), (p.r2, fake_leaf, fake_output)):
                 if weight:
-                    output = output if net is wrapped else self._judge(net, leaf, y, noise)
+                    output = output if net is wrapped else self._output(net, leaf, y, noise)
                     penalty = penalty + weight / 2 * squared_gradient(output, leaf).mean()
             if p.gradient_penalty:
                 penalty = penalty + p.gradient_penalty * self._slope(x, fake, y, noise)
@@ -203,7 +205,7 @@ class AdversarialModel(Discriminates, LatentModel):
         """(|dD/du| - 1)^2 at u between real and fake examples (Gulrajani et al. 2017, eq. 3)."""
         e = noise.uniform(len(x), *(1 for _ in x.shape[1:]))
         u = (e * x + (1 - e) * fake.detach()).requires_grad_(True)
-        norm = squared_gradient(self._judge(unwrap(self.discriminator), u, y, noise), u).add(1e-12).sqrt()
+        norm = squared_gradient(self._output(unwrap(self.discriminator), u, y, noise), u).add(1e-12).sqrt()
         return (norm - 1).square().mean()
 
     @torch.no_grad()

@@ -24,9 +24,9 @@ class GANConfig(NetworkConfig):
     norm: Literal["none", "batch", "group"] = "batch"
     """normalisation in the generator's convolutions"""
     features: int = 256
-    """numbers that the discriminator judges by"""
+    """features of the discriminator's last layer"""
     batch_deviation: bool = False
-    """show the discriminator how much features vary over the batch (Karras et al. 2018)"""
+    """minibatch standard deviation as a feature of the discriminator (Karras et al. 2018)"""
     spectral_norm: bool = False
     """divide the discriminator's weights by their largest singular value (Miyato et al. 2018)"""
     objective: Literal[
@@ -39,22 +39,22 @@ class GANConfig(NetworkConfig):
         "relativistic",
         "relativistic-average",
     ] = "non-saturating"
-    """what the players minimise"""
+    """adversarial loss"""
     r1: float | None = None
-    """weight of the squared gradient at real examples; the objective's own when not given"""
+    """weight of R1, the squared gradient at real examples; by default that of the objective"""
     r2: float | None = None
-    """weight of the squared gradient at fake examples; the objective's own when not given"""
+    """weight of R2, the squared gradient at fake examples; by default that of the objective"""
     gradient_penalty: float | None = None
     """weight of (|gradient| - 1)^2 between real and fake; for wasserstein-gp 10, of vectors 0.1, else 0"""
     clip_weights: float | None = None
     """largest weight of the discriminator; for wasserstein 0.01, of vectors 0.05, else none"""
     lazy: int | None = None
-    """steps between penalties, which then count as much more; 4 for images, else 1"""
+    """steps between penalties, whose weights are multiplied by it; 4 for images, else 1"""
     n_critic: int = 1
-    """moves of the discriminator for one of the generator"""
+    """discriminator steps for each generator step"""
     augment: Literal["none", "diff", "ada"] = "none"
-    """change the images that the discriminator sees, for small sets: always a little (diff, Zhao et al. 2020)
-    or as much as it overfits (ada, Karras et al. 2020)"""
+    """augment the discriminator's images, for small data sets: with fixed strength (diff, Zhao et al. 2020)
+    or as strongly as it overfits (ada, Karras et al. 2020)"""
 
 
 CARD = ModelCard(

@@ -23,7 +23,7 @@ class MDN(Regressor):
     """Mixture density network (Bishop 1994): p(y | x) = sum_k pi_k(x) N(y; mu_k(x), cov_k(x)).
 
     A net gives the weights pi (softmax), the centres mu and the scales or Cholesky factors of K normals, so
-    that several answers to one input stay apart where a least-squares net gives their mean. Loss:
+    that it represents several answers to one input where a least-squares net gives their mean. Loss:
     -log p(y | x) by log-sum-exp, finite far out in the tails (eq. 29).
 
     >>> import torch
@@ -47,7 +47,7 @@ class MDN(Regressor):
         return Mixture(self.config.components, make(COMPONENTS[self.config.covariance], self.config.scale))
 
     def prepare(self, train: Dataset) -> None:
-        """Standardise, and start the centres apart: at targets picked by k-means++."""
+        """Standardise, and initialise the centres at targets selected by k-means++."""
         from sklearn.cluster import kmeans_plusplus
 
         super().prepare(train)

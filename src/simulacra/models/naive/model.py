@@ -21,8 +21,8 @@ class Naive(Generator):
     L = d(g(z), x), with z ~ N(0, I) and x picked without regard to z. As x is independent of z, the best
     answer to every z is the same point, the one nearest to all data: their mean for the squared error and
     the binary cross-entropy, their median for the absolute error. The generator collapses onto it. A
-    comparison needs somebody who says which example a sample belongs to (an encoder), or who judges the
-    samples as a whole (an adversary).
+    comparison needs an encoder, which assigns examples to latents, or an adversary, which compares the
+    samples as a whole.
 
     >>> from simulacra.data.spec import DataSpec
     >>> from simulacra.models.naive.card import NaiveConfig

@@ -26,23 +26,23 @@ class Pix2PixConfig:
     norm: Literal["batch", "instance", "none"] = "instance"
     """normalisation in both nets; the paper's batches of one are instances"""
     patch: Literal["1", "16", "70", "full"] = "70"
-    """pixels a side that an output of the discriminator sees"""
+    """receptive field of a discriminator's output, in pixels a side"""
     objective: Literal["non-saturating", "least-squares", "hinge"] = "non-saturating"
-    """what the players minimise; non-saturating is the paper's"""
+    """adversarial loss; non-saturating in the paper"""
     l1: float = 100.0
-    """weight of the distance from the target"""
+    """weight of the L1 distance from the target"""
     adversarial: float = 1.0
-    """weight of the adversarial loss; 0 for the distance alone"""
+    """weight of the adversarial loss; 0: only the L1 distance"""
     load_size: int | None = None
-    """pixels that images are enlarged to before a part of the old size is cut out, e.g. 143 for 128"""
+    """size to which images are enlarged before a random crop of the original size, e.g. 143 for 128"""
     flip: bool = False
-    """exchange left and right at random"""
+    """flip images horizontally at random"""
     style_dim: int = 0
-    """numbers of a code that chooses among translations, e.g. 8, with an `l1` of 10; 0 for none"""
+    """dimensions of a style code that selects among translations, e.g. 8 with an `l1` of 10; 0: none"""
     kl: float = 0.01
-    """style: weight of the KL term of the encoder's code"""
+    """style code: weight of the KL term"""
     recover: float = 0.5
-    """style: weight of the distance between a random code and what the encoder recovers"""
+    """style code: weight of the latent regression loss"""
 
 
 def too_small(spec: DataSpec) -> str:

@@ -19,22 +19,23 @@ from simulacra.models.jitter import Jitter, scaled
 from simulacra.models.pix2pix.card import CARD, Pix2PixConfig
 from simulacra.models.settings import check_sizes
 from simulacra.nets.conv import ConvEncoder
-from simulacra.nets.layers import Style
-from simulacra.nets.translation import PatchCritic, ResNetTranslator, SkipUNet, initialise
+from simulacra.nets.layers import NormAct, initialise
+from simulacra.nets.patch import PatchDiscriminator
+from simulacra.nets.translation import ResNetTranslator, SkipUNet
 from simulacra.probability.distributions import kl_to_standard_normal
-from simulacra.probability.objectives import OBJECTIVES, fools
+from simulacra.probability.objectives import OBJECTIVES, generator_loss_term
 
 
 class Pix2Pix(Translates):
-    """pix2pix (Isola et al. 2017): a translation learned from pairs of images, judged patch by patch.
+    """pix2pix (Isola et al. 2017): image translation learned from pairs, with a patch discriminator.
 
         min over G, max over D of E ln D(x, y) + E ln(1 - D(x, G(x))) + lambda |y - G(x)|_1
 
-    G is a U-Net whose noise is dropout, in use as in training; D sees input and output together, and judges
-    patches. That noise hardly shows: translations of one input are nearly the same. With `style_dim` the net
-    is given a code z as well, and an encoder E(y) keeps it meaningful (BicycleGAN, Zhu et al. 2017b): a
-    translation with the code of y is to be y, with the KL divergence of q(z | y) from N(0, I) (cVAE-GAN, eq.
-    4 to 6), and from a translation with a random code the code is to be recovered (cLR-GAN, eq. 7).
+    G is a U-Net whose noise is dropout, in training and translation alike; D classifies patches of input and
+    output together. This noise has little effect: translations of one input are nearly the same. With
+    `style_dim` the net also takes a code z, which an encoder E(y) keeps meaningful (BicycleGAN, Zhu et al.
+    2017b): the code of y has to reconstruct y, with the KL divergence of q(z | y) from N(0, I) (cVAE-GAN, eq.
+    4 to 6), and E has to recover a random code from its translation (cLR-GAN, eq. 7).
 
     >>> from simulacra.data.spec import DataSpec
     >>> from simulacra.models.pix2pix.card import Pix2PixConfig
@@ -72,11 +73,11 @@ class Pix2Pix(Translates):
         if config.net == "resnet":
             self.generator = ResNetTranslator(c_in, c_out, config.width, config.blocks, config.norm, True)
         else:
-            self.generator = SkipUNet(c_in, c_out, size, config.width, config.norm, style=config.style_dim)
-        self.discriminator = PatchCritic(c_in + c_out, size, config.patch, config.width, config.norm)
+            self.generator = SkipUNet(c_in, c_out, size, config.width, config.norm, code_dim=config.style_dim)
+        self.discriminator = PatchDiscriminator(c_in + c_out, size, config.patch, config.width, config.norm)
         self.encoder: nn.Module = nn.Identity()
         if config.style_dim:
-            style = Style("none", 0.2)
+            style = NormAct("none", 0.2)
             self.encoder = ConvEncoder(target.shape, 2 * config.style_dim, config.width, style)
         # the encoder has no norms that would make up for small weights
         for net in (self.generator, self.discriminator):
@@ -87,31 +88,33 @@ class Pix2Pix(Translates):
         codes = self._codes(y, batch.noise) if self.config.style_dim else None
         # with codes two translations: with that of the target, and with a random one
         with batch.noise.dropout(self.generator):
-            fakes = [self.generate(x, z) for z in ((codes.encoded, codes.drawn) if codes else (None,))]
+            fakes = [self.generate(x, z) for z in ((codes.encoded, codes.random) if codes else (None,))]
         if self.config.adversarial:
-            yield self._discriminating(x, y, [fake.detach() for fake in fakes])
+            yield self._discriminator_turn(x, y, [fake.detach() for fake in fakes])
         distance = F.l1_loss(fakes[0], y)
         # of images in [0, 1]
         loss, terms = self.config.l1 * distance, {"l1": distance / 2}
         if self.config.adversarial:
             with frozen(self.discriminator):
-                fooled = [fools(self.config.objective, self._judge(x, fake)) for fake in fakes]
-            adversarial = torch.stack(fooled).sum()
+                losses = [
+                    generator_loss_term(self.config.objective, self._discriminate(x, fake)) for fake in fakes
+                ]
+            adversarial = torch.stack(losses).sum()
             loss, terms["adversarial"] = loss + self.config.adversarial * adversarial, adversarial
         if codes is not None:
             kl = codes.kl.mean()
-            # the generator alone: an encoder could agree with it on a code that nobody sees
+            # the generator alone: the encoder could agree with it on an invisible code
             with frozen(self.encoder):
-                recovered = F.l1_loss(self._encoded(fakes[1])[0], codes.drawn)
+                recovered = F.l1_loss(self._encoded(fakes[1])[0], codes.random)
             loss = loss + self.config.kl * kl + self.config.recover * recovered
             terms |= {"kl": kl, "recovered": recovered}
         yield Turn("generator", loss, terms)
 
-    def _discriminating(self, x: Tensor, y: Tensor, fakes: list[Tensor]) -> Turn:
-        """Half of the loss: D is to learn more slowly (Isola et al. 2017, section 3.3)."""
-        real, judged = self._judge(x, y), [self._judge(x, fake) for fake in fakes]
-        loss = 0.5 * torch.stack([self.objective.discriminate(real, g) for g in judged]).mean()
-        return Turn("discriminator", loss, {"real": real.mean(), "fake": judged[0].mean()})
+    def _discriminator_turn(self, x: Tensor, y: Tensor, fakes: list[Tensor]) -> Turn:
+        """Half of the loss, so that D learns more slowly (Isola et al. 2017, section 3.3)."""
+        real, fake = self._discriminate(x, y), [self._discriminate(x, translation) for translation in fakes]
+        loss = 0.5 * torch.stack([self.objective.discriminator_loss(real, g) for g in fake]).mean()
+        return Turn("discriminator", loss, {"real": real.mean(), "fake": fake[0].mean()})
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
         """Distance of one translation from the target, of 1: `loss`."""
@@ -134,7 +137,7 @@ class Pix2Pix(Translates):
         with noise.dropout(self.generator):
             return self.generate(scaled(x), z) / 2 + 0.5
 
-    def _judge(self, x: Tensor, y: Tensor) -> Tensor:
+    def _discriminate(self, x: Tensor, y: Tensor) -> Tensor:
         """The discriminator's outputs on the patches of pairs, `(B * patches,)`."""
         outputs: Tensor = self.discriminator(torch.cat([x, y], dim=1))
         return outputs.flatten()
@@ -154,7 +157,7 @@ class Codes(NamedTuple):
     """z ~ q(z | y) and z ~ N(0, I), each `(B, style_dim)`, and KL(q(z | y) || N(0, I)) `(B,)`."""
 
     encoded: Tensor
-    drawn: Tensor
+    random: Tensor
     kl: Tensor
 
 

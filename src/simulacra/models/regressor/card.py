@@ -12,7 +12,7 @@ from simulacra.models.settings import PREDICTION, LikelihoodName
 
 @dataclass(frozen=True)
 class PredictionConfig:
-    """The net between an input and the distribution of what belongs to it."""
+    """The net between an input and the distribution of its target."""
 
     net: Literal["auto", "mlp", "conv", "resnet"] = "auto"
     """kind of net; auto: conv for images of 16 pixels and more, else mlp"""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from simulacra import nets
@@ -20,24 +20,24 @@ from simulacra.errors import ConfigError, DataError
 from simulacra.models.regressor.card import CARD, RegressorConfig
 from simulacra.models.settings import check_sizes
 from simulacra.probability import likelihoods
-from simulacra.probability.distributions import rescaled, widened
+from simulacra.probability.distributions import affine, tempered
 from simulacra.probability.likelihoods import Classes, Likelihood
 
 # likelihoods of classes, besides that of numbers
 OF_CLASSES = ("bernoulli", "categorical")
-# held-out examples from which a spread is worth estimating: its error is about 1 / sqrt(2 N)
+# fewest held-out examples to fit a temperature to: its standard error is about 1 / sqrt(2 N)
 ENOUGH = 30
 
 
 class Regressor(Predicts):
-    """Regressor: a net whose output is the distribution p(y | x) of what belongs to an input x.
+    """Regressor: a net whose output is the distribution p(y | x) of the target of an input x.
 
     Trained by maximum likelihood, L = -log p(y | x), averaged over the examples. With each head this is a
     classical loss: the squared error (normal), the absolute error (laplace), the binary cross-entropy
     (bernoulli), the cross-entropy (categorical) (Bishop 2006, sections 1.2.5 and 4.3; Nix and Weigend 1994
     for a predicted variance). Inputs and, where the likelihood has a location and a scale, targets are
     standardised inside; everything that comes out is in the units of the data. After the last step the
-    spread is calibrated on held-out examples, by one number.
+    distribution is calibrated on held-out examples by one number, a temperature.
 
     >>> import numpy as np
     >>> import torch
@@ -59,21 +59,20 @@ class Regressor(Predicts):
     x_std: Tensor
     y_mean: Tensor
     y_std: Tensor
-    spread: Tensor
+    temperature: Tensor
 
     def __init__(self, spec: DataSpec, config: Any) -> None:
         """Raises ConfigError for settings that cannot be, or data with nothing to predict."""
         super().__init__(spec, config)
         check_sizes(config)
         self.likelihood = self.head()
-        outputs = self.likelihood.outputs(self.shape)
-        self.net = nets.mapping(spec.shape, outputs, config)
+        self.net = self.build_net(self.likelihood.outputs(self.shape))
         for name, shape in (("x", spec.shape), ("y", self.shape)):
             # one number a column, or a channel
             per = (shape[0], *(1 for _ in shape[1:]))
             self.register_buffer(f"{name}_mean", torch.zeros(per))
             self.register_buffer(f"{name}_std", torch.ones(per))
-        self.register_buffer("spread", torch.ones(()))
+        self.register_buffer("temperature", torch.ones(()))
 
     def head(self) -> Likelihood:
         """The likelihood that the settings and the data ask for.
@@ -99,6 +98,10 @@ class Regressor(Predicts):
             raise ConfigError(f"likelihood: {name} needs classes or images to predict, not numbers")
         return likelihoods.make(name, config.scale, config.sigma)
 
+    def build_net(self, outputs: tuple[int, ...]) -> nn.Module:
+        """A net from examples `(B, *spec.shape)` to `(B, *outputs)`."""
+        return nets.mapping(self.spec.shape, outputs, self.config)
+
     def _of_classes(self, name: str) -> bool:
         """Whether classes are predicted: a table's column of few whole numbers may be either."""
         target = self.spec.target
@@ -107,7 +110,7 @@ class Regressor(Predicts):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one answer: of a target, or `(K,)` for K classes, `(1,)` for one of two."""
+        """Shape of one target: that of the data, or `(K,)` for K classes, `(1,)` for one of two."""
         if isinstance(self.likelihood, Classes):
             return (len(self.spec.classes),)
         return (1,) if self.spec.target is None else self.spec.target.shape
@@ -120,7 +123,7 @@ class Regressor(Predicts):
         """
         mean, std = _moments(train.x)
         self.x_mean.copy_(mean)
-        # a constant input says nothing, and stays at zero
+        # a constant input carries no information, and becomes zero
         self.x_std.copy_(torch.where(std > 0, std, torch.ones_like(std)))
         y = train.target
         if y is None or isinstance(self.likelihood, Classes):
@@ -145,24 +148,24 @@ class Regressor(Predicts):
 
     @torch.no_grad()
     def finish(self, held_out: Iterable[Batch]) -> None:
-        """Calibrate: the spread with the largest likelihood of held-out examples, where these are enough."""
-        self.spread.fill_(1)
+        """Fit the temperature to held-out examples by maximum likelihood, given at least 30 examples."""
+        self.temperature.fill_(1)
         pairs = [(self.predict(batch.x), self.targets(batch)) for batch in held_out]
         if not self.likelihood.calibrated or sum(len(y) for _, y in pairs) < ENOUGH:
             return
 
-        def loss(log_spread: float) -> float:
-            spread = torch.tensor(log_spread).exp().to(self.spread)
-            return -sum(float(widened(p, spread).log_prob(y).double().sum()) for p, y in pairs)
+        def loss(log_temperature: float) -> float:
+            temperature = torch.tensor(log_temperature).exp().to(self.temperature)
+            return -sum(float(tempered(p, temperature).log_prob(y).double().sum()) for p, y in pairs)
 
-        self.spread.fill_(exp(_minimum(loss, log(0.1), log(10))))
+        self.temperature.fill_(exp(_minimum(loss, log(0.1), log(10))))
 
     def predict(self, x: Tensor) -> Distribution:
         """p(y | x) in the units of the data; in evaluation mode calibrated."""
         p: Distribution = self.likelihood(self.net((x - self.x_mean) / self.x_std))
         if self.likelihood.location_scale:
-            p = rescaled(p, self.y_mean, self.y_std)
-        return p if self.training else widened(p, self.spread)
+            p = affine(p, self.y_mean, self.y_std)
+        return p if self.training else tempered(p, self.temperature)
 
     def targets(self, batch: Batch) -> Tensor:
         """Targets `(B, *shape)`, labels `(B,)` of a categorical, 0 or 1 `(B, 1)` of a bernoulli.

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from simulacra.attacks.attacks import SURE, Adversarial, fgsm, from_noise, pgd, smallest
 from simulacra.attacks.balls import Norm
+from simulacra.attacks.gradient import CONFIDENT, AdversarialExamples, fgsm, from_noise, pgd, smallest
 from simulacra.core.model import Model
 from simulacra.core.noise import Noise
 from simulacra.data.spec import DataSpec
@@ -85,7 +85,7 @@ def images() -> tuple[torch.Tensor, torch.Tensor]:
     return torch.rand(12, 1, 8, 8, generator=torch.Generator().manual_seed(0)), torch.arange(12) % 3
 
 
-def every(model: Model, seed: int = 0, target: int | None = None) -> dict[str, Adversarial]:
+def every(model: Model, seed: int = 0, target: int | None = None) -> dict[str, AdversarialExamples]:
     x, y = images()
     found = {
         "fgsm": fgsm(model, x, y, 0.1, target=target),
@@ -93,7 +93,7 @@ def every(model: Model, seed: int = 0, target: int | None = None) -> dict[str, A
         "smallest": smallest(model, x, y, Noise(seed), 5, 4, target),
     }
     if target is not None:
-        found["noise"] = from_noise(model, torch.full_like(y, target), Noise(seed), 20, sure=0.9)
+        found["noise"] = from_noise(model, torch.full_like(y, target), Noise(seed), 20, confident=0.9)
     return found
 
 
@@ -140,7 +140,7 @@ def test_noise_becomes_what_it_is_told() -> None:
     wanted = torch.arange(10) % 2
     found = from_noise(model, wanted, Noise(0))
     assert found.fooled.all()
-    assert (found.probabilities.gather(1, wanted[:, None]) > SURE).all()
+    assert (found.probabilities.gather(1, wanted[:, None]) > CONFIDENT).all()
     assert not from_noise(model, wanted, Noise(0), steps=0).fooled.all()
 
 

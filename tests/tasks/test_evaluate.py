@@ -9,13 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from simulacra.core.capabilities import Samples
 from simulacra.core.model import Model
 from simulacra.core.noise import Noise
 from simulacra.data import load
 from simulacra.data.spec import Data, DataSpec
 from simulacra.errors import ConfigError, DataError
-from simulacra.evaluation import evaluate
-from simulacra.metrics.judge import judge
+from simulacra.metrics.sample_scores import score_samples
+from simulacra.tasks.evaluate import evaluate
 from tests.metrics.translators import (
     DOMAINS,
     Brightness,
@@ -29,7 +30,7 @@ from tests.metrics.translators import (
 )
 
 
-class AtModes(Model):
+class AtModes(Samples):
     """Half its samples at the first mode of the ring, a quarter at the second, a quarter in the middle."""
 
     def __init__(self, modes: np.ndarray) -> None:
@@ -37,7 +38,7 @@ class AtModes(Model):
         points = np.stack([modes[0], modes[1], modes[0], np.zeros(2)])
         self.register_buffer("points", torch.from_numpy(points).float())
 
-    def sample(self, n: int, noise: Noise, truncation: float = 1.0) -> Tensor:
+    def sample(self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool = False) -> Tensor:
         points = self.get_buffer("points")
         return points[torch.arange(n) % len(points)]
 
@@ -80,7 +81,7 @@ def test_translations_of_pairs_are_scored_against_the_targets() -> None:
     numbers = evaluate(Stub(data.spec), data, metrics=(*SCORES, "memorisation", "perceptual"))
     assert "l1" not in numbers
     # what it makes are its inputs
-    expected = judge(data.test.x, target, "raw", (*SCORES, "memorisation"), train=data.train.target)
+    expected = score_samples(data.test.x, target, "raw", (*SCORES, "memorisation"), train=data.train.target)
     assert {name: numbers[name] for name in expected} == expected
     # of 1 - x, by its cosine
     u, v = (
@@ -114,13 +115,13 @@ def test_translations_between_domains_are_scored_each_way() -> None:
         assert (found["samples"], found["real"], found["train"]) == (30, 30, 30)
         assert "cycle_l1" not in found
     found = evaluate(Constant(data.spec), data, metrics=["kid"])["directions"]["bright to dark"]
-    expected = judge(np.full_like(x[y == 1], 64), x[y == 0], "raw", ["kid"])
+    expected = score_samples(np.full_like(x[y == 1], 64), x[y == 0], "raw", ["kid"])
     assert found["kid"] == expected["kid"]
 
 
 def test_classes_of_translations() -> None:
     data = domains()
-    right = {"translated_as_target": 1, "real_as_target": 1, "source_as_target": 0, "back_as_source": 1}
+    right = {"translated_as_target": 1, "real_as_target": 1, "source_as_target": 0, "cycle_as_source": 1}
     numbers = evaluate(Inverts(data.spec), data, metrics=["classes"], features=Brightness())
     found = numbers["directions"]["dark to bright"]
     assert found.items() >= right.items()
@@ -140,9 +141,11 @@ def test_two_domains_of_one_class_are_not_told_apart() -> None:
     numbers = evaluate(
         Inverts(DOMAINS), data, metrics=["classes", "kid"], features=Brightness(("night", "day"))
     )
-    assert numbers["left_out"] == "images read as their domain, since most of both are read as one class"
+    assert (
+        numbers["left_out"] == "shares classified as a domain, since most images of both have the same class"
+    )
     for found in numbers["directions"].values():
-        assert found["back_as_before"] == 1
+        assert found["cycle_same_class"] == 1
         assert "translated_as_target" not in found
 
 
@@ -158,11 +161,11 @@ def test_large_images_are_translated_few_at_a_time(monkeypatch: pytest.MonkeyPat
     data = pairs()
 
     class Counts(Stub):
-        def translate(self, x: Tensor, noise: Noise, to: str | None = None) -> Tensor:
+        def translate(self, x: Tensor, seed: int | Noise = 0, to: str | None = None) -> Tensor:
             seen.append(len(x))
             return x
 
-    monkeypatch.setattr("simulacra.engine.batches.PIXELS", 20 * 64)
+    monkeypatch.setattr("simulacra.core.batch.PIXELS", 20 * 64)
     evaluate(Counts(data.spec), data, variants=2)
     assert seen == [20, 20, 10, 10]
     # one is enough for scores
@@ -216,11 +219,11 @@ def test_one_variant_says_nothing() -> None:
 
 def test_extractors_are_refused_before_anything_is_translated() -> None:
     class Refuses(Stub):
-        def translate(self, x: Tensor, noise: Noise, to: str | None = None) -> Tensor:
+        def translate(self, x: Tensor, seed: int | Noise = 0, to: str | None = None) -> Tensor:
             raise AssertionError
 
     with pytest.raises(ConfigError, match="did you mean 'inception'"):
         evaluate(Refuses(pairs().spec), pairs(), metrics=["kid"], features="incepton")
     # and nothing is translated for numbers of other models
-    with pytest.raises(ConfigError, match="nothing that latents, nll would measure"):
+    with pytest.raises(ConfigError, match="latents, nll do not apply to this model"):
         evaluate(Refuses(pairs().spec), pairs(), metrics=["latents", "nll"])

@@ -1,4 +1,4 @@
-"""Convolutions that are computed in another way in training: the same outputs and gradients as torch's."""
+"""Winograd's convolution: the same outputs and gradients as torch's."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from simulacra.nets import last, winograd
-from simulacra.nets.last import ToImage
-from simulacra.nets.translation import PatchCritic, ResNetTranslator
-from simulacra.nets.winograd import CHANNELS, PIXELS, Winograd
+from simulacra.accelerate import for_cpu, winograd
+from simulacra.accelerate.winograd import CHANNELS, PIXELS, WinogradConv2d
+from simulacra.nets.patch import PatchDiscriminator
+from simulacra.nets.translation import ResNetTranslator
 
 
 def double(*shape: int) -> Tensor:
@@ -44,31 +44,19 @@ def test_winograd_in_float32_is_off_by_a_few_millionths() -> None:
         assert 1e-7 < (ours.double() - theirs).norm() / theirs.norm() < 8e-6
 
 
-@pytest.mark.parametrize("c_out", [1, 3])
-@pytest.mark.parametrize("kernel", [1, 3, 7])
-def test_the_last_convolution_is_the_convolution(kernel: int, c_out: int) -> None:
-    torch.manual_seed(0)
-    x, weight = double(2, 4, 11, 8), double(c_out, 4, kernel, kernel)
-    expected = with_gradients(F.conv2d(x, weight), x, weight)
-    torch.testing.assert_close(with_gradients(last.Convolution.apply(x, weight), x, weight), expected)
-
-
-def test_both_can_be_differentiated_twice() -> None:
+def test_it_can_be_differentiated_twice() -> None:
     x, weight = double(1, 2, 5, 6), double(2, 2, 3, 3)
     assert torch.autograd.gradgradcheck(lambda *t: winograd.Convolution.apply(*t, 1), (x, weight))
-    assert torch.autograd.gradgradcheck(last.Convolution.apply, (x, weight))
 
 
-@pytest.mark.parametrize(
-    ("net", "x"),
-    [
-        (Winograd(CHANNELS, CHANNELS, 3, padding=1), torch.zeros(1, CHANNELS, PIXELS // 30, 30)),
-        (ToImage(2, 3, 7), torch.zeros(1, 2, 9, 9)),
-    ],
-)
-def test_they_are_for_training_in_float32_alone(
-    net: nn.Conv2d, x: Tensor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def swapped(conv: nn.Conv2d) -> nn.Conv2d:
+    for_cpu(conv)
+    return conv
+
+
+def test_it_is_for_training_in_float32_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = nn.Conv2d(CHANNELS, CHANNELS, 4, padding=1)
+    x = torch.zeros(1, CHANNELS, PIXELS // 30, 30)
     asked: list[nn.Module] = []
 
     def convolution(self: nn.Conv2d, x: Tensor) -> Tensor:
@@ -76,6 +64,7 @@ def test_they_are_for_training_in_float32_alone(
         return F.conv2d(x, self.weight, self.bias, padding=self.padding)
 
     monkeypatch.setattr(nn.Conv2d, "forward", convolution)
+    for_cpu(net)
     y = net(x)
     assert not asked
     with torch.no_grad():
@@ -86,7 +75,6 @@ def test_they_are_for_training_in_float32_alone(
     assert len(asked) == 2
     torch.testing.assert_close(net.double()(x.double()).float(), y)
     assert len(asked) == 3
-    net.float()
 
 
 def test_winograd_is_for_many_channels_and_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,11 +87,38 @@ def test_winograd_is_for_many_channels_and_pixels(monkeypatch: pytest.MonkeyPatc
         (CHANNELS, CHANNELS - 1, PIXELS),
         (CHANNELS, CHANNELS, PIXELS - 30),
     ]:
-        Winograd(c_in, c_out, 3)(torch.zeros(1, c_in, pixels // 30, 30))
+        swapped(nn.Conv2d(c_in, c_out, 4))(torch.zeros(1, c_in, pixels // 30, 30))
     with pytest.raises(AssertionError):
-        Winograd(CHANNELS, CHANNELS, 3)(torch.zeros(1, CHANNELS, PIXELS // 30, 30))
+        swapped(nn.Conv2d(CHANNELS, CHANNELS, 4))(torch.zeros(1, CHANNELS, PIXELS // 30, 30))
 
 
-def test_the_nets_of_translations_have_them() -> None:
-    assert sum(isinstance(layer, Winograd) for layer in PatchCritic(6, 256, "70", 64).modules()) == 1
-    assert sum(isinstance(layer, ToImage) for layer in ResNetTranslator(3, 3, 64, 6).modules()) == 1
+@pytest.mark.parametrize(
+    "conv",
+    [
+        nn.Conv2d(256, 256, 4, stride=2, padding=1),
+        nn.Conv2d(256, 256, 4, dilation=2),
+        nn.Conv2d(256, 256, 4, groups=2),
+        nn.Conv2d(256, 256, 4, padding=1, padding_mode="reflect"),
+        nn.Conv2d(256, 256, 4, padding="same"),
+        nn.Conv2d(256, 256, 4, padding=(1, 0)),
+        nn.Conv2d(256, 256, 4, bias=False),
+        nn.Conv2d(256, 256, 3),
+        nn.Conv2d(3, 64, 7),
+        nn.Conv2d(64, 3, 7, padding=3),
+    ],
+    ids=str,
+)
+def test_other_convolutions_stay_torchs(conv: nn.Conv2d) -> None:
+    for_cpu(conv)
+    assert type(conv) is nn.Conv2d
+
+
+def test_swapped_nets_of_translations_keep_their_state() -> None:
+    net = nn.ModuleList([PatchDiscriminator(6, 256, "70", 64), ResNetTranslator(3, 3, 64, 6)])
+    before = {name: (id(p), p.data_ptr()) for name, p in net.named_parameters()}
+    state = list(net.state_dict())
+    for_cpu(net)
+    assert sum(isinstance(layer, WinogradConv2d) for layer in net[0].modules()) == 1
+    assert not any(isinstance(layer, WinogradConv2d) for layer in net[1].modules())
+    assert {name: (id(p), p.data_ptr()) for name, p in net.named_parameters()} == before
+    assert list(net.state_dict()) == state

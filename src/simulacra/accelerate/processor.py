@@ -1,4 +1,4 @@
-"""What a processor needs to compute as fast as it can."""
+"""Settings of the process and features of the processor that decide how fast a CPU trains."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ import sys
 
 import torch
 
-# parameters of mallopt(3), and their largest values: 2 GiB - 1, and 32 MiB, of 64 bits
+# parameters of mallopt(3) and their largest values on 64 bits: 2 GiB - 1 and 32 MiB
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 LARGEST_TRIM, LARGEST_MMAP = 2**31 - 1, 2**25
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep what this process frees: tensors of the next step are as large as those of the last.
+    """Have glibc keep the memory that this process frees: every step allocates tensors of the same sizes.
 
-    Otherwise it hands back to the system what is free at the end of the heap, and gets it again page by page,
-    each cleared: of a step of CycleGAN at 128 pixels that took a tenth. Peaks stayed within 3%.
+    Otherwise glibc returns free memory at the end of the heap to the system, which clears every page that it
+    hands out again: a tenth of a training step of CycleGAN at 128 pixels. Peak memory stayed within 3%.
     """
     if sys.platform != "linux":
         return
-    # other C libraries have none
+    # other C libraries do not have it
     if (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
         mallopt(MMAP_THRESHOLD, LARGEST_MMAP)
         mallopt(TRIM_THRESHOLD, LARGEST_TRIM)
 
 
 def emulates_bf16(device: torch.device) -> bool:
-    """Whether a device is known to compute bfloat16 by way of float32, which takes longer than float32."""
+    """Whether a device is known to emulate bfloat16 by float32, which takes longer than float32."""
     if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
         return False
     has = torch.cpu.get_capabilities()

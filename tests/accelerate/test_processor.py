@@ -1,4 +1,4 @@
-"""What the engine does about the processor."""
+"""Memory kept between steps, and processors that emulate bfloat16."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 import torch
 
-from simulacra.engine.processor import emulates_bf16
-from tests.engine.conftest import Trains
+from simulacra.accelerate.processor import emulates_bf16
 
 # pages that a fresh process asks the system for while it takes and frees four times 16 MB, twenty times over
 PAGES = """
 import resource, torch
-from simulacra.engine.processor import keep_freed_memory
+from simulacra.accelerate.processor import keep_freed_memory
 keep_freed_memory()
 asked = [0] * 30
 for i in range(30):
@@ -51,14 +50,3 @@ def test_bf16_is_emulated_where_the_processor_lacks_it(
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has, raising=False)
     assert emulates_bf16(torch.device(device)) == emulated
-
-
-def test_a_training_in_bf16_says_that_it_is_emulated(
-    trains: Trains, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: X86, raising=False)
-    said = "this processor emulates bfloat16: --precision 32 is faster here\n"
-    trains("bf16", steps=5, precision="bf16")
-    assert said in capsys.readouterr().err
-    trains("fp32", steps=5)
-    assert said not in capsys.readouterr().err

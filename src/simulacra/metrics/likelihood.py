@@ -1,0 +1,70 @@
+"""Log-likelihoods of held-out examples: the evidence lower bound, and ln p(x) itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from simulacra.core.batch import Batch
+from simulacra.core.capabilities import BoundsLikelihood, EstimatesLikelihood
+from simulacra.metrics.registry import Metric, PerExample, register
+
+if TYPE_CHECKING:
+    from simulacra.metrics.evaluation import Evaluation
+
+
+def _elbo(evaluation: Evaluation, batch: Batch, x: Tensor) -> dict[str, Tensor]:
+    elbo = evaluation.model.elbo(x, batch.noise)
+    return {"elbo": elbo.value, "reconstruction": elbo.reconstruction, "kl": elbo.kl}
+
+
+def _nll(evaluation: Evaluation, batch: Batch, x: Tensor) -> dict[str, Tensor]:
+    return {"nll": -evaluation.model.log_likelihood(x, batch.noise, evaluation.importance_samples)}
+
+
+def _importance_samples(evaluation: Evaluation) -> dict[str, int]:
+    return {} if evaluation.model.exact else {"importance_samples": evaluation.importance_samples}
+
+
+ELBO = register(
+    PerExample(
+        name="elbo",
+        needs=(BoundsLikelihood,),
+        metrics=(
+            Metric("elbo", "ELBO", "nats", "lower bound on log p(x), reconstruction minus KL", "higher"),
+            Metric(
+                "reconstruction",
+                "reconstruction",
+                "nats",
+                "log p(x | z) of an example for z encoded from it",
+                "higher",
+            ),
+            Metric(
+                "kl", "KL", "nats", "KL(q(z | x) || p(z)), the information in the latents about the example"
+            ),
+        ),
+        values=_elbo,
+        order=10,
+    )
+)
+NLL = register(
+    PerExample(
+        name="nll",
+        needs=(EstimatesLikelihood,),
+        metrics=(
+            Metric(
+                "nll",
+                "negative log-likelihood",
+                "nats",
+                "-log p(x) of an example",
+                "lower",
+                circumstances=", estimated with {importance_samples:,} samples of z unless exact",
+            ),
+        ),
+        settings=("importance_samples",),
+        values=_nll,
+        compute=_importance_samples,
+        order=11,
+    )
+)

@@ -1,0 +1,100 @@
+"""Measure a trained model on held-out data: every number its capabilities allow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from simulacra.core.inference import eval_mode
+from simulacra.core.model import Model
+from simulacra.data.spec import Data, Dataset
+from simulacra.errors import ConfigError, DataError
+from simulacra.metrics.evaluation import Evaluation
+from simulacra.metrics.registry import check, groups, measurements, merge
+
+
+@torch.no_grad()
+def evaluate(
+    model: Model,
+    data: Data,
+    split: str = "test",
+    metrics: Sequence[str] | None = None,
+    importance_samples: int = 100,
+    examples: int | None = None,
+    batch_size: int = 100,
+    seed: int = 0,
+    features: str | object = "raw",
+    weights: str | Path | None = None,
+    variants: int = 4,
+) -> dict[str, Any]:
+    """Numbers on one split, averaged over examples; log-likelihoods in nats per example.
+
+    Args:
+        model: a trained model.
+        data: the splits; some measurements also read the training split.
+        split: `train`, `validation` or `test`.
+        metrics: groups of `metrics.registry`: `elbo`, `nll`, `reconstruction`, `latents`, `prediction`,
+            `samples`, `translation`, and those that compare features, `fid`, `kid`, `prdc`, `is`, `classes`,
+            `memorisation`, `perceptual`. Those that the model has no capability for are left out. All that
+            compare no features when not given.
+        importance_samples: draws of z for an estimated log-likelihood.
+        examples: the first examples of the split, this many; for a model that translates between two domains
+            half of them from each. All of it when not given.
+        batch_size: examples at a time.
+        seed: random seed.
+        features: what is compared: `raw` numbers, `efficientnet-lite0`, `inception`, or a model with a method
+            `features`.
+        weights: a file of weights, for `inception`.
+        variants: translations of each input of a pair, at least 2.
+
+    Returns:
+        `data`, `examples`, `seed`, and the values of each group by their keys, which the modules of
+        `simulacra.metrics` declare and describe; those of single targets in `columns`, those of the two
+        directions between domains in `directions`. Groups that need more examples are named in `left_out`.
+
+    Raises:
+        ConfigError: an unknown metric, none that the model has a capability for, or missing features.
+        DataError: the split is empty, or lacks what is to be translated.
+
+    >>> import tempfile, simulacra as sim
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model = sim.train("pca", "digits", f"{folder}/run", latent_dim=8)
+    >>> round(evaluate(model, sim.load_data("digits"))["linear_probe_accuracy"], 1)
+    0.9
+    """
+    metrics = groups(features=False) if metrics is None else metrics
+    check(metrics, groups())
+    if importance_samples < 1 or (examples is not None and examples < 1):
+        raise ConfigError("importance_samples and examples: must be at least 1")
+    if variants < 2:
+        raise ConfigError(f"variants: must be at least 2, not {variants}")
+    dataset = _first(model, data.split(split), examples)
+    if len(dataset) == 0:
+        raise DataError(
+            f"{data.name}@{split}: no examples to evaluate on; take more data, or --data {data.name}@train to"
+            " evaluate on what it was trained on"
+        )
+    chosen = [m for m in measurements() if m.name in metrics and isinstance(model, m.needs)]
+    if not chosen:
+        raise ConfigError(f"metrics: {', '.join(metrics)} do not apply to this model")
+    evaluation = Evaluation(
+        model, data, dataset, chosen, features, weights, importance_samples, variants, batch_size, seed
+    )
+    numbers: dict[str, Any] = {"data": f"{data.name}@{split}", "examples": len(dataset), "seed": seed}
+    with eval_mode(model):
+        for measurement in chosen:
+            merge(numbers, measurement.measure(evaluation))
+    return numbers
+
+
+def _first(model: Model, dataset: Dataset, n: int | None) -> Dataset:
+    """The first n examples, or equally many of each class where the model is trained so."""
+    if n is None or dataset.y is None or not model.class_balanced:
+        return dataset.take(slice(0, n))
+    classes = len(dataset.spec.classes)
+    rows = [np.flatnonzero(dataset.y == k)[: max(1, n // classes)] for k in range(classes)]
+    return dataset.take(np.concatenate(rows))
