@@ -141,4 +141,4 @@ def test_a_model_that_does_not_predict_says_so(tmp_path: Path, capsys: pytest.Ca
     assert main(["train", "generator", "--data", "gaussians-8:1000", "--out", run]) == 0
     capsys.readouterr()
     assert main(["predict", run, "--data", "gaussians-8:1000", "--out", str(tmp_path / "p.csv")]) == 1
-    assert "predicts nothing" in capsys.readouterr().err
+    assert "this generator does not predict" in capsys.readouterr().err

@@ -46,7 +46,7 @@ def test_scores_come_when_asked_for_and_change_no_weight(
     assert events(halves, "scores") == found[1:]
 
 
-def test_players_tell_how_they_fare(tmp_path: Path) -> None:
+def test_gradients_and_accuracies_of_the_players_are_logged(tmp_path: Path) -> None:
     assert main([*GAN, "--steps", "20", "--out", str(tmp_path / "run")]) == 0
     terms = {"discriminator_gradient", "generator_gradient"}
     assert all(
@@ -57,13 +57,13 @@ def test_players_tell_how_they_fare(tmp_path: Path) -> None:
     assert all(0 <= look[f"{of}_accuracy"] <= 1 for of in ("real", "fake", "held_out"))
 
 
-def test_a_generator_that_collapses_says_so_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_collapse_is_reported_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "naive"
     words = ["train", "naive", "--data", "gaussians-8:2000", "--hidden", "32", "--out", str(run)]
     assert main([*words, "--steps", "700"]) == 0
     (warning,) = events(run, "warning")
-    assert warning["sign"] == "collapse"
-    assert warning["text"].startswith("samples have collapsed, they lie 0.0")
+    assert warning["cause"] == "collapse"
+    assert warning["text"].startswith("samples have collapsed: their distances are 0.0")
     line = f"step {warning['step']}/700  {warning['text']}\n"
     assert capsys.readouterr().err.count(line) == 1
     # nor again when it goes on
@@ -91,11 +91,11 @@ def test_what_cannot_be_scored_is_refused_before_the_first_step(
     assert not (run / "metrics.jsonl").exists()
 
 
-def test_a_classifier_of_ones_own_is_the_judge(tmp_path: Path) -> None:
-    judge, run = tmp_path / "judge", tmp_path / "run"
-    assert main(["train", "classifier", "--data", "digits", "--steps", "5", "--out", str(judge)]) == 0
+def test_samples_are_scored_by_the_features_of_a_classifier(tmp_path: Path) -> None:
+    classifier, run = tmp_path / "classifier", tmp_path / "run"
+    assert main(["train", "classifier", "--data", "digits", "--steps", "5", "--out", str(classifier)]) == 0
     words = ["train", "vae", "--data", "digits", "--steps", "10", "--evaluate-every", "10", "--out", str(run)]
-    assert main([*words, "--evaluate-features", str(judge)]) == 0
+    assert main([*words, "--evaluate-features", str(classifier)]) == 0
     (event,) = events(run, "scores")
     assert (event["extractor"], event["features"]) == ("classifier", 128)
     assert len(event["weights"]) == 16

@@ -3,9 +3,9 @@
 With 512 channels and a handful of pixels nearly all the work is in the weights, which the convolutions of
 oneDNN rearrange for every batch: on a map of 2 by 2 pixels forward and backward take 2 to 3 times as long.
 
-What it gains for a training step of pix2pix (256 pixels, one pair, fp32, one thread, CPU time) is not certain:
-1.02 times in 7 paired rounds and 1.11 in 8 others, both on a busy machine. The sides are "simulacra, fp32" and
-"without kernels" (which also leaves out `winograd`) of
+What it gains for a training step of pix2pix (256 pixels, one pair, fp32, one thread, CPU time) is not
+certain: 1.02 times in 7 paired rounds and 1.11 in 8 others, both on a busy machine. The sides are "simulacra,
+fp32" and "without kernels" (which also leaves out `winograd`) of
 
     python benchmarks/translation_step.py --cases pix2pix-256-1 --threads 1 --rounds 7
 """

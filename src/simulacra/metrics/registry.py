@@ -152,8 +152,9 @@ class Score(Measurement):
 
 # the same for both directions of a translation between domains
 SHARED = ("extractor", "weights", "resize", "features", "seed", "left_out")
-# keys of an event that are no metrics of any measurement
+# keys of an event that are not metrics: of every evaluation, and of every comparison of samples
 SETTINGS = ("event", "step", "data", "examples", "seed", "columns", "directions", "left_out")
+COMPARED = ("extractor", "weights", "resize", "features", "samples", "real")
 
 M = TypeVar("M", bound=Measurement)
 _MEASUREMENTS: list[Measurement] = []
@@ -220,7 +221,7 @@ def check(names: Collection[str], known: Sequence[str]) -> None:
 
 def settings() -> set[str]:
     """Keys of an event that are not metrics."""
-    return {*SETTINGS, *(key for measurement in measurements() for key in measurement.settings)}
+    return {*SETTINGS, *COMPARED, *(key for measurement in measurements() for key in measurement.settings)}
 
 
 def metric(key: str, event: Collection[str] = ()) -> Metric:

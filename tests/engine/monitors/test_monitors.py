@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from simulacra.metrics.sample_scores import score_samples
 from torch import Tensor, nn
 
 from simulacra.core import capabilities
@@ -28,6 +27,7 @@ from simulacra.engine.monitors.sample_grids import SampleGrids
 from simulacra.engine.monitors.scores import Scores
 from simulacra.engine.monitors.validation import EXAMPLES, validation_terms
 from simulacra.errors import ConfigError, DataError
+from simulacra.metrics.sample_scores import score_samples
 from simulacra.models.conditional_gan.card import ConditionalGANConfig
 from simulacra.models.registry import build
 from simulacra.run import Run

@@ -17,7 +17,7 @@ from simulacra.audit.shared.source import Field, Source
 
 # groups of a column that are compared with the others, largest first
 GROUPS = 10
-# different texts of a column that are kept apart
+# distinct texts of a column, the most frequent; all others are one
 TEXTS = 50
 SHOWN = 5
 LIMITS = (
@@ -61,7 +61,7 @@ def proxies(
         tables += table
     note = f"Columns used: {some(features, 20)}."
     title = "Do other columns predict the group?"
-    about = {**source.about(), "rows looked at": len(sample)}
+    about = {**source.about(), "rows used": len(sample)}
     return Section("proxies", title, "data", findings, plots, tables, [note]), about
 
 
