@@ -9,7 +9,7 @@ import numpy as np
 from simulacra.audit.shared.bands import Runs, bands
 from simulacra.audit.shared.findings import Estimate, Finding, Plot, Section, conclude
 from simulacra.audit.shared.intervals import mean_of
-from simulacra.audit.shared.phrasing import amount, base, frequency, interval, told
+from simulacra.audit.shared.phrasing import amount, base, format_estimate, frequency, interval
 from simulacra.audit.shared.poverty import DETERRENCE, STOPS, Group, Town
 from simulacra.report.figures import BLUE, ORANGE
 
@@ -97,7 +97,8 @@ def sections(years: int, runs: int, seed: int = 0) -> list[Section]:
         of = max(1000, base(a.mean(), b.mean()))
         sentence = (
             f"After {years} years, {frequency(a.mean(), of)} of {of:,} people of group A {did}, and "
-            f"{frequency(b.mean(), of)} of {of:,} of group B: difference {told(e)}, mean of {runs} runs."
+            f"{frequency(b.mean(), of)} of {of:,} of group B: difference {format_estimate(e)}, mean of "
+            f"{runs} runs."
         )
         if name == "offences" and e.ends[0] > 0:
             sentence += " They started out alike: the prediction has made itself true."

@@ -11,7 +11,7 @@ from simulacra.audit.generator.grouped import GroupedGenerator
 from simulacra.audit.shared.figures import rows
 from simulacra.audit.shared.findings import Estimate, Finding, Plot, Section, conclude
 from simulacra.audit.shared.intervals import newcombe, wilson
-from simulacra.audit.shared.phrasing import amount, base, frequency, told
+from simulacra.audit.shared.phrasing import amount, base, format_estimate, frequency
 from simulacra.metrics.neighbours import copies, duplicates, nearest
 
 # samples and held-out examples whose neighbours are searched, at most; training examples at a time
@@ -57,7 +57,7 @@ def memorised_section(audited: GroupedGenerator, pairs: bool = True) -> Section:
     sentence = (
         f"Of {people:,} samples, {frequency(close.value, people)} are closer to one of the {len(train):,} "
         f"training {noun} than all but {frequency(close_new.value, people)} of {people:,} held-out {noun} "
-        f"are: difference {told(d)}."
+        f"are: difference {format_estimate(d)}."
     )
     none = "The data are compatible with samples no closer than new data are."
     more = {"close": close, "held-out": close_new, "typical-distance": Estimate(typical)}
