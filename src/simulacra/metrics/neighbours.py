@@ -24,7 +24,7 @@ FEW = 32
 
 
 def distances(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[slice, Tensor]]:
-    """Euclidean distances of rows x `(M, F)` to all rows y `(N, F)`: a slice of x, then its distances `(B, N)`.
+    """Euclidean distances of rows x `(M, F)` to all rows y `(N, F)`: a slice of x and its distances `(B, N)`.
 
     In float64; never more than a few million at a time.
 
