@@ -255,7 +255,7 @@ def test_less_than_before_is_no_finding(tmp_path: Path) -> None:
     one = found["amplification.object"]
     assert number(one).ends[1] < 0
     assert one.sentence.endswith("For no object is amplification certain.")
-    # what is said too seldom surely is, and nothing else is surely said too often
+    # cook is certainly predicted too seldom, and nothing else is certainly predicted too often
     others = [f"o{i}" for i in range(20)]
     tables = [
         {("cook", "woman"): cook, **{(o, g): each for o in others for g in ("woman", "man")}}

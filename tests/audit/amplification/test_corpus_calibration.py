@@ -169,7 +169,7 @@ def test_nothing_large_enough_is_left_as_it_is(tables: Path) -> None:
     assert after.equals(before)
 
 
-def test_without_scores_as_few_as_can_be_are_drawn_by_lot(tables: Path) -> None:
+def test_without_scores_as_few_as_can_be_are_drawn_at_random(tables: Path) -> None:
     found = run(tables, rba=tables / "out.csv")
     assert "drawn at random" in found["rba.violations"].does_not_show
     assert found["rba.accuracy"].verdict == "withheld"
@@ -180,11 +180,11 @@ def test_without_scores_as_few_as_can_be_are_drawn_by_lot(tables: Path) -> None:
         options = np.arange(len(said) + 1)
         inside = options[np.abs(options / len(said) - share) <= MARGIN]
         needed += int(np.abs(inside - said.sum()).min())
-    assert found["rba.violations"].more["changed"].value * 405 == pytest.approx(needed, abs=3)
-    assert found["rba.violations"].more["changed"].value * 405 >= needed - 1e-6
+    # at the edge of the margin rounding decides
+    assert needed - 1e-6 <= found["rba.violations"].more["changed"].value * 405 <= needed + 1 + 1e-6
 
 
-def test_rows_that_score_the_same_are_told_apart(tables: Path) -> None:
+def test_ties_of_scores_are_broken(tables: Path) -> None:
     table = pd.read_csv(tables / "preds.csv", sep=";")
     for p in (0.5, None):
         # one score for all, or two
@@ -192,11 +192,11 @@ def test_rows_that_score_the_same_are_told_apart(tables: Path) -> None:
         table.to_csv(tables / "tied.csv", index=False)
         found = run(tables, "tied.csv", rba=tables / "out.csv", score="m=p")
         assert found["rba.violations"].number == Estimate(0)
-        # as few as drawn by lot without scores
-        lot = run(tables, "tied.csv", rba=tables / "lot.csv")
+        # as few as drawn at random without scores
+        drawn = run(tables, "tied.csv", rba=tables / "drawn.csv")
         assert (
             found["rba.violations"].more["changed"].value
-            <= lot["rba.violations"].more["changed"].value + 0.01
+            <= drawn["rba.violations"].more["changed"].value + 0.01
         )
 
 

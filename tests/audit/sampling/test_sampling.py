@@ -128,8 +128,8 @@ def test_the_reference_in_other_words(arrests: Path, tmp_path: Path) -> None:
     # everybody, and who of them is arrested: arrest rates against use rates
     people = tmp_path / "people.csv"
     people.write_text("group,arrested,n\nA,yes,300\nA,no,1000\nB,yes,700\nB,no,8000\n")
-    told = run(people, "group,rate\nA,0.09\nB,0.08\n", count="n", selected="arrested")
-    assert ratio(told) == pytest.approx(ratio(whole))
+    compared = run(people, "group,rate\nA,0.09\nB,0.08\n", count="n", selected="arrested")
+    assert ratio(compared) == pytest.approx(ratio(whole))
 
 
 def test_groups_are_crossed(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def audit(arguments: Arguments) -> Audit:
         DataError: the table cannot be used.
     """
     from simulacra.audit.correlations.replication import replication
-    from simulacra.audit.correlations.search import Search, chance, found, order, read
+    from simulacra.audit.correlations.search import Search, false_findings, found_pairs, read, row_order
     from simulacra.errors import ConfigError
 
     if not 0 <= arguments.holdout < 1:
@@ -45,7 +45,7 @@ def audit(arguments: Arguments) -> Audit:
         raise ConfigError(f"seed: must be 0 or more, not {arguments.seed}")
     x, names, inputs = read(arguments.table, arguments.columns)
     search = Search(x, names, arguments.holdout, arguments.seed)
-    sections = [found(search), chance(search)]
+    sections = [found_pairs(search), false_findings(search)]
     asked = [
         "Which of two columns acts on the other, or what else acts on both: draw a graph of causes, and run "
         "'simulacra audit causes'.",
@@ -55,7 +55,7 @@ def audit(arguments: Arguments) -> Audit:
         sections.append(replication(search))
     else:
         asked.insert(0, "Whether what was found holds in new data: withhold rows with --holdout.")
-    sections.append(order(search, whole=len(x) == inputs["rows"]))
+    sections.append(row_order(search, whole=len(x) == inputs["rows"]))
     inputs |= {"holdout": arguments.holdout, "seed": arguments.seed}
     return Audit(
         "correlations",

@@ -139,7 +139,7 @@ def read(path: Path, columns: str | None) -> tuple[np.ndarray, list[str], dict[s
     return x[:, [name not in passed for name in fields]], names, inputs
 
 
-def found(search: Search) -> Section:
+def found_pairs(search: Search) -> Section:
     """How many pairs look related, how many are left after the correction, and the strongest."""
     M, D, n = len(search.p), len(search.names), len(search.searched)
     title = "What was found in the searched rows"
@@ -221,7 +221,7 @@ def _listed(search: Search) -> Table:
     return Table("Pairs left after the correction", head, rows or [["none", "", "", ""]], note)
 
 
-def chance(search: Search) -> Section:
+def false_findings(search: Search) -> Section:
     """How likely a false finding is in a table of this shape, by the formula and by shuffling the table."""
     D, n = len(search.names), len(search.searched)
     M = D * (D - 1) // 2
@@ -267,7 +267,7 @@ def _shuffled(search: Search) -> Finding:
     return conclude(broken, "", "chance.shuffled", sentence, limits, what, any_corrected, times, more, "wide")
 
 
-def order(search: Search, whole: bool) -> Section:
+def row_order(search: Search, whole: bool) -> Section:
     """Whether neighbouring rows are alike: then rows carry less information, and withheld rows are not new.
 
     Args:

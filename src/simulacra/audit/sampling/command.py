@@ -39,7 +39,7 @@ def audit(arguments: Arguments) -> Audit:
         DataError: a table cannot be used.
     """
     from simulacra.audit.sampling.reference import read
-    from simulacra.audit.sampling.selection import cannot, shares, weights
+    from simulacra.audit.sampling.selection import shares, uncorrectable, weights
     from simulacra.audit.shared.source import Source
     from simulacra.errors import ConfigError
 
@@ -68,7 +68,7 @@ def audit(arguments: Arguments) -> Audit:
         [
             shares(found, arguments.minimum_n),
             weights(found, arguments.minimum_n, arguments.y),
-            cannot(found, arguments.minimum_n, arguments.y),
+            uncorrectable(found, arguments.minimum_n, arguments.y),
         ],
         inputs,
         asked,

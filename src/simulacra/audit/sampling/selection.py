@@ -178,7 +178,7 @@ def _outcome(found: Selection, minimum: int, y: str) -> tuple[Finding, list[Plot
     return finding, [Plot("reweighted", y, figure, caption)]
 
 
-def cannot(found: Selection, minimum: int, y: str | None) -> Section:
+def uncorrectable(found: Selection, minimum: int, y: str | None) -> Section:
     """What no weight corrects: groups without anybody, selection within groups, errors of the reference."""
     r, n = found.reference, found.n
     none = np.flatnonzero((found.k == 0) & (r > 0))
