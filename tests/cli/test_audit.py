@@ -12,7 +12,7 @@ from simulacra.cli import audit
 from simulacra.cli.audit import KINDS
 from simulacra.cli.main import main
 from simulacra.errors import RunError
-from simulacra.report.card import write_card
+from simulacra.report.model_card_file import write_model_card
 from simulacra.run import Run
 from tests.audit import compas
 from tests.audit.conftest import COSTS
@@ -160,7 +160,7 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 def test_of_a_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = Run("run")
     sim.train("pca", "digits", run.path, latent_dim=2)
-    assert "None yet" in write_card(run).read_text()
+    assert "None yet" in write_model_card(run).read_text()
     assert main([*DRUGS, "--a", "drugs", "--b", "the group", "--run", "run"]) == 0
     assert (run.path / "audits" / "fallacy" / "audit.html").is_file()
     card = (run.path / "MODEL_CARD.md").read_text()
@@ -169,9 +169,9 @@ def test_of_a_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "- **stated**: Stop all 1,300 in the group, and 1,183 of them" in card
     assert "[audits/fallacy/audit.html](audits/fallacy/audit.html)" in card
     # 'simulacra report' keeps it
-    assert write_card(run).read_text() == card
+    assert write_model_card(run).read_text() == card
     assert main([*DRUGS, "--run", "run", "--out", "other"]) == 2
     assert "leave --out out" in capsys.readouterr().err
     (run.path / "audits" / "fallacy" / "findings.json").write_text("{}")
     with pytest.raises(RunError, match="run the audit again"):
-        write_card(run)
+        write_model_card(run)

@@ -5,11 +5,14 @@ import pytest
 import torch
 from scipy.stats import norm  # type: ignore[import-untyped]  # SciPy has no types
 
+from simulacra.core.latents import StandardNormal
 from simulacra.latent.lattice import lattice, leading_plane
 
+PRIOR = StandardNormal((2,))
 
-def test_without_data_it_is_the_inverse_gaussian_cdf() -> None:
-    z = lattice(3, 5).reshape(3, 5, 2)
+
+def test_over_a_prior_it_is_the_inverse_gaussian_cdf() -> None:
+    z = lattice(3, 5, PRIOR).reshape(3, 5, 2)
     # float32
     np.testing.assert_allclose(z[0, :, 0], norm.ppf(np.linspace(0.05, 0.95, 5)), atol=1e-6)
     np.testing.assert_allclose(z[:, 0, 1], norm.ppf(np.linspace(0.95, 0.05, 3)), atol=1e-6)
@@ -18,15 +21,15 @@ def test_without_data_it_is_the_inverse_gaussian_cdf() -> None:
 
 
 def test_one_row_or_column_is_the_median() -> None:
-    assert lattice(1, 1).tolist() == [[0.0, 0.0]]
-    assert (lattice(1, 4)[:, 1] == 0).all()
-    assert (lattice(4, 1)[:, 0] == 0).all()
+    assert lattice(1, 1, PRIOR).tolist() == [[0.0, 0.0]]
+    assert (lattice(1, 4, PRIOR)[:, 1] == 0).all()
+    assert (lattice(4, 1, PRIOR)[:, 0] == 0).all()
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(0, 3), (3, 0), (-1, 3)])
 def test_needs_rows_and_columns(rows: int, columns: int) -> None:
     with pytest.raises(ValueError, match="at least 1 row"):
-        lattice(rows, columns)
+        lattice(rows, columns, PRIOR)
 
 
 def test_two_dimensions_keep_their_own_axes() -> None:

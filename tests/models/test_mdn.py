@@ -115,13 +115,13 @@ def test_robot_arm_finds_both_elbows(tmp_path: Any) -> None:
     data = load("robot-arm")
     x = data.test.x[:1000]
     mdn: Any = sim.train(
-        "mdn", "robot-arm", tmp_path / "mdn", hidden=(128, 128), components=4, steps=6000, **LONG
+        "mdn", "robot-arm", tmp_path / "mdn", hidden=(128, 128), components=4, steps=4000, **LONG
     )
     y = Noise(0).draw(mdn.predict(torch.from_numpy(x)), 20).numpy()
     error = np.linalg.norm(np.stack([hand(draw) for draw in y]) - x, axis=2)
     assert (error[0] < 0.02).mean() >= 0.95
     up = (y[..., 1] > 0).mean(axis=0)
     assert ((up > 0) & (up < 1)).mean() > 0.95
-    plain: Any = sim.train("regressor", "robot-arm", tmp_path / "ls", likelihood="normal", steps=2000, **LONG)
+    plain: Any = sim.train("regressor", "robot-arm", tmp_path / "ls", likelihood="normal", steps=500, **LONG)
     missed = np.linalg.norm(hand(plain.predict(torch.from_numpy(x)).mean.numpy()) - x, axis=1)
     assert np.median(missed) > 0.05

@@ -49,7 +49,7 @@ def words5(vae5: Run) -> str:
 
 def test_more_dimensions_are_shown_by_their_principal_components(words5: str) -> None:
     assert "two leading principal components of 5 dimensions" in words5
-    assert "PC 1 rises to the right" in words5
+    assert "PC 1 increases to the right" in words5
 
 
 def test_numbers_come_from_the_last_evaluation(words5: str) -> None:
@@ -110,10 +110,10 @@ def test_predictions_of_numbers(mdn: Run, arm: Run) -> None:
 
 def test_predictions_of_classes_and_images(classifier: Run, painter: Run) -> None:
     page = report(classifier)
-    assert page.ids == ALWAYS | {"curves", "named", "calibration"}
+    assert page.ids == ALWAYS | {"curves", "predictions", "calibration"}
     assert "calibration error" in page.words
     page = report(painter)
-    assert page.ids == ALWAYS | {"curves", "strips", "calibration"}
+    assert page.ids == ALWAYS | {"curves", "predicted-images", "calibration"}
     assert "4x6 grey images, 8x8 colour images to predict" in page.words
     assert "--out predictions.npz" in page.words
 
@@ -122,7 +122,7 @@ def test_generators(generator: Run, naive: Run) -> None:
     page = report(generator)
     assert page.ids == ALWAYS | {"samples"}
     assert "-n 100000 --seed 0 --out samples.png" in page.words
-    assert "Its weights are drawn, not trained." in page.words
+    assert "Its weights are those of the initialisation, not trained." in page.words
     page = report(naive)
     assert page.ids == ALWAYS | {"curves", "samples", "modes"}
     assert "of 8 modes" in page.words
@@ -141,7 +141,7 @@ def test_how_a_game_went(gan: Run) -> None:
     n = len(gan.data().validation)
     compared = f"compare {n} samples with {n} validation examples by raw features (resize: none; seed 0)."
     assert compared in page.words
-    assert "What it takes for what it is; held-out examples far below" in page.words
+    assert "Share of each set that it classifies correctly; an accuracy on held-out examples far below" in page.words
 
 
 def test_shares_of_classes_are_those_of_the_last_evaluation(vae: Run, tmp_path: Path) -> None:
@@ -159,7 +159,9 @@ def test_shares_of_classes_are_those_of_the_last_evaluation(vae: Run, tmp_path: 
     run.log("evaluation", **made, class_shares=[0.1] * 10, class_shares_data=[0.1] * 10)
     page = report(run)
     assert "classes" in page.ids
-    assert "Shares of 50 samples, and of 60 examples of digits@test, that the classifier reads" in page.words
+    assert (
+        "Shares of 50 samples, and of 60 examples of digits@test, that the classifier assigns" in page.words
+    )
 
 
 def test_targets_of_another_shape_are_not_used(tmp_path: Path) -> None:

@@ -42,8 +42,8 @@ def test_calibration_of_one_too_sure_and_one_too_careful() -> None:
 
 
 @pytest.mark.parametrize(("n", "p"), [(53, 0.1), (2000, 0.1), (20, 0.95), (1, 0.5), (5, 1 - 1e-9)])
-def test_chance_holds_at_least_95_percent_and_not_much_more(n: int, p: float) -> None:
-    low, high = figures.chance(n, p)
+def test_the_binomial_range_has_at_least_95_percent_and_not_much_more(n: int, p: float) -> None:
+    low, high = figures.binomial_range(n, p)
     shares = np.random.default_rng(0).binomial(n, p, 20_000) / n
     assert ((shares >= low - 1e-9) & (shares <= high + 1e-9)).mean() > 0.945
     if low > 0 and high < 1:

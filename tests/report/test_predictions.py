@@ -1,5 +1,6 @@
-"""The pictures of models that predict, against what their distributions say."""
+"""The cards of models that predict, against their distributions."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,16 @@ import torch
 from torch.distributions import Independent, Normal
 
 import simulacra as sim
+from simulacra.core.batch import Batch
 from simulacra.core.capabilities import Predicts
+from simulacra.data.spec import DataSpec
 from simulacra.probability.distributions import IndependentBernoulli, Levels, LogisticLevels
 from simulacra.report import prediction_figures, predictions
-from simulacra.report.material import Material, gather
-from simulacra.report.predictions import asked, independent
+from simulacra.report.material import gather
+from simulacra.report.predictions import effective_count, predicted_kind
 from simulacra.run import Run
 
-CARDS = ("conditional_density", "calibration", "observed", "strips", "named")
+CARDS = ("conditional_density", "calibration", "observed", "predicted_images", "classified_images")
 
 
 def made(run: Run) -> dict[str, Any]:
@@ -82,6 +85,21 @@ def test_densities_of_other_heads(
         assert likelihood != "continuous-bernoulli" or density[(y < 0) | (y > 1)].max() == 0
 
 
+class Known(Predicts):
+    """p(y | x) = N(x, sigma^2)."""
+
+    def __init__(self, spec: DataSpec, sigma: float) -> None:
+        super().__init__(spec, None)
+        self.register_buffer("sigma", torch.tensor(sigma))
+
+    def predict(self, x: torch.Tensor) -> Independent:
+        return Independent(Normal(x, self.sigma), 1)
+
+    def targets(self, batch: Batch) -> torch.Tensor:
+        assert batch.target is not None
+        return batch.target
+
+
 def test_calibration_of_the_true_distribution(mdn: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that knows y = x + N(0, 1) is calibrated; one with half the spread covers too little."""
     material = gather(mdn)
@@ -90,16 +108,8 @@ def test_calibration_of_the_true_distribution(mdn: Run, monkeypatch: pytest.Monk
     x = rng.normal(size=(2000, 1)).astype(np.float32)
     held = type(material.held)(material.held.spec, x, target=x + rng.normal(size=x.shape).astype(np.float32))
     for sigma, covered in ((1.0, 0.8), (0.5, 0.478)):
-
-        class Known:
-            def predict(self, x: torch.Tensor, sigma: float = sigma) -> Any:
-                return Independent(Normal(x, sigma), 1)
-
-            def answers(self, batch: Any) -> torch.Tensor:
-                return batch.target
-
-        known: Any = Known()
-        changed = Material(material.run, material.config, known, material.data, "", "test", held, None)
+        known = Known(material.config.spec, sigma)
+        changed = replace(material, model=known, held=held)
         drawn = called(monkeypatch, "calibration")
         assert predictions.calibration(changed) is not None
         u, n = drawn
@@ -109,12 +119,12 @@ def test_calibration_of_the_true_distribution(mdn: Run, monkeypatch: pytest.Monk
 
 def test_dependent_numbers_count_less() -> None:
     u = torch.rand(500, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    assert independent(u[:, :1]) == 500
-    assert independent(u) == pytest.approx(2000, rel=0.1)
-    assert independent(u[:, :1].expand(-1, 4)) == 500
+    assert effective_count(u[:, :1]) == 500
+    assert effective_count(u) == pytest.approx(2000, rel=0.1)
+    assert effective_count(u[:, :1].expand(-1, 4)) == 500
     halves = torch.cat([u[:, :2], u[:, :2]], dim=1)
-    assert independent(halves) == pytest.approx(1000, rel=0.1)
-    assert independent(torch.full((10, 3), 0.5)) == 10
+    assert effective_count(halves) == pytest.approx(1000, rel=0.1)
+    assert effective_count(torch.full((10, 3), 0.5)) == 10
 
 
 def test_observed_is_mean_and_interval_of_the_prediction(arm: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +149,7 @@ def test_observed_is_mean_and_interval_of_the_prediction(arm: Run, monkeypatch: 
 
 
 def test_images_in_strips_of_their_own_shape(painter: Run) -> None:
-    card = made(painter)["strips"]
+    card = made(painter)["predicted_images"]
     for name in ("input", "target", "mean", "deviation"):
         assert f'alt="{name} of 6 examples"' in card.body
     assert "white is" in card.caption
@@ -155,7 +165,7 @@ def test_every_likelihood_of_images_has_a_deviation(painter: Run, folder: Path, 
     run = Run(folder / f"painter-{likelihood}")
     sim.train("regressor", painter.config.source, run.path, likelihood=likelihood, steps=1)
     cards = made(run)
-    assert "strips" in cards
+    assert "predicted_images" in cards
     assert ("calibration" in cards) == (likelihood == "continuous-bernoulli")
 
 
@@ -170,27 +180,27 @@ def test_deviations_by_hand() -> None:
     torch.testing.assert_close(predictions._deviation(halves), torch.full((1, 1, 2, 2), 0.5))
     # a logistic has the variance (pi s)^2 / 3
     logistic = LogisticLevels(torch.full((1, 1, 2, 2), 0.5), torch.tensor(0.03))
-    said = predictions._deviation(Independent(logistic, 3))
+    deviation = predictions._deviation(Independent(logistic, 3))
     torch.testing.assert_close(
-        said, torch.full((1, 1, 2, 2), float(np.pi * 0.03 / 3**0.5)), rtol=1e-3, atol=0
+        deviation, torch.full((1, 1, 2, 2), float(np.pi * 0.03 / 3**0.5)), rtol=1e-3, atol=0
     )
 
 
-def test_wrong_answers_are_marked_and_the_surest_come_first(classifier: Run) -> None:
+def test_mistakes_are_framed_and_the_most_confident_come_first(classifier: Run) -> None:
     material = gather(classifier)
-    card = predictions.named(material)
+    card = predictions.classified_images(material)
     assert card is not None
     assert material.held is not None
     assert isinstance(material.model, Predicts)
     p: Any = material.model.predict(torch.from_numpy(material.held.x).float() / 255)
     wrong = p.probs.argmax(dim=1).numpy() != material.held.y
     assert f"{wrong.sum()} of 157 are wrong" in card.caption
-    assert card.body.count("class=wrong") == card.body.count("true: ")
-    last = card.body.split("the surest mistakes")[1]
-    sure = [int(part.split("%")[0]) for part in last.split("</b> ")[1:]]
-    assert sure == sorted(sure, reverse=True)
-    assert len(sure) == min(6, wrong.sum())
-    assert sure[0] == round(100 * float(p.probs.max(dim=1).values[torch.from_numpy(wrong)].max()))
+    assert card.body.count('class="wrong"') == card.body.count("true: ")
+    last = card.body.split("most confident mistakes")[1]
+    percents = [int(part.split("%")[0]) for part in last.split("</b> ")[1:]]
+    assert percents == sorted(percents, reverse=True)
+    assert len(percents) == min(6, wrong.sum())
+    assert percents[0] == round(100 * float(p.probs.max(dim=1).values[torch.from_numpy(wrong)].max()))
 
 
 @pytest.mark.parametrize("likelihood", ["auto", "bernoulli"])
@@ -224,12 +234,11 @@ def test_other_heads_of_numbers(folder: Path) -> None:
         assert "The first 4 of 6 columns." in shown["observed"].caption
 
 
-def test_without_the_answers_there_is_nothing_to_show(classifier: Run, tmp_path: Path) -> None:
+def test_without_labels_there_are_no_cards(classifier: Run, tmp_path: Path) -> None:
     material = gather(classifier)
     held = material.held
     assert held is not None
-    bare = type(held)(held.spec, held.x)
-    empty = Material(material.run, material.config, material.model, material.data, "", "test", bare, None)
-    assert asked(empty) is None
+    empty = replace(material, held=type(held)(held.spec, held.x))
+    assert predicted_kind(empty) is None
     assert predictions.calibration(empty) is None
-    assert predictions.named(empty) is None
+    assert predictions.classified_images(empty) is None

@@ -13,7 +13,7 @@ from simulacra.models.mdn.card import MDNConfig
 from simulacra.models.pca.card import PCAConfig
 from simulacra.models.registry import model_card
 from simulacra.models.vae.card import VAEConfig
-from simulacra.report.reproduce import changed, command, prediction, versions
+from simulacra.report.reproduce import changed, command, versions
 from simulacra.run import Run, RunConfig
 
 SPEC = DataSpec("image", (1, 8, 8))
@@ -65,14 +65,6 @@ def test_the_defaults_are_those_of_the_model() -> None:
         text = command(RunConfig("mdn", MDNConfig(), "bishop-inverse", Options(), spec, training))
         assert text == f"simulacra train mdn --data bishop-inverse{words}"
         assert parse(shlex.split(text)[2:])[1].training == training
-
-
-def test_the_command_of_predictions(mdn: Run, painter: Run) -> None:
-    assert prediction(mdn.config, mdn) == [
-        "simulacra", "predict", str(mdn), "--data", "bishop-inverse:2000", "--out", "predictions.csv",
-    ]  # fmt: skip
-    # images do not fit in a table
-    assert prediction(painter.config, painter)[-1] == "predictions.npz"
 
 
 def test_of_a_run(vae: Run) -> None:

@@ -21,7 +21,7 @@ from simulacra.report.material import gather
 from simulacra.report.numbers import last_numbers
 from simulacra.run import Run
 from tests.metrics.translators import Stub
-from tests.report.test_card import card
+from tests.report.test_model_card_file import card
 from tests.report.test_page import ALWAYS, Page, report
 
 
@@ -40,7 +40,7 @@ def strips(body: str, side: int) -> dict[str, np.ndarray]:
 
 def test_pairs_are_shown_with_two_variants_and_the_target(pix2pix: Run) -> None:
     m = gather(pix2pix)
-    made = translations.pairs(m)
+    made = translations.translations(m)
     assert made is not None
     assert m.held is not None
     assert m.held.target is not None
@@ -67,7 +67,7 @@ def test_pairs_are_shown_with_two_variants_and_the_target(pix2pix: Run) -> None:
 
 def test_a_net_without_noise_is_shown_once(pix2pix: Run) -> None:
     m = replace(gather(pix2pix), model=Stub(pix2pix.config.spec))
-    made = translations.pairs(m)
+    made = translations.translations(m)
     assert made is not None
     assert "Another" not in made.caption
     shown = strips(made.body, side=16)
@@ -80,7 +80,7 @@ def test_domains_are_shown_there_and_back(cyclegan: Run) -> None:
     assert m.held is not None
     assert m.held.y is not None
     assert isinstance(m.model, Cycles)
-    for k, make in enumerate((translations.there, translations.back)):
+    for k, make in enumerate((translations.first_to_second, translations.second_to_first)):
         made = make(m)
         assert made is not None
         source, target = ("day", "night")[k], ("night", "day")[k]
@@ -97,7 +97,12 @@ def test_domains_are_shown_there_and_back(cyclegan: Run) -> None:
 def test_numbers_of_both_directions(cyclegan: Run) -> None:
     page = report(cyclegan)
     assert page.ids == ALWAYS | {"curves", "from-1", "from-2"}
-    for text in ("day to night", "night to day", "way back after blur", "translations read as the target"):
+    for text in (
+        "day to night",
+        "night to day",
+        "cycle error after blur",
+        "translations classified as the target",
+    ):
         assert text in page.words, text
     numbers = last_numbers(cyclegan)
     assert numbers.rows == []
@@ -105,10 +110,10 @@ def test_numbers_of_both_directions(cyclegan: Run) -> None:
     rows = {number.name: values for number, values in numbers.by_direction()}
     (event,) = cyclegan.events("evaluation")
     expected = [f"{100 * event['directions'][name]['real_as_target']:.1f}" for name in numbers.directions]
-    assert rows["real ones read as the target"] == expected
+    assert rows["real images classified as the target"] == expected
     text = card(cyclegan)
-    assert "| metric | day to night | night to day | unit | what it says |" in text
-    assert f"| real ones read as the target | {' | '.join(expected)} | % |" in text
+    assert "| metric | day to night | night to day | unit | meaning |" in text
+    assert f"| real images classified as the target | {' | '.join(expected)} | % |" in text
 
 
 def test_what_was_left_out_is_said(pix2pix: Run, tmp_path: Path) -> None:
@@ -124,7 +129,7 @@ def test_a_number_of_one_direction_leaves_the_other_empty(cyclegan: Run, tmp_pat
     run.log("evaluation", directions=both)
     values = [values for _, values in last_numbers(run).by_direction()]
     assert values == [["0.5000", "0.2500"], ["", "50.0"]]
-    assert "| way back read as the source |  | 50.0 | % |" in card(run)
+    assert "| cycles classified as the source |  | 50.0 | % |" in card(run)
 
 
 @pytest.mark.parametrize("name", ["pix2pix", "cyclegan"])
@@ -138,8 +143,7 @@ def test_the_code_of_the_card_runs(name: str, request: pytest.FixtureRequest) ->
     assert y.shape == (3, 1, *run.config.spec.shape[1:])
 
 
-def test_without_what_it_needs_there_is_no_picture(cyclegan: Run, pix2pix: Run, vae: Run) -> None:
-    made = [translations.pairs, translations.there, translations.back]
-    assert [make(gather(vae)) for make in made] == [None, None, None]
-    assert translations.pairs(gather(cyclegan)) is None
-    assert [make(gather(pix2pix)) for make in made[1:]] == [None, None]
+def test_without_targets_or_domains_there_is_no_card(cyclegan: Run, pix2pix: Run) -> None:
+    assert translations.translations(gather(cyclegan)) is None
+    pairs = gather(pix2pix)
+    assert translations.first_to_second(pairs) is translations.second_to_first(pairs) is None

@@ -77,10 +77,10 @@ def _answer(audit: Audit, arguments: Shared, gates: list[Any], out: Path) -> int
     document = audit.json([asdict(outcome) for outcome in outcomes])
     page = write(audit, document, out)
     if arguments.run is not None:
-        from simulacra.report.card import write_card
+        from simulacra.report.model_card_file import write_model_card
         from simulacra.run import Run
 
-        write_card(Run(arguments.run))
+        write_model_card(Run(arguments.run))
     if arguments.json:
         print(dumps(document), end="")
     else:

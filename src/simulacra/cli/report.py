@@ -18,11 +18,11 @@ class Report:
 
 def main(argv: list[str]) -> int:
     arguments = tyro.cli(Report, args=argv, prog="simulacra report")
-    from simulacra.report.card import write_card
+    from simulacra.report.model_card_file import write_model_card
     from simulacra.report.page import write_report
     from simulacra.run import Run
 
     run = Run(arguments.run)
-    write_card(run)
+    write_model_card(run)
     print(f"report: {write_report(run)}")
     return 0

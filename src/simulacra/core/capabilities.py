@@ -27,6 +27,8 @@ from simulacra.errors import ConfigError, RunError, nearest
 AT_ONCE = {"image": 250, "vector": 10_000}
 # samples in a training preview, reconstructions, translations
 PREVIEWED, RECONSTRUCTED, TRANSLATED = 64, 32, 16
+# vectors that show the density of an untrained net
+UNTRAINED_POINTS = 100_000
 # of a conditional model: samples of each class, classes
 PER_CLASS, CLASSES = 8, 10
 
@@ -45,7 +47,7 @@ class Capability(Model, ABC):
     Attributes:
         missing: why a tool cannot use a model without it, and what to do; a sentence that follows "a NAME".
         verb: the command that needs it; empty where it is only one option of a command.
-        cards: module in `simulacra.report` with its report cards; empty for none.
+        cards: module with its report cards, in a `CARDS`; empty for none.
         takes_x: whether `usage` starts from examples x.
     """
 
@@ -219,8 +221,10 @@ class Samples(Capability, LatentModel):
         return ["x = model.sample(16, seed=0)"]
 
     def commands(self, run: str, source: str, seed: int) -> list[list[str]]:
-        file = "samples.png" if self.spec.kind == "image" else "samples.npz"
-        return [["sample", run, "-n", "64", "--seed", str(seed), "--out", file]]
+        n, file = "64", "samples.png" if self.spec.kind == "image" else "samples.npz"
+        if self.untrained and self.spec.kind == "vector":
+            n, file = str(UNTRAINED_POINTS), "samples.png"
+        return [["sample", run, "-n", n, "--seed", str(seed), "--out", file]]
 
     def limits(self) -> list[str]:
         if self.untrained:

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
 from simulacra.core.batch import in_order, max_batch, tensor
-from simulacra.core.capabilities import Conditional, Decodes, Discriminates, Encodes, Samples
+from simulacra.core.capabilities import Conditional, Decodes, Discriminates, Encodes, Predicts, Samples
 from simulacra.core.noise import derive_seed
 from simulacra.data.spec import Dataset
 
@@ -74,6 +75,14 @@ def encode_all(model: Encodes, dataset: Dataset) -> tuple[Tensor, Tensor]:
     with eval_mode(model):
         q = [model.encode(b.x) for b in in_order(dataset, max_batch(dataset, CHUNK), model.device)]
         return torch.cat([part.mean for part in q]).cpu(), torch.cat([part.stddev for part in q]).cpu()
+
+
+@torch.no_grad()
+def predict_all(model: Predicts, dataset: Dataset) -> Iterator[tuple[Distribution, Tensor]]:
+    """p(y | x) and y of every example, in order and a part at a time."""
+    with eval_mode(model):
+        for batch in in_order(dataset, max_batch(dataset, CHUNK), model.device):
+            yield model.predict(batch.x), model.targets(batch)
 
 
 @torch.no_grad()

@@ -1,10 +1,11 @@
-"""Latents on a regular grid: what a decoder makes of each shows how it fills its latent space.
+"""Latents on a regular grid, which show when decoded how a model fills its latent space.
 
-For two latent dimensions with p(z) = N(0, I) the grid is regular in probability: the inverse Gaussian
-distribution function of evenly spaced quantiles (Kingma and Welling 2014, fig. 4). With more
-dimensions it lies in the plane of the two leading principal components of encoded data.
+For two latent dimensions with a prior the grid is regular in probability: evenly spaced quantiles of
+p(z) (Kingma and Welling 2014, fig. 4). With more dimensions it lies in the plane of the two leading principal
+components of encoded data.
 
-    >>> lattice(3, 5).shape
+    >>> from simulacra.core.latents import StandardNormal
+    >>> lattice(3, 5, StandardNormal((2,))).shape
     torch.Size([15, 2])
     >>> lattice(3, 5, torch.randn(100, 16)).shape
     torch.Size([15, 16])
@@ -16,6 +17,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from simulacra.core.latents import Prior
 
 LOWEST, HIGHEST = 0.05, 0.95
 
@@ -65,17 +68,17 @@ def leading_plane(z: Tensor) -> Plane:
     return Plane(origin.to(z), axes.to(z), explained.to(z))
 
 
-def lattice(rows: int, columns: int, z: Tensor | None = None) -> Tensor:
+def lattice(rows: int, columns: int, over: Prior | Tensor) -> Tensor:
     """Latents on a regular grid from quantile 0.05 to 0.95, row by row.
 
-    The first coordinate rises along a row, the second falls from row to row, so that the decoded
-    grid lies as a scatter plot of the latents does. In one dimension the grid is read like text.
+    The first coordinate increases along a row, the second decreases from row to row, as in a scatter plot
+    of the latents. In one dimension the latents increase from left to right, row by row.
 
     Args:
         rows: rows, at least 1; a single one is the median.
         columns: columns, at least 1; a single one is the median.
-        z: encoded data `(N, Z)`. The grid lies in their `leading_plane`, at the quantiles of their
-            coordinates. Without it, it is for two latent dimensions with the prior N(0, I).
+        over: the prior of two latent dimensions; or encoded data `(N, Z)`, where the grid lies in their
+            `leading_plane`, at the quantiles of their coordinates.
 
     Returns:
         `(rows * columns, 2)`, or `(rows * columns, Z)`.
@@ -85,15 +88,14 @@ def lattice(rows: int, columns: int, z: Tensor | None = None) -> Tensor:
     """
     if min(rows, columns) < 1:
         raise ValueError(f"a lattice needs at least 1 row and 1 column, not {rows} and {columns}")
-    if z is None:
-        # z = Phi^-1(u)
-        return _grid(torch.special.ndtri(_even(columns)), torch.special.ndtri(_even(rows)))
-    plane = leading_plane(z)
-    coordinates = plane.project(z)
+    if isinstance(over, Prior):
+        return _grid(over.quantile(_even(columns))[:, 0], over.quantile(_even(rows))[:, 1])
+    plane = leading_plane(over)
+    coordinates = plane.project(over)
     if coordinates.shape[1] == 1:
-        return plane.embed(coordinates[:, 0].quantile(_even(rows * columns).to(z))[:, None])
+        return plane.embed(coordinates[:, 0].quantile(_even(rows * columns).to(over))[:, None])
     first, second = coordinates.T
-    return plane.embed(_grid(first.quantile(_even(columns).to(z)), second.quantile(_even(rows).to(z))))
+    return plane.embed(_grid(first.quantile(_even(columns).to(over)), second.quantile(_even(rows).to(over))))
 
 
 def _even(n: int) -> Tensor:

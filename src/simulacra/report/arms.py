@@ -1,4 +1,4 @@
-"""The picture of a robot arm whose joint angles are predicted from the position of its hand."""
+"""The report card of a robot arm, whose joint angles are predicted from the position of its hand."""
 
 from __future__ import annotations
 
@@ -17,46 +17,44 @@ from simulacra.core.noise import Noise
 from simulacra.data import parse
 from simulacra.data.sources.robot_arm import joints
 from simulacra.probability.distributions import modes
-from simulacra.report.cards import Card
 from simulacra.report.figures import BLUE, GREEN, GREY, INK, ORANGE, style
-from simulacra.report.html import chart
+from simulacra.report.inline_images import chart
 from simulacra.report.material import Material
+from simulacra.report.report_card import ReportCard
 
 # hands that are shown, and side by side
 HANDS, ACROSS = 6, 3
-# arms that are drawn for each where there is a continuum of answers
+# draws of p(angles | hand) shown for each hand where there is a continuum of solutions
 DRAWN = 12
-# modes lower than this share of the highest are no answers
+# modes below this share of the highest density are left out
 LOWEST = 0.05
-# joints that leave few answers
+# joints up to which a hand position has few solutions
 FEW = 2
 
 
-def arms(m: Material) -> Card | None:
+def arms(m: Material[Predicts]) -> ReportCard | None:
     """Arms by the predicted angles of several held-out hands."""
-    if m.held is None or m.held.target is None or not isinstance(m.model, Predicts):
-        return None
-    if parse(m.config.source)[0] != "robot-arm":
+    if m.held is None or m.held.target is None or parse(m.config.source)[0] != "robot-arm":
         return None
     hands, J = spread_out(m.held.x), m.held.target.shape[1]
     p = m.model.predict(tensor(hands))
     if isinstance(p, MixtureSameFamily) and J <= FEW:
-        answers = highest(p)
-        which = f"the modes of p(angles | hand) that have at least {100 * LOWEST:.0f}% of the highest density"
+        solutions = highest_modes(p)
+        which = f"the modes of p(angles | hand) of at least {100 * LOWEST:.0f}% of the highest density"
     else:
         drawn = Noise(m.config.training.seed).draw(p, DRAWN).transpose(0, 1)
-        answers = [np.asarray(rows) for rows in drawn]
+        solutions = [np.asarray(rows) for rows in drawn]
         which = f"{DRAWN} draws from p(angles | hand)"
     mean = np.asarray(p.mean)
-    figure = draw(hands, answers, mean)
-    sides = "" if J == 1 else ", by the side of the line from base to hand that the elbow is on"
+    figure = draw(hands, solutions, mean)
+    sides = "" if J == 1 else ", coloured by the side of the line from base to hand where the elbow is"
     caption = (
-        f"{len(hands)} hand positions of the {m.split} split, crossed, from the nearest to the base to the"
-        f" farthest, and arms that should reach them: {which}"
-        f"{sides}. Dashed: the arm of the mean angles. The circle is as far as the arm reaches."
-        f" {_missed(hands, answers, mean)}"
+        f"{len(hands)} hand positions of the {m.split} split (crosses), sorted by their distance from the"
+        f" base, and arms that should reach them: {which}{sides}. Dashed: the arm at the mean angles. The"
+        " circle is the reach of the arm."
+        f" {_errors(hands, solutions, mean)}"
     )
-    return Card("arms", "Arms", chart(figure, "arms by the predicted angles", "paper"), caption)
+    return ReportCard("arms", "Arms", chart(figure, "arms by the predicted angles", "paper"), caption)
 
 
 def spread_out(x: np.ndarray) -> np.ndarray:
@@ -65,17 +63,17 @@ def spread_out(x: np.ndarray) -> np.ndarray:
     return x[order[np.linspace(0, len(x) - 1, min(HANDS, len(x))).round().astype(int)]]
 
 
-def _missed(hands: np.ndarray, answers: Sequence[np.ndarray], mean: np.ndarray) -> str:
-    away = [np.linalg.norm(joints(rows)[:, -1] - x, axis=1) for rows, x in zip(answers, hands, strict=True)]
+def _errors(hands: np.ndarray, solutions: Sequence[np.ndarray], mean: np.ndarray) -> str:
+    away = [np.linalg.norm(joints(rows)[:, -1] - x, axis=1) for rows, x in zip(solutions, hands, strict=True)]
     of_mean = np.linalg.norm(joints(mean)[:, -1] - hands, axis=1)
     return (
-        f"The arms miss by {100 * np.median(np.concatenate(away)):.1f}% of their length, those of the means"
-        f" by {100 * np.median(of_mean):.1f}%, medians over these."
+        f"Median distance of the hand from its target: {100 * np.median(np.concatenate(away)):.1f}% of the"
+        f" arm's length, and {100 * np.median(of_mean):.1f}% at the mean angles."
     )
 
 
-def highest(p: Distribution) -> list[np.ndarray]:
-    """For each row its modes `(K, T)` that are not much lower than the highest."""
+def highest_modes(p: Distribution) -> list[np.ndarray]:
+    """For each row the modes `(K, T)` of at least `LOWEST` times the highest density."""
     found = modes(p)
     enough = found.log_density >= found.log_density[:, :1] + float(np.log(LOWEST))
     return [np.asarray(values[keep]) for values, keep in zip(found.values, enough, strict=True)]
@@ -96,18 +94,18 @@ def side(positions: np.ndarray) -> np.ndarray:
     return np.sign(np.where(np.abs(area) < 1e-9, 0.0, area))
 
 
-def draw(hands: np.ndarray, answers: Sequence[np.ndarray], mean: np.ndarray) -> Figure:
-    """The arms for each hand position, a chart a hand.
+def draw(hands: np.ndarray, solutions: Sequence[np.ndarray], mean: np.ndarray) -> Figure:
+    """The arms for each hand position, one chart for each.
 
     Args:
         hands: `(N, 2)`.
-        answers: for each hand the angles of some arms, `(K, J)`.
+        solutions: for each hand the angles of some arms, `(K, J)`.
         mean: for each hand the mean angles, `(N, J)`.
     """
     N, J = mean.shape
-    everything = [joints(rows) for rows in [*answers, mean]]
+    everything = [joints(rows) for rows in [*solutions, mean]]
     low = min(-0.25, min(p[..., 0].min() for p in everything) - 0.05)
-    faint = 1.0 if max(map(len, answers)) <= 4 else 0.45
+    faint = 1.0 if max(map(len, solutions)) <= 4 else 0.45
     with style():
         rows = -(-N // ACROSS)
         figure = Figure(figsize=(5.2, 0.4 + rows * 1.7 * 2.2 / (1.1 - low)), layout="constrained")
@@ -127,7 +125,7 @@ def draw(hands: np.ndarray, answers: Sequence[np.ndarray], mean: np.ndarray) -> 
         marks = [Line2D([], [], color=colour, label=name) for name, colour, _ in names]
         marks.append(Line2D([], [], color=ORANGE, linestyle=(0, (2.5, 1.2)), label="mean angles"))
         marks.append(Line2D([], [], color=INK, marker="x", linestyle="", markersize=7, markeredgewidth=1.6))
-        marks[-1].set_label("hand asked for")
+        marks[-1].set_label("target")
         figure.legend(handles=marks, loc="outside upper right", ncols=4, handlelength=1.5, handletextpad=0.5,
                       columnspacing=1.2)  # fmt: skip
     return figure

@@ -1,15 +1,16 @@
-"""What a report is made of: the model, the data if it is still there, and what the model makes of it."""
+"""What a report is made of: the model, its data where they can be read, and their latents."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from simulacra.core.batch import in_order
-from simulacra.core.capabilities import Decodes, Encodes, Predicts
+from simulacra.core.batch import random_subset
+from simulacra.core.capabilities import Encodes
+from simulacra.core.inference import encode_all
 from simulacra.core.model import Model
 from simulacra.data import Data
 from simulacra.data.spec import Dataset
@@ -19,12 +20,13 @@ from simulacra.run import Run, RunConfig
 
 # held-out examples that are encoded: enough for a map
 ENCODED = 2000
-BATCH = 128
+
+M = TypeVar("M", bound=Model)
 
 
 @dataclass(frozen=True)
 class Codes:
-    """What the encoder says about held-out examples.
+    """The encodings of held-out examples.
 
     Attributes:
         mean: of q(z | x), `(N, Z)`.
@@ -37,8 +39,8 @@ class Codes:
     def kl(self) -> np.ndarray:
         """KL(q(z_j | x) || N(0, 1)) of every dimension on average over the examples, nats `(Z,)`.
 
-        The sum is the KL term of
-        the bound where q factorises over the dimensions, as in a VAE and in probabilistic PCA.
+        The sum is the KL term of the bound where q factorises over the dimensions, as in a VAE and in
+        probabilistic PCA.
         """
         return np.asarray(kl_to_standard_normal(self.mean.double(), self.stddev.double()).mean(dim=0))
 
@@ -48,12 +50,14 @@ class Codes:
 
 
 @dataclass(frozen=True)
-class Material:
+class Material(Generic[M]):
     """A run, opened for a report.
 
     Attributes:
+        run: its folder.
+        config: its settings.
         model: trained, in evaluation mode.
-        data: what it was trained on; None when that is not there any more.
+        data: what it was trained on; None when that cannot be read any more.
         missing: why `data` is None; empty otherwise.
         split: the split that `held` comes from.
         held: at most 2,000 random held-out examples with their labels and targets, the same for the same
@@ -63,7 +67,7 @@ class Material:
 
     run: Run
     config: RunConfig
-    model: Model
+    model: M
     data: Data | None
     missing: str
     split: str
@@ -71,8 +75,8 @@ class Material:
     codes: Codes | None
 
 
-def gather(run: Run) -> Material:
-    """Load the model of a run and, where it is still there, its data.
+def gather(run: Run) -> Material[Any]:
+    """Load the model of a run and, where they can be read, its data.
 
     Raises:
         RunError: there is no run, or it has no weights.
@@ -84,7 +88,7 @@ def gather(run: Run) -> Material:
         split, held = _held_out(data, config.training.seed)
     codes = None
     if held is not None and isinstance(model, Encodes):
-        codes = _encode(model, held)
+        codes = Codes(*encode_all(model, held))
     return Material(run, config, model, data, missing, split, held, codes)
 
 
@@ -103,27 +107,9 @@ def load_data(run: Run, config: RunConfig) -> tuple[Data | None, str]:
     return data, ""
 
 
-def untrained(model: Model) -> bool:
-    """Whether it has seen no data: nothing moves its nets, and nothing in it was fitted to examples."""
-    return not model.players and not isinstance(model, Encodes | Predicts)
-
-
-@torch.no_grad()
-def decoded(model: Decodes, z: Tensor) -> Tensor:
-    """The means of p(x | z) for `(N, Z)`."""
-    return torch.cat([model.decode(part).mean for part in z.split(BATCH)])
-
-
 def _held_out(data: Data, seed: int) -> tuple[str, Dataset | None]:
     for split in ("test", "validation"):
         dataset = data.split(split)
         if len(dataset):
-            index = np.random.default_rng(seed).permutation(len(dataset))[:ENCODED]
-            return split, dataset.take(index)
+            return split, random_subset(dataset, ENCODED, seed)
     return "", None
-
-
-@torch.no_grad()
-def _encode(model: Encodes, dataset: Dataset) -> Codes:
-    q = [model.encode(batch.x) for batch in in_order(dataset, BATCH, torch.device("cpu"))]
-    return Codes(torch.cat([part.mean for part in q]), torch.cat([part.stddev for part in q]))

@@ -1,4 +1,4 @@
-"""The charts of what a model predicts: densities, calibration, and predictions against what was observed."""
+"""Charts of predictions: densities, calibration, and predicted against observed values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from torch.distributions import Binomial
 from simulacra.report.clouds import plain_ticks
 from simulacra.report.figures import BLUE, GREEN, GREY, INK, ORANGE, RULE, dot, single, style
 
-# from nothing at all to very dense
+# from zero to high density
 DENSITY = LinearSegmentedColormap.from_list(
     "density", ["#ffffff", "#d3e9f5", "#9ccbe6", "#5ba3d3", "#2b79b9", "#154f92"]
 )
@@ -92,10 +92,10 @@ def _weighted_line(axes: Axes, x: np.ndarray, y: np.ndarray, weight: np.ndarray)
     )
 
 
-def chance(n: int, p: float) -> tuple[float, float]:
-    """The central 95% of the share of n examples for which something of probability p holds.
+def binomial_range(n: int, p: float) -> tuple[float, float]:
+    """The central 95% of the share of n examples for which an event of probability p occurs.
 
-    >>> chance(100, 0.5)
+    >>> binomial_range(100, 0.5)
     (0.4, 0.6)
     """
     shares = Binomial(n, probs=torch.tensor(p, dtype=torch.float64))
@@ -109,12 +109,12 @@ def calibration(u: np.ndarray, n: int) -> Figure:
 
     Args:
         u: transforms of all numbers, `(M,)` in [0, 1].
-        n: independent examples that they come from, for what chance alone does.
+        n: effective number of independent ones, for the 95% range.
     """
     with style():
         figure, (left, right) = _two()
         shares = np.histogram(u, BINS, (0, 1))[0] / len(u)
-        low, high = chance(n, 1 / BINS)
+        low, high = binomial_range(n, 1 / BINS)
         left.axhspan(low, high, color=GREY, alpha=0.7, linewidth=0)
         left.axhline(1 / BINS, color=INK, linewidth=1)
         for end in (low, high):  # over the bars
@@ -126,14 +126,14 @@ def calibration(u: np.ndarray, n: int) -> Figure:
         left.set_ylabel("share")
         left.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         left.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-        band = np.array([chance(n, level / 100) for level in LEVELS])
+        band = np.array([binomial_range(n, level / 100) for level in LEVELS])
         right.fill_between(LEVELS, 100 * band[:, 0], 100 * band[:, 1], color=GREY, alpha=0.7, linewidth=0)
         right.plot([0, 100], [0, 100], color=INK, linewidth=1)
         seen = (np.abs(u[:, None] - 0.5) <= LEVELS / 200).mean(axis=0)
         right.plot([0, *LEVELS, 100], [0, *(100 * seen), 100], color=BLUE)
         _percents(right, "central interval", "observed inside")
         marks = [Patch(color=BLUE), Line2D([], [], color=INK, linewidth=1), Patch(color=GREY, alpha=0.7)]
-        names = ["model", "perfect", "95% of chance"]
+        names = ["model", "perfect", "95% range"]
         figure.legend(marks, names, loc="outside upper right", ncols=3, handlelength=1.2)
     return figure
 
@@ -142,8 +142,8 @@ def reliability(confidence: np.ndarray, right: np.ndarray) -> Figure:
     """Accuracy against confidence in ten bins, and how many examples have which confidence.
 
     Args:
-        confidence: probability of the class that was named, `(N,)`.
-        right: whether it was the true one, bool `(N,)`.
+        confidence: probability of the predicted class, `(N,)`.
+        right: whether it is the true one, bool `(N,)`.
     """
     place = np.clip(np.ceil(confidence * BINS).astype(int), 1, BINS) - 1
     with style():
@@ -151,13 +151,15 @@ def reliability(confidence: np.ndarray, right: np.ndarray) -> Figure:
         chart.plot([0, 100], [0, 100], color=INK, linewidth=1)
         for k in np.unique(place):
             member = place == k
-            said, true = float(confidence[member].mean()), 100 * right[member].mean()
-            # a bar for what chance alone does to so few examples that are right with that probability
-            low, high = chance(int(member.sum()), min(max(said, 1e-9), 1 - 1e-9))
-            chart.plot([100 * said] * 2, [100 * low, 100 * high], color=GREY, linewidth=6, alpha=0.7,
+            mean, accuracy = float(confidence[member].mean()), 100 * right[member].mean()
+            # the 95% range of the accuracy of so few examples at that confidence
+            low, high = binomial_range(int(member.sum()), min(max(mean, 1e-9), 1 - 1e-9))
+            chart.plot([100 * mean] * 2, [100 * low, 100 * high], color=GREY, linewidth=6, alpha=0.7,
                        solid_capstyle="butt")  # fmt: skip
-            chart.plot([100 * said], [true], color=BLUE, marker="o", markersize=5.5, clip_on=False, zorder=3)
-        _percents(chart, "confidence", "right")
+            chart.plot(
+                [100 * mean], [accuracy], color=BLUE, marker="o", markersize=5.5, clip_on=False, zorder=3
+            )
+        _percents(chart, "confidence", "accuracy")
         number = np.bincount(place, minlength=BINS)
         counts.bar(100 * (np.arange(BINS) + 0.5) / BINS, number, width=90 / BINS, color=BLUE, alpha=0.85)
         counts.set_xlim(0, 100)
@@ -169,7 +171,7 @@ def reliability(confidence: np.ndarray, right: np.ndarray) -> Figure:
             Line2D([], [], color=INK, linewidth=1),
             Patch(color=GREY, alpha=0.7),
         ]
-        names = ["model", "perfect", "95% of chance"]
+        names = ["model", "perfect", "95% range"]
         figure.legend(marks, names, loc="outside upper right", ncols=3, handlelength=1.2)
     return figure
 
@@ -197,7 +199,7 @@ def observed(
     interval: tuple[np.ndarray, np.ndarray] | None,
     names: Sequence[str],
 ) -> Figure:
-    """Predicted means against what was observed, with an interval as a thin line, a chart a column.
+    """Predicted means against observed values, with intervals as thin lines, one chart for each column.
 
     Args:
         y: observed `(N, T)`.

@@ -1,26 +1,28 @@
-"""The pictures of models that predict: each function makes one, or None where it does not apply."""
+"""Report cards of models that predict: densities, calibration, images and classes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from html import escape
-from typing import Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, MixtureSameFamily
 
-from simulacra.core.batch import in_order, tensor, to_bytes
+from simulacra.core.batch import tensor, to_bytes
 from simulacra.core.capabilities import Predicts
+from simulacra.core.inference import predict_all
 from simulacra.metrics.prediction import WITH_CDF, pit
 from simulacra.probability.distributions import Levels, LogisticLevels, marginals, quantile
 from simulacra.report import prediction_figures as figures
-from simulacra.report.cards import STRIP, WIDTH, Card, layout, tiles
+from simulacra.report.arms import arms
 from simulacra.report.figures import LONGEST_NAME, shortened
-from simulacra.report.html import chart
-from simulacra.report.material import BATCH, Material
+from simulacra.report.inline_images import LABELLED_WIDTH, WIDTH, chart, layout, tiles
+from simulacra.report.material import Material
 from simulacra.report.numbers import column
+from simulacra.report.report_card import Cards, ReportCard
+from simulacra.report.templating import render
 
 # columns and rows of a density
 GRID = 300
@@ -28,23 +30,23 @@ GRID = 300
 DOTS, MARGIN = 700, 0.06
 # examples whose intervals are drawn one by one, and columns
 LINES, COLUMNS = 300, 4
-# examples that images are predicted for: each has very many numbers
+# examples with predicted images that calibration uses: each has very many numbers
 IMAGES = 256
-# images in a strip; images shown with the class that was named, at random and wrong
-STRIPS, SHOWN, WRONG = 6, 12, 6
+# predicted images in a row; classified images shown at random, and classified wrongly
+ACROSS, SHOWN, WRONG = 6, 12, 6
 PERCENT = 80
 
 
-def conditional_density(m: Material) -> Card | None:
+def conditional_density(m: Material[Predicts]) -> ReportCard | None:
     """p(y | x) as a map, where x and y are a number each."""
     spec = m.config.spec
-    if asked(m) != "numbers" or m.held is None or m.held.target is None or spec.target is None:
+    if predicted_kind(m) != "numbers" or m.held is None or m.held.target is None or spec.target is None:
         return None
     if spec.shape != (1,) or spec.target.shape != (1,):
         return None
     points = np.concatenate([m.held.x, m.held.target], axis=1)
     x, y = _spaced(points[:, 0], 0.0), _spaced(points[:, 1], MARGIN)
-    p = cast(Predicts, m.model).predict(torch.from_numpy(x)[:, None])
+    p = m.model.predict(torch.from_numpy(x)[:, None])
     single = marginals(p)
     if not isinstance(single, WITH_CDF):
         return None
@@ -56,8 +58,8 @@ def conditional_density(m: Material) -> Card | None:
         weights = p.mixture_distribution.probs
         components = (np.asarray(p.component_distribution.mean[..., 0]), np.asarray(weights))
         about = (
-            f" Green: the means of the {weights.shape[1]} components, the wider and the more opaque the"
-            " larger their weight."
+            f" Green: the means of the {weights.shape[1]} components; width and opacity grow with their"
+            " weights."
         )
     names = shortened((spec.columns or ("x",))[0]), shortened((spec.target.columns or ("y",))[0])
     figure = figures.conditional(
@@ -65,12 +67,12 @@ def conditional_density(m: Material) -> Card | None:
     )
     given = f"{names[1]} | {names[0]}"
     caption = (
-        f"p({given}) as the model has it, by colours that tell low densities apart better than high ones, and"
+        f"p({given}) of the model, in colours with more contrast at low densities, and"
         f" {min(len(points), DOTS):,} examples of the {m.split} split.{about}"
-        f" Orange: the mean E[{given}], which is all that least squares would answer."
+        f" Orange: the mean E[{given}], the only prediction of least squares."
     )
     body = chart(figure, f"density p({given})", "paper")
-    return Card("density", "Conditional density", body, caption)
+    return ReportCard("density", "Conditional density", body, caption)
 
 
 def _spaced(values: np.ndarray, margin: float) -> np.ndarray:
@@ -80,9 +82,9 @@ def _spaced(values: np.ndarray, margin: float) -> np.ndarray:
     return np.linspace(low - beyond, high + beyond, GRID, dtype=np.float32)
 
 
-def calibration(m: Material) -> Card | None:
-    """Whether the probabilities that it names come true."""
-    kind = asked(m)
+def calibration(m: Material[Predicts]) -> ReportCard | None:
+    """Whether predicted probabilities agree with observed frequencies."""
+    kind = predicted_kind(m)
     if kind == "classes":
         return _reliability(m)
     transforms = []
@@ -97,23 +99,23 @@ def calibration(m: Material) -> Card | None:
     n, T = u.shape
     each = "" if T == 1 else f", {T:,} numbers each"
     caption = (
-        f"Left: where the observed value lies in the predicted distribution, by its distribution function F;"
-        " flat is right, a U says intervals are too narrow, a hump too wide. Right: how often central"
-        f" intervals hold it. {n:,} examples of the {m.split} split{each}. Grey: where a"
-        " perfect model would lie in 95 of 100 cases, by chance alone."
+        "Left: the predicted distribution function F at the observed values; flat is calibrated, a U means"
+        " intervals that are too narrow, a hump intervals that are too wide. Right: how often central"
+        f" intervals contain the observed value. {n:,} examples of the {m.split} split{each}. Grey: 95%"
+        " range of a perfectly calibrated model."
     )
-    figure = figures.calibration(np.asarray(u.flatten()), independent(u))
-    return Card("calibration", "Calibration", chart(figure, "calibration of predictions"), caption)
+    figure = figures.calibration(np.asarray(u.flatten()), effective_count(u))
+    return ReportCard("calibration", "Calibration", chart(figure, "calibration of predictions"), caption)
 
 
-def independent(u: Tensor) -> int:
-    """How many independent numbers `(N, T)` dependent ones are worth, from N to N T.
+def effective_count(u: Tensor) -> int:
+    """Effective number of independent ones among dependent numbers `(N, T)`, from N to N T.
 
-    N T over the design effect (Kish 1965, Survey Sampling): by how much the share of an example's T numbers
-    that fall in a bin varies more over the examples than if they were independent.
+    N T over the design effect (Kish 1965, Survey Sampling): the variance over the examples of the share of an
+    example's T numbers in a bin, relative to that of independent numbers.
 
     >>> u = torch.rand(1000, 1, generator=torch.Generator().manual_seed(0))
-    >>> independent(u), independent(u.expand(-1, 5)), independent(u.reshape(200, 5)) > 900
+    >>> effective_count(u), effective_count(u.expand(-1, 5)), effective_count(u.reshape(200, 5)) > 900
     (1000, 1000, True)
     """
     N, T = u.shape
@@ -125,23 +127,22 @@ def independent(u: Tensor) -> int:
     return round(N * T / min(max(effect, 1.0), T))
 
 
-def _reliability(m: Material) -> Card:
+def _reliability(m: Material[Predicts]) -> ReportCard:
     probs, y = _classes(m)
     confidence, guess = probs.max(axis=1), probs.argmax(axis=1)
     caption = (
-        f"Left: how often the class named is the true one, by the probability given to it, in ten bins; on"
-        f" the diagonal the model is right as often as it says. Right: how many of the {len(y):,} examples of"
-        f" the {m.split} split are in which bin. Grey: where a perfect model would lie in 95 of 100 cases, by"
-        " chance alone."
+        "Left: accuracy by the probability of the predicted class, in ten bins; on the diagonal the model"
+        f" is calibrated. Right: how many of the {len(y):,} examples of the {m.split} split are in each bin."
+        " Grey: 95% range of a perfectly calibrated model."
     )
     figure = figures.reliability(confidence, guess == y)
-    return Card("calibration", "Calibration", chart(figure, "reliability of classes"), caption)
+    return ReportCard("calibration", "Calibration", chart(figure, "reliability of classes"), caption)
 
 
-def observed(m: Material) -> Card | None:
-    """Predicted means against what was observed, column by column."""
+def observed(m: Material[Predicts]) -> ReportCard | None:
+    """Predicted means against observed values, column by column."""
     target = m.config.spec.target
-    if asked(m) != "numbers" or target is None:
+    if predicted_kind(m) != "numbers" or target is None:
         return None
     rows: list[list[Tensor]] = []
     for p, y in predicted(m, LINES):
@@ -155,19 +156,21 @@ def observed(m: Material) -> Card | None:
     names = [shortened(column(target.columns, i), longest) for i in range(true.shape[1])]
     what = f"thin lines are central {PERCENT}% intervals" if around else "each dot is an example"
     caption = (
-        f"The predicted mean of {len(true):,} random examples of the {m.split} split against what was"
-        f" observed; {what}, the diagonal a perfect answer."
+        f"The predicted mean of {len(true):,} random examples of the {m.split} split against the"
+        f" observed values; {what}, the diagonal a perfect prediction."
         + (f" The first {COLUMNS} of {T} columns." if T > COLUMNS else "")
     )
     figure = figures.observed(true, mean, (around[0], around[1]) if around else None, names)
-    return Card("observed", "Predicted against observed", chart(figure, "predicted, by observed"), caption)
+    return ReportCard(
+        "observed", "Predicted against observed", chart(figure, "predicted, by observed"), caption
+    )
 
 
-def strips(m: Material) -> Card | None:
+def predicted_images(m: Material[Predicts]) -> ReportCard | None:
     """Held-out images: input, target, predicted mean, predicted deviation."""
-    if asked(m) != "image" or m.held is None or m.held.target is None:
+    if predicted_kind(m) != "image" or m.held is None or m.held.target is None:
         return None
-    n = min(STRIPS, len(m.held))
+    n = min(ACROSS, len(m.held))
     ((p, _),) = predicted(m, n)
     deviation = _deviation(p).square().mean(dim=1, keepdim=True).sqrt()
     white = float(deviation.max())
@@ -177,16 +180,18 @@ def strips(m: Material) -> Card | None:
         ("mean", to_bytes(p.mean)),
         ("deviation", to_bytes(deviation / max(white, 1e-12))),
     ]
-    body = ""
+    tiled = []
     for name, x in rows:
-        if x.ndim == 4:  # vectors have no picture
-            scale, _ = layout(x.shape[1:], target=STRIP // STRIPS - 4, width=STRIP, most=STRIPS)
-            body += f"<div>{name}</div>{tiles(x, n, scale, f'{name} of {n} examples')}"
+        if x.ndim == 4:  # inputs may be vectors
+            target = LABELLED_WIDTH // ACROSS - 4
+            scale, _ = layout(x.shape[1:], target=target, width=LABELLED_WIDTH, most=ACROSS)
+            tiled.append((name, tiles(x, n, scale, f"{name} of {n} examples")))
+    body = render("strips.html", rows=tiled, strips=True)
     caption = (
-        f"{n} random examples of the {m.split} split. The deviation is predicted for every pixel: black is 0,"
-        f" white is {white:.2g} where the image reaches from 0 to 1."
+        f"{n} random examples of the {m.split} split. The deviation is the predicted standard deviation of"
+        f" every pixel: black is 0, white is {white:.2g}, for images in [0, 1]."
     )
-    return Card("strips", "Predicted images", f'<div class="pairs strips">{body}</div>', caption)
+    return ReportCard("predicted-images", "Predicted images", body, caption)
 
 
 def _deviation(p: Distribution) -> Tensor:
@@ -200,40 +205,37 @@ def _deviation(p: Distribution) -> Tensor:
     return each.stddev
 
 
-def named(m: Material) -> Card | None:
-    """Held-out images with their class and the one that was named, and the surest mistakes."""
-    if asked(m) != "classes" or m.held is None or m.config.spec.kind != "image":
+def classified_images(m: Material[Predicts]) -> ReportCard | None:
+    """Held-out images with their predicted classes, and the mistakes of highest confidence."""
+    if predicted_kind(m) != "classes" or m.held is None or m.config.spec.kind != "image":
         return None
     probs, y = _classes(m)
     guess, confidence = probs.argmax(axis=1), probs.max(axis=1)
     wrong = np.flatnonzero(guess != y)
-    surest = wrong[np.argsort(-confidence[wrong], kind="stable")][:WRONG]
+    confident = wrong[np.argsort(-confidence[wrong], kind="stable")][:WRONG]
     scale, columns = layout(m.config.spec.shape, target=64, width=WIDTH, most=6)
     x, classes, width = m.held.x, m.held.spec.classes, scale * m.config.spec.shape[2]
 
-    def cell(i: int) -> str:
+    def cell(i: int) -> dict[str, Any]:
         name, percent, right = shortened(classes[guess[i]]), f"{100 * confidence[i]:.0f}%", guess[i] == y[i]
-        true = "" if right else f"<br>true: {escape(shortened(classes[y[i]]))}"
-        picture = tiles(x[i : i + 1], 1, scale, f"{name}, {percent}, {'right' if right else 'wrong'}")
-        return f"<div{'' if right else ' class=wrong'}>{picture}<b>{escape(name)}</b> {percent}{true}</div>"
+        image = tiles(x[i : i + 1], 1, scale, f"{name}, {percent}, {'right' if right else 'wrong'}")
+        true = "" if right else shortened(classes[y[i]])
+        return {"name": name, "percent": percent, "image": image, "true": true}
 
-    def row(title: str, index: np.ndarray) -> str:
-        cells = "".join(map(cell, index))
-        return f'<h3>{title}</h3><div class="named" style="--n: {columns}; --w: {width}px">{cells}</div>'
-
-    body = row("at random", np.arange(min(SHOWN, len(y))))
-    if len(surest):
-        body += row("the surest mistakes", surest)
+    rows = [("random examples", [cell(i) for i in range(min(SHOWN, len(y)))])]
+    if len(confident):
+        rows.append(("most confident mistakes", [cell(i) for i in confident]))
     caption = (
-        f"Below each image of the {m.split} split the class that the model names, with its probability; where"
-        f" that is wrong, framed, what it is. {len(wrong):,} of {len(y):,} are wrong."
+        f"Images of the {m.split} split, the predicted class of each and its probability. Mistakes are"
+        f" framed, with the true class. {len(wrong):,} of {len(y):,} are wrong."
     )
-    return Card("named", "Classes named", body, caption)
+    body = render("labelled.html", rows=rows, columns=columns, width=width)
+    return ReportCard("predictions", "Predictions", body, caption)
 
 
-def asked(m: Material) -> Literal["numbers", "image", "classes"] | None:
-    """What the model predicts; None where it predicts nothing, or the data do not have the answers."""
-    if not isinstance(m.model, Predicts) or m.held is None:
+def predicted_kind(m: Material[Predicts]) -> Literal["numbers", "image", "classes"] | None:
+    """What the model predicts; None where the data lack the targets or the labels."""
+    if m.held is None:
         return None
     spec = m.config.spec
     p = m.model.predict(tensor(m.held.x[:1]))
@@ -242,14 +244,13 @@ def asked(m: Material) -> Literal["numbers", "image", "classes"] | None:
     return "image" if spec.target.kind == "image" else "numbers"
 
 
-def predicted(m: Material, most: int | None = None) -> Iterator[tuple[Distribution, Tensor]]:
-    """p(y | x) and y of held-out examples in order, batch by batch; of the first so many."""
-    if asked(m) is not None and m.held is not None and isinstance(m.model, Predicts):
-        for batch in in_order(m.held.take(slice(0, most)), BATCH, torch.device("cpu")):
-            yield m.model.predict(batch.x), m.model.targets(batch)
+def predicted(m: Material[Predicts], most: int | None = None) -> Iterator[tuple[Distribution, Tensor]]:
+    """p(y | x) and y of at most so many held-out examples in order, batch by batch."""
+    if predicted_kind(m) is not None and m.held is not None:
+        yield from predict_all(m.model, m.held.take(slice(0, most)))
 
 
-def _classes(m: Material) -> tuple[np.ndarray, np.ndarray]:
+def _classes(m: Material[Predicts]) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities of the classes `(N, K)` and labels `(N,)` of held-out examples."""
     probs = []
     for p, _ in predicted(m):
@@ -260,3 +261,8 @@ def _classes(m: Material) -> tuple[np.ndarray, np.ndarray]:
     assert m.held is not None
     assert m.held.y is not None
     return torch.cat(probs).numpy(), m.held.y
+
+
+CARDS: Cards = {
+    Predicts: (conditional_density, arms, predicted_images, classified_images, observed, calibration)
+}

@@ -1,4 +1,4 @@
-"""The commands that make a run, and work with it, once more."""
+"""The command that repeats the training of a run, and what it was made with."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def command(config: RunConfig, out: str | Path | None = None) -> str:
 
     Args:
         config: of the run.
-        out: the run folder, where it is to be named.
+        out: the run folder; left out for None.
 
     >>> from simulacra.config import Training
     >>> from simulacra.data import DataSpec, Options
@@ -32,14 +32,6 @@ def command(config: RunConfig, out: str | Path | None = None) -> str:
     words += [] if out is None else ["--out", str(out)]
     words += _words(changed(config.config)) + _words(changed(config.options))
     return shlex.join(words + _words(retrained(config)))
-
-
-def prediction(config: RunConfig, run: Run) -> list[str]:
-    """The words of the command that predicts what belongs to the run's own held-out inputs."""
-    target = config.spec.target
-    # images do not fit in a table
-    file = "predictions.npz" if target is not None and target.kind == "image" else "predictions.csv"
-    return ["simulacra", "predict", str(run), "--data", config.source, "--out", file]
 
 
 def retrained(config: RunConfig) -> dict[str, Any]:

@@ -272,7 +272,7 @@ def test_one_correlation_two_towns() -> None:
 def test_towns_live_as_their_chain_does(preset: Literal["direct", "poverty"]) -> None:
     people, poor, rates = GROUPS[preset]["A"]
     group = Group(people, poor / people, rates)
-    start, enter = group.settled()
+    start, enter = group.equilibrium()
     seen = policy(group, 0.4, 30, 400)
     for stops, after in ((STOPS, 0), (0.4, 30)):
         none, some = group.rates(np.array([stops]))[0, :2]

@@ -120,7 +120,7 @@ def test_a_classifier_of_ones_own(here: Path, capsys: pytest.CaptureFixture[str]
         ("none --attribute glasses", 1, "no run here"),
         ("glasses --attribute glasses", 1, "this classifier does not sample"),
         ("pca --attribute glases", 1, "unknown attribute 'glases', did you mean 'glasses'?"),
-        ("pca --attribute skin_tone", 1, "cut it in two, as 'skin_tone>="),
+        ("pca --attribute skin_tone", 1, "split them in two, e.g. 'skin_tone>="),
         ("pca --attribute class", 1, "the data have no classes"),
         ("pca --attribute glasses,glasses", 2, "names an attribute twice"),
         ("pca --attribute glasses --classifier smiling", 2, "smiling was not trained on the group"),

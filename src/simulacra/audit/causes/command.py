@@ -62,7 +62,7 @@ def audit(arguments: Arguments) -> Audit:
         source = Source(arguments.table)
         graph, loop = read_graph(arguments.graph, source.names), ()
         cells = _cells(source, graph)
-        inputs = source.about() | {"graph": str(arguments.graph), "rows looked at": len(cells)}
+        inputs = source.about() | {"graph": str(arguments.graph), "rows used": len(cells)}
         what = f"{arguments.table}, {len(cells):,} rows"
     try:
         table = {name: column(cells[name]) for name in cells}

@@ -33,7 +33,7 @@ def graph(
         for k, layer in enumerate(layers)
         for i, node in enumerate(layer)
     }
-    # nodes of the loop stand below
+    # nodes of the loop go below
     late = [node for arrow in loop for node in arrow if node not in place]
     lowest = min(y for _, y in place.values())
     for i, node in enumerate(dict.fromkeys(late)):

@@ -172,8 +172,8 @@ class Outcome:
     def withheld(self, given: Sequence[str] | None) -> Finding:
         """That nothing can be said about the effect."""
         why = (
-            "something hidden acts on both and no measured columns stand between, so that no number in this "
-            "table identifies it"
+            "something hidden acts on both and no measured columns block it, so that no number in this table "
+            "identifies it"
             if given is None
             else f"{self.x.name} hardly varies once {listed(given)} is known: nobody to compare with"
         )

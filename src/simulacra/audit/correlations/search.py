@@ -133,7 +133,7 @@ def read(path: Path, columns: str | None) -> tuple[np.ndarray, list[str], dict[s
             "with --columns"
         )
     inputs = {key: value for key, value in source.about().items() if key != "rows left out"}
-    inputs |= {"rows looked at": len(x), "columns compared": len(names)}
+    inputs |= {"rows used": len(x), "columns compared": len(names)}
     if passed:
         inputs["columns passed over"] = some(passed.values(), 20)
     return x[:, [name not in passed for name in fields]], names, inputs

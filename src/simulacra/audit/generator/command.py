@@ -88,17 +88,8 @@ def audit(arguments: Arguments) -> Audit:
     features = None if arguments.features == "raw" else lambda x: Statistics(x, extractor).features
     found = groupings(data, attributes, classifiers, features, source, split)
     samples = stored_samples(model, arguments.samples, arguments.seed)
-    audited = GroupedGenerator(
-        model,
-        data,
-        split,
-        found,
-        samples,
-        predict_all(found, samples),
-        extractor,
-        arguments.minimum_n,
-        arguments.seed,
-    )
+    predicted, minimum, seed = predict_all(found, samples), arguments.minimum_n, arguments.seed
+    audited = GroupedGenerator(model, data, split, found, samples, predicted, extractor, minimum, seed)
     sections = [data_section(audited), classifier_section(audited)]
     for i in range(len(found)):
         sections += [shares_section(audited, i), quality_section(audited, i)]

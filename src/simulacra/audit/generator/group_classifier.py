@@ -104,14 +104,16 @@ def groupings(
         def predict(x: np.ndarray, classify: Classifier = classify, index: np.ndarray = index) -> np.ndarray:
             return np.asarray(index[classify(x)])
 
-        train, validation, test = (part.y for part in (of.split(split), of.validation, of.test))
-        assert train is not None
-        assert validation is not None
-        assert test is not None
         predicted = predict(np.concatenate([of.validation.x, of.test.x]))
-        held_out = np.concatenate([validation, test])
+        held_out = np.concatenate([_labels(of.validation), _labels(of.test)])
+        train = _labels(of.split(split))
         found.append(Grouping(attribute, groups, train, held_out, predicted, predict, classifier))
     return [*found, _crossed(found)] if len(found) > 1 else found
+
+
+def _labels(dataset: Dataset) -> np.ndarray:
+    assert dataset.y is not None, "data with classes have labels"
+    return dataset.y
 
 
 def _crossed(found: Sequence[Grouping]) -> Grouping:
@@ -197,8 +199,7 @@ def linear(train: Dataset, features: Callable[[np.ndarray], np.ndarray] | None) 
     from sklearn.preprocessing import StandardScaler
 
     features = features or pixels
-    assert train.y is not None
-    x, y = features(train.x[:EXAMPLES]), train.y[:EXAMPLES]
+    x, y = features(train.x[:EXAMPLES]), _labels(train)[:EXAMPLES]
     if len(np.unique(y)) < 2:
         raise DataError("classifier: the training examples are of one group only; give one with --classifier")
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=200))

@@ -63,7 +63,7 @@ class GroupedGenerator:
 
     @cached_property
     def keys(self) -> list[str]:
-        """The part of the names of findings that stands for each grouping."""
+        """What the names of findings call each grouping."""
         # truncation.coverage is taken
         keys = ["coverage"]
         for grouping in self.groupings:

@@ -12,7 +12,7 @@ with fewer samples less. So all groups are reduced to the counts of the smallest
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -93,6 +93,7 @@ class Share:
 
 
 Measured = Share | Mean
+Shown = tuple[Finding, Plot | None]
 
 OF_SAMPLES = (
     "Samples belong to the group predicted for them: where few are generated, many of those may be "
@@ -154,90 +155,89 @@ def expected_coverage(N: int, M: int, k: int = NEIGHBOURS) -> float:
 
 def quality_section(audited: GroupedGenerator, i: int) -> Section:
     """Precision, recall and coverage by group, and the error and likelihood that the model can compute."""
-    grouping, key, noun, predicted = audited.groupings[i], audited.keys[i], audited.noun, audited.predicted[i]
+    rng = np.random.default_rng([audited.seed, 3, i])
+    of_samples, notes = _of_samples(audited, i, rng)
+    made = of_samples + _of_examples(audited, i, rng)
+    title = f"How good the samples are: {audited.groupings[i].name}"
+    findings, plots = [finding for finding, _ in made], [plot for _, plot in made if plot is not None]
+    return Section(f"quality-{audited.keys[i]}", title, "generator", findings, plots, notes=notes)
+
+
+def _of_samples(audited: GroupedGenerator, i: int, rng: np.random.Generator) -> tuple[list[Shown], list[str]]:
+    """Precision, recall and coverage, and a note on the counts."""
+    grouping, noun, predicted = audited.groupings[i], audited.noun, audited.predicted[i]
     real, fake = grouping.counts(grouping.held_out), grouping.counts(predicted)
     groups = [int(g) for g in np.flatnonzero(grouping.counts(grouping.train) + real)]
-    rng = np.random.default_rng([audited.seed, 3, i])
-    notes, findings, plots = [], [], []
-
-    def add(metric: GroupMetric, measured: Sequence[Measured], few: dict[str, int], **words: str) -> None:
-        small = [f"{name} ({n:,})" for name, n in few.items()]
-        findings.append(widest(metric, key, measured, small, noun=noun, **words))
-        label = words.get("kind", metric.title.lower() + words.get("unit", ""))
-        drawn = [(m.group, m.n, m.estimate()) for m in measured] + [
-            (name, n, None) for name, n in few.items()
-        ]
-        mark = float(words["perfect"]) if "perfect" in words else None
-        shares = isinstance(measured[0], Share)
-        caption = f"{measured[0].n:,} examples of every group. Intervals 95%, "
-        caption += "from half-samples." if shares else "Student's."
-        caption += " Dotted: a perfect generator." if mark is not None else ""
-        title = f"{metric.title}: {grouping.name}"
-        plots.append(Plot(metric.name, title, rows(drawn, label, mark, shares), caption))
-
     # more than k in every half
     least = max(audited.minimum, LEAST)
     enough = [g for g in groups if min(real[g], fake[g]) >= least]
     features = f"{audited.extractor.name} features"
-    if len(enough) > 1:
-        N = min(LARGEST, int(real[enough].min()))
-        # more samples than real examples would cover all of them
-        M = min(N, int(fake[enough].min()))
-        perfect = f"{expected_coverage(N, M):.3f}"
-        notes.append(
-            f"Precision, recall and coverage of {N:,} real {noun} (held out) and {M:,} samples of every "
-            f"group, in {features} with {NEIGHBOURS} neighbours. At these counts a perfect generator covers "
-            f"{perfect} of every group, and less with fewer samples: so all groups have equally many."
-        )
-        found = []
-        for g in enough:
-            x = audited.held_out[rng.permutation(np.flatnonzero(grouping.held_out == g))[:N]]
-            y = audited.samples[rng.permutation(np.flatnonzero(predicted == g))[:M]]
-            found.append(half_sampled(audited.features(x), audited.features(y), rng))
-        few = {grouping.groups[g]: int(min(real[g], fake[g])) for g in groups if g not in enough}
-        for column, (metric, n) in enumerate(((PRECISION, M), (RECALL, N), (COVERAGE, N))):
-            shares = [
-                Share(grouping.groups[g], float(value[column]), n, float(error[column]))
-                for g, (value, error) in zip(enough, found, strict=True)
-            ]
-            words = {"perfect": perfect} if metric is COVERAGE else {}
-            add(metric, shares, few, features=features, **words)
-    else:
+    if len(enough) < 2:
         counts = some([f"{grouping.groups[g]} ({real[g]:,} and {fake[g]:,})" for g in groups])
         sentence = (
             f"Coverage by {grouping.name}: withheld, fewer than two groups have {least} held-out {noun} and "
             f"{least} samples. There are: {counts}."
         )
-        limits = OF_SAMPLES.format(features=features)
-        findings.append(Finding(f"coverage.{key}", sentence, "withheld", limits, COVERAGE.what))
-    kept = [g for g in groups if real[g] >= audited.minimum]
-    if len(kept) > 1:
-        n = min(LARGEST, int(real[kept].min()))
-        picked = {g: rng.permutation(np.flatnonzero(grouping.held_out == g))[:n] for g in kept}
-        few = {grouping.groups[g]: int(real[g]) for g in groups if g not in kept}
-        for metric, measure, more in measures(audited.model):
-            means = []
-            for g, index in picked.items():
-                dataset = Dataset(audited.model.spec, audited.held_out[index])
-                with torch.no_grad(), eval_mode(audited.model):
-                    batches = in_order(dataset, BATCH, audited.model.device, audited.seed)
-                    v = torch.cat([measure(batch).double().cpu() for batch in batches]).numpy()
-                means.append(Mean(grouping.groups[g], float(v.sum()), float((v**2).sum()), n))
-            add(metric, means, few, **more)
-    title = f"How good the samples are: {grouping.name}"
-    return Section(f"quality-{key}", title, "generator", findings, plots, notes=notes)
+        name, limits = f"coverage.{audited.keys[i]}", OF_SAMPLES.format(features=features)
+        return [(Finding(name, sentence, "withheld", limits, COVERAGE.what), None)], []
+    N = min(LARGEST, int(real[enough].min()))
+    # more samples than real examples would cover all of them
+    M = min(N, int(fake[enough].min()))
+    perfect = f"{expected_coverage(N, M):.3f}"
+    note = (
+        f"Precision, recall and coverage of {N:,} real {noun} (held out) and {M:,} samples of every group, "
+        f"in {features} with {NEIGHBOURS} neighbours. At these counts a perfect generator covers {perfect} "
+        f"of every group, and less with fewer samples: so all groups have equally many."
+    )
+    found = []
+    for g in enough:
+        x = audited.held_out[rng.permutation(np.flatnonzero(grouping.held_out == g))[:N]]
+        y = audited.samples[rng.permutation(np.flatnonzero(predicted == g))[:M]]
+        found.append(half_sampled(audited.features(x), audited.features(y), rng))
+    few = {grouping.groups[g]: int(min(real[g], fake[g])) for g in groups if g not in enough}
+    made: list[Shown] = []
+    for column, (metric, n) in enumerate(((PRECISION, M), (RECALL, N), (COVERAGE, N))):
+        shares = [
+            Share(grouping.groups[g], float(value[column]), n, float(error[column]))
+            for g, (value, error) in zip(enough, found, strict=True)
+        ]
+        words = {"perfect": perfect} if metric is COVERAGE else {}
+        made.append(compare(audited, i, metric, shares, few, features=features, **words))
+    return made, [note]
+
+
+def _of_examples(audited: GroupedGenerator, i: int, rng: np.random.Generator) -> list[Shown]:
+    """What the model can compute of single held-out examples: reconstruction error, likelihood."""
+    grouping, model = audited.groupings[i], audited.model
+    real = grouping.counts(grouping.held_out)
+    kept = grouping.large(audited.minimum)
+    if len(kept) < 2:
+        return []
+    n = min(LARGEST, int(real[kept].min()))
+    picked = {g: rng.permutation(np.flatnonzero(grouping.held_out == g))[:n] for g in kept}
+    groups = np.flatnonzero(grouping.counts(grouping.train) + real)
+    few = {grouping.groups[g]: int(real[g]) for g in groups if g not in kept}
+    made: list[Shown] = []
+    for metric, measure, words in measures(model):
+        means = []
+        for g, index in picked.items():
+            dataset = Dataset(model.spec, audited.held_out[index])
+            with torch.no_grad(), eval_mode(model):
+                batches = in_order(dataset, BATCH, model.device, audited.seed)
+                v = torch.cat([measure(batch).double().cpu() for batch in batches]).numpy()
+            means.append(Mean(grouping.groups[g], float(v.sum()), float((v**2).sum()), n))
+        made.append(compare(audited, i, metric, means, few, **words))
+    return made
 
 
 def measures(model: Model) -> list[tuple[GroupMetric, Callable[[Batch], Tensor], dict[str, str]]]:
-    """What the model can compute of single examples: a metric, its values `(B,)`, words of its sentences."""
+    """What a model can compute of examples: a metric, its values `(B,)`, and words of its sentences."""
     found: list[tuple[GroupMetric, Callable[[Batch], Tensor], dict[str, str]]] = []
-    scale, unit = (255, " of 255") if model.spec.kind == "image" else (1, "")
     if isinstance(model, Reconstructs):
-
-        def error(b: Batch) -> Tensor:
-            return mse(b.x, model.reconstruct(b.x)).sqrt() * scale
-
-        found.append((RECONSTRUCTION, error, {"unit": unit}))
+        scale, unit = (255, " of 255") if model.spec.kind == "image" else (1, "")
+        found.append(
+            (RECONSTRUCTION, lambda b: mse(b.x, model.reconstruct(b.x)).sqrt() * scale, {"unit": unit})
+        )
     if isinstance(model, BoundsLikelihood):
 
         def bound(b: Batch) -> Tensor:
@@ -281,26 +281,34 @@ def less(a: Measured, b: Measured, level: float) -> Estimate:
     return combined([(1, a.estimate(level)), (-1, b.estimate(level))])
 
 
-def widest(
-    metric: GroupMetric, key: str, measured: Sequence[Measured], small: Sequence[str], **words: str
-) -> Finding:
-    """The finding about a metric of two groups or more: the pair that differs most certainly.
+def compare(
+    audited: GroupedGenerator,
+    i: int,
+    metric: GroupMetric,
+    measured: Sequence[Measured],
+    few: Mapping[str, int],
+    **words: str,
+) -> tuple[Finding, Plot]:
+    """The finding about a metric of two groups or more, the pair that differs most certainly; and its plot.
 
     Args:
+        audited: the generator.
+        i: which grouping.
         metric: the metric.
-        key: what the findings about these groups are called.
         measured: of groups that are large enough.
-        small: the other groups, with their counts.
+        few: counts of the other groups.
         words: for the templates of the metric.
     """
+    words["noun"] = audited.noun
     limits = metric.limits.format(**words)
-    if small:
-        limits += f" Nothing about groups that are too small: {some(small)}."
+    if few:
+        small = some(f"{name} ({n:,})" for name, n in few.items())
+        limits += f" Nothing about groups that are too small: {small}."
     pairs, level = all_pairs(measured)
     gaps = {pair: less(*pair, level) for pair in pairs}
     (high, low), sure = surest(gaps)
-    e = gaps[high, low]
-    people = base(high.value, low.value) if isinstance(high, Share) else 1
+    e, shares = gaps[high, low], isinstance(high, Share)
+    people = base(high.value, low.value) if shares else 1
     first, then = (
         text.format(
             group=m.group,
@@ -315,5 +323,14 @@ def widest(
     sentence = f"{first[0].upper()}{first[1:]}; {then}: difference {told(e)}{together}."
     more = {"higher": high.estimate(), "lower": low.estimate()}
     more = keyed("group", ((m.group, m.estimate()) for m in measured), more)
-    name, what, n = f"{metric.name}.{key}", f"difference of {metric.what}", high.n + low.n
-    return conclude(sure, NO_DIFFERENCE, name, sentence, limits, what, e, n, more, metric.name)
+    name, what, n = f"{metric.name}.{audited.keys[i]}", f"difference of {metric.what}", high.n + low.n
+    finding = conclude(sure, NO_DIFFERENCE, name, sentence, limits, what, e, n, more, metric.name)
+
+    label = words.get("kind", metric.title.lower() + words.get("unit", ""))
+    drawn = [(m.group, m.n, m.estimate()) for m in measured]
+    mark = float(words["perfect"]) if "perfect" in words else None
+    figure = rows([*drawn, *((name, n, None) for name, n in few.items())], label, mark, shares)
+    caption = f"{measured[0].n:,} examples of every group. Intervals 95%, "
+    caption += "from half-samples." if shares else "Student's."
+    caption += " Dotted: a perfect generator." if mark is not None else ""
+    return finding, Plot(metric.name, f"{metric.title}: {audited.groupings[i].name}", figure, caption)

@@ -61,7 +61,7 @@ def proxies(
         tables += table
     note = f"Columns used: {some(features, 20)}."
     title = "Do other columns predict the group?"
-    about = {**source.about(), "rows looked at": len(sample)}
+    about = {**source.about(), "rows used": len(sample)}
     return Section("proxies", title, "data", findings, plots, tables, [note]), about
 
 

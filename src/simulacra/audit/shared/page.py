@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from simulacra.audit.shared.findings import VERDICTS, About, Audit, Plot, dumps
 from simulacra.audit.shared.phrasing import interval
 from simulacra.files import write_text
-from simulacra.report.html import chart, document, minus
+from simulacra.report.inline_images import chart
+from simulacra.report.templating import environment
 
 # headings of what sections are about
 HEADINGS: dict[About, str] = {
@@ -42,18 +42,11 @@ def write(audit: Audit, findings: Mapping[str, Any], out: Path) -> Path:
 
 def page(audit: Audit, gates: Iterable[Mapping[str, Any]] = ()) -> str:
     """The page as text."""
-    environment = Environment(
-        loader=PackageLoader("simulacra.audit.shared"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
+    templates = environment("simulacra.audit.shared")
+    templates.filters["interval"] = interval
+    return templates.get_template("audit.html").render(
+        audit=audit, gates=list(gates), verdicts=VERDICTS, headings=HEADINGS, chart=_chart, title=audit.title
     )
-    environment.filters |= {"minus": minus, "interval": interval}
-    body = environment.get_template("audit.html").render(
-        audit=audit, gates=list(gates), verdicts=VERDICTS, headings=HEADINGS, chart=_chart
-    )
-    return document(audit.title, [body], environment.get_template("audit.css").render())
 
 
 def _chart(plot: Plot) -> Markup:

@@ -1,4 +1,4 @@
-"""A made-up town in which being caught makes poor, and being poor may lead to offences."""
+"""A simulated town in which people who are caught become poor, and poor people may offend more."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# stops a year, by person, before anything changes
+# stops a year, per person, before anything changes
 STOPS = 0.1
-# how much a stop of everybody would deter: offences shrink by this share
+# the share by which offences would shrink if everybody were stopped
 DETERRENCE = 0.3
-# poor people who leave poverty in a year, unless they have a record; records that are struck off in a year
+# the share of poor people without a record who leave poverty in a year; of records deleted in a year
 LEAVE, CLEAR = 0.1, 0.05
 
 
@@ -19,12 +19,12 @@ class Group:
     """People whose state changes from year to year: not poor, poor, poor with a record.
 
     Attributes:
-        people: how many.
-        poor: share of them that is poor at the beginning, with a record or without.
-        offences: a year, by person: of those who are not poor, and of the poor, at `STOPS`.
+        people: number of people.
+        poor: share of them who are poor at the start, with or without a record.
+        offences: offences a year per person who is not poor, and per poor person, at `STOPS`.
 
     >>> group = Group(2000, 0.5, (0.02, 0.22))
-    >>> start, enter = group.settled()
+    >>> start, enter = group.equilibrium()
     >>> start.round(3).tolist(), round(enter, 4)
     ([0.5, 0.331, 0.169], 0.0628)
     """
@@ -33,8 +33,8 @@ class Group:
     poor: float
     offences: tuple[float, float]
 
-    def settled(self) -> tuple[np.ndarray, float]:
-        """Shares of the three states `(3,)`, and how many become poor in a year so that shares stay."""
+    def equilibrium(self) -> tuple[np.ndarray, float]:
+        """Shares of the three states `(3,)`, and the share who become poor in a year, in equilibrium."""
         # caught: N c_N + P c_P = R (1 - c_P) d, with P = q - R
         c_n, c_p = (rate * STOPS for rate in self.offences)
         none, q = 1 - self.poor, self.poor
@@ -44,7 +44,7 @@ class Group:
         return np.array([none, q - record, record]), float(enter)
 
     def rates(self, stops: np.ndarray) -> np.ndarray:
-        """Offences by person in the three states, `(S, 3)`, where so many are stopped, `(S,)`."""
+        """Offences per person in the three states `(S, 3)`, given stops per person `(S,)`."""
         none, poor = self.offences
         deterred = (1 - DETERRENCE * stops) / (1 - DETERRENCE * STOPS)
         return np.array([none, poor, poor]) * deterred[:, None]
@@ -54,22 +54,22 @@ class Town:
     """Many runs of one group: its people by state, int `(S, 3)`, year after year."""
 
     def __init__(self, group: Group, runs: int, rng: np.random.Generator) -> None:
-        start, self.enter = group.settled()
+        start, self.enter = group.equilibrium()
         self.group, self.rng = group, rng
         self.people = rng.multinomial(group.people, start, size=runs)
 
     @property
     def poor(self) -> np.ndarray:
-        """Share that is poor, `(S,)`."""
+        """Share of people who are poor, `(S,)`."""
         return np.asarray(self.people[:, 1:].sum(axis=1) / self.group.people)
 
     def year(self, stops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Let a year pass in which people are stopped with this chance, `(S,)`; who offends is caught then.
+        """Simulate a year in which offenders are stopped, and caught, with this probability `(S,)`.
 
-        Being caught makes poor, with a record; with a record nobody leaves poverty.
+        People who are caught become poor, with a record; nobody leaves poverty with a record.
 
         Returns:
-            Offences and catches, int `(S,)` each.
+            Offences and convictions, int `(S,)` each.
         """
         draw = self.rng.binomial
         offences = draw(self.people, self.group.rates(stops))
@@ -83,7 +83,7 @@ class Town:
 
 
 def policy(group: Group, stops: float, years: int, runs: int, seed: int = 0) -> np.ndarray:
-    """Offences by person in each year, float `(S, T + 1)`; from the second year on so many are stopped."""
+    """Offences per person in each year, float `(S, T + 1)`, if stops change after the first year."""
     town = Town(group, runs, np.random.default_rng(seed))
-    told = [town.year(np.full(runs, STOPS if year == 0 else stops))[0] for year in range(years + 1)]
-    return np.stack(told, axis=1) / group.people
+    offences = [town.year(np.full(runs, STOPS if year == 0 else stops))[0] for year in range(years + 1)]
+    return np.stack(offences, axis=1) / group.people

@@ -1,4 +1,4 @@
-"""The model card of a run: what it is, what it was trained on, how good it is, and what it is not."""
+"""The file MODEL_CARD.md of a run: its model, data, training, metrics, limits and audits."""
 
 from __future__ import annotations
 
@@ -6,25 +6,22 @@ import json
 import shlex
 from pathlib import Path
 
-import torch
-from torch.distributions import Categorical
-
-from simulacra.core.capabilities import Cycles, Decodes, Encodes, Predicts, Samples, Translates
+from simulacra.core.capabilities import commands, limits, usage
 from simulacra.core.model import Model
 from simulacra.data import SPLITS
 from simulacra.errors import RunError
 from simulacra.files import write_text
 from simulacra.models.registry import model_card
-from simulacra.report.material import load_data, untrained
+from simulacra.report.material import load_data
 from simulacra.report.numbers import SHOWN, Numbers, examples, last_numbers, listed, played, summary
-from simulacra.report.reproduce import changed, command, prediction, versions
+from simulacra.report.reproduce import changed, command, versions
 from simulacra.run import Run, RunConfig
 
-# Settings of the data and of where it was computed are not how it was trained.
+# settings that matter for the result; not where it was computed
 SETTINGS = ("batch_size", "lr", "optimizer", "schedule", "ema", "keep", "precision", "seed")
 
 
-def write_card(run: Run) -> Path:
+def write_model_card(run: Run) -> Path:
     """Write `MODEL_CARD.md` into the run folder, whole or not at all.
 
     Returns:
@@ -61,7 +58,7 @@ def _data(run: Run, config: RunConfig, model: Model) -> str:
         lines.append(f"- Sizes: unknown, the data could not be read when this was written ({missing})")
     else:
         sizes = ", ".join(f"{len(data.split(split)):,} {split}" for split in SPLITS)
-        used = "none were trained on" if untrained(model) else "only the first were trained on"
+        used = "none was used for training" if model.untrained else "trained on the train split only"
         lines.append(f"- Sizes: {sizes}; {used}")
     if config.spec.columns:
         lines.append(f"- Columns: {listed(config.spec.columns)}")
@@ -79,10 +76,12 @@ def _training(run: Run, config: RunConfig, model: Model) -> str:
     if model.players:
         lines.append(f"- steps: {played(run):,}")
         lines += [f"- {name}: {getattr(config.training, name)}" for name in SETTINGS]
-    elif untrained(model):
-        lines.append(f"- Not at all: its weights are as they were drawn, seed {config.training.seed}.")
+    elif model.untrained:
+        lines.append(
+            f"- Untrained: its weights are those of the initialisation, seed {config.training.seed}."
+        )
     else:
-        lines.append("- Solved exactly, without steps.")
+        lines.append("- Solved in closed form, without training steps.")
     lines.append(f"- Made with {', '.join(f'{name} {number}' for name, number in versions(run).items())}")
     return "\n".join(lines) + f"\n\n```sh\n{command(config, run.path)}\n```"
 
@@ -93,7 +92,7 @@ def _metrics(run: Run) -> str:
     if not numbers.evaluated:
         text += f" `simulacra evaluate {run}` measures it."
     if numbers.rows:
-        text += "\n\n| metric | value | unit | what it says |\n|---|---:|---|---|\n"
+        text += "\n\n| metric | value | unit | meaning |\n|---|---:|---|---|\n"
         text += "\n".join(
             f"| {_cell(row.name)} | {_cell(row.value)} | {row.unit} | {_cell(row.meaning)} |"
             for row in numbers.rows
@@ -102,7 +101,7 @@ def _metrics(run: Run) -> str:
 
 
 def _by_column(numbers: Numbers) -> str:
-    """A table with a row for each of the first columns that are predicted."""
+    """A table with a row for each of the first predicted columns."""
     if not numbers.columns:
         return ""
     names = [row.name for row in next(iter(numbers.columns.values()))]
@@ -120,9 +119,7 @@ def _by_direction(numbers: Numbers) -> str:
     if not numbers.directions:
         return ""
     names = " | ".join(_cell(name) for name in numbers.directions)
-    text = (
-        f"\n\n| metric | {names} | unit | what it says |\n|---|{'---:|' * len(numbers.directions)}---|---|\n"
-    )
+    text = f"\n\n| metric | {names} | unit | meaning |\n|---|{'---:|' * len(numbers.directions)}---|---|\n"
     return text + "\n".join(
         f"| {_cell(number.name)} | {' | '.join(values)} | {number.unit} | {_cell(number.meaning)} |"
         for number, values in numbers.by_direction()
@@ -130,26 +127,28 @@ def _by_direction(numbers: Numbers) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text for a cell of a table: a bar would end it."""
+    """Text for a cell of a table, where a bar has to be escaped."""
     return text.replace("|", "\\|")
 
 
 def _limits(run: Run, config: RunConfig, model: Model) -> list[str]:
     lines = list(model_card(config.model).limits)
-    if not untrained(model):
-        lines.append(f"It knows only `{config.source}`: what is rare, missing or wrong there is so here.")
-        if isinstance(model, Samples):
-            lines.append("Samples may come close to single training examples; this was not checked.")
+    if not model.untrained:
+        lines.append(
+            f"It reflects its training data (`{config.source}`), including what is rare, missing or wrong"
+            " there."
+        )
+    lines += limits(model)
     if not last_numbers(run).evaluated:
         lines.append("It has not been evaluated on held-out test data.")
     return lines
 
 
 def _audits(run: Run) -> str:
-    """What `simulacra audit` left below `audits/`, an audit after the other."""
+    """The findings of every audit in `audits/`."""
     files = sorted((run.path / "audits").glob("*/findings.json"))
     if not files:
-        return "None yet: nobody has audited what this model does to people."
+        return "None yet: the effects of this model on people have not been audited."
     parts = []
     for file in files:
         try:
@@ -169,24 +168,13 @@ def _audits(run: Run) -> str:
 
 
 def _loading(run: Run, config: RunConfig, model: Model) -> str:
-    lines = ["import simulacra as sim", "", f"model = sim.load({str(run)!r})"]
-    if isinstance(model, Samples):
-        lines.append("x = model.sample(16, sim.Noise(seed=0))")
-    elif isinstance(model, Encodes | Predicts | Translates):
-        size = ", ".join(map(str, config.spec.shape))
-        lines.append(f"x = ...  # float32, (N, {size}){' in [0, 1]' if config.spec.kind == 'image' else ''}")
-    if isinstance(model, Encodes):
-        lines.append("z = model.encode(x).mean")
-    if isinstance(model, Encodes) and isinstance(model, Decodes):
-        lines.append("y = model.decode(z).mean")
-    if isinstance(model, Translates):
-        to = f", to={config.spec.classes[1]!r}" if isinstance(model, Cycles) else ""
-        lines.append(f"y = model.translate(x, sim.Noise(seed=0){to})")
-    if isinstance(model, Predicts):
-        lines.append("p = model.predict(x)  # p(y | x), a torch distribution")
-        classes = isinstance(model.predict(torch.zeros(1, *config.spec.shape)), Categorical)
-        lines.append("y = p.probs  # of the classes" if classes else "y = p.mean")
-    text = "```python\n" + "\n".join(lines) + "\n```"
-    if isinstance(model, Predicts):
-        text += f"\n\n```sh\n{shlex.join(prediction(config, run))}\n```"
-    return text
+    python = ["import simulacra as sim", "", f"model = sim.load({str(run)!r})", *usage(model)]
+    shell = [
+        shlex.join(["simulacra", *words])
+        for words in commands(model, str(run), config.source, config.training.seed)
+    ]
+    return "\n\n".join(
+        f"```{language}\n" + "\n".join(lines) + "\n```"
+        for language, lines in (("python", python), ("sh", shell))
+        if lines
+    )

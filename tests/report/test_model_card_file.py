@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from simulacra.errors import RunError
-from simulacra.report.card import write_card
+from simulacra.report.model_card_file import write_model_card
 from simulacra.run import Run
 
 SECTIONS = [
@@ -17,7 +17,7 @@ SECTIONS = [
 
 
 def card(run: Run) -> str:
-    path = write_card(run)
+    path = write_model_card(run)
     assert path == run.path / "MODEL_CARD.md"
     return path.read_text(encoding="utf-8")
 
@@ -37,7 +37,7 @@ def test_data_and_training_are_named(vae: Run) -> None:
         "- latent_dim: 2",
         "- steps: 20",
         "- seed: 0",
-        "None yet",
+        "None yet: the effects of this model on people have not been audited.",
     ):
         assert line in text, line
 
@@ -56,7 +56,7 @@ def test_metrics_of_the_evaluation(vae5: Run) -> None:
 def test_without_an_evaluation_it_says_so(pca: Run, autoencoder: Run) -> None:
     for run in (pca, autoencoder):
         assert "It has not been evaluated" in card(run)
-    assert "Solved exactly, without steps." in card(pca)
+    assert "Solved in closed form, without training steps." in card(pca)
 
 
 def test_limits_go_with_the_model(vae: Run, autoencoder: Run, pca: Run) -> None:
@@ -80,9 +80,9 @@ def test_columns_and_targets_are_listed(arm: Run, painter: Run, generator: Run) 
 
 def test_an_untrained_net_was_not_trained(generator: Run) -> None:
     text = card(generator)
-    assert "none were trained on" in text
-    assert "- Not at all: its weights are as they were drawn, seed 0." in text
-    assert "It knows only" not in text
+    assert "none was used for training" in text
+    assert "- Untrained: its weights are those of the initialisation, seed 0." in text
+    assert "It reflects its training data" not in text
     assert "single training examples" not in text
 
 
@@ -120,4 +120,4 @@ def test_without_the_data(vectors: Run, tmp_path: Path) -> None:
 
 def test_an_untrained_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no run here"):
-        write_card(Run(tmp_path))
+        write_model_card(Run(tmp_path))

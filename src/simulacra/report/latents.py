@@ -1,0 +1,103 @@
+"""Report cards of latent spaces: reconstructions, a map, a decoded lattice, and the KL of each dimension."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simulacra.core.batch import to_bytes
+from simulacra.core.capabilities import BoundsLikelihood, Decodes, Encodes, Reconstructs
+from simulacra.core.inference import decode
+from simulacra.latent.lattice import lattice, leading_plane
+from simulacra.metrics.latents import ACTIVE
+from simulacra.report import figures
+from simulacra.report.inline_images import LABELLED_WIDTH, WIDTH, chart, layout, tiles
+from simulacra.report.material import Material
+from simulacra.report.report_card import Cards, ReportCard
+from simulacra.report.templating import render
+
+# rows of reconstructions
+ROWS = 4
+
+
+def reconstructions(m: Material[Reconstructs]) -> ReportCard | None:
+    """Held-out images above their reconstructions."""
+    if m.held is None or m.codes is None or m.config.spec.kind != "image":
+        return None
+    scale, columns = layout(m.config.spec.shape, target=48, width=LABELLED_WIDTH, most=8)
+    n = min(len(m.held), ROWS * columns)
+    if n > columns:  # whole rows
+        n -= n % columns
+    decoded = to_bytes(decode(m.model, m.codes.mean[:n]))
+    rows = []
+    for start in range(0, n, columns):
+        part = slice(start, min(start + columns, n))
+        for name, x in (("original", m.held.x[part]), ("reconstruction", decoded[part])):
+            rows.append((name, tiles(x, columns, scale, f"{name}s {start + 1} to {part.stop}")))
+    caption = (
+        f"{n} random examples of the {m.split} split, which are not trained on, above their"
+        " reconstructions: the decoded means of their latents."
+    )
+    body = render("strips.html", rows=rows, strips=False)
+    return ReportCard("reconstructions", "Reconstructions", body, caption)
+
+
+def latent_map(m: Material[Encodes]) -> ReportCard | None:
+    """Where held-out examples lie in the latent space."""
+    if m.codes is None or m.held is None:
+        return None
+    plane = leading_plane(m.codes.mean)
+    dims = m.codes.mean.shape[1]
+    if dims <= 2:
+        names = ["z₁", "z₂"][:dims]
+    else:
+        names = [f"PC {k + 1} ({100 * share:.0f}% of variance)" for k, share in enumerate(plane.explained)]
+    classes = m.held.spec.classes
+    figure = figures.latent_map(np.asarray(plane.project(m.codes.mean)), names, m.held.y, classes)
+    colours = "" if m.held.y is None or not classes else ", coloured by class"
+    components = "" if dims <= 2 else f" The two leading principal components of {dims} dimensions."
+    caption = f"Latent means of {len(m.held):,} examples of the {m.split} split{colours}.{components}"
+    return ReportCard("map", "Latent map", chart(figure, "map of the latent space", "paper"), caption)
+
+
+def decoded_lattice(m: Material[Decodes]) -> ReportCard | None:
+    """A regular grid of latents, decoded."""
+    if m.config.spec.kind != "image":
+        return None
+    space = m.model.latent
+    scale, n = layout(m.config.spec.shape, target=40, width=WIDTH, most=20, least=6, padding=1)
+    axes = "z₁ increases to the right, z₂ upwards."
+    if space.shape == (2,) and space.prior is not None:
+        z, over = lattice(n, n, space.prior), f"the prior {space.prior.formula}"
+    elif m.codes is not None:
+        z, over = lattice(n, n, m.codes.mean), "the encoded examples"
+        if space.size == 1:
+            axes = "z₁ increases from left to right, row by row."
+        elif space.size > 2:
+            axes = "PC 1 increases to the right, PC 2 upwards; all other directions stay at the mean."
+    else:
+        return None
+    caption = f"Decoded latents, evenly spaced from quantile 0.05 to 0.95 of {over}: {axes}"
+    body = tiles(to_bytes(decode(m.model, z)), n, scale, "decoded grid of latents", padding=1)
+    return ReportCard("lattice", "Decoded lattice", body, caption)
+
+
+def kl(m: Material[BoundsLikelihood]) -> ReportCard | None:
+    """KL(q(z | x) || p(z)) of each latent dimension."""
+    if m.codes is None:
+        return None
+    each, active = m.codes.kl(), m.codes.variance() > ACTIVE
+    figure = figures.kl_bars(each, active)
+    caption = (
+        f"KL(q(z | x) || p(z)) by dimension, {each.sum():.1f} nats in total, averaged over"
+        f" {len(m.codes.mean):,} examples of the {m.split} split. {active.sum()} of {len(each)} dimensions"
+        f" are active: the variance of their mean over the data is above {ACTIVE} (Burda et al. 2016)."
+    )
+    return ReportCard("kl", "KL per dimension", chart(figure, "KL of every latent dimension"), caption)
+
+
+CARDS: Cards = {
+    Reconstructs: (reconstructions,),
+    Encodes: (latent_map,),
+    Decodes: (decoded_lattice,),
+    BoundsLikelihood: (kl,),
+}
