@@ -66,6 +66,14 @@ def test_imports_go_one_way(file: Path) -> None:
     assert parts - {part_of(file)} <= ALLOWED[part_of(file)]
 
 
+def test_kinds_of_audits_import_only_what_they_share() -> None:
+    for file in (SOURCE / "audit").rglob("*/*.py"):
+        kinds = {name.split(".")[2] for name in imported(file) if name.startswith("simulacra.audit.")}
+        # predictions are acted on, and what that costs belongs to decisions
+        allowed = {"predictions": {"decisions"}}.get(file.parent.name, set())
+        assert kinds <= {file.parent.name, "shared"} | allowed, file
+
+
 @pytest.mark.parametrize("file", FILES, ids=IDS)
 def test_only_models_know_models_by_name(file: Path) -> None:
     models = {name for name in imported(file) if name.startswith("simulacra.models.")}

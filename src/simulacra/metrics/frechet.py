@@ -152,20 +152,12 @@ def _fid(comparison: Comparison) -> dict[str, float]:
     return {"fid": frechet_distance(a.mean, a.covariance, b.mean, b.covariance)}
 
 
-FID = register(
-    Score(
-        name="fid",
-        metrics=(
-            Metric(
-                "fid",
-                "Fréchet distance",
-                meaning="between normal distributions fitted to the features of samples and data (FID)",
-                better="lower",
-            ),
-        ),
-        score=_fid,
-        fewest=2,
-        in_training=True,
-        order=100,
-    )
-)
+FID = register(Score(
+    name="fid",
+    metrics=(
+        Metric("fid", "Fréchet distance",
+            meaning="between normal distributions fitted to the features of samples and data (FID)",
+            better="lower"),
+    ),
+    score=_fid, fewest=2, in_training=True, order=100,
+))  # fmt: skip

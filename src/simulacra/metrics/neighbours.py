@@ -174,28 +174,16 @@ def _memorisation(comparison: Comparison) -> dict[str, float]:
     }
 
 
-MEMORISATION = register(
-    Score(
-        name="memorisation",
-        metrics=(
-            Metric(
-                "closer_to_train",
-                "closer to training data",
-                "%",
-                "samples nearer to a training example than that is to its own nearest neighbour; a share far"
-                " above the expected one indicates memorised examples",
-            ),
-            Metric(
-                "closer_expected",
-                "expected of new data",
-                "%",
-                "the same for new examples, estimated from the training data",
-            ),
-            Metric("duplicates", "duplicates", meaning="samples that are equal to another sample"),
-            Metric("copies", "copies", meaning="samples that are equal to a training example"),
-        ),
-        settings=("train",),
-        score=_memorisation,
-        order=140,
-    )
-)
+MEMORISATION = register(Score(
+    name="memorisation",
+    metrics=(
+        Metric("closer_to_train", "closer to training data", "%",
+            "samples nearer to a training example than that is to its own nearest neighbour; a share far"
+            " above the expected one indicates memorised examples"),
+        Metric("closer_expected", "expected of new data", "%",
+            "the same for new examples, estimated from the training data"),
+        Metric("duplicates", "duplicates", meaning="samples that are equal to another sample"),
+        Metric("copies", "copies", meaning="samples that are equal to a training example"),
+    ),
+    settings=("train",), score=_memorisation, order=140,
+))  # fmt: skip

@@ -92,39 +92,19 @@ def _prdc(comparison: Comparison) -> dict[str, float]:
     return vars(prdc(real.features, comparison.samples.features, k, real.radii(k))) | {"neighbours": k}
 
 
-CHART = Metric(
-    "prdc",
-    "fidelity and variety",
+CHART = Metric("prdc", "fidelity and variety",
     meaning="precision: share of samples that lie among the data; recall: share of the data that lie among"
-    " the samples; density and coverage: the same, counted in neighbours",
-    reference=1.0,
-)
-PRDC = register(
-    Score(
-        name="prdc",
-        metrics=(
-            Metric("precision", "precision", "%", "samples that lie among the data", "higher", chart=CHART),
-            Metric("recall", "recall", "%", "data that lie among the samples", "higher", chart=CHART),
-            Metric(
-                "density",
-                "density",
-                meaning="how densely data lie around samples; 1 where both have the same distribution",
-                chart=CHART,
-            ),
-            Metric(
-                "coverage",
-                "coverage",
-                "%",
-                "data with a sample among their nearest neighbours",
-                "higher",
-                chart=CHART,
-            ),
-        ),
-        settings=("neighbours",),
-        score=_prdc,
-        fewest=NEIGHBOURS + 1,
-        in_training=True,
-        whole=True,
-        order=111,
-    )
-)
+    " the samples; density and coverage: the same, counted in neighbours", reference=1.0)  # fmt: skip
+PRDC = register(Score(
+    name="prdc",
+    metrics=(
+        Metric("precision", "precision", "%", "samples that lie among the data", "higher", chart=CHART),
+        Metric("recall", "recall", "%", "data that lie among the samples", "higher", chart=CHART),
+        Metric("density", "density",
+            meaning="how densely data lie around samples; 1 where both have the same distribution",
+            chart=CHART),
+        Metric("coverage", "coverage", "%", "data with a sample among their nearest neighbours", "higher",
+            chart=CHART),
+    ),
+    settings=("neighbours",), score=_prdc, fewest=NEIGHBOURS + 1, in_training=True, whole=True, order=111,
+))  # fmt: skip

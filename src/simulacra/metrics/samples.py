@@ -107,34 +107,18 @@ def _samples(evaluation: Evaluation) -> dict[str, Any]:
     return numbers
 
 
-SAMPLES = register(
-    Measurement(
-        name="samples",
-        needs=(Samples,),
-        metrics=(
-            Metric(
-                "mean_distance",
-                "distance of the means",
-                meaning="of samples and data, in standard deviations of the data; 0 is best",
-            ),
-            Metric(
-                "variance_ratio",
-                "variance ratio",
-                meaning="total variance of samples over that of the data: 1 where both vary equally, 0 after"
-                " a collapse",
-            ),
-            Metric(
-                "modes_covered",
-                "modes covered",
-                meaning="modes of the data that get at least a tenth of their share of samples; all is best",
-                out_of="modes",
-            ),
-            Metric(
-                "within_4_sigma", "samples at a mode", "%", "within 4 standard deviations of one", "higher"
-            ),
-        ),
-        settings=("samples", "modes", "mode_shares"),
-        compute=_samples,
-        order=50,
-    )
-)
+SAMPLES = register(Measurement(
+    name="samples", needs=(Samples,),
+    metrics=(
+        Metric("mean_distance", "distance of the means",
+            meaning="of samples and data, in standard deviations of the data; 0 is best"),
+        Metric("variance_ratio", "variance ratio",
+            meaning="total variance of samples over that of the data: 1 where both vary equally, 0 after a"
+            " collapse"),
+        Metric("modes_covered", "modes covered",
+            meaning="modes of the data that get at least a tenth of their share of samples; all is best",
+            out_of="modes"),
+        Metric("within_4_sigma", "samples at a mode", "%", "within 4 standard deviations of one", "higher"),
+    ),
+    settings=("samples", "modes", "mode_shares"), compute=_samples, order=50,
+))  # fmt: skip

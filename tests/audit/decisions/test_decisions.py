@@ -10,7 +10,7 @@ import pytest
 from simulacra.audit.decisions.command import Arguments, audit
 from simulacra.audit.shared.costs import Costs, break_even, read_costs
 from simulacra.audit.shared.findings import Audit, Finding
-from simulacra.audit.shared.ledger import DRAWN, read
+from simulacra.audit.shared.ledger import CURVE_FACTORS, read
 from simulacra.audit.shared.source import Source
 from simulacra.errors import ConfigError, DataError
 
@@ -154,7 +154,7 @@ def test_without_outcomes_nothing_is_judged(people: Path, costs: Path) -> None:
 def test_other_costs_are_counted_out(people: Path, costs: Path) -> None:
     ledger = read(Source(people), read_costs(costs), ["p"], None, None, 30)
     p = pd.read_csv(people)["p"].to_numpy()
-    for factor, (search, leave) in zip(DRAWN, ledger.taken, strict=True):
+    for factor, (search, leave) in zip(CURVE_FACTORS, ledger.taken, strict=True):
         assert search == pytest.approx((p > 1 / (1 + 5 * factor)).sum(), abs=1)
         assert search + leave == len(p)
 
@@ -173,7 +173,7 @@ def test_an_action_that_is_never_the_cheapest(tmp_path: Path, people: Path) -> N
         ("", "actions: must look like actions: {search:"),
         ("actions: {a: {x: 1, y: 2}}", "names one action only"),
         ("actions: {a: {x: 1}, b: {x: 2}}", "names one outcome only"),
-        ("actions: {a: {x: 1, y: 2}, b: {x: 1, z: 2}}", "the outcomes of 'b' are not x, y; look at 'y'"),
+        ("actions: {a: {x: 1, y: 2}, b: {x: 1, z: 2}}", "the outcomes of 'b' are not x, y; check 'y'"),
         ("actions: {a: {x: 1, y: much}, b: {x: 1, y: 2}}", "line 1: actions.a.y: 'much' is not a number"),
         ("actions: {a: 3, b: {x: 1}}", "actions.a: must look like"),
         ("actions: {a: {x: 1, y: 1}, b: {x: 1, y: 2}}\nunits: euros", "line 2: unknown key 'units', did you"),

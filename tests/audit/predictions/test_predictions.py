@@ -12,7 +12,7 @@ from simulacra.audit.predictions.command import Arguments, audit
 from simulacra.audit.predictions.confusion import BASE, MEASURES, Confusion
 from simulacra.audit.shared import intervals
 from simulacra.audit.shared.auc import auc
-from simulacra.audit.shared.calibration import Bins, judged
+from simulacra.audit.shared.calibration import Bins, calibration_finding
 from simulacra.audit.shared.findings import Audit, Finding
 from simulacra.errors import ConfigError, DataError
 from tests.audit import compas
@@ -155,7 +155,9 @@ def test_a_score_that_is_right_is_seldom_a_finding() -> None:
         for half in (slice(0, 300), slice(300, 1000)):
             bins.add(pd.DataFrame({"g": rng.choice(["a", "b", "c"], len(p[half]))}), p[half], y[half])
         for key, name in ((None, "calibration"), ("g", "calibration.g")):
-            found[name] += judged(name, bins.of(key), key or "", 30, "p", "y").verdict == "finding"
+            found[name] += (
+                calibration_finding(name, bins.of(key), key or "", 30, "p", "y").verdict == "finding"
+            )
     # at most 5 are expected, whatever the number of groups
     assert max(found.values()) <= 9
 

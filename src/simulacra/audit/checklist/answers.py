@@ -33,7 +33,7 @@ Status = Literal["unanswered", "unsigned", "stale", "signed"]
 
 
 class Answer(Document):
-    """What somebody wrote to a question; everything as it stands in the file, without blanks around it."""
+    """What somebody wrote to a question; the text of the file, without blanks around it."""
 
     answer: str = ""
     signed: str = ""
@@ -162,7 +162,7 @@ def subject(run: Path | None) -> dict[str, str]:
 
 
 class Signature(Document):
-    """What stands in signatures.json of an answer: who signed when, and digests."""
+    """An entry of signatures.json: who signed an answer when, and digests."""
 
     signed: str
     date: str
@@ -179,7 +179,7 @@ SIGNED = TypeAdapter(dict[str, Signature])
 def signature(
     question: Question, answer: Answer, about: Mapping[str, str], evidence: Sequence[Evidence]
 ) -> Signature:
-    """The signature of an answer to this question as it stands, about this run, resting on this evidence."""
+    """The signature of an answer to this question as it is now, about this run, resting on this evidence."""
     return Signature(
         signed=answer.signed,
         date=answer.date,

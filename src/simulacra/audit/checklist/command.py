@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments(Shared):
-    """Ask what no number answers. The first time it writes answers.yaml, beside the page, with the questions
+    """Ask what no number answers. The first run writes answers.yaml, beside the page, with the questions
     and what an answer has to name; people fill it in, and it is read from then on and never changed."""
 
     run: tyro.conf.Positional[Path | None] = None
@@ -104,11 +104,11 @@ def audit(arguments: Arguments) -> Audit:
         )
     sections = [_section(question, states[question.name]) for question in QUESTIONS]
     open_ = [name for name, state in states.items() if state.status != "signed"]
-    standing = f"Open: {', '.join(open_)}." if open_ else "Somebody has signed an answer to each."
+    status = f"Open: {', '.join(open_)}." if open_ else "Somebody has signed an answer to each."
     return Audit(
         "checklist",
         "Questions that no number answers",
-        f"What has to be answered by somebody, with their name, before anything is done. {standing}",
+        f"What has to be answered by somebody, with their name, before anything is done. {status}",
         [*sections, *([counted] if counted is not None else []), _open(states)],
         inputs,
         asked,

@@ -36,7 +36,7 @@ def at_least_once(rate: float, n: int) -> float:
 
 @dataclass(frozen=True)
 class Wronged:
-    """How often a group is wronged: `rate`, exact, or k of n encounters; and how many somebody of it has."""
+    """How often a group is wronged: `rate`, exact, or k of n encounters; and encounters of a person."""
 
     group: str
     encounters: int
@@ -62,7 +62,7 @@ def read(source: Source, encounters: int | None) -> tuple[str, list[Wronged]]:
     """Read a table with a row for each group: its columns, and either `rate`, or `wronged` and `n`.
 
     Args:
-        source: the table; a column `encounters` says how many somebody of the group has.
+        source: the table; a column `encounters` gives how many a person of the group has.
         encounters: the same for all, instead of the column.
 
     Returns:

@@ -14,7 +14,7 @@ class Question:
 
     Attributes:
         name: in answers.yaml, and of its finding.
-        about: the section it stands in.
+        about: what its section is about.
         text: the question.
         why: why it is asked.
         names: what an answer has to name, after "An answer names".
@@ -43,7 +43,7 @@ QUESTIONS = (
         "amplified",
         "predictions",
         "Does the model amplify what it saw?",
-        "What was more common in training can be more common still in what a model says.",
+        "What was more common in training can be more common still in a model's predictions.",
         "the groups that were looked at and those that were not, by how much, and what is done about it",
         ("amplify", "generator", "predictions"),
     ),

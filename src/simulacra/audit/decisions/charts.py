@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from simulacra.audit.shared.costs import Costs
 from simulacra.audit.shared.figures import WIDTH, legend, percent
-from simulacra.audit.shared.ledger import DRAWN
+from simulacra.audit.shared.ledger import CURVE_FACTORS
 from simulacra.report.figures import CLASS_COLOURS, GREY, INK, MUTED, shortened, single, style
 
 COLOURS = tuple(CLASS_COLOURS[k] for k in (6, 0, 3, 5, 1, 7, 4, 8, 2, 9))
@@ -50,18 +50,18 @@ def shares(costs: Costs, taken: np.ndarray) -> Figure:
 
     Args:
         costs: the matrix.
-        taken: shares of people, a row for each of `DRAWN`, `(41, A)`.
+        taken: shares of people, a row for each of `CURVE_FACTORS`, `(41, A)`.
     """
     with style():
         figure, axes = single(WIDTH, 300)
         colours = [_colour(a) for a in range(len(costs.actions))]
-        axes.stackplot(DRAWN, taken.T, colors=colours, alpha=0.8, linewidth=0)
+        axes.stackplot(CURVE_FACTORS, taken.T, colors=colours, alpha=0.8, linewidth=0)
         axes.axvline(1, color=INK, linewidth=1)
         axes.set_xscale("log")
         axes.set_xticks([0.1, 0.2, 0.5, 1, 2, 5, 10])
         axes.xaxis.set_major_formatter("{x:g}")
         axes.minorticks_off()
-        axes.set_xlim(DRAWN[0], DRAWN[-1])
+        axes.set_xlim(CURVE_FACTORS[0], CURVE_FACTORS[-1])
         axes.set_ylim(0, 1)
         axes.set_xlabel(f"costs under {shortened(costs.outcomes[0], 30)}, times")
         axes.set_ylabel("people")

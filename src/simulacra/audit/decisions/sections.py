@@ -8,7 +8,7 @@ from simulacra.audit.shared.figures import by_group as groups_chart
 from simulacra.audit.shared.figures import comparison
 from simulacra.audit.shared.findings import Estimate, Finding, Plot, Section, Table, slug
 from simulacra.audit.shared.intervals import wilson
-from simulacra.audit.shared.ledger import TOLD, Ledger
+from simulacra.audit.shared.ledger import FACTORS, Ledger
 from simulacra.audit.shared.phrasing import amount, base, frequency, interval, listed, out_of
 from simulacra.audit.shared.rates import Mean, Rate, keyed, unique
 
@@ -187,7 +187,7 @@ def sensitivity(ledger: Ledger) -> Section:
     for k in sorted({k for k, _ in ledger.changed}):
         outcome = costs.outcomes[k]
         half, twice = (Rate(f"{outcome}, {name}", ledger.changed[k, f], n)
-                       for name, f in zip(("half", "twice"), TOLD, strict=True))  # fmt: skip
+                       for name, f in zip(("half", "twice"), FACTORS, strict=True))  # fmt: skip
         rates += [half, twice]
         findings.append(
             Finding(

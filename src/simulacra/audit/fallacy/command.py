@@ -24,7 +24,7 @@ class Arguments(Shared):
     table: tyro.conf.Positional[Path | None] = None
     """CSV with a row for each person; instead of the three numbers"""
     a: str = "A"
-    """what is looked for: with a table, a condition as COL, COL=VALUE or COL>=NUMBER; otherwise a name"""
+    """the attribute: with a table, a condition as COL, COL=VALUE or COL>=NUMBER; otherwise a name"""
     b: str = "B"
     """the group: with a table, a condition as COL, COL=VALUE or COL>=NUMBER; otherwise a name"""
     p_given: float | None = None

@@ -13,20 +13,20 @@ from simulacra.audit.shared.findings import Audit, Section
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments(Shared):
-    """Hold predictions against what turned out, group by group."""
+    """Compare predictions with outcomes, group by group."""
 
     table: tyro.conf.Positional[Path]
     """CSV with a row for each person"""
     y: str
-    """what turned out, yes or no: COL, COL=VALUE[,VALUE] or COL>=NUMBER"""
+    """the outcome, a condition: COL, COL=VALUE[,VALUE] or COL>=NUMBER"""
     pred: str
-    """who is flagged: COL, COL=VALUE[,VALUE] or COL>=NUMBER"""
+    """the flagged people, a condition: COL, COL=VALUE[,VALUE] or COL>=NUMBER"""
     group: str
     """columns with people's groups, with commas between them; several are also crossed"""
     score: str | None = None
     """column with the predicted probability of --y, for calibration"""
     train: Path | None = None
-    """CSV the model was trained on: can the groups be told from its other columns?"""
+    """CSV the model was trained on: do its other columns predict the groups?"""
     costs: Path | None = None
     """costs.yaml: what each action costs under each outcome; who is flagged gets the action that costs least
     under the first outcome"""
@@ -78,7 +78,7 @@ def audit(arguments: Arguments) -> Audit:
         sections.append(section)
         inputs |= {f"training {name}": value for name, value in read.items()}
     else:
-        asked.append("Whether the groups can be told from other columns: give --train.")
+        asked.append("Whether other columns predict the groups: give --train.")
     sections += [rates(confusion, key) for key in groups.labels]
     if bins is not None and arguments.score is not None:
         sections.append(calibration.section(bins, arguments.minimum_n, arguments.score, y.text))
@@ -97,7 +97,7 @@ def audit(arguments: Arguments) -> Audit:
     return Audit(
         "predictions",
         f"Predictions of {y.text}, by {' and '.join(field.column for field in groups.fields.values())}",
-        f"Flagged is who has {flag.text}; it turned out who has {y.text}. {arguments.table}, "
+        f"Flagged: {flag.text}. Outcome: {y.text}. {arguments.table}, "
         f"{source.rows - source.left_out:,} people.",
         sections,
         inputs,

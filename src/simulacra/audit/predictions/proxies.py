@@ -17,7 +17,7 @@ from simulacra.audit.shared.source import Field, Source
 
 # groups of a column that are compared with the others, largest first
 GROUPS = 10
-# different texts of a column that are kept apart
+# distinct texts of a column, the most frequent; all others are one
 TEXTS = 50
 SHOWN = 5
 LIMITS = (

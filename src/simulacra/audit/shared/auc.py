@@ -12,7 +12,7 @@ from simulacra.audit.shared.intervals import wilson
 
 
 def auc(score: np.ndarray, member: np.ndarray, level: float = LEVEL) -> Estimate:
-    """How often a member has a higher score than somebody else, ties half; interval of DeLong et al. 1988.
+    """How often a member has a higher score than a non-member, ties half; interval of DeLong et al. 1988.
 
     The interval is built on the logit scale, so that it stays inside 0 and 1.
 

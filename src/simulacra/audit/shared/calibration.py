@@ -62,7 +62,7 @@ def section(bins: Bins, minimum: int, score: str, y: str) -> Section:
         label = "" if key is None else bins.labels[key]
         groups = bins.of(key)
         name = "calibration" + (f".{slug(label)}" if label else "")
-        findings.append(judged(name, groups, label, minimum, score, y))
+        findings.append(calibration_finding(name, groups, label, minimum, score, y))
         drawn = [group for group in _largest(groups) if groups[group]["n"].sum() >= minimum][:DRAWN]
         chart = reliability({group: groups[group] for group in drawn}, minimum, score, y)
         caption = (
@@ -81,7 +81,7 @@ def error(bins: pd.DataFrame) -> float:
     return float((bins["y"] - bins["score"]).abs().sum() / bins["n"].sum())
 
 
-def judged(
+def calibration_finding(
     name: str, groups: dict[str, pd.DataFrame], label: str, minimum: int, score: str, y: str
 ) -> Finding:
     """The finding about the group whose score is most surely off; `groups` as `Bins.of` gives them."""

@@ -135,7 +135,7 @@ class _File(Document):
         for action, costs in actions.items():
             if lost := sorted(set(costs) ^ set(outcomes)):
                 raise ValueError(
-                    f"the outcomes of '{action}' are not {', '.join(outcomes)}; look at '{lost[0]}'"
+                    f"the outcomes of '{action}' are not {', '.join(outcomes)}; check '{lost[0]}'"
                 )
         if len(outcomes) < 2:
             raise ValueError("names one outcome only; nothing depends on it")

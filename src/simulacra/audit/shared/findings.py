@@ -1,4 +1,4 @@
-"""What an audit says: findings in sections, and `findings.json`.
+"""What an audit reports: findings in sections, and `findings.json`.
 
 The file is stable: names are only added to it as long as `SCHEMA` stays.
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SCHEMA = "simulacra.audit/1"
-# of every interval that says nothing else
+# of every interval, unless stated otherwise
 LEVEL = 0.95
 
 Verdict = Literal["finding", "no finding", "withheld", "stated"]
@@ -90,7 +90,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What an answer of somebody rests on: a sentence of another finding, and where it stands, or a file."""
+    """What a signed answer rests on: a sentence of another finding, with a link, or a file."""
 
     name: str
     sentence: str
@@ -103,15 +103,15 @@ class Finding:
 
     Attributes:
         name: what gates call it, unique in an audit: words of a-z, 0-9 and hyphens, joined by points.
-        sentence: what was found, for somebody who has seen nothing else; one or two sentences.
+        sentence: what was found, for a reader of this sentence alone; one or two sentences.
         verdict: one of `VERDICTS`.
         does_not_show: what a reader might take it for, and must not.
         what: what `number` is, in a few words.
-        number: the number that gates look at; none is withheld.
+        number: the number that gates read; None if withheld.
         n: people, or whatever was counted, that the number rests on.
         more: further numbers, by names as those of findings; gates reach them as `NAME:KEY`.
         plot: the name of the plot of the same section that shows it.
-        rests_on: of an answer that somebody signed.
+        rests_on: evidence of a signed answer.
 
     >>> Finding("share.women", "Of 100 people 31 are women.", "stated", "Who was not asked.",
     ...         "share", Estimate(0.31, 0.26, 0.37), 263).json()["interval"]
@@ -134,12 +134,12 @@ class Finding:
             if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*", name):
                 raise ValueError(f"no name of a finding: {name!r}")
         if not (self.sentence and self.does_not_show):
-            raise ValueError(f"{self.name}: a finding has a sentence, and says what it does not show")
+            raise ValueError(f"{self.name}: a finding has a sentence, and what it does not show")
         if (self.verdict == "withheld") != (self.number is None):
             raise ValueError(f"{self.name}: a finding has a number, one that is withheld has none")
 
     def json(self) -> dict[str, Any]:
-        """As it stands in findings.json."""
+        """The JSON object in findings.json."""
         return {
             "name": self.name,
             "verdict": self.verdict,
@@ -207,7 +207,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """Findings about one thing. What is predicted and what is done about it stand in different ones.
+    """Findings about one thing. Predictions and the actions that follow from them have separate sections.
 
     Attributes:
         name: unique among the sections, made as the names of findings are.
@@ -243,7 +243,7 @@ class Audit:
         lead: what was asked, of what; one or two sentences.
         sections: at least one.
         inputs: what was read and how: name -> text or number.
-        not_asked: what the audit could have looked at and did not, and how to have it; a sentence each.
+        not_asked: what the audit could have measured and did not, and how to get it; a sentence each.
     """
 
     kind: str
@@ -275,7 +275,7 @@ class Audit:
         return f"{found} finding{'s' * (found != 1)}, {without} without, {withheld} withheld, {stated} stated"
 
     def json(self, gates: Iterable[Mapping[str, Any]] = ()) -> dict[str, Any]:
-        """As it stands in findings.json."""
+        """The JSON object in findings.json."""
         return {
             "schema": SCHEMA,
             "simulacra": version("simulacra"),

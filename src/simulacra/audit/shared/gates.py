@@ -29,7 +29,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Gate:
-    """`NAME[:KEY][>NUMBER]`, as it was written and taken apart.
+    """`NAME[:KEY][>NUMBER]`, parsed.
 
     Attributes:
         text: as written.
@@ -48,7 +48,7 @@ class Gate:
 
     @classmethod
     def parse(cls, text: str) -> Gate:
-        """Take a gate apart.
+        """Parse a gate.
 
         >>> Gate.parse("false-positive-rate.*:ratio>1.25")
         Gate(text='false-positive-rate.*:ratio>1.25', name='false-positive-rate.*', key='ratio', sign='>', bound=1.25)

@@ -1,4 +1,4 @@
-"""Who got which action under which outcome, and what it cost: all that a table needs to be read for once."""
+"""Who got which action under which outcome, and what it cost, from one reading of a table."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from simulacra.audit.shared.rates import Mean, Rate
 from simulacra.audit.shared.source import Field, Source
 from simulacra.errors import nearest
 
-# costs under one outcome are multiplied by these: the two that are told, and those that are drawn
-TOLD = (0.5, 2.0)
-DRAWN = tuple(float(x) for x in np.geomspace(0.1, 10, 41))
+# factors on the costs under one outcome: the two of the findings, and those of the curve
+FACTORS = (0.5, 2.0)
+CURVE_FACTORS = tuple(float(x) for x in np.geomspace(0.1, 10, 41))
 # by how much probabilities of a row may miss 1
 ROUNDING = 1e-3
 
@@ -30,11 +30,11 @@ class Ledger:
     Attributes:
         costs: the matrix.
         labels: key of a grouping -> what sentences call it.
-        frame: a row for every combination of groups, `action` and `outcome` (-1 where nobody knows it) with
+        frame: a row for every combination of groups, `action` and `outcome` (-1 where it is not known) with
             `n` people, the sum of `cost` and of its `squares`, and of the probability of every outcome.
         known: whether the outcomes are known: costs are those that were paid, else those that are expected.
         changed: (outcome, factor) -> people who would get another action.
-        taken: with two outcomes, people who would get each action were costs under the first one `DRAWN`
+        taken: of two outcomes, people who would get each action if costs under the first were `CURVE_FACTORS`
             times as high, `(41, A)`.
         bins: of the score, of two outcomes that are known.
         scores: how many people have a probability of the first outcome in each hundredth, `(100,)`.
@@ -110,8 +110,8 @@ def read(
     if y is not None:
         fields["y"] = source.condition(y) if K == 2 else source.group(y)
     bins = Bins(groups.labels) if y is not None and K == 2 else None
-    what_if = {(k, f): costs.scaled(k, f) for k in range(K if K > 2 else 1) for f in TOLD}
-    drawn = [costs.scaled(0, f) for f in DRAWN] if K == 2 else []
+    what_if = {(k, f): costs.scaled(k, f) for k in range(K if K > 2 else 1) for f in FACTORS}
+    drawn = [costs.scaled(0, f) for f in CURVE_FACTORS] if K == 2 else []
     changed, taken = dict.fromkeys(what_if, 0), np.zeros((len(drawn), A), dtype=int)
     hundredths, frame = np.zeros(100, dtype=int), None
     for part in source.parts(fields):

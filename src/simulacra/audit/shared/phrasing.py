@@ -14,7 +14,7 @@ NO_DIFFERENCE = "The data are compatible with no difference."
 
 
 def base(*shares: float) -> int:
-    """People that shares are told of: 100, or as many tens of them as small shares need.
+    """Out of how many people shares are reported: 100, or a larger power of ten where shares are small.
 
     >>> base(0.4485, 0.2345), base(0.009, 0.3), base(0.0, 1.0), base(0.9995)
     (100, 1000, 100, 10000)
@@ -37,7 +37,7 @@ def frequency(share: float, of: int = 100) -> str:
 
 
 def out_of(share: float) -> str:
-    """A share told on its own.
+    """A share as people out of a number of people.
 
     >>> out_of(0.4485), out_of(0.0009)
     ('45 of 100', '9 of 10,000')

@@ -10,7 +10,7 @@ import pandas as pd
 from simulacra.audit.shared.source import Field, Source
 from simulacra.data.tables.text import MISSING
 
-# rows of a table that are looked at, drawn at random
+# rows of a table that are drawn at random
 SAMPLE = 20_000
 
 

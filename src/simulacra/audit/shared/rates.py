@@ -178,7 +178,7 @@ def compared(
         what: what the number is, in the plural ("false-positive rates", "costs").
         of: who is counted ("people without two_year_recid").
         did: what happened to those who are counted in k ("were flagged"); of means what the number is,
-            with its verb ("cost 1.2 euros each" is told of did="cost {} euros each").
+            with its verb ("cost 1.2 euros each" has did="cost {} euros each").
         column: what the groups are groups of.
         does_not_show: as in `Finding`; groups that are too small are added.
         plot: as in `Finding`.
@@ -247,7 +247,7 @@ def compared(
 
 
 def unique(name: str, taken: Iterable[str]) -> str:
-    """A name that nobody has, numbered where it is needed.
+    """A name that is not taken, numbered where necessary.
 
     >>> unique("a", ["a", "a-2"])
     'a-3'

@@ -26,11 +26,11 @@ from simulacra.errors import DataError, nearest, printable
 ROWS = 20_000
 # of a part, whatever the number of columns
 CELLS = 1_000_000
-# bytes that the header and what separates its cells are looked for in
+# bytes in which the header and the delimiter are searched for
 HEAD = 1 << 22
 # more than this, and it is no column of groups
 MOST_GROUPS = 50
-# of the values of a column, for what a message says of them
+# values of a column that a message may list
 REMEMBERED = 1000
 COMPARE = {">": np.greater, ">=": np.greater_equal, "<": np.less, "<=": np.less_equal}
 YES, NO = {"1", "1.0", "yes", "y", "true", "t"}, {"0", "0.0", "no", "n", "false", "f"}
