@@ -22,10 +22,7 @@ LIMITS = (
 def fit(graph: Graph, table: Mapping[str, Column], loop: Sequence[tuple[str, str]] = ()) -> Section:
     """Tests of the independences that the graph implies, and the arrows that no data can orient.
 
-    Args:
-        graph: the graph.
-        table: its measured columns.
-        loop: arrows back in time, which are drawn only.
+    `table` holds the measured columns of the graph; `loop` has arrows back in time, which are drawn only.
     """
     independences, n = graph.independences(), len(next(iter(table.values())).values)
     # Bonferroni: all intervals hold at once

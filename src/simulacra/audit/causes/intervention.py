@@ -78,11 +78,7 @@ class Intervention:
 def sections(graph: Graph, table: Mapping[str, Column], do: Intervention, cells: pd.Series) -> list[Section]:
     """The associations of x, and what setting it would do to every column with a mean that may change.
 
-    Args:
-        graph: the graph.
-        table: its measured columns.
-        do: the intervention.
-        cells: the column that is set, as text.
+    `table` holds the measured columns of the graph, and `cells` the column that is set, as text.
     """
     x = table[do.x]
     if x.categorical or x.positive:

@@ -22,14 +22,7 @@ NO_HARM = (
 
 
 def sections(setting: Setting, draws: int, runs: int, seed: int = 0) -> list[Section]:
-    """The loop without and with the correction.
-
-    Args:
-        setting: the areas.
-        draws: patrols asked about; `LONG` times as many are sent.
-        runs: simulations, each with its own random numbers.
-        seed: random seed.
-    """
+    """The loop without and with the correction, after `draws` patrols and after `LONG` times as many."""
     at, truth, start = times(draws), setting.truth, abs(setting.initial - setting.truth)
     plain, fixed = (shares(setting, draws, runs, corrected, seed) for corrected in (False, True))
     here = int(np.flatnonzero(at == draws)[0])

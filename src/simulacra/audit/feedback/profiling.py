@@ -76,13 +76,7 @@ def loop(years: int, runs: int, corrected: bool, seed: int = 0) -> Years:
 
 
 def sections(years: int, runs: int, seed: int = 0) -> list[Section]:
-    """The loop without and with the correction.
-
-    Args:
-        years: how long.
-        runs: simulations, each with its own random numbers.
-        seed: random seed.
-    """
+    """The loop without and with the correction, in many runs of so many years."""
     plain, fixed = (loop(years, runs, corrected, seed) for corrected in (False, True))
 
     def plot(name: str, title: str, label: str, lines: dict[str, np.ndarray], truth: float, is_: str) -> Plot:

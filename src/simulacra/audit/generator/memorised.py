@@ -21,12 +21,7 @@ CLOSE = 0.05
 
 
 def memorised_section(audited: GroupedGenerator, pairs: bool = True) -> Section:
-    """How many samples are closer to a training example than held-out data typically are, and which.
-
-    Args:
-        audited: the generator.
-        pairs: whether to show the closest pairs of images.
-    """
+    """How many samples are closer to a training example than held-out data typically are, and which."""
     train, noun = audited.data.train.x, audited.noun
     rng = np.random.default_rng([audited.seed, 4])
     held_out = audited.held_out[rng.permutation(len(audited.held_out))[:LARGEST]]

@@ -299,13 +299,7 @@ def compare(
 ) -> tuple[Finding, Plot]:
     """The finding about a metric of two groups or more, the pair that differs most certainly; and its plot.
 
-    Args:
-        audited: the generator.
-        i: which grouping.
-        metric: the metric.
-        measured: of groups that are large enough.
-        few: counts of the other groups.
-        words: for the templates of the metric.
+    `few` has the counts of the groups that are too small, and `words` what the templates of the metric need.
     """
     words["noun"] = audited.noun
     limits = metric.limits.format(**words)

@@ -19,12 +19,7 @@ from simulacra.core.noise import derive_seed
 
 
 def truncation_section(audited: GroupedGenerator, truncations: Sequence[float]) -> Section:
-    """Shares of every grouping and coverage of all data, by truncation, compared with truncation 1.
-
-    Args:
-        audited: its samples are those of truncation 1.
-        truncations: sorted, with 1.
-    """
+    """Shares of every grouping and coverage of all data, by truncation (sorted), against truncation 1."""
     n, seed = len(audited.samples), audited.seed
     samples = {
         t: audited.samples if t == 1 else stored_samples(audited.model, n, derive_seed(seed, i), t)
