@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: who lies among whose neighbours."""
+"""Precision, recall, density and coverage: which examples lie among the neighbours of others."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ def prdc(real: np.ndarray, fake: np.ndarray, k: int = 5, real_radii: np.ndarray 
     of_fake = torch.from_numpy(radii(fake, k))
     inside, nearest = torch.zeros(len(fake)), torch.full((len(real),), torch.inf, dtype=torch.float64)
     recalled = torch.zeros(len(real), dtype=torch.bool)
-    for some, d in distances(fake, real):
-        inside[some] = (d < of_real).float().sum(dim=1)
-        recalled |= (d < of_fake[some, None]).any(dim=0)
+    for part, d in distances(fake, real):
+        inside[part] = (d < of_real).float().sum(dim=1)
+        recalled |= (d < of_fake[part, None]).any(dim=0)
         nearest = torch.minimum(nearest, d.amin(dim=0))
     return Prdc(
         precision=(inside > 0).double().mean().item(),

@@ -40,7 +40,7 @@ class SampleSets:
 
 
 class Comparison:
-    """Samples beside real examples, seen through an extractor: what scores are computed from.
+    """Samples and real examples with the features of an extractor: what scores are computed from.
 
     Args:
         samples: images `(M, C, H, W)`, uint8 or in [0, 1], or vectors `(M, D)`.

@@ -28,7 +28,7 @@ from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset
 from simulacra.errors import DataError
 from simulacra.metrics.features import Extractor
-from simulacra.metrics.perceptual import apart, perceptual_distance, unit_maps
+from simulacra.metrics.perceptual import map_distance, perceptual_distance, unit_maps
 from simulacra.metrics.reconstruction import PSNR, SSIM, l1, psnr, smoothed, ssim
 from simulacra.metrics.registry import Measurement, Metric, by_direction, register
 from simulacra.metrics.sample_scores import SampleSets
@@ -208,12 +208,12 @@ def _perceptual(
     rows = []
     for part in zip(*(x.split(HELD) for x in (*drawn, target, other)), strict=True):
         *variants, y, another = (unit_maps(x, extractor) for x in part)
-        rows.append(_compared("perceptual", apart, variants, y, another))
+        rows.append(_compared("perceptual", map_distance, variants, y, another))
     return {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
 
 
 def predicted_classes(x: np.ndarray, extractor: Extractor) -> np.ndarray | None:
-    """The likeliest class of each image, `(N,)`; None where the extractor knows no classes."""
+    """The likeliest class of each image, `(N,)`; None where the extractor predicts no classes."""
     probs = Statistics(x, extractor, classes=True).probabilities
     return None if probs is None else probs.argmax(axis=1)
 
