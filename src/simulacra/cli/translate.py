@@ -43,10 +43,10 @@ def main(argv: list[str]) -> int:
     from simulacra.errors import ConfigError, DataError, RunError
     from simulacra.run import Run
     from simulacra.tasks.translate import (
-        exists,
-        skipped_files,
-        plan,
         display,
+        exists,
+        plan,
+        skipped_files,
         translated_image,
         varies,
         write,
@@ -95,7 +95,8 @@ def main(argv: list[str]) -> int:
             done += 1
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
-            f"interrupted: {done} of {len(jobs)} images are translated, in {out}; run the same command to resume"
+            f"interrupted: {done} of {len(jobs)} images are translated, in {out}; run the same command to"
+            " resume"
         ) from None
     if done:
         print(out)

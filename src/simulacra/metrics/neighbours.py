@@ -57,7 +57,7 @@ def nearest(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     array([1, 2])
     """
     if len(y) == 0:
-        raise DataError("no examples to be near to")
+        raise DataError("cannot find nearest neighbours: the reference set is empty")
     found = [_first(d) for _, d in distances(x, y)]
     return _joined(found)
 

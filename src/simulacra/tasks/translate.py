@@ -1,9 +1,8 @@
-"""ImageFiles in, pictures out: what a model that translates makes of files, whatever their size.
+"""Translate image files of any size, and write the results.
 
-A large picture is translated in tiles. Of a tile only what lies `MARGIN` pixels inside of it is used, and
-from a tile to the next it is blended linearly: nets that see no further give the picture they give of the
-whole at once. Instance norm sees all of it, and has the statistics of the picture shrunk to a tile, so that
-tiles are of one tone. Only one row of tiles is held in floating point.
+A large image is translated in overlapping tiles: `MARGIN` border pixels of each are discarded, and the rest
+is blended linearly, so that nets with a smaller receptive field give the same image as in one piece. Instance
+norm uses the statistics of the whole image shrunk to one tile, so that tiles have consistent colours. Only one row of tiles is held in floating point.
 """
 
 from __future__ import annotations
@@ -99,6 +98,7 @@ def translated(model: Translates, x: np.ndarray, seed: int = 0, to: str | None =
 
     >>> from simulacra.models.cyclegan.model import CycleGAN
     >>> from simulacra.models.cyclegan.card import CycleGANConfig
+    >>> from simulacra.data.spec import DataSpec
     >>> spec = DataSpec("image", (3, 32, 32), classes=("horse", "zebra"))
     >>> model = CycleGAN(spec, CycleGANConfig(width=8, blocks=1)).eval()
     >>> translated(model, np.zeros((3, 20, 50), np.uint8)).shape
