@@ -2,8 +2,8 @@
 
 A large image is translated in overlapping tiles: `MARGIN` border pixels of each are discarded, and the rest
 is blended linearly, so that nets with a smaller receptive field give the same image as in one piece. Instance
-norm uses the statistics of the whole image shrunk to one tile, so that tiles have consistent colours. Only one
-row of tiles is held in floating point.
+norm uses the statistics of the whole image shrunk to one tile, so that tiles have consistent colours. Only
+one row of tiles is held in floating point.
 """
 
 from __future__ import annotations
