@@ -32,6 +32,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from simulacra.accelerate.doubling import DoublingConv2d, HalvingConv2d
 from simulacra.accelerate.winograd import WinogradConv2d
 from simulacra.config import Training
 from simulacra.core.batch import Batch
@@ -204,8 +205,8 @@ def ours(case: Case, precision: Any, kernels: bool = True) -> Side:
     mine, todo = model(case), batches(case)
     players = engine(mine, case, precision)
     for layer in mine.modules():
-        if isinstance(layer, WinogradConv2d) and not kernels:
-            layer.__class__ = nn.Conv2d
+        if isinstance(layer, WinogradConv2d | HalvingConv2d | DoublingConv2d) and not kernels:
+            layer.__class__ = type(layer).__base__  # type: ignore[assignment]  # torch's class
 
     def play(steps: int) -> None:
         for batch in islice(todo, steps):

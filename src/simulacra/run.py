@@ -166,7 +166,7 @@ class Run:
         if self.path.exists() and not self.path.is_dir():
             raise RunError(f"{self.path}: is a file; choose another --out")
         if not file.exists() and self.path.is_dir() and {p.name for p in self.path.iterdir()} - {".lock"}:
-            raise RunError(f"{self.path}: not empty, and no run; choose another --out")
+            raise RunError(f"{self.path}: is not empty and is not a run folder; choose another --out")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.path / ".lock")
@@ -185,7 +185,7 @@ class Run:
             if saved and (different := self.config.differences(config)):
                 raise RunError(
                     f"{self.path}: holds a training with other settings ({'; '.join(different)});"
-                    " choose another --out, or delete it"
+                    " choose another --out, or delete that folder"
                 )
             write_text(file, config.to_yaml())
             yield

@@ -96,13 +96,13 @@ def test_rounds_write_new_runs_and_leave_the_old_one(
 ) -> None:
     before = digests(Path(run))
     out = tmp_path / "rounds"
-    words = [run, "--method", method, "--rounds", "1", "--added", "40", "-n", "30", "--out", str(out)]
+    words = [run, "--method", method, "--rounds", "1", "--added", "600", "-n", "100", "--out", str(out)]
     numbers = told(words, capsys)
     assert digests(Path(run)) == before
     table = numbers["rounds"]
     assert isinstance(table, list)
     assert [row["number"] for row in table] == [0, 1]
-    assert 20 < table[1]["negatives"] <= 40
+    assert 300 < table[1]["negatives"] <= 600
     assert table[1]["known_accuracy"] > table[0]["robust_accuracy"]
     assert json.loads((out / "rounds.json").read_text()) == table
     # a run as any other

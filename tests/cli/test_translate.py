@@ -65,7 +65,7 @@ def test_a_folder_becomes_what_the_model_makes_of_it(
     out, run = tmp_path / "out", runs / "pix2pix"
     assert main(["translate", str(run), str(pictures), "--seed", "5", "--out", str(out)]) == 0
     said, wrong = capsys.readouterr()
-    assert said.splitlines() == [str(out), "2 pictures translated"]
+    assert said.splitlines() == [str(out), "2 images translated"]
     assert wrong == ""
     assert files(out) == ["a.png", "more/b.bmp"]
     model = sim.load(run)
@@ -98,7 +98,7 @@ def test_the_domain_is_chosen_by_its_name(
     for words, to in (([], second), *((["--to", name], to) for name, to in asked.items())):
         out = tmp_path / "-".join(["out", *words])
         assert main(["translate", str(run), str(pictures / "a.png"), *words, "--out", str(out)]) == 0
-        assert f"1 picture translated to {to}" in capsys.readouterr().out
+        assert f"1 image translated to {to}" in capsys.readouterr().out
         expected = to_bytes(model.translate(x, sim.Noise(0), to))[0].transpose(1, 2, 0)
         assert np.array_equal(read(out / "a.png"), expected)
 
@@ -112,12 +112,12 @@ def test_files_that_cannot_be_read_are_named_and_the_others_done(
     words = ["translate", str(runs / "pix2pix"), str(pictures), str(tmp_path / "none.png")]
     assert main([*words, "--out", str(out)]) == 1
     said, wrong = capsys.readouterr()
-    assert said.splitlines() == [str(out), "2 pictures translated"]
+    assert said.splitlines() == [str(out), "2 images translated"]
     assert wrong.splitlines() == [
         f"simulacra: {pictures}/text.jpg: not a picture",
         f"simulacra: {tmp_path}/none.png: cannot be read (No such file or directory)",
         f"simulacra: {pictures}/broken.png: damaged or truncated",
-        "simulacra: 3 of 5 inputs could not be read, as said above",
+        "simulacra: 3 of 5 inputs could not be read, as reported above",
     ]
     assert files(out) == ["a.png", "more/b.bmp"]
     assert main(["translate", str(runs / "pix2pix"), str(pictures / "text.jpg"), "--out", "none"]) == 1
@@ -139,7 +139,7 @@ def test_files_of_a_folder_that_are_no_pictures_by_their_ending_are_counted(
     read = "left out; .jpg, .jpeg, .png, .webp, .bmp are read\n"
     assert main(["translate", run, str(pictures), "--out", str(out)]) == 0
     said, wrong = capsys.readouterr()
-    assert said.splitlines() == [str(out), "2 pictures translated"]
+    assert said.splitlines() == [str(out), "2 images translated"]
     counted = "5 files are no pictures by their ending (.heic, .gif, none, .txt)"
     assert wrong == f"simulacra: {pictures}: {counted} and are {read}"
     # a file that is named is no file of a folder
@@ -175,7 +175,7 @@ def test_interrupted_it_leaves_whole_files(
     monkeypatch.setattr(CycleGAN, "translate", stopped)
     out = tmp_path / "out"
     assert main(["translate", str(runs / "cyclegan"), str(pictures), "--out", str(out)]) == 130
-    assert f"interrupted: 1 of 2 pictures are done, in {out}" in capsys.readouterr().err
+    assert f"interrupted: 1 of 2 images are translated, in {out}" in capsys.readouterr().err
     assert files(out) == ["a.png"]
     first = read(out / "a.png")
     assert first.shape == (32, 32, 3)
@@ -183,8 +183,8 @@ def test_interrupted_it_leaves_whole_files(
     monkeypatch.setattr(CycleGAN, "translate", translate)
     assert main(["translate", str(runs / "cyclegan"), str(pictures), "--out", str(out)]) == 0
     told = capsys.readouterr()
-    assert "1 picture translated" in told.out
-    assert f"{out}: has translations of 1 of the pictures, which stay as they are" in told.err
+    assert "1 image translated" in told.out
+    assert f"{out}: already has translations of 1 of the images" in told.err
     assert len(files(out)) == 2
     assert np.array_equal(read(out / "a.png"), first)
 
@@ -217,7 +217,7 @@ def inputs(pictures: Path) -> Iterator[Path]:
         ("{runs}/none {inputs} --out {out}", 1, "no run here"),
         ("{runs}/pix2pix {inputs} --to smiling --out {out}", 1, "translates one way"),
         ("{runs}/cyclegan {inputs} --to smilin --out {out}", 2, "did you mean 'smiling'?"),
-        ("{runs}/cyclegan {inputs} --variants 2 --out {out}", 1, "one translation for each picture"),
+        ("{runs}/cyclegan {inputs} --variants 2 --out {out}", 1, "one translation for each image"),
         ("{runs}/pix2pix {inputs} --variants 0 --out {out}", 2, "at least 1, not 0"),
         ("{runs}/pix2pix --out {out}", 2, "name pictures or folders"),
         ("{runs}/pix2pix {inputs}/more --out {inputs}/more", 1, "b.bmp: is one of the inputs"),
@@ -225,7 +225,7 @@ def inputs(pictures: Path) -> Iterator[Path]:
         ("{runs}/pix2pix {inputs} --out {inputs}/a.png", 2, "is a file; give a folder"),
         ("{runs}/pix2pix {inputs} {runs}/a.png --out {out}", 1, "would both become"),
         ("{runs}/pix2pix {runs}/pca --out {out}", 1, "no pictures found"),
-        ("{runs}/pix2pix {inputs}/a.png --out {out}/sub", 1, "a.png: is there already"),
+        ("{runs}/pix2pix {inputs}/a.png --out {out}/sub", 1, "a.png: already exists"),
     ],
 )
 def test_mistakes_get_a_plain_line_and_no_work_is_done(

@@ -183,7 +183,7 @@ def test_a_folder_with_other_things_is_left_alone(trains: Trains) -> None:
     mine = run.path.parent / "mine"
     mine.mkdir()
     (mine / "thesis.txt").write_text("years of work")
-    with pytest.raises(RunError, match="not empty, and no run"):
+    with pytest.raises(RunError, match="is not empty and is not a run folder"):
         trains("mine", steps=2)
     assert [p.name for p in mine.iterdir()] == ["thesis.txt"]
 

@@ -1,12 +1,10 @@
-"""Faster layers for training on CPUs, swapped in by the engine.
-
-A kernel is kept where a whole training step gains at least 1.1 times; its module has the measurement.
-"""
+"""Faster layers for training on CPUs, swapped in by the engine; each module has its measurement."""
 
 from __future__ import annotations
 
 from torch import nn
 
+from simulacra.accelerate.doubling import DoublingConv2d, HalvingConv2d
 from simulacra.accelerate.winograd import WinogradConv2d
 
 
@@ -23,3 +21,7 @@ def for_cpu(net: nn.Module) -> None:
     for layer in net.modules():
         if type(layer) is nn.Conv2d and WinogradConv2d.replaces(layer):
             layer.__class__ = WinogradConv2d
+        elif type(layer) is nn.Conv2d and HalvingConv2d.replaces(layer):
+            layer.__class__ = HalvingConv2d
+        elif type(layer) is nn.ConvTranspose2d and DoublingConv2d.replaces(layer):
+            layer.__class__ = DoublingConv2d

@@ -26,7 +26,7 @@ class Sample:
     seed: int = 0
     """random seed"""
     class_: Annotated[str | None, tyro.conf.arg(name="class")] = None
-    """name of the class to sample, for conditional models; all classes as in the data when not given"""
+    """class to sample, by name, for conditional models; by default all, in the proportions of the data"""
     truncation: float = 1.0
     """factor on the distance of latents from their mean; below 1: more typical, less varied"""
     draw: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -58,7 +58,7 @@ def main(argv: list[str]) -> int:
         model = run.load_with(Conditional).for_class(arguments.class_)
     if arguments.draw and not model.has_likelihood:
         name = short_name(run.config.model)
-        raise ConfigError(f"draw: this {name} has no likelihood to draw from; leave --draw out")
+        raise ConfigError(f"draw: this {name} has a deterministic decoder; omit --draw")
     x = model.sample(arguments.n, arguments.seed, truncation=arguments.truncation, draw=arguments.draw)
     if spec.kind == "vector" and out.suffix == ".png":
         _draw(x.cpu().numpy(), spec.columns, out)

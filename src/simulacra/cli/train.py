@@ -93,7 +93,7 @@ def parse(argv: list[str], recipe: Mapping[str, Any] | None = None, prog: str = 
         tyro.conf.OmitArgPrefixes[shape],  # type: ignore[valid-type,misc]  # made at run time
         args=words,
         prog=prog or f"simulacra train {name}",
-        description=f"Train: {card.summary}. The same command again resumes.{presets}",
+        description=f"Train {name}: {card.summary}. Run the same command again to resume.{presets}",
     )
     return name, parsed
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tyro
 
-# both sides in units of those the model was trained on, from which things are not of the size it knows
+# ratio of both sides to those of the training images, beyond which objects have an unfamiliar size
 LARGE, SMALL = 2, 2 / 3
 
 # of files that are left out, the endings that are named
@@ -18,21 +18,20 @@ ENDINGS = 5
 
 @dataclass(frozen=True)
 class Translate:
-    """Turn pictures of one kind into pictures of another, at the size they have."""
+    """Translate images from one domain to another, at their own size."""
 
     run: tyro.conf.Positional[Path]
     """run folder"""
     inputs: tyro.conf.Positional[tuple[Path, ...]]
-    """pictures, and folders of pictures with all their sub-folders"""
+    """image files, and folders of images with all their sub-folders"""
     out: Path
-    """folder for the translations, under the names of the inputs; files that are there stay as they are"""
+    """folder for the translations, under the names of the inputs; existing files are kept"""
     to: str | None = None
-    """where there is a choice, the domain to translate to, by its name or A or B; the second one, B, when not
-    given"""
+    """target domain of a cyclegan: its name, A or B; B by default"""
     variants: int = 1
-    """different translations of every picture: name-1.png, name-2.png, ..."""
+    """number of different translations of every image: name-1.png, name-2.png, ..."""
     seed: int = 0
-    """of what variants differ in; it is the same for all pictures"""
+    """random seed; the same noise is used for all images"""
 
 
 def main(argv: list[str]) -> int:
@@ -43,11 +42,19 @@ def main(argv: list[str]) -> int:
     from simulacra.data.images.parallel import progress
     from simulacra.errors import ConfigError, DataError, RunError
     from simulacra.run import Run
-    from simulacra.tasks.translate import is_there, left_out, plan, shown, translated_image, varies, write
+    from simulacra.tasks.translate import (
+        display,
+        exists,
+        plan,
+        skipped_files,
+        translated_image,
+        varies,
+        write,
+    )
 
     out, variants = arguments.out, arguments.variants
     if not arguments.inputs:
-        raise ConfigError("inputs: name pictures or folders to translate")
+        raise ConfigError("inputs: name images or folders to translate")
     if variants < 1:
         raise ConfigError(f"variants: must be at least 1, not {variants}")
     run = Run(arguments.run)
@@ -55,17 +62,17 @@ def main(argv: list[str]) -> int:
     to = model.domain(arguments.to)
     if variants > 1 and not varies(model, to):
         raise RunError(
-            f"{run}: this {run.config.model} has one translation for each picture; leave --variants out"
+            f"{run}: this {run.config.model} has one translation for each image; leave --variants out"
         )
     jobs, bad, there = plan(arguments.inputs, out, variants)
     for source, reason in bad.items():
-        print(f"simulacra: {shown(source)}: {reason}", file=sys.stderr)
-    for folder, endings in left_out(arguments.inputs, out).items():
-        print(f"simulacra: {shown(folder)}: {no_pictures(endings)}", file=sys.stderr)
+        print(f"simulacra: {display(source)}: {reason}", file=sys.stderr)
+    for folder, endings in skipped_files(arguments.inputs, out).items():
+        print(f"simulacra: {display(folder)}: {describe_skipped(endings)}", file=sys.stderr)
     if there:
         print(
-            f"simulacra: {shown(out)}: has translations of {there:,} of the pictures, which stay as they are;"
-            " choose another --out to translate all of them anew",
+            f"simulacra: {display(out)}: already has translations of {there:,} of the images; they are kept."
+            " Choose another --out to translate them again",
             file=sys.stderr,
         )
     done, unread, unlike = 0, len(bad), 0
@@ -76,40 +83,41 @@ def main(argv: list[str]) -> int:
                 original = open_with_alpha(job.source)
             except BadImage as error:
                 unread += 1
-                print(f"simulacra: {shown(job.source)}: {error}", file=sys.stderr)
+                print(f"simulacra: {display(job.source)}: {error}", file=sys.stderr)
                 continue
             scales = original.image.width / width, original.image.height / height
             unlike += min(scales) > LARGE or max(scales) < SMALL
             for variant, file in enumerate(job.outs):
-                if is_there(file):
+                if exists(file):
                     continue
                 image = translated_image(model, original.image, derive_seed(arguments.seed, variant), to)
                 write(image, original, file)
             done += 1
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
-            f"interrupted: {done} of {len(jobs)} pictures are done, in {out}; the same command goes on"
+            f"interrupted: {done} of {len(jobs)} images are translated, in {out}; run the same command to"
+            " resume"
         ) from None
     if done:
         print(out)
-        print(f"{done:,} {'picture' if done == 1 else 'pictures'} translated{f' to {to}' if to else ''}")
+        print(f"{done:,} {'image' if done == 1 else 'images'} translated{f' to {to}' if to else ''}")
     if unlike:
         print(
-            f"simulacra: the model was trained on {width}x{height} pixels; {unlike:,} of the pictures"
-            f" {'is' if unlike == 1 else 'are'} far larger or smaller, copies of about that size may come out"
+            f"simulacra: the model was trained on {width}x{height} pixels; {unlike:,} of the images"
+            f" {'is' if unlike == 1 else 'are'} far larger or smaller, resized copies may translate"
             " better",
             file=sys.stderr,
         )
     if unread:
-        raise DataError(f"{unread:,} of {done + unread:,} inputs could not be read, as said above")
+        raise DataError(f"{unread:,} of {done + unread:,} inputs could not be read, as reported above")
     return 0
 
 
-def no_pictures(endings: Counter[str]) -> str:
-    """What is said of files of a folder that are left out, the most frequent endings first.
+def describe_skipped(endings: Counter[str]) -> str:
+    """A line about the files of a folder that are skipped, the most frequent endings first.
 
-    >>> no_pictures(Counter([".txt", ".heic", ".heic", ""])).split(";")[0]
-    '4 files are no pictures by their ending (.heic, .txt, none) and are left out'
+    >>> describe_skipped(Counter([".txt", ".heic", ".heic", ""])).split(";")[0]
+    '4 files are skipped, since their endings (.heic, .txt, none) are not those of images'
     """
     from simulacra.data.images.files import SUFFIXES
     from simulacra.errors import printable
@@ -117,7 +125,7 @@ def no_pictures(endings: Counter[str]) -> str:
     named = [printable(ending) or "none" for ending, _ in endings.most_common(ENDINGS)]
     listed = ", ".join(named + ["..."] * (len(endings) > ENDINGS))
     if (n := endings.total()) == 1:
-        what = f"1 file is no picture by its ending ({listed}) and is left out"
+        what = f"1 file is skipped, since its ending ({listed}) is not that of an image"
     else:
-        what = f"{n:,} files are no pictures by their ending ({listed}) and are left out"
+        what = f"{n:,} files are skipped, since their endings ({listed}) are not those of images"
     return f"{what}; {', '.join(SUFFIXES)} are read"

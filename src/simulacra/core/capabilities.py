@@ -275,7 +275,7 @@ class Conditional(Samples):
                 raise ConfigError(f"class: unknown '{y}', {nearest(y, classes)}")
             return classes.index(y)
         if not 0 <= y < len(classes):
-            raise ConfigError(f"class: there are {len(classes)} classes, from 0, and no {y}")
+            raise ConfigError(f"class: {y} is out of range; choose 0 to {len(classes) - 1}")
         return y
 
     def preview(self, examples: Dataset, seed: int) -> Preview | None:

@@ -107,8 +107,8 @@ def restore(
         model.load_state_dict(state["model"])
     except RuntimeError as error:
         raise RunError(
-            f"the checkpoint does not fit this model ({str(error).splitlines()[-1].strip()}): it was made by"
-            " another version; choose another --out"
+            f"the checkpoint does not fit this model ({str(error).splitlines()[-1].strip()}): it was probably"
+            " made by another version; choose another --out"
         ) from error
     for player, optimizer in optimizers.items():
         optimizer.load_state_dict(state["optimizers"][player])

@@ -50,7 +50,7 @@ def launch(training: Training) -> Fabric:
     if device == "mps" and not torch.backends.mps.is_available():
         raise ConfigError("device: mps is not available on this machine; use --device cpu or leave it out")
     if device == "cuda" and training.devices > torch.cuda.device_count():
-        raise ConfigError(f"devices: {training.devices} asked for, {torch.cuda.device_count()} there")
+        raise ConfigError(f"devices: {training.devices} requested, {torch.cuda.device_count()} available")
     world = world_size(training)
     local = int(os.environ.get("LOCAL_WORLD_SIZE", world)) if world > 1 else 1
     fabric = Fabric(

@@ -63,8 +63,8 @@ def _train(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
     batch_size = training.fitted_batch(groups, shards)
     # a model without players is solved by `prepare`
     steps = training.total_steps(len(data.train), batch_size) if model.players else 0
-    state = checkpoint.load(run, fabric.device)
-    start = 0 if state is None else state["step"]
+    saved = checkpoint.load(run, fabric.device)
+    start = 0 if saved is None else saved["step"]
     every = training.evaluate_every
     scores: list[Monitor] = []
     if every is not None:
@@ -73,17 +73,17 @@ def _train(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
     players = Players(model, training, fabric)
     ema = None if training.ema is None else average(model, training.ema)
     best = checkpoint.Best() if training.keep == "best" else None
-    if state is None:
+    if saved is None:
         model.prepare(data.train)
     else:
-        checkpoint.restore(state, model, players.optimizers, ema, best)
+        checkpoint.restore(saved, model, players.optimizers, ema, best)
 
     balanced = model.class_balanced
     batches = Batches(data.train, batch_size, training.seed, steps, shards, fabric.device, balanced)
     model.train()
     with Events(run, start, steps, quiet=quiet or rank > 0) as events, interrupts() as interrupted:
         published = model if ema is None else cast(Model, ema.module)
-        now = State(run, config, data, model, published, events, steps, start)
+        state = State(run, config, data, model, published, events, steps, start)
         checkpoints = Checkpoints(training.checkpoint_every, players.optimizers, ema, best)
         warnings = TrainingWarnings(model, diagnosed(data), run.events())
         monitors: list[Monitor] = [
@@ -105,30 +105,30 @@ def _train(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
             players.play([batches.at(step, rank * parts + part) for part in range(parts)], rate)
             if ema is not None:
                 ema.update_parameters(model)
-            now.step = step + 1
+            state.step = step + 1
 
             # processes synchronise only at logs; one alone may act after any step
             urgent = fabric.world_size == 1 and (interrupted.is_set() or checkpoints.overdue)
-            if not (urgent or now.last or now.step % training.log_every == 0):
+            if not (urgent or state.last or state.step % training.log_every == 0):
                 continue
             speed = batch_size * players.steps / (time.monotonic() - logged)
-            events.log("train", now.step, players.averages(now.step), lr=rate, images_per_second=speed)
+            events.log("train", state.step, players.averages(state.step), lr=rate, images_per_second=speed)
             stop = torch.tensor(float(interrupted.is_set()), device=fabric.device)
-            now.stop = bool(fabric.all_reduce(stop, reduce_op="sum"))
+            state.stop = bool(fabric.all_reduce(stop, reduce_op="sum"))
             for monitor in monitors if rank == 0 else []:
-                if monitor.due(now):
-                    monitor.run(now)
+                if monitor.due(state):
+                    monitor.run(state)
             logged = time.monotonic()
-            if now.stop:
+            if state.stop:
                 break
         if steps == 0 and start == 0 and rank == 0:
             checkpoint.save(run, 0, model, {})
         fabric.barrier()
-    if now.stop and not now.last:
+    if state.stop and not state.last:
         if rank > 0:
             raise SystemExit(0)
         raise KeyboardInterrupt(
-            f"{run}: interrupted, saved at step {now.step} of {steps}; run the same command to resume"
+            f"{run}: interrupted, saved at step {state.step} of {steps}; run the same command to resume"
         )
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
-class Column:
+class ScalarBuffer:
     """Numbers written one after the other into memory that stays on the device.
 
     The loop never waits for them; and small tensors kept from step to step would keep the allocator
@@ -45,7 +45,7 @@ class Column:
         return taken
 
 
-class Cast(nn.Module):
+class AutocastNet(nn.Module):
     """A net that computes in bfloat16 where that is safe, from float32 to float32.
 
     What Fabric wraps a net in does so too, but cannot be differentiated twice.
@@ -92,7 +92,7 @@ class Players:
             self.optimizers[player] = fabric.setup_optimizers(optimizer(training, self.parameters[player]))
         self.steps = 0
         # term -> its values since the last log
-        self._record: dict[str, Column] = {}
+        self._record: dict[str, ScalarBuffer] = {}
 
     def _wrap(self, net: nn.Module) -> nn.Module:
         # there is nothing to cast or to exchange, and DDP refuses it
@@ -100,7 +100,7 @@ class Players:
             return net
         alone = self.fabric.world_size == 1
         if alone and self.training.precision != "32":
-            net = Cast(net, self.fabric)
+            net = AutocastNet(net, self.fabric)
         if self.training.compile:
             net = torch.compile(net)  # type: ignore[assignment]  # compiled, and a module still
         if alone:
@@ -116,7 +116,7 @@ class Players:
             opt = self.optimizers[player]
             for group in opt.param_groups:
                 group["lr"] = rate
-            self._measure(player)
+            self._clip_and_log_gradient(player)
             opt.step()
             # zero_grad, without its profiling
             for p in self.parameters[player]:
@@ -137,13 +137,13 @@ class Players:
                     return None
                 self.fabric.backward(turn.loss if len(games) == 1 else turn.loss / len(games))
             player = turn.player
-            self._note(self._named(player, "loss"), turn.loss)
+            self._log(self._named(player, "loss"), turn.loss)
             for name, value in turn.terms.items():
-                self._note(name, value)
+                self._log(name, value)
         return player
 
-    def _measure(self, player: str) -> None:
-        """Note the norm of a player's gradient, in games of several players or where it is clipped."""
+    def _clip_and_log_gradient(self, player: str) -> None:
+        """Clip a player's gradient if --clip is set, and log its norm; in games of several players always."""
         parameters = self.parameters[player]
         if self.training.clip is not None:
             norm = nn.utils.clip_grad_norm_(parameters, self.training.clip)
@@ -151,11 +151,11 @@ class Players:
             norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
         else:
             return
-        self._note(self._named(player, "gradient"), norm)
+        self._log(self._named(player, "gradient"), norm)
 
-    def _note(self, name: str, value: Tensor) -> None:
+    def _log(self, name: str, value: Tensor) -> None:
         if name not in self._record:
-            self._record[name] = Column(self.training.log_every, value.device)
+            self._record[name] = ScalarBuffer(self.training.log_every, value.device)
         self._record[name].add(value)
 
     def _named(self, player: str, quantity: str) -> str:
@@ -165,7 +165,7 @@ class Players:
         """The mean of every term since the last call, over turns, parts and processes.
 
         Args:
-            step: rounds played so far.
+            step: training steps so far.
 
         Raises:
             DivergedError: a loss was NaN or infinite; the message names player, nets and step.

@@ -91,8 +91,8 @@ class Evaluation:
     @cached_property
     def sample_sets(self) -> Sequence[Any]:
         """What the model generates and what that is compared with: one, or one for each direction."""
-        # refused before anything is generated
-        assert self.extractor
+        # a wrong extractor is an error before anything is generated
+        _ = self.extractor
         kinds: dict[type[Capability], Any] = {Samples: _drawn, Cycles: cycle_sets, Translates: pair_sets}
         kind = next(kind for kind in type(self.model).__mro__ if kind in kinds)
         sets: Sequence[SampleSets] = kinds[kind](self, max_batch(self.dataset, self.batch_size))

@@ -50,11 +50,11 @@ class Moments:
     def __add__(self, other: Moments) -> Moments:
         """Chan et al. 1983, pairwise: S = S_a + S_b + n_a n_b / (n_a + n_b) (m_b - m_a)(m_b - m_a)^T."""
         n = self.count + other.count
-        apart = other.mean - self.mean
+        difference = other.mean - self.mean
         weight = self.count * (other.count / n)
         scatter = self.scatter + other.scatter
-        scatter += np.outer(weight * apart, apart)
-        return Moments(n, self.mean + other.count / n * apart, scatter)
+        scatter += np.outer(weight * difference, difference)
+        return Moments(n, self.mean + other.count / n * difference, scatter)
 
     @property
     def covariance(self) -> np.ndarray:
@@ -124,8 +124,8 @@ def frechet_distance(mu1: np.ndarray, sigma1: np.ndarray, mu2: np.ndarray, sigma
     A = _factor(sigma1)
     eigenvalues = np.linalg.eigvalsh(A.T @ (sigma2 @ A))
     trace = np.sqrt(eigenvalues.clip(min=0)).sum()
-    apart = mu1 - mu2
-    distance = apart @ apart + np.trace(sigma1) + np.trace(sigma2) - 2 * trace
+    difference = mu1 - mu2
+    distance = difference @ difference + np.trace(sigma1) + np.trace(sigma2) - 2 * trace
     # below zero by rounding only
     return max(0.0, float(distance))
 
@@ -152,20 +152,12 @@ def _fid(comparison: Comparison) -> dict[str, float]:
     return {"fid": frechet_distance(a.mean, a.covariance, b.mean, b.covariance)}
 
 
-FID = register(
-    Score(
-        name="fid",
-        metrics=(
-            Metric(
-                "fid",
-                "Fréchet distance",
-                meaning="between normal distributions fitted to the features of samples and data (FID)",
-                better="lower",
-            ),
-        ),
-        score=_fid,
-        fewest=2,
-        in_training=True,
-        order=100,
-    )
-)
+FID = register(Score(
+    name="fid",
+    metrics=(
+        Metric("fid", "Fréchet distance",
+            meaning="between normal distributions fitted to the features of samples and data (FID)",
+            better="lower"),
+    ),
+    score=_fid, fewest=2, in_training=True, order=100,
+))  # fmt: skip

@@ -71,22 +71,13 @@ def _is(comparison: Comparison) -> dict[str, float]:
     return {"inception_score": score.mean, "inception_score_std": score.std, "splits": splits}
 
 
-IS = register(
-    Score(
-        name="is",
-        metrics=(
-            Metric(
-                "inception_score",
-                "Inception score",
-                meaning="high where the class of each sample is certain and all classes are equally frequent",
-                better="higher",
-                error="inception_score_std",
-            ),
-            Metric("inception_score_std", "its deviation", meaning="of the Inception score, over splits"),
-        ),
-        settings=("splits",),
-        score=_is,
-        classes=True,
-        order=120,
-    )
-)
+IS = register(Score(
+    name="is",
+    metrics=(
+        Metric("inception_score", "Inception score",
+            meaning="high where the class of each sample is certain and all classes are equally frequent",
+            better="higher", error="inception_score_std"),
+        Metric("inception_score_std", "its deviation", meaning="of the Inception score, over splits"),
+    ),
+    settings=("splits",), score=_is, classes=True, order=120,
+))  # fmt: skip

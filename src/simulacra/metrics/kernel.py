@@ -131,24 +131,14 @@ def _kid(comparison: Comparison) -> dict[str, float]:
     }
 
 
-KID = register(
-    Score(
-        name="kid",
-        metrics=(
-            Metric(
-                "kid",
-                "kernel distance",
-                meaning="squared maximum mean discrepancy of the features (KID), 0 for equal distributions",
-                better="lower",
-                error="kid_error",
-            ),
-            Metric("kid_error", "its standard error", meaning="of the kernel distance, over subsets"),
-        ),
-        settings=("kid_subsets", "kid_subset_size"),
-        score=_kid,
-        fewest=4,
-        in_training=True,
-        whole=True,
+KID = register(Score(
+    name="kid",
+    metrics=(
+        Metric("kid", "kernel distance",
+            meaning="squared maximum mean discrepancy of the features (KID), 0 for equal distributions",
+            better="lower", error="kid_error"),
+        Metric("kid_error", "its standard error", meaning="of the kernel distance, over subsets"),
+    ),
+    settings=("kid_subsets", "kid_subset_size"), score=_kid, fewest=4, in_training=True, whole=True,
         order=110,
-    )
-)
+))  # fmt: skip

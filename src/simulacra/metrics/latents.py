@@ -66,34 +66,16 @@ def _latents(evaluation: Evaluation) -> dict[str, float]:
     return numbers
 
 
-LATENTS = register(
-    Measurement(
-        name="latents",
-        needs=(Encodes,),
-        metrics=(
-            Metric(
-                "active_units",
-                "active units",
-                meaning="latent dimensions whose mean has a variance above 0.01 over the data",
-                out_of="latent_dim",
-            ),
-            Metric(
-                "knn_accuracy",
-                "nearest-neighbour accuracy",
-                "%",
-                "of a nearest-neighbour classifier on the latents",
-                "higher",
-            ),
-            Metric(
-                "linear_probe_accuracy",
-                "linear-probe accuracy",
-                "%",
-                "of a linear classifier on the latents",
-                "higher",
-            ),
-        ),
-        settings=("latent_dim",),
-        compute=_latents,
-        order=30,
-    )
-)
+LATENTS = register(Measurement(
+    name="latents", needs=(Encodes,),
+    metrics=(
+        Metric("active_units", "active units",
+            meaning="latent dimensions whose mean has a variance above 0.01 over the data",
+            out_of="latent_dim"),
+        Metric("knn_accuracy", "nearest-neighbour accuracy", "%",
+            "of a nearest-neighbour classifier on the latents", "higher"),
+        Metric("linear_probe_accuracy", "linear-probe accuracy", "%", "of a linear classifier on the latents",
+            "higher"),
+    ),
+    settings=("latent_dim",), compute=_latents, order=30,
+))  # fmt: skip

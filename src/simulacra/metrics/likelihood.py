@@ -27,44 +27,21 @@ def _importance_samples(evaluation: Evaluation) -> dict[str, int]:
     return {} if evaluation.model.exact else {"importance_samples": evaluation.importance_samples}
 
 
-ELBO = register(
-    PerExample(
-        name="elbo",
-        needs=(BoundsLikelihood,),
-        metrics=(
-            Metric("elbo", "ELBO", "nats", "lower bound on log p(x), reconstruction minus KL", "higher"),
-            Metric(
-                "reconstruction",
-                "reconstruction",
-                "nats",
-                "log p(x | z) of an example for z encoded from it",
-                "higher",
-            ),
-            Metric(
-                "kl", "KL", "nats", "KL(q(z | x) || p(z)), the information in the latents about the example"
-            ),
-        ),
-        values=_elbo,
-        order=10,
-    )
-)
-NLL = register(
-    PerExample(
-        name="nll",
-        needs=(EstimatesLikelihood,),
-        metrics=(
-            Metric(
-                "nll",
-                "negative log-likelihood",
-                "nats",
-                "-log p(x) of an example",
-                "lower",
-                circumstances=", estimated with {importance_samples:,} samples of z unless exact",
-            ),
-        ),
-        settings=("importance_samples",),
-        values=_nll,
-        compute=_importance_samples,
-        order=11,
-    )
-)
+ELBO = register(PerExample(
+    name="elbo", needs=(BoundsLikelihood,),
+    metrics=(
+        Metric("elbo", "ELBO", "nats", "lower bound on log p(x), reconstruction minus KL", "higher"),
+        Metric("reconstruction", "reconstruction", "nats", "log p(x | z) of an example for z encoded from it",
+            "higher"),
+        Metric("kl", "KL", "nats", "KL(q(z | x) || p(z)), the information in the latents about the example"),
+    ),
+    values=_elbo, order=10,
+))  # fmt: skip
+NLL = register(PerExample(
+    name="nll", needs=(EstimatesLikelihood,),
+    metrics=(
+        Metric("nll", "negative log-likelihood", "nats", "-log p(x) of an example", "lower",
+            circumstances=", estimated with {importance_samples:,} samples of z unless exact"),
+    ),
+    settings=("importance_samples",), values=_nll, compute=_importance_samples, order=11,
+))  # fmt: skip

@@ -24,7 +24,7 @@ FEW = 32
 
 
 def distances(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[slice, Tensor]]:
-    """Euclidean distances of rows x `(M, F)` to all rows y `(N, F)`: some rows of x, then theirs `(B, N)`.
+    """Euclidean distances of rows x `(M, F)` to all rows y `(N, F)`: a slice of x and its distances `(B, N)`.
 
     In float64; never more than a few million at a time.
 
@@ -38,10 +38,10 @@ def distances(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[slice, Tensor]]:
     all_y = torch.from_numpy(y.astype(np.float64) - centre)
     rows = max(1, BLOCK // max(1, len(y)))
     for start in range(0, len(x), rows):
-        some = slice(start, min(start + rows, len(x)))
+        part = slice(start, min(start + rows, len(x)))
         yield (
-            some,
-            torch.cdist(torch.from_numpy(x[some].astype(np.float64) - centre), all_y, compute_mode=mode),
+            part,
+            torch.cdist(torch.from_numpy(x[part].astype(np.float64) - centre), all_y, compute_mode=mode),
         )
 
 
@@ -57,7 +57,7 @@ def nearest(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     array([1, 2])
     """
     if len(y) == 0:
-        raise DataError("no examples to be near to")
+        raise DataError("cannot find nearest neighbours: the reference set is empty")
     found = [_first(d) for _, d in distances(x, y)]
     return _joined(found)
 
@@ -71,8 +71,8 @@ def nearest_other(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if len(x) < 2:
         raise DataError("one example has no neighbour")
     found = []
-    for some, d in distances(x, x):
-        d[torch.arange(len(d)), torch.arange(some.start, some.stop)] = torch.inf
+    for part, d in distances(x, x):
+        d[torch.arange(len(d)), torch.arange(part.start, part.stop)] = torch.inf
         found.append(_first(d))
     return _joined(found)
 
@@ -174,28 +174,16 @@ def _memorisation(comparison: Comparison) -> dict[str, float]:
     }
 
 
-MEMORISATION = register(
-    Score(
-        name="memorisation",
-        metrics=(
-            Metric(
-                "closer_to_train",
-                "closer to training data",
-                "%",
-                "samples nearer to a training example than that is to its own nearest neighbour; a share far"
-                " above the expected one indicates memorised examples",
-            ),
-            Metric(
-                "closer_expected",
-                "expected of new data",
-                "%",
-                "the same for new examples, estimated from the training data",
-            ),
-            Metric("duplicates", "duplicates", meaning="samples that are equal to another sample"),
-            Metric("copies", "copies", meaning="samples that are equal to a training example"),
-        ),
-        settings=("train",),
-        score=_memorisation,
-        order=140,
-    )
-)
+MEMORISATION = register(Score(
+    name="memorisation",
+    metrics=(
+        Metric("closer_to_train", "closer to training data", "%",
+            "samples nearer to a training example than that is to its own nearest neighbour; a share far"
+            " above the expected one indicates memorised examples"),
+        Metric("closer_expected", "expected of new data", "%",
+            "the same for new examples, estimated from the training data"),
+        Metric("duplicates", "duplicates", meaning="samples that are equal to another sample"),
+        Metric("copies", "copies", meaning="samples that are equal to a training example"),
+    ),
+    settings=("train",), score=_memorisation, order=140,
+))  # fmt: skip

@@ -1,4 +1,4 @@
-"""How far apart images are in the maps of a network: LPIPS (Zhang et al. 2018) without learned weights."""
+"""Distance of images in the feature maps of a network: LPIPS (Zhang et al. 2018) without learned weights."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def perceptual_distance(
 
     with u_l(x)_hw the channels of layer l at one place, brought to length 1. It is eq. 1 of Zhang et al. 2018
     with all w_l = 1: a layer adds twice what its cosine is short of 1. LPIPS as it is published differs in
-    its network (AlexNet, VGG), whose layers are weighted as people judged distances, and in looking at
+    its network (AlexNet, VGG), whose layers are weighted as people judged distances, and in taking
     images at their own size. Numbers of one extractor compare with each other alone.
 
     The layers are those of `features.maps`; an extractor without maps has one, of one place.
@@ -46,7 +46,7 @@ def perceptual_distance(
     distances = []
     for start in range(0, len(x), batch_size):
         part = slice(start, start + batch_size)
-        distances.append(apart(unit_maps(x[part], extractor), unit_maps(y[part], extractor)).cpu())
+        distances.append(map_distance(unit_maps(x[part], extractor), unit_maps(y[part], extractor)).cpu())
     return torch.cat(distances).double().numpy()
 
 
@@ -54,11 +54,11 @@ def perceptual_distance(
 def unit_maps(x: np.ndarray | Tensor, extractor: Extractor) -> list[Tensor]:
     """u_l of images `(B, C, H, W)`, which `perceptual_distance` compares: each `(B, C_l, H_l, W_l)`."""
     # a copy: tensors have to be writable, a memory map need not be
-    seen = torch.from_numpy(np.array(as_examples(x))).float() / 255
-    return [F.normalize(layer, dim=1, eps=1e-10) for layer in maps(extractor, seen)]
+    images = torch.from_numpy(np.array(as_examples(x))).float() / 255
+    return [F.normalize(layer, dim=1, eps=1e-10) for layer in maps(extractor, images)]
 
 
-def apart(u: Sequence[Tensor], v: Sequence[Tensor]) -> Tensor:
+def map_distance(u: Sequence[Tensor], v: Sequence[Tensor]) -> Tensor:
     """The distances `(B,)` of images from their `unit_maps`."""
     layers = [(a - b).square().sum(dim=1).flatten(1).mean(dim=1) for a, b in zip(u, v, strict=True)]
     return torch.stack(layers).sum(dim=0)

@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: who lies among whose neighbours."""
+"""Precision, recall, density and coverage: which examples lie among the neighbours of others."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ def prdc(real: np.ndarray, fake: np.ndarray, k: int = 5, real_radii: np.ndarray 
     of_fake = torch.from_numpy(radii(fake, k))
     inside, nearest = torch.zeros(len(fake)), torch.full((len(real),), torch.inf, dtype=torch.float64)
     recalled = torch.zeros(len(real), dtype=torch.bool)
-    for some, d in distances(fake, real):
-        inside[some] = (d < of_real).float().sum(dim=1)
-        recalled |= (d < of_fake[some, None]).any(dim=0)
+    for part, d in distances(fake, real):
+        inside[part] = (d < of_real).float().sum(dim=1)
+        recalled |= (d < of_fake[part, None]).any(dim=0)
         nearest = torch.minimum(nearest, d.amin(dim=0))
     return Prdc(
         precision=(inside > 0).double().mean().item(),
@@ -92,39 +92,19 @@ def _prdc(comparison: Comparison) -> dict[str, float]:
     return vars(prdc(real.features, comparison.samples.features, k, real.radii(k))) | {"neighbours": k}
 
 
-CHART = Metric(
-    "prdc",
-    "fidelity and variety",
+CHART = Metric("prdc", "fidelity and variety",
     meaning="precision: share of samples that lie among the data; recall: share of the data that lie among"
-    " the samples; density and coverage: the same, counted in neighbours",
-    reference=1.0,
-)
-PRDC = register(
-    Score(
-        name="prdc",
-        metrics=(
-            Metric("precision", "precision", "%", "samples that lie among the data", "higher", chart=CHART),
-            Metric("recall", "recall", "%", "data that lie among the samples", "higher", chart=CHART),
-            Metric(
-                "density",
-                "density",
-                meaning="how densely data lie around samples; 1 where both have the same distribution",
-                chart=CHART,
-            ),
-            Metric(
-                "coverage",
-                "coverage",
-                "%",
-                "data with a sample among their nearest neighbours",
-                "higher",
-                chart=CHART,
-            ),
-        ),
-        settings=("neighbours",),
-        score=_prdc,
-        fewest=NEIGHBOURS + 1,
-        in_training=True,
-        whole=True,
-        order=111,
-    )
-)
+    " the samples; density and coverage: the same, counted in neighbours", reference=1.0)  # fmt: skip
+PRDC = register(Score(
+    name="prdc",
+    metrics=(
+        Metric("precision", "precision", "%", "samples that lie among the data", "higher", chart=CHART),
+        Metric("recall", "recall", "%", "data that lie among the samples", "higher", chart=CHART),
+        Metric("density", "density",
+            meaning="how densely data lie around samples; 1 where both have the same distribution",
+            chart=CHART),
+        Metric("coverage", "coverage", "%", "data with a sample among their nearest neighbours", "higher",
+            chart=CHART),
+    ),
+    settings=("neighbours",), score=_prdc, fewest=NEIGHBOURS + 1, in_training=True, whole=True, order=111,
+))  # fmt: skip

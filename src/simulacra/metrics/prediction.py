@@ -198,84 +198,37 @@ def _of_truth(model: Any, truth: Truth, batches: Sequence[Batch]) -> dict[str, A
     return numbers
 
 
-PREDICTION = register(
-    Measurement(
-        name="prediction",
-        needs=(Predicts,),
-        metrics=(
-            Metric(
-                "nll",
-                "negative log-likelihood",
-                "nats",
-                "-log p(y | x) of the target or class of an example",
-                "lower",
-            ),
-            Metric(
-                "rmse",
-                "root mean squared error",
-                meaning="of the predicted mean, in the units of the target",
-                better="lower",
-            ),
-            Metric(
-                "crps",
-                "CRPS",
-                meaning="continuous ranked probability score, which compares the whole predicted distribution"
-                " with the observed value, in its units; the absolute error of a prediction without spread",
-                better="lower",
-            ),
-            *(
-                Metric(
-                    f"coverage_{percent}",
-                    f"coverage of {percent}% intervals",
-                    "%",
-                    f"observed values inside the central interval; {percent} is right",
-                )
-                for percent in INTERVALS
-            ),
-            Metric("accuracy", "accuracy", "%", "examples whose class is predicted correctly", "higher"),
-            Metric(
-                "calibration_error",
-                "calibration error",
-                "%",
-                "mean difference between the probability of the predicted class and how often it is correct"
-                " (ECE, 15 bins)",
-                "lower",
-            ),
-            Metric(
-                "nll_exact",
-                "exact negative log-likelihood",
-                "nats",
-                "-log p(y | x) under the distribution that the data were simulated from: the lowest possible",
-            ),
-            Metric(
-                "round_trip_error",
-                "round-trip error",
-                "%",
-                "median distance between inputs and those that drawn targets lead to, as a share of the size",
-                "lower",
-            ),
-            Metric(
-                "round_trip_within_2_percent",
-                "round trips within 2%",
-                "%",
-                "drawn targets that lead back to within 2% of the size",
-                "higher",
-            ),
-            Metric(
-                "round_trip_error_of_mean",
-                "round-trip error of the mean",
-                "%",
-                "the same for the mean of the targets, which need not be a possible target itself",
-            ),
-            Metric(
-                "round_trip_within_2_percent_of_mean",
-                "round trips of the mean within 2%",
-                "%",
-                "the same for the mean of the targets",
-            ),
+PREDICTION = register(Measurement(
+    name="prediction", needs=(Predicts,),
+    metrics=(
+        Metric("nll", "negative log-likelihood", "nats", "-log p(y | x) of the target or class of an example",
+            "lower"),
+        Metric("rmse", "root mean squared error", meaning="of the predicted mean, in the units of the target",
+            better="lower"),
+        Metric("crps", "CRPS",
+            meaning="continuous ranked probability score, which compares the whole predicted distribution"
+            " with the observed value, in its units; the absolute error of a prediction without spread",
+            better="lower"),
+        *(
+            Metric(f"coverage_{percent}", f"coverage of {percent}% intervals", "%",
+                f"observed values inside the central interval; {percent} is right")
+            for percent in INTERVALS
         ),
-        settings=("pit_histogram",),
-        compute=_prediction,
-        order=40,
-    )
-)
+        Metric("accuracy", "accuracy", "%", "examples whose class is predicted correctly", "higher"),
+        Metric("calibration_error", "calibration error", "%",
+            "mean difference between the probability of the predicted class and how often it is correct"
+            " (ECE, 15 bins)", "lower"),
+        Metric("nll_exact", "exact negative log-likelihood", "nats",
+            "-log p(y | x) under the distribution that the data were simulated from: the lowest possible"),
+        Metric("round_trip_error", "round-trip error", "%",
+            "median distance between inputs and those that drawn targets lead to, as a share of the size",
+            "lower"),
+        Metric("round_trip_within_2_percent", "round trips within 2%", "%",
+            "drawn targets that lead back to within 2% of the size", "higher"),
+        Metric("round_trip_error_of_mean", "round-trip error of the mean", "%",
+            "the same for the mean of the targets, which need not be a possible target itself"),
+        Metric("round_trip_within_2_percent_of_mean", "round trips of the mean within 2%", "%",
+            "the same for the mean of the targets"),
+    ),
+    settings=("pit_histogram",), compute=_prediction, order=40,
+))  # fmt: skip

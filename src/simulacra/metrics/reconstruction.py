@@ -79,27 +79,16 @@ def _reconstruction(evaluation: Evaluation, batch: Batch, x: Tensor) -> dict[str
 
 
 PSNR = Metric("psnr", "PSNR", "dB", "peak signal-to-noise ratio of reconstructions or translations", "higher")
-SSIM = Metric(
-    "ssim",
-    "SSIM",
+SSIM = Metric("ssim", "SSIM",
     meaning="structural similarity of reconstructions or translations, 1 for equal images",
-    better="higher",
-)
-RECONSTRUCTION = register(
-    PerExample(
-        name="reconstruction",
-        needs=(Reconstructs,),
-        metrics=(
-            Metric(
-                "mse",
-                "mean squared error",
-                meaning="of reconstructions, averaged over the numbers of an example",
-                better="lower",
-            ),
-            PSNR,
-            SSIM,
-        ),
-        values=_reconstruction,
-        order=20,
-    )
-)
+    better="higher")  # fmt: skip
+RECONSTRUCTION = register(PerExample(
+    name="reconstruction", needs=(Reconstructs,),
+    metrics=(
+        Metric("mse", "mean squared error",
+            meaning="of reconstructions, averaged over the numbers of an example", better="lower"),
+        PSNR,
+        SSIM,
+    ),
+    values=_reconstruction, order=20,
+))  # fmt: skip

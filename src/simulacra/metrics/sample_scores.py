@@ -40,7 +40,7 @@ class SampleSets:
 
 
 class Comparison:
-    """Samples beside real examples, seen through an extractor: what scores are computed from.
+    """Samples and real examples with the features of an extractor: what scores are computed from.
 
     Args:
         samples: images `(M, C, H, W)`, uint8 or in [0, 1], or vectors `(M, D)`.
@@ -161,24 +161,14 @@ def _class_shares(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-CLASSES = register(
-    Score(
-        name="classes",
-        metrics=(
-            Metric(
-                "class_share_difference",
-                "largest difference of a class share",
-                "%",
-                "between samples and data, as the extractor classifies them",
-                "lower",
-            ),
-        ),
-        settings=("class_shares", "class_shares_data"),
-        score=_class_shares,
-        classes=True,
-        order=130,
-    )
-)
+CLASSES = register(Score(
+    name="classes",
+    metrics=(
+        Metric("class_share_difference", "largest difference of a class share", "%",
+            "between samples and data, as the extractor classifies them", "lower"),
+    ),
+    settings=("class_shares", "class_shares_data"), score=_class_shares, classes=True, order=130,
+))  # fmt: skip
 
 
 def _class_accuracy(evaluation: Evaluation) -> dict[str, float]:
@@ -208,21 +198,11 @@ def _class_accuracy(evaluation: Evaluation) -> dict[str, float]:
     return {"class_accuracy": torch.cat(correct).double().mean().item()}
 
 
-CLASS_ACCURACY = register(
-    Measurement(
-        name="classes",
-        needs=(Conditional,),
-        metrics=(
-            Metric(
-                "class_accuracy",
-                "class accuracy",
-                "%",
-                "samples that a classifier assigns to the class they were generated for",
-                "higher",
-            ),
-        ),
-        compute=_class_accuracy,
-        features=True,
-        order=150,
-    )
-)
+CLASS_ACCURACY = register(Measurement(
+    name="classes", needs=(Conditional,),
+    metrics=(
+        Metric("class_accuracy", "class accuracy", "%",
+            "samples that a classifier assigns to the class they were generated for", "higher"),
+    ),
+    compute=_class_accuracy, features=True, order=150,
+))  # fmt: skip

@@ -51,12 +51,12 @@ def mode_coverage(samples: np.ndarray, modes: np.ndarray, sigma: float) -> Cover
 
 def mean_distance(samples: np.ndarray, data: np.ndarray) -> float:
     """|mean of samples - mean of data|, in standard deviations of the data (root of their total variance)."""
-    apart = samples.mean(axis=0, dtype=np.float64) - data.mean(axis=0, dtype=np.float64)
-    return float(np.linalg.norm(apart) / max(np.sqrt(_total_variance(data)), 1e-12))
+    difference = samples.mean(axis=0, dtype=np.float64) - data.mean(axis=0, dtype=np.float64)
+    return float(np.linalg.norm(difference) / max(np.sqrt(_total_variance(data)), 1e-12))
 
 
 def variance_ratio(samples: np.ndarray, data: np.ndarray) -> float:
-    """Total variance of the samples over that of the data: 1 where they vary alike, 0 after a collapse.
+    """Total variance of the samples over that of the data: 1 where both vary equally, 0 after a collapse.
 
     >>> variance_ratio(np.zeros((10, 2)), np.eye(2))
     0.0
@@ -67,15 +67,15 @@ def variance_ratio(samples: np.ndarray, data: np.ndarray) -> float:
 def diversity(samples: np.ndarray, data: np.ndarray) -> float:
     """Mean distance of two samples over that of two examples of the data; `(M, ...)`, `(N, ...)`, at least 2.
 
-    1 where they vary alike, 0 after a collapse.
+    1 where both vary equally, 0 after a collapse.
 
     >>> diversity(np.array([[0.0], [1.0], [2.0]]), np.array([[0.0], [4.0], [8.0]]))
     0.25
     """
-    return _distance_apart(samples) / max(_distance_apart(data), 1e-12)
+    return _mean_pair_distance(samples) / max(_mean_pair_distance(data), 1e-12)
 
 
-def _distance_apart(x: np.ndarray) -> float:
+def _mean_pair_distance(x: np.ndarray) -> float:
     x = x.reshape(len(x), -1)
     # a sum over all pairs, each twice, and over each row with itself, which is 0
     total = sum(d.sum().item() for _, d in distances(x, x))
@@ -107,34 +107,18 @@ def _samples(evaluation: Evaluation) -> dict[str, Any]:
     return numbers
 
 
-SAMPLES = register(
-    Measurement(
-        name="samples",
-        needs=(Samples,),
-        metrics=(
-            Metric(
-                "mean_distance",
-                "distance of the means",
-                meaning="of samples and data, in standard deviations of the data; 0 is best",
-            ),
-            Metric(
-                "variance_ratio",
-                "variance ratio",
-                meaning="total variance of samples over that of the data: 1 where both vary equally, 0 after"
-                " a collapse",
-            ),
-            Metric(
-                "modes_covered",
-                "modes covered",
-                meaning="modes of the data that get at least a tenth of their share of samples; all is best",
-                out_of="modes",
-            ),
-            Metric(
-                "within_4_sigma", "samples at a mode", "%", "within 4 standard deviations of one", "higher"
-            ),
-        ),
-        settings=("samples", "modes", "mode_shares"),
-        compute=_samples,
-        order=50,
-    )
-)
+SAMPLES = register(Measurement(
+    name="samples", needs=(Samples,),
+    metrics=(
+        Metric("mean_distance", "distance of the means",
+            meaning="of samples and data, in standard deviations of the data; 0 is best"),
+        Metric("variance_ratio", "variance ratio",
+            meaning="total variance of samples over that of the data: 1 where both vary equally, 0 after a"
+            " collapse"),
+        Metric("modes_covered", "modes covered",
+            meaning="modes of the data that get at least a tenth of their share of samples; all is best",
+            out_of="modes"),
+        Metric("within_4_sigma", "samples at a mode", "%", "within 4 standard deviations of one", "higher"),
+    ),
+    settings=("samples", "modes", "mode_shares"), compute=_samples, order=50,
+))  # fmt: skip

@@ -58,7 +58,7 @@ class Statistics:
     ) -> None:
         self.x = as_examples(x)
         self.extractor, self.classes, self.whole = extractor, classes, whole
-        # raw numbers are already there, and extractors without a digest cannot be told apart
+        # raw numbers are already there, and extractors without a digest cannot be distinguished
         self._key = self._digest() if keep and extractor.weights else None
 
     def __len__(self) -> int:

@@ -28,7 +28,7 @@ from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset
 from simulacra.errors import DataError
 from simulacra.metrics.features import Extractor
-from simulacra.metrics.perceptual import apart, perceptual_distance, unit_maps
+from simulacra.metrics.perceptual import map_distance, perceptual_distance, unit_maps
 from simulacra.metrics.reconstruction import PSNR, SSIM, l1, psnr, smoothed, ssim
 from simulacra.metrics.registry import Measurement, Metric, by_direction, register
 from simulacra.metrics.sample_scores import SampleSets
@@ -208,12 +208,12 @@ def _perceptual(
     rows = []
     for part in zip(*(x.split(HELD) for x in (*drawn, target, other)), strict=True):
         *variants, y, another = (unit_maps(x, extractor) for x in part)
-        rows.append(_compared("perceptual", apart, variants, y, another))
+        rows.append(_compared("perceptual", map_distance, variants, y, another))
     return {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
 
 
 def predicted_classes(x: np.ndarray, extractor: Extractor) -> np.ndarray | None:
-    """The likeliest class of each image, `(N,)`; None where the extractor knows no classes."""
+    """The likeliest class of each image, `(N,)`; None where the extractor predicts no classes."""
     probs = Statistics(x, extractor, classes=True).probabilities
     return None if probs is None else probs.argmax(axis=1)
 
@@ -354,133 +354,64 @@ VARIANTS_MEANING = "between two translations of one input, on average: 0 where t
 TARGETS_MEANING = "between the targets of two inputs, on average: the diversity of the targets"
 NEAREST = "of the variant that is nearest to the target"
 
-TRANSLATION = register(
-    Measurement(
-        name="translation",
-        needs=(Translates,),
-        metrics=(
-            Metric(
-                "l1",
-                "L1 distance",
-                meaning="mean absolute difference of translations from their targets",
-                better="lower",
-            ),
-            Metric("best_l1", "L1, best variant", meaning=NEAREST, better="lower"),
-            Metric("diversity_l1", "L1 between variants", meaning=VARIANTS_MEANING),
-            Metric("targets_l1", "L1 between targets", meaning=TARGETS_MEANING),
-            PSNR,
-            SSIM,
-            Metric(
-                "cycle_l1",
-                "cycle error",
-                meaning="mean absolute difference of images from their translations there and back",
-                better="lower",
-            ),
-            Metric("cycle_psnr", "cycle PSNR", "dB", "peak signal-to-noise ratio of the same", "higher"),
-            Metric(
-                "cycle_l1_quantised",
-                "cycle error after rounding",
-                meaning=f"with translations rounded to 8 bits before they are translated back; {HIDDEN}",
-            ),
-            Metric("translation_l1_quantised", "effect of rounding", meaning=DISTURBANCE),
-            Metric(
-                "cycle_l1_blurred",
-                "cycle error after blur",
-                meaning=f"with translations blurred by 1 pixel before they are translated back; {HIDDEN}",
-            ),
-            Metric("translation_l1_blurred", "effect of blur", meaning=DISTURBANCE),
-            Metric(
-                "cycle_l1_noisy",
-                "cycle error after noise",
-                meaning=f"with noise of 0.02 on translations before they are translated back; {HIDDEN}",
-            ),
-            Metric("translation_l1_noisy", "effect of noise", meaning=DISTURBANCE),
-        ),
-        settings=("variants",),
-        compute=_numbers,
-        order=60,
-    )
-)
-PERCEPTUAL = register(
-    Measurement(
-        name="perceptual",
-        needs=(Translates,),
-        metrics=(
-            Metric(
-                "perceptual",
-                "perceptual distance",
-                meaning=f"of translations from their targets, {MAPS}",
-                better="lower",
-            ),
-            Metric("best_perceptual", "perceptual, best variant", meaning=NEAREST, better="lower"),
-            Metric("diversity_perceptual", "perceptual between variants", meaning=VARIANTS_MEANING),
-            Metric("targets_perceptual", "perceptual between targets", meaning=TARGETS_MEANING),
-            Metric(
-                "cycle_perceptual",
-                "cycle error, perceptual",
-                meaning=f"distance of images from their translations to the other domain and back, {MAPS}",
-                better="lower",
-            ),
-        ),
-        settings=("variants",),
-        compute=_numbers,
-        features=True,
-        order=160,
-    )
-)
-CLASSES = register(
-    Measurement(
-        name="classes",
-        needs=(Cycles,),
-        metrics=(
-            Metric(
-                "cycle_same_class",
-                "same class after a cycle",
-                "%",
-                "images whose class the extractor predicts as before after a full cycle",
-                "higher",
-            ),
-            Metric(
-                "target_class",
-                "class of the target",
-                meaning="the class of the target domain, by name or number: the one of the same name, or the"
-                " most frequent prediction for its real images",
-            ),
-            Metric(
-                "translated_as_target",
-                "translations classified as the target",
-                "%",
-                "translations that the extractor assigns to that class",
-                "higher",
-            ),
-            Metric(
-                "real_as_target",
-                "real images classified as the target",
-                "%",
-                "the same for real images of that domain: what a perfect translation would reach",
-            ),
-            Metric(
-                "source_as_target",
-                "inputs classified as the target",
-                "%",
-                "the same for images before they are translated",
-            ),
-            Metric(
-                "cycle_as_source",
-                "cycles classified as the source",
-                "%",
-                "images after a full cycle that the extractor assigns to the class of their domain",
-                "higher",
-            ),
-            Metric(
-                "source_as_source",
-                "inputs classified as the source",
-                "%",
-                "the same for images before they are translated",
-            ),
-        ),
-        compute=_classified,
-        features=True,
-        order=151,
-    )
-)
+TRANSLATION = register(Measurement(
+    name="translation", needs=(Translates,),
+    metrics=(
+        Metric("l1", "L1 distance", meaning="mean absolute difference of translations from their targets",
+            better="lower"),
+        Metric("best_l1", "L1, best variant", meaning=NEAREST, better="lower"),
+        Metric("diversity_l1", "L1 between variants", meaning=VARIANTS_MEANING),
+        Metric("targets_l1", "L1 between targets", meaning=TARGETS_MEANING),
+        PSNR,
+        SSIM,
+        Metric("cycle_l1", "cycle error",
+            meaning="mean absolute difference of images from their translations there and back",
+            better="lower"),
+        Metric("cycle_psnr", "cycle PSNR", "dB", "peak signal-to-noise ratio of the same", "higher"),
+        Metric("cycle_l1_quantised", "cycle error after rounding",
+            meaning=f"with translations rounded to 8 bits before they are translated back; {HIDDEN}"),
+        Metric("translation_l1_quantised", "effect of rounding", meaning=DISTURBANCE),
+        Metric("cycle_l1_blurred", "cycle error after blur",
+            meaning=f"with translations blurred by 1 pixel before they are translated back; {HIDDEN}"),
+        Metric("translation_l1_blurred", "effect of blur", meaning=DISTURBANCE),
+        Metric("cycle_l1_noisy", "cycle error after noise",
+            meaning=f"with noise of 0.02 on translations before they are translated back; {HIDDEN}"),
+        Metric("translation_l1_noisy", "effect of noise", meaning=DISTURBANCE),
+    ),
+    settings=("variants",), compute=_numbers, order=60,
+))  # fmt: skip
+PERCEPTUAL = register(Measurement(
+    name="perceptual", needs=(Translates,),
+    metrics=(
+        Metric("perceptual", "perceptual distance", meaning=f"of translations from their targets, {MAPS}",
+            better="lower"),
+        Metric("best_perceptual", "perceptual, best variant", meaning=NEAREST, better="lower"),
+        Metric("diversity_perceptual", "perceptual between variants", meaning=VARIANTS_MEANING),
+        Metric("targets_perceptual", "perceptual between targets", meaning=TARGETS_MEANING),
+        Metric("cycle_perceptual", "cycle error, perceptual",
+            meaning=f"distance of images from their translations to the other domain and back, {MAPS}",
+            better="lower"),
+    ),
+    settings=("variants",), compute=_numbers, features=True, order=160,
+))  # fmt: skip
+CLASSES = register(Measurement(
+    name="classes", needs=(Cycles,),
+    metrics=(
+        Metric("cycle_same_class", "same class after a cycle", "%",
+            "images whose predicted class is the same after a full cycle", "higher"),
+        Metric("target_class", "class of the target",
+            meaning="the class of the target domain, by name or number: the one of the same name, or the"
+            " most frequent prediction for its real images"),
+        Metric("translated_as_target", "translations classified as the target", "%",
+            "translations that the extractor assigns to that class", "higher"),
+        Metric("real_as_target", "real images classified as the target", "%",
+            "the same for real images of that domain: what a perfect translation would reach"),
+        Metric("source_as_target", "inputs classified as the target", "%",
+            "the same for images before they are translated"),
+        Metric("cycle_as_source", "cycles classified as the source", "%",
+            "images after a full cycle that the extractor assigns to the class of their domain", "higher"),
+        Metric("source_as_source", "inputs classified as the source", "%",
+            "the same for images before they are translated"),
+    ),
+    compute=_classified, features=True, order=151,
+))  # fmt: skip

@@ -15,13 +15,13 @@ from matplotlib.patches import Circle
 from simulacra.report.figures import BLUE, GREY, INK, dot, shortened, single, style
 from simulacra.report.numbers import column
 
-# of all columns, the share on either side that axes may leave out
+# share of each column on either side that axes may leave out
 TRIMMED = 0.001
 # samples or data that fill less than this share of every axis are not readable on it
 READABLE = 0.2
 # ranges that differ by more than this factor are drawn at different scales
 ALIKE = 3
-# evenly darker from one point to the most; what is empty stays empty
+# evenly darker from one point to the most
 COUNTS = LinearSegmentedColormap.from_list(
     "counts", ["#bfe3f2", "#6fb7dc", "#2f86c1", "#1d5796", "#1b2f63", "#120f2d"]
 )
@@ -37,8 +37,8 @@ def scatter(
 ) -> Figure:
     """Vectors by their first two columns, samples over data; by the only one, as histograms.
 
-    Where samples and data differ too much in spread for one picture, the samples are shown once more, at
-    their own scale.
+    Where samples and data differ too much in scale for one chart, a second one shows the samples at their
+    own scale.
 
     Args:
         data: `(N, D)`, or None.
@@ -68,7 +68,7 @@ def scatter(
             marks[-1].set_label("modes")
         if own is not None:
             if small == "data" and data is not None:
-                _look_at(axes, data)
+                _zoom(axes, data)
                 axes.set_title("near the data")
             else:
                 axes.set_title("samples and data")
@@ -82,10 +82,10 @@ def scatter(
 
 
 def unreadable(data: np.ndarray, samples: np.ndarray) -> str | None:
-    """Which of `data` and `samples` would be a mere blot in a picture of both, or None.
+    """Which of `data` and `samples` would be too small to see in a chart of both, or None.
 
-    >>> apart = np.array([[0.0, 0.0], [1.0, 1.0]])
-    >>> unreadable(apart, apart / 1000), unreadable(apart, apart * 1000), unreadable(apart, apart / 2)
+    >>> x = np.array([[0.0, 0.0], [1.0, 1.0]])
+    >>> unreadable(x, x / 1000), unreadable(x, x * 1000), unreadable(x, x / 2)
     ('samples', 'data', None)
     """
     ends = {name: np.quantile(x[:, :2], [0.01, 0.99], axis=0) for name, x in
@@ -120,7 +120,7 @@ def _cloud(
     return [Line2D([], [], color=colour, label=name, **shape) for name, colour, _ in groups]  # type: ignore[arg-type]  # any property
 
 
-def _look_at(axes: Axes, x: np.ndarray) -> None:
+def _zoom(axes: Axes, x: np.ndarray) -> None:
     low, high = x[:, :2].min(axis=0), x[:, :2].max(axis=0)
     margin = 0.1 * (high - low)
     axes.set_xlim(low[0] - margin[0], high[0] + margin[0])

@@ -100,7 +100,7 @@ def _chart(chart: Metric, lines: Sequence[Line], kept: int | None) -> Figure:
     values: list[float] = []
     for line, colour in zip(lines, COLOURS, strict=False):
         steps, y = zip(*line.points, strict=True)
-        # a line of one point is not seen
+        # a line of one point is invisible
         shape = "o" if len(steps) == 1 else line.marker
         colour = OWN.get(line.name, colour)
         axes.plot(steps, y, color=colour, marker=shape, markersize=3, label=line.name)

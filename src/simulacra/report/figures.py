@@ -1,7 +1,7 @@
-"""The charts of a report, drawn with matplotlib's object API: no pyplot, no global figures.
+"""Charts of reports and audits, drawn with matplotlib's object API: no pyplot, no global figures.
 
 Every function returns a `Figure`; `png` makes the bytes of a file of it, on a transparent ground.
-Charts are at most 520 pixels wide at 100 dpi, so that a telephone shrinks their letters little.
+Charts are at most 520 pixels wide at 100 dpi, which keeps their text readable on phones.
 """
 
 from __future__ import annotations
@@ -237,13 +237,13 @@ def kl_bars(kl: np.ndarray, active: np.ndarray) -> Figure:
 
 
 def shares(names: Sequence[str], data: np.ndarray, samples: np.ndarray, of: str) -> Figure:
-    """How often each of several things is among data and among samples, as pairs of bars.
+    """Shares of modes or classes among data and among samples, as pairs of bars.
 
     Args:
-        names: of the things.
-        data: shares `(K,)`, of 1.
+        names: of the modes or classes.
+        data: shares `(K,)` in [0, 1].
         samples: the same.
-        of: what the things are.
+        of: `mode` or `class`, the label of the axis.
     """
     with style():
         figure, axes = single(520, 300)

@@ -47,7 +47,7 @@ def _over_data(m: Material[Samples]) -> ReportCard:
     # columns that are coordinates of one plane
     plane = truth is not None and truth.log_density is not None and spec.shape == (2,)
     figure = clouds.scatter(data, x, spec.columns, modes, NEAR * (sigma or 0), plane)
-    against = "" if data is None else f" over {len(data):,} examples of the {m.split} split"
+    against = "" if data is None else f", over {len(data):,} examples of the {m.split} split"
     caption = f"{len(x):,} draws of z ~ p(z), {_decoded(m.model)}{against}.{_columns(m)}"
     if modes is not None and sigma is not None:
         coverage = mode_coverage(x, modes, sigma)

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 
 @contextmanager
-def normalised_alike(net: nn.Module, look: Callable[[], object]) -> Iterator[None]:
-    """Every instance norm of the net keeps the statistics it meets while `look` is called.
+def normalised_alike(net: nn.Module, apply: Callable[[], object]) -> Iterator[None]:
+    """Every instance norm of the net keeps the statistics it meets while `apply` is called.
 
     Args:
         net: in which every instance norm is called once an image.
-        look: applies the net to one image, a thumbnail of what follows.
+        apply: applies the net to one image, a thumbnail of what follows.
 
     >>> import torch
     >>> net, x = nn.InstanceNorm2d(1), torch.tensor([0.0, 2.0]).view(1, 1, 1, 2)
@@ -32,12 +32,12 @@ def normalised_alike(net: nn.Module, look: Callable[[], object]) -> Iterator[Non
         met[norm] = (x.mean(dim=(0, 2, 3)), x.var(dim=(0, 2, 3), correction=0))
 
     def again(norm: nn.InstanceNorm2d, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
-        # what `look` has not been through stays as it is
+        # norms that `apply` did not reach stay unchanged
         return F.batch_norm(inputs[0], *met[norm], eps=norm.eps) if norm in met else output
 
     hooks = [norm.register_forward_pre_hook(meet) for norm in norms]
     try:
-        look()
+        apply()
         for hook in hooks:
             hook.remove()
         hooks = [norm.register_forward_hook(again) for norm in norms]

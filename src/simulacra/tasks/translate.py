@@ -1,9 +1,9 @@
-"""ImageFiles in, pictures out: what a model that translates makes of files, whatever their size.
+"""Translate image files of any size, and write the results.
 
-A large picture is translated in tiles. Of a tile only what lies `MARGIN` pixels inside of it is used, and
-from a tile to the next it is blended linearly: nets that see no further give the picture they give of the
-whole at once. Instance norm sees all of it, and has the statistics of the picture shrunk to a tile, so that
-tiles are of one tone. Only one row of tiles is held in floating point.
+A large image is translated in overlapping tiles: `MARGIN` border pixels of each are discarded, and the rest
+is blended linearly, so that nets with a smaller receptive field give the same image as in one piece. Instance
+norm uses the statistics of the whole image shrunk to one tile, so that tiles have consistent colours. Only
+one row of tiles is held in floating point.
 """
 
 from __future__ import annotations
@@ -99,6 +99,7 @@ def translated(model: Translates, x: np.ndarray, seed: int = 0, to: str | None =
 
     >>> from simulacra.models.cyclegan.model import CycleGAN
     >>> from simulacra.models.cyclegan.card import CycleGANConfig
+    >>> from simulacra.data.spec import DataSpec
     >>> spec = DataSpec("image", (3, 32, 32), classes=("horse", "zebra"))
     >>> model = CycleGAN(spec, CycleGANConfig(width=8, blocks=1)).eval()
     >>> translated(model, np.zeros((3, 20, 50), np.uint8)).shape
@@ -229,20 +230,20 @@ def plan(inputs: Sequence[Path], out: Path, variants: int) -> Plan:
             jobs.append(Job(source, outs))
         elif not other.samefile(source):
             raise DataError(
-                f"{shown(other)} and {shown(source)} would both become {shown(outs[0])};"
+                f"{display(other)} and {display(source)} would both become {display(outs[0])};"
                 " give them in two calls, each with its own --out"
             )
-    missing = [job for job in jobs if not all(map(is_there, job.outs))]
+    missing = [job for job in jobs if not all(map(exists, job.outs))]
     _refuse_overwriting(planned, done=not missing)
     return Plan(missing, bad, len(jobs) - len(missing))
 
 
-def shown(path: Path) -> str:
-    """A path for a message."""
+def display(path: Path) -> str:
+    """A path in a message, with control characters escaped."""
     return printable(str(path))
 
 
-def left_out(inputs: Sequence[Path], out: Path) -> dict[Path, Counter[str]]:
+def skipped_files(inputs: Sequence[Path], out: Path) -> dict[Path, Counter[str]]:
     """Of each folder that holds files which `plan` passes over, how many of which ending they are."""
     given = {path.resolve() for path in inputs}
     found: dict[Path, Counter[str]] = {}
@@ -265,7 +266,7 @@ def _found(inputs: Sequence[Path], out: Path) -> Iterator[tuple[Path, PurePosixP
 
 def _inside(folder: Path, out: Path) -> tuple[list[PurePosixPath], list[PurePosixPath]]:
     """The pictures of a folder, and its other files, by their paths below it."""
-    with open_image_files(shown(folder), str(folder)) as pictures:
+    with open_image_files(display(folder), str(folder)) as pictures:
         names, others = ([PurePosixPath(n) for n in found] for found in (pictures.names, pictures.others))
     # what a call before has written is no input: photos --out photos/translated
     around, written = folder.resolve(), out.resolve()
@@ -283,15 +284,17 @@ def _written(name: PurePosixPath, alpha: bool) -> PurePosixPath:
 
 
 def _refuse_overwriting(planned: Mapping[Path, Path], done: bool) -> None:
-    there = [file for file in planned if is_there(file)]
+    existing = [file for file in planned if exists(file)]
     sources = {source.resolve() for source in planned.values()}
-    if inputs := [file for file in there if file.resolve() in sources]:
-        raise RunError(f"{shown(inputs[0])}: is one of the inputs, and stays as it is; choose another --out")
-    if there and done:
-        more = f", as are {len(there) - 1} more" if len(there) > 1 else ""
-        raise RunError(f"{shown(there[0])}: is there already{more}; choose another --out, or delete it")
+    if inputs := [file for file in existing if file.resolve() in sources]:
+        raise RunError(
+            f"{display(inputs[0])}: is one of the inputs, which are never overwritten; choose another --out"
+        )
+    if existing and done:
+        more = f", as do {len(existing) - 1} more" if len(existing) > 1 else ""
+        raise RunError(f"{display(existing[0])}: already exists{more}; choose another --out, or delete it")
 
 
-def is_there(file: Path) -> bool:
+def exists(file: Path) -> bool:
     """Whether writing a file would replace one."""
     return file.exists() or file.is_symlink()

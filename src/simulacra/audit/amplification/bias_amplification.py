@@ -15,7 +15,7 @@ from simulacra.audit.amplification.tables import GROUP, OBJECT, Tables, most_com
 from simulacra.audit.shared.figures import WIDTH, rows
 from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, Table, conclude, slug
 from simulacra.audit.shared.intervals import combined, newcombe, wilson
-from simulacra.audit.shared.phrasing import amount, at_once, interval, listed, some, told
+from simulacra.audit.shared.phrasing import amount, at_once, format_estimate, interval, join_words, shorten
 from simulacra.audit.shared.rates import keyed, unique
 from simulacra.report.figures import BLUE, CLASS_COLOURS, INK, MUTED, ORANGE, shortened, single, style
 
@@ -141,11 +141,11 @@ def training(tables: Tables, bias: Bias, minimum: int) -> Section:
     o, g = most_certain(shares)
     excess = shares[o, g] - 1 / G
     toward = list(zip(bias.groups, bias.biased().sum(axis=0), strict=True))
-    each = listed([f"{k:,} are biased towards {name}" for name, k in toward if k]) or "none is biased"
+    each = join_words([f"{k:,} are biased towards {name}" for name, k in toward if k]) or "none is biased"
     sentence = (
         f"Of {len(bias.objects):,} values of {what}, {each} in training. The most certain: of 100 rows with "
         f"{bias.objects[o]}, {100 * shares[o, g].value:.0f} have {bias.groups[g]}; without bias it would be "
-        f"{100 / G:.0f} (share {told(shares[o, g])}{at_once(c.size, 'pairs')})."
+        f"{100 / G:.0f} (share {format_estimate(shares[o, g])}{at_once(c.size, 'pairs')})."
     )
     no_bias = "The data are compatible with no bias."
     share = f"share of {bias.groups[g]} with {bias.objects[o]}, less 1 / {G}"
@@ -223,10 +223,10 @@ def _object(bias: Bias, what: str) -> Finding:
     o = most_certain(changes)
     e, name = changes[o], bias.objects[o]
     train, pred = (float(share[o][biased[o]].sum()) for share in (bias.share(), bias.share(True)))
-    groups = listed([bias.groups[g] for g in np.flatnonzero(biased[o])], "or")
+    groups = join_words([bias.groups[g] for g in np.flatnonzero(biased[o])], "or")
     sentence = (
         f"Of 100 rows with {name}, {100 * train:.0f} have {groups} in training and {100 * pred:.0f} in the "
-        f"predictions (difference {told(e)}{at_once(len(objects), f'values of {what}')})."
+        f"predictions (difference {format_estimate(e)}{at_once(len(objects), f'values of {what}')})."
     )
     none = f"For no {what} is amplification certain."
     limits = f"Anything about other values of {what}; this one is amplified most certainly. {WHY}"
@@ -276,7 +276,7 @@ def _withheld(name: str, number: str, what: str, minimum: int, limits: str) -> F
 
 def _left_out(bias: Bias, minimum: int, what: str) -> str:
     left_out = f" Values of {what} with fewer than {minimum} rows in either table are left out: "
-    return f"{left_out}{some(bias.small)}." if bias.small else ""
+    return f"{left_out}{shorten(bias.small)}." if bias.small else ""
 
 
 def _table(bias: Bias, what: str) -> Table:

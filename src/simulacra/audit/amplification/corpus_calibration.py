@@ -16,7 +16,7 @@ from simulacra.audit.amplification.bias_amplification import Bias, format_change
 from simulacra.audit.amplification.tables import GROUP, MOST_OBJECTS, OBJECT, Tables
 from simulacra.audit.shared.findings import Estimate, Finding, Plot, Section, conclude
 from simulacra.audit.shared.intervals import paired_of, wilson
-from simulacra.audit.shared.phrasing import amount, told
+from simulacra.audit.shared.phrasing import amount, format_estimate
 from simulacra.audit.shared.source import Field, Group, Source
 from simulacra.errors import ConfigError, nearest
 from simulacra.files import replacing
@@ -266,7 +266,9 @@ def _accuracy(rows: pd.DataFrame, y: np.ndarray, group: str, limits: str) -> Fin
     old, new = rows[GROUP].to_numpy() == true, y == true
     k, k_old = int(new.sum()), int(old.sum())
     e = paired_of(new, old)
-    sentence = f"The {group} is right in {k:,} of {n:,} rows, instead of {k_old:,}: difference {told(e)}."
+    sentence = (
+        f"The {group} is right in {k:,} of {n:,} rows, instead of {k_old:,}: difference {format_estimate(e)}."
+    )
     none = "The data are compatible with no difference."
     more = {"before": wilson(k_old, n), "after": wilson(k, n)}
     return conclude(not e.holds(0), none, "rba.accuracy", sentence, limits, what, e, n, more, "rba")

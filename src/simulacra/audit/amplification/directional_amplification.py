@@ -7,7 +7,7 @@ from simulacra.audit.amplification.tables import GROUP, OBJECT, Tables
 from simulacra.audit.shared.figures import rows
 from simulacra.audit.shared.findings import Estimate, Finding, Plot, Section, conclude
 from simulacra.audit.shared.intervals import combined, newcombe, paired
-from simulacra.audit.shared.phrasing import some, told
+from simulacra.audit.shared.phrasing import format_estimate, shorten
 from simulacra.audit.shared.rates import keyed
 
 # numbers of single objects or groups that gates can reach
@@ -101,7 +101,7 @@ def _finding(tables: Tables, given: str, minimum: int) -> tuple[Finding, list[Pl
         why = f"no {known} has {minimum} rows" if option in tables.predicted else f"{asked} was not predicted"
         return Finding(name, f"{arrow}: withheld, {why}.", "withheld", limits, what), []
     if small := [f"{part} ({n:,})" for part, n, one in parts if one is None]:
-        limits += f" Values of {known} with fewer than {minimum} rows are left out: {some(small)}."
+        limits += f" Values of {known} with fewer than {minimum} rows are left out: {shorten(small)}."
     # against training alone, a bias by chance shrinks by itself: less is then no finding
     sure = e.ends[0] > 0 or (truth and e.ends[1] < 0)
     measured = {part: one for part, _, one in parts if one is not None}
@@ -112,9 +112,9 @@ def _finding(tables: Tables, given: str, minimum: int) -> tuple[Finding, list[Pl
     often = "more often than" if e.value > 0 else "less often than" if e.value < 0 else "as often as"
     sentence = (
         f"{arrow}: given {known}, the predicted {asked} is one associated with it in training {often} the "
-        f"{'true one' if truth else 'one in training'}: {told(e)}, the mean over all pairs. The largest part "
-        f"comes from {known} {most} (associated: {some(associated[most], 3) or 'nothing'}): "
-        f"{told(measured[most])}."
+        f"{'true one' if truth else 'one in training'}: {format_estimate(e)}, the mean over all pairs. The "
+        f"largest part comes from {known} {most} (associated: {shorten(associated[most], 3) or 'nothing'}): "
+        f"{format_estimate(measured[most])}."
     )
     none = "The data are compatible with no amplification this way."
     finding = conclude(sure, none, name, sentence, limits, what, e, n, more, name)

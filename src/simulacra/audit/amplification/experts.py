@@ -14,7 +14,7 @@ from simulacra.audit.shared.auc import auc
 from simulacra.audit.shared.figures import rows
 from simulacra.audit.shared.findings import Estimate, Finding, Plot, Section, conclude
 from simulacra.audit.shared.intervals import paired_of, wilson
-from simulacra.audit.shared.phrasing import amount, base, frequency, told
+from simulacra.audit.shared.phrasing import amount, base, format_estimate, frequency
 from simulacra.audit.shared.random_rows import sampled
 from simulacra.audit.shared.source import Field, Group, Source
 
@@ -147,7 +147,7 @@ def section(source: Source, features: Sequence[str], column: str, name: str, min
     sentence = (
         f"A linear classifier of {len(features):,} columns predicts {name} for "
         f"{frequency(said, people)} of {people:,} rows; {frequency(real, people)} have "
-        f"it: {told(before)}."
+        f"it: {format_estimate(before)}."
     )
     area = auc(score, y).value
     if 0.5 < area < 1:
@@ -167,7 +167,7 @@ def section(source: Source, features: Sequence[str], column: str, name: str, min
         f"{frequency(said_experts, people)} of {people:,} rows instead of "
         f"{frequency(said, people)} ({frequency(real, people)} have it), and is right "
         f"for {100 * accuracy_experts.value:.1f} of 100 instead of {100 * accuracy.value:.1f} (difference "
-        f"{told(gain)})."
+        f"{format_estimate(gain)})."
     )
     limits = f"{LIMITS} That the same columns would be chosen on other rows."
     number = "change of the share predicted, towards the truth"

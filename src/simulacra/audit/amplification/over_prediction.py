@@ -7,7 +7,7 @@ from simulacra.audit.amplification.tables import OBJECT, Tables
 from simulacra.audit.shared.figures import rows
 from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, conclude
 from simulacra.audit.shared.intervals import newcombe, paired
-from simulacra.audit.shared.phrasing import at_once, base, frequency, told
+from simulacra.audit.shared.phrasing import at_once, base, format_estimate, frequency
 from simulacra.audit.shared.rates import keyed
 
 # objects that gates can reach
@@ -61,7 +61,7 @@ def section(tables: Tables, minimum: int) -> Section:
     sentence = (
         f"Of {people:,} predictions, {frequency(real + e.value, people)} are {name}; "
         f"{'in truth' if truth else 'in training'}, {frequency(real, people)} of {people:,} are: "
-        f"{told(e)}{at_once(len(found), f'values of {what}')}."
+        f"{format_estimate(e)}{at_once(len(found), f'values of {what}')}."
     )
     none = f"No {what} is certainly predicted too often."
     number = f"B(h) = E[h(x) - y], share predicted less share {'in truth' if truth else 'in training'}"

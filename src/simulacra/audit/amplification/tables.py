@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from simulacra.audit.shared.phrasing import some
+from simulacra.audit.shared.phrasing import shorten
 from simulacra.audit.shared.rates import counted
 from simulacra.audit.shared.source import Field, Group, Source
 from simulacra.errors import nearest
@@ -75,7 +75,7 @@ def read(train: Source, preds: Source, columns: dict[str, str], true: Mapping[st
                 f"{nearest(lost[0], groups)}; leave the cell empty where no group was predicted"
             )
         if key.endswith(OBJECT) and not set(objects) & set(said[key]):
-            raise preds.error(f"column '{column}' holds no object of {train.title} ({some(objects, 5)})")
+            raise preds.error(f"column '{column}' holds no object of {train.title} ({shorten(objects, 5)})")
     predicted = frozenset(key for key in columns if true[key] != columns[key])
     return Tables(seen, said, tuple(groups), columns, predicted)
 

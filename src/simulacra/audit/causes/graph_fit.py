@@ -10,7 +10,7 @@ from simulacra.audit.causes.adjustment import Column, dependence
 from simulacra.audit.causes.graph import Graph
 from simulacra.audit.shared.figures import rows as row_chart
 from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, Table, conclude, slug
-from simulacra.audit.shared.phrasing import amount, interval, listed, told
+from simulacra.audit.shared.phrasing import amount, format_estimate, interval, join_words
 from simulacra.audit.shared.rates import surest, unique
 
 LIMITS = (
@@ -22,10 +22,7 @@ LIMITS = (
 def fit(graph: Graph, table: Mapping[str, Column], loop: Sequence[tuple[str, str]] = ()) -> Section:
     """Tests of the independences that the graph implies, and the arrows that no data can orient.
 
-    Args:
-        graph: the graph.
-        table: its measured columns.
-        loop: arrows back in time, which are drawn only.
+    `table` holds the measured columns of the graph; `loop` has arrows back in time, which are drawn only.
     """
     independences, n = graph.independences(), len(next(iter(table.values())).values)
     # Bonferroni: all intervals hold at once
@@ -44,7 +41,11 @@ def fit(graph: Graph, table: Mapping[str, Column], loop: Sequence[tuple[str, str
         caption = f"Each pair given the columns after the bar; intervals 95%{together}."
         plots.append(Plot("tests", title, row_chart(drawn, "partial correlation", 0.0), caption))
         rows = [
-            [f"{t.a} and {t.b}", ", ".join(t.given) or "nothing", told(t.left) if t.left else "nothing left"]
+            [
+                f"{t.a} and {t.b}",
+                ", ".join(t.given) or "nothing",
+                format_estimate(t.left) if t.left else "nothing left",
+            ]
             for t in tested
         ]
         head = ["pair", "given", "partial correlation"]
@@ -60,7 +61,7 @@ def fit(graph: Graph, table: Mapping[str, Column], loop: Sequence[tuple[str, str
     sentence = (
         f"Of {arrows} {'arrow' if arrows == 1 else 'arrows'}, {len(turned)} could point the other way, each "
         f"on its own, and the graph would imply the same about data"
-        + (f": {listed([f'{a} to {b}' for a, b in turned])}." if turned else ".")
+        + (f": {join_words([f'{a} to {b}' for a, b in turned])}." if turned else ".")
     )
     limits = "Which direction is right: only knowledge of the world or an experiment can show that."
     what, number = "arrows that no data can turn", Estimate(len(turned))
@@ -101,4 +102,4 @@ def _separation(tested: Mapping[Independence, Estimate], n: int, together: str) 
 
 
 def _given(columns: Sequence[str]) -> str:
-    return f" given {listed(columns)}" if columns else ""
+    return f" given {join_words(columns)}" if columns else ""

@@ -12,7 +12,14 @@ from simulacra.audit.causes.adjustment import Column, Effect, column, effect
 from simulacra.audit.causes.graph import Graph
 from simulacra.audit.shared.figures import rows as row_chart
 from simulacra.audit.shared.findings import Finding, Plot, Section, conclude, slug
-from simulacra.audit.shared.phrasing import NO_DIFFERENCE, amount, base, frequency, listed, told
+from simulacra.audit.shared.phrasing import (
+    NO_DIFFERENCE,
+    amount,
+    base,
+    format_estimate,
+    frequency,
+    join_words,
+)
 from simulacra.audit.shared.rates import unique
 from simulacra.errors import ConfigError, nearest
 
@@ -71,11 +78,7 @@ class Intervention:
 def sections(graph: Graph, table: Mapping[str, Column], do: Intervention, cells: pd.Series) -> list[Section]:
     """The associations of x, and what setting it would do to every column with a mean that may change.
 
-    Args:
-        graph: the graph.
-        table: its measured columns.
-        do: the intervention.
-        cells: the column that is set, as text.
+    `table` holds the measured columns of the graph, and `cells` the column that is set, as text.
     """
     x = table[do.x]
     if x.categorical or x.positive:
@@ -152,7 +155,8 @@ class Outcome:
         """How much higher y is where x is higher."""
         x, y = self.x, self.y
         if e.undone is None:
-            sentence = f"For each unit of {x.name}, {self._mean} is higher by {told(e.observed)} on average."
+            higher = format_estimate(e.observed)
+            sentence = f"For each unit of {x.name}, {self._mean} is higher by {higher} on average."
         else:
             # the line through two values meets both means
             high, low = e.done.value, e.undone.value
@@ -164,7 +168,7 @@ class Outcome:
                 else f"{y.name} is {amount(high)} on average with {x.name} = {self.do.text}, {amount(low)} "
                 "otherwise"
             )
-            sentence += f": difference {told(e.observed)}."
+            sentence += f": difference {format_estimate(e.observed)}."
         limits = f"What would happen if {x.name} were changed: common causes also make columns go together."
         name, plot, d = f"observed.{self.key}", f"effect.{self.key}", e.observed
         return conclude(not d.holds(0), NO_DIFFERENCE, name, sentence, limits, self.what, d, e.n, None, plot)
@@ -175,7 +179,7 @@ class Outcome:
             "something hidden acts on both and no measured columns block it, so that no number in this table "
             "identifies it"
             if given is None
-            else f"{self.x.name} hardly varies once {listed(given)} is known: nobody to compare with"
+            else f"{self.x.name} hardly varies once {join_words(given)} is known: nobody to compare with"
         )
         sentence = f"The effect of {self.x.name} on {self.y.name}: withheld, {why}."
         name = f"effect.{self.key}"
@@ -184,13 +188,13 @@ class Outcome:
     def effect(self, e: Effect, given: Sequence[str], affected: bool) -> Finding:
         """What setting x would do."""
         x, y, do = self.x, self.y, self.do
-        by = f"adjusted for {listed(given)}" if given else "no adjustment is needed if the graph is right"
+        by = f"adjusted for {join_words(given)}" if given else "no adjustment is needed if the graph is right"
         more = {"observed": e.observed, "now": e.now, "done": e.done}
         if e.undone is None:
             sentence = (
-                f"If {x.name} were set to {do.text} for everybody, {self._mean} would be {told(e.done)} on "
-                f"average; it is {amount(e.now.value)}. Each unit of {x.name} would change it by "
-                f"{told(e.effect)}, {by}."
+                f"If {x.name} were set to {do.text} for everybody, {self._mean} would be "
+                f"{format_estimate(e.done)} on average; it is {amount(e.now.value)}. Each unit of {x.name} "
+                f"would change it by {format_estimate(e.effect)}, {by}."
             )
         else:
             more["undone"] = e.undone
@@ -205,7 +209,7 @@ class Outcome:
                 first, second = f"{y.name} would be {amount(high)} on average", amount(low)
             sentence = (
                 f"If {x.name} were set to {do.text} for everybody, {first}; if it were for nobody, {second}: "
-                f"difference {told(e.effect)}, {by}."
+                f"difference {format_estimate(e.effect)}, {by}."
             )
         if not affected:
             sentence += " By the graph it is 0: no arrows lead there."
@@ -216,7 +220,7 @@ class Outcome:
         """By how much the association misleads."""
         sentence = (
             f"Taking the association ({amount(e.observed.value)}) for the effect of {self.x.name} on "
-            f"{self.y.name} ({amount(e.effect.value)}) is off by {told(e.gap)}."
+            f"{self.y.name} ({amount(e.effect.value)}) is off by {format_estimate(e.gap)}."
         )
         if not e.gap.holds(0):
             sentence += " The association is not the effect."

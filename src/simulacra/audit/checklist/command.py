@@ -151,7 +151,7 @@ def _finding(question: Question, state: State) -> Finding:
 
 def _open(states: Mapping[str, State]) -> Section:
     """How many questions have no answer whose signature holds; for gates."""
-    from simulacra.audit.shared.phrasing import some
+    from simulacra.audit.shared.phrasing import shorten
 
     by_status: dict[str, list[str]] = {"unanswered": [], "unsigned": [], "stale": []}
     for name, state in states.items():
@@ -160,7 +160,7 @@ def _open(states: Mapping[str, State]) -> Section:
     count = sum(map(len, by_status.values()))
     sentence = "Every question has an answer that somebody has signed, for what is here."
     if count:
-        names = "; ".join(f"{status}: {some(names)}" for status, names in by_status.items() if names)
+        names = "; ".join(f"{status}: {shorten(names)}" for status, names in by_status.items() if names)
         sentence = (
             f"{count} question{' has' if count == 1 else 's have'} no answer that somebody has signed, for "
             f"what is here. {names[0].upper()}{names[1:]}. Answer in answers.yaml, then --sign NAME."

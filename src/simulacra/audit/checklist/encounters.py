@@ -15,7 +15,7 @@ from simulacra.audit.shared import figures
 from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, Table, conclude, slug
 from simulacra.audit.shared.groups import Groups
 from simulacra.audit.shared.intervals import combined, wilson
-from simulacra.audit.shared.phrasing import at_once, base, frequency, some, told
+from simulacra.audit.shared.phrasing import at_once, base, format_estimate, frequency, shorten
 from simulacra.audit.shared.rates import all_pairs, keyed, surest
 from simulacra.audit.shared.source import Field, Source
 from simulacra.report.figures import BLUE, GREEN, GREY, MUTED, ORANGE, PURPLE, single, style
@@ -154,7 +154,13 @@ def _cells(g: Wronged, kept: bool) -> list[str]:
         return [f"withheld, n = {g.n:,}", f"{g.encounters:,}", "", "", ""]
     r = Estimate(g.rate) if g.k is None or g.n is None else wilson(g.k, g.n)
     half = f"{log(0.5) / log1p(-g.rate):,.1f}" if 0 < g.rate < 1 else "never" if g.rate == 0 else "1"
-    return [told(r), f"{g.encounters:,}", told(g.once()), f"{g.rate * g.encounters:,.2f}", half]
+    return [
+        format_estimate(r),
+        f"{g.encounters:,}",
+        format_estimate(g.once()),
+        f"{g.rate * g.encounters:,.2f}",
+        half,
+    ]
 
 
 def _finding(column: str, groups: Sequence[Wronged], kept: Sequence[Wronged], minimum: int) -> Finding:
@@ -164,7 +170,7 @@ def _finding(column: str, groups: Sequence[Wronged], kept: Sequence[Wronged], mi
         "on each other and that everybody in a group runs the same risk: where it is always the same people, "
         "fewer are wronged at least once, and those again and again."
     )
-    small = some(f"{g.group} ({g.n:,})" for g in groups if g not in kept)
+    small = shorten(f"{g.group} ({g.n:,})" for g in groups if g not in kept)
     if small:
         limits += f" Nothing about groups with fewer than {minimum} encounters counted: {small}."
     both, level = all_pairs(kept)
@@ -178,8 +184,10 @@ def _finding(column: str, groups: Sequence[Wronged], kept: Sequence[Wronged], mi
     (high, low), sure = surest(gaps)
     d, ratio = gaps[high, low], _ratio(high, low, level)
     counted = d.low is not None
-    numbers = [f"ratio {told(ratio)}"] if ratio is not None else []
-    numbers.append(f"difference {told(d)}{at_once(len(both), 'pairs of groups') if counted else ''}")
+    numbers = [f"ratio {format_estimate(ratio)}"] if ratio is not None else []
+    numbers.append(
+        f"difference {format_estimate(d)}{at_once(len(both), 'pairs of groups') if counted else ''}"
+    )
     people, one = base(high.value, low.value), base(high.rate, low.rate)
     same = high.encounters == low.encounters
     within = f" in {'' if same else 'their '}{high.encounters:,} encounters"

@@ -23,7 +23,7 @@ from simulacra.audit.correlations.pairwise import (
 from simulacra.audit.shared.figures import rows as row_chart
 from simulacra.audit.shared.findings import Estimate, Finding, Plot, Section, Table, conclude
 from simulacra.audit.shared.intervals import wilson
-from simulacra.audit.shared.phrasing import amount, base, frequency, interval, out_of, some
+from simulacra.audit.shared.phrasing import amount, base, frequency, interval, out_of, shorten
 from simulacra.audit.shared.random_rows import SAMPLE, Loose, sampled
 from simulacra.audit.shared.source import Source
 from simulacra.errors import ConfigError
@@ -122,7 +122,7 @@ def read(path: Path, columns: str | None) -> tuple[np.ndarray, list[str], dict[s
             passed[name] = f"{name} (constant)"
     names = [name for name in fields if name not in passed]
     if len(names) < 2 or len(x) < FEWEST:
-        why = f"; passed over: {some(passed.values(), 3)}" if passed else ""
+        why = f"; passed over: {shorten(passed.values(), 3)}" if passed else ""
         raise source.error(
             f"{len(names)} columns of numbers that vary and {len(x)} rows; at least 2 columns and {FEWEST} "
             f"rows are needed{why}"
@@ -135,7 +135,7 @@ def read(path: Path, columns: str | None) -> tuple[np.ndarray, list[str], dict[s
     inputs = {key: value for key, value in source.about().items() if key != "rows left out"}
     inputs |= {"rows used": len(x), "columns compared": len(names)}
     if passed:
-        inputs["columns passed over"] = some(passed.values(), 20)
+        inputs["columns passed over"] = shorten(passed.values(), 20)
     return x[:, [name not in passed for name in fields]], names, inputs
 
 
@@ -313,7 +313,7 @@ def _changes(search: Search) -> Finding:
             e = correlation(float(r[pair]), int(n[pair]), 1 - ALPHA / K)
             if not e.holds(0) and e.value * search.r[k] > 0:
                 hold.append(search.label(k))
-    shown = f": {some(hold, 3)}" if hold else ""
+    shown = f": {shorten(hold, 3)}" if hold else ""
     sentence = (
         "Any two columns that rise over the rows are correlated. Of the "
         f"{K:,} pairs left after the correction, {len(hold):,} are also correlated in their changes from row "

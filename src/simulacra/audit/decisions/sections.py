@@ -9,7 +9,7 @@ from simulacra.audit.shared.figures import comparison
 from simulacra.audit.shared.findings import Estimate, Finding, Plot, Section, Table, slug
 from simulacra.audit.shared.intervals import wilson
 from simulacra.audit.shared.ledger import FACTORS, Ledger
-from simulacra.audit.shared.phrasing import amount, base, frequency, interval, listed, out_of
+from simulacra.audit.shared.phrasing import amount, base, frequency, interval, join_words, out_of
 from simulacra.audit.shared.rates import Mean, Rate, keyed, unique
 
 MATRIX = "Whether the costs are right, who set them, and what has no price."
@@ -17,7 +17,7 @@ MATRIX = "Whether the costs are right, who set them, and what has no price."
 
 def actions(costs: Costs) -> str:
     """The actions in words."""
-    return listed(costs.actions, "or")
+    return join_words(costs.actions, "or")
 
 
 def cost(ledger: Ledger) -> Section:
@@ -60,7 +60,7 @@ def _thresholds(costs: Costs) -> Finding:
         else f"{costs.actions[a]} always"
         for a, low, high in spans
     ]
-    sentence = f"By the probability of {positive}, the cheapest action is {listed(parts)}."
+    sentence = f"By the probability of {positive}, the cheapest action is {join_words(parts)}."
     if (p := costs.threshold()) is not None:
         act, leave = costs.right()
         wrong = costs.matrix[act, 1] - costs.matrix[leave, 1]

@@ -143,7 +143,7 @@ def _read(table: Path, a: str, b: str) -> tuple[Counts, dict[str, str | int | fl
 
 def _findings(n: Counts, a: str, b: str, table: bool, what: dict[str, str]) -> list[Finding]:
     from simulacra.audit.shared.intervals import clopper_pearson, newcombe, wilson
-    from simulacra.audit.shared.phrasing import amount, base, frequency, interval, out_of, told
+    from simulacra.audit.shared.phrasing import amount, base, format_estimate, frequency, interval, out_of
 
     hits, elsewhere, group, others = (round(x) for x in (n.hits, n.elsewhere, n.group, n.others))
     users = hits + elsewhere
@@ -170,8 +170,8 @@ def _findings(n: Counts, a: str, b: str, table: bool, what: dict[str, str]) -> l
         Finding(
             "reversed",
             f"Of {one:,} people in {b}, {frequency(n.given, one)} have {a}; of {two:,} people with {a}, "
-            f"{frequency(n.reverse, two)} are in {b}. p({a} | {b}) = {told(given)} {relation} "
-            f"p({b} | {a}) = {told(reverse)}.",
+            f"{frequency(n.reverse, two)} are in {b}. p({a} | {b}) = {format_estimate(given)} {relation} "
+            f"p({b} | {a}) = {format_estimate(reverse)}.",
             "finding" if differ else "no finding",
             f"Why those in {b} and the others differ, and whether {a} was looked for as carefully in both.",
             what["reversed"],

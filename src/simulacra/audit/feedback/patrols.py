@@ -8,7 +8,7 @@ from simulacra.audit.feedback.polya_urn import LONG, Setting, shares, times
 from simulacra.audit.shared.bands import Runs, bands
 from simulacra.audit.shared.findings import Estimate, Finding, Plot, Section, conclude
 from simulacra.audit.shared.intervals import mean_of
-from simulacra.audit.shared.phrasing import amount, base, frequency, interval, told
+from simulacra.audit.shared.phrasing import amount, base, format_estimate, frequency, interval
 from simulacra.report.figures import BLUE, ORANGE
 
 LIMITS = (
@@ -22,14 +22,7 @@ NO_HARM = (
 
 
 def sections(setting: Setting, draws: int, runs: int, seed: int = 0) -> list[Section]:
-    """The loop without and with the correction.
-
-    Args:
-        setting: the areas.
-        draws: patrols asked about; `LONG` times as many are sent.
-        runs: simulations, each with its own random numbers.
-        seed: random seed.
-    """
+    """The loop without and with the correction, after `draws` patrols and after `LONG` times as many."""
     at, truth, start = times(draws), setting.truth, abs(setting.initial - setting.truth)
     plain, fixed = (shares(setting, draws, runs, corrected, seed) for corrected in (False, True))
     here = int(np.flatnonzero(at == draws)[0])
@@ -46,7 +39,7 @@ def sections(setting: Setting, draws: int, runs: int, seed: int = 0) -> list[Sec
     change = distance - start
     sentence = (
         f"The records started {amount(start)} away from the truth; after {draws:,} patrols a run is "
-        f"{told(distance)} away on average."
+        f"{format_estimate(distance)} away on average."
     )
     if change.ends[0] > 0:
         sentence += " Patrols find crime where they are sent, and the records move away from the truth."
@@ -61,7 +54,7 @@ def sections(setting: Setting, draws: int, runs: int, seed: int = 0) -> list[Sec
     gain = mean_of(off - off_fixed)
     sentence = (
         f"After {draws:,} patrols a run is {amount(off.mean())} away from the truth without the correction "
-        f"and {amount(off_fixed.mean())} with it, on average: {told(gain)} closer."
+        f"and {amount(off_fixed.mean())} with it, on average: {format_estimate(gain)} closer."
     )
     what, more = "how much closer to the truth", {"as-it-is": distance, "corrected": mean_of(off_fixed)}
     improvement = conclude(

@@ -9,7 +9,7 @@ import numpy as np
 from simulacra.audit.shared.bands import Runs, bands
 from simulacra.audit.shared.findings import Estimate, Finding, Plot, Section, conclude
 from simulacra.audit.shared.intervals import mean_of
-from simulacra.audit.shared.phrasing import amount, base, frequency, interval, told
+from simulacra.audit.shared.phrasing import amount, base, format_estimate, frequency, interval
 from simulacra.audit.shared.poverty import DETERRENCE, STOPS, Group, Town
 from simulacra.report.figures import BLUE, ORANGE
 
@@ -76,13 +76,7 @@ def loop(years: int, runs: int, corrected: bool, seed: int = 0) -> Years:
 
 
 def sections(years: int, runs: int, seed: int = 0) -> list[Section]:
-    """The loop without and with the correction.
-
-    Args:
-        years: how long.
-        runs: simulations, each with its own random numbers.
-        seed: random seed.
-    """
+    """The loop without and with the correction, in many runs of so many years."""
     plain, fixed = (loop(years, runs, corrected, seed) for corrected in (False, True))
 
     def plot(name: str, title: str, label: str, lines: dict[str, np.ndarray], truth: float, is_: str) -> Plot:
@@ -97,7 +91,8 @@ def sections(years: int, runs: int, seed: int = 0) -> list[Section]:
         of = max(1000, base(a.mean(), b.mean()))
         sentence = (
             f"After {years} years, {frequency(a.mean(), of)} of {of:,} people of group A {did}, and "
-            f"{frequency(b.mean(), of)} of {of:,} of group B: difference {told(e)}, mean of {runs} runs."
+            f"{frequency(b.mean(), of)} of {of:,} of group B: difference {format_estimate(e)}, mean of "
+            f"{runs} runs."
         )
         if name == "offences" and e.ends[0] > 0:
             sentence += " They started out alike: the prediction has made itself true."

@@ -11,7 +11,7 @@ from simulacra.audit.generator.grouped import GroupedGenerator
 from simulacra.audit.shared.figures import rows
 from simulacra.audit.shared.findings import Estimate, Finding, Plot, Section, conclude
 from simulacra.audit.shared.intervals import newcombe, wilson
-from simulacra.audit.shared.phrasing import amount, base, frequency, told
+from simulacra.audit.shared.phrasing import amount, base, format_estimate, frequency
 from simulacra.metrics.neighbours import copies, duplicates, nearest
 
 # samples and held-out examples whose neighbours are searched, at most; training examples at a time
@@ -21,12 +21,7 @@ CLOSE = 0.05
 
 
 def memorised_section(audited: GroupedGenerator, pairs: bool = True) -> Section:
-    """How many samples are closer to a training example than held-out data typically are, and which.
-
-    Args:
-        audited: the generator.
-        pairs: whether to show the closest pairs of images.
-    """
+    """How many samples are closer to a training example than held-out data typically are, and which."""
     train, noun = audited.data.train.x, audited.noun
     rng = np.random.default_rng([audited.seed, 4])
     held_out = audited.held_out[rng.permutation(len(audited.held_out))[:LARGEST]]
@@ -57,7 +52,7 @@ def memorised_section(audited: GroupedGenerator, pairs: bool = True) -> Section:
     sentence = (
         f"Of {people:,} samples, {frequency(close.value, people)} are closer to one of the {len(train):,} "
         f"training {noun} than all but {frequency(close_new.value, people)} of {people:,} held-out {noun} "
-        f"are: difference {told(d)}."
+        f"are: difference {format_estimate(d)}."
     )
     none = "The data are compatible with samples no closer than new data are."
     more = {"close": close, "held-out": close_new, "typical-distance": Estimate(typical)}

@@ -24,7 +24,15 @@ from simulacra.audit.generator.grouped import GroupedGenerator
 from simulacra.audit.shared.figures import rows
 from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, conclude
 from simulacra.audit.shared.intervals import combined, wilson
-from simulacra.audit.shared.phrasing import NO_DIFFERENCE, amount, at_once, base, frequency, some, told
+from simulacra.audit.shared.phrasing import (
+    NO_DIFFERENCE,
+    amount,
+    at_once,
+    base,
+    format_estimate,
+    frequency,
+    shorten,
+)
 from simulacra.audit.shared.rates import Mean, all_pairs, difference, keyed, surest
 from simulacra.core.batch import Batch, in_order
 from simulacra.core.capabilities import BoundsLikelihood, EstimatesLikelihood, Reconstructs
@@ -173,7 +181,7 @@ def _of_samples(audited: GroupedGenerator, i: int, rng: np.random.Generator) -> 
     enough = [g for g in groups if min(real[g], fake[g]) >= least]
     features = f"{audited.extractor.name} features"
     if len(enough) < 2:
-        counts = some([f"{grouping.groups[g]} ({real[g]:,} and {fake[g]:,})" for g in groups])
+        counts = shorten([f"{grouping.groups[g]} ({real[g]:,} and {fake[g]:,})" for g in groups])
         sentence = (
             f"Coverage by {grouping.name}: withheld, fewer than two groups have {least} held-out {noun} and "
             f"{least} samples. There are: {counts}."
@@ -291,18 +299,12 @@ def compare(
 ) -> tuple[Finding, Plot]:
     """The finding about a metric of two groups or more, the pair that differs most certainly; and its plot.
 
-    Args:
-        audited: the generator.
-        i: which grouping.
-        metric: the metric.
-        measured: of groups that are large enough.
-        few: counts of the other groups.
-        words: for the templates of the metric.
+    `few` has the counts of the groups that are too small, and `words` what the templates of the metric need.
     """
     words["noun"] = audited.noun
     limits = metric.limits.format(**words)
     if few:
-        small = some(f"{name} ({n:,})" for name, n in few.items())
+        small = shorten(f"{name} ({n:,})" for name, n in few.items())
         limits += f" Nothing about groups that are too small: {small}."
     pairs, level = all_pairs(measured)
     gaps = {pair: less(*pair, level) for pair in pairs}
@@ -320,7 +322,7 @@ def compare(
         for text, m in ((metric.first, high), (metric.then, low))
     )
     together = at_once(len(pairs), "pairs of groups")
-    sentence = f"{first[0].upper()}{first[1:]}; {then}: difference {told(e)}{together}."
+    sentence = f"{first[0].upper()}{first[1:]}; {then}: difference {format_estimate(e)}{together}."
     more = {"higher": high.estimate(), "lower": low.estimate()}
     more = keyed("group", ((m.group, m.estimate()) for m in measured), more)
     name, what, n = f"{metric.name}.{audited.keys[i]}", f"difference of {metric.what}", high.n + low.n

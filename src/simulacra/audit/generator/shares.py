@@ -15,7 +15,15 @@ from simulacra.audit.generator.prevalence import Prevalence, discrepancy_interva
 from simulacra.audit.shared.figures import by_group, rows
 from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, Table, conclude
 from simulacra.audit.shared.intervals import combined, wilson
-from simulacra.audit.shared.phrasing import NO_DIFFERENCE, amount, at_once, base, frequency, some, told
+from simulacra.audit.shared.phrasing import (
+    NO_DIFFERENCE,
+    amount,
+    at_once,
+    base,
+    format_estimate,
+    frequency,
+    shorten,
+)
 from simulacra.audit.shared.rates import Rate, compared, keyed
 
 ASSUMPTION = (
@@ -98,7 +106,7 @@ def shares_section(audited: GroupedGenerator, i: int) -> Section:
     if small := [f"{grouping.groups[g]} ({n:,})" for g, n in enumerate(counts) if n and g not in kept]:
         limits += (
             f" Nothing about groups with fewer than {audited.minimum} held-out {audited.noun} (with "
-            f"training: {some(small)}): samples of them are counted among the others."
+            f"training: {shorten(small)}): samples of them are counted among the others."
         )
     plots: list[Plot] = []
     tables: list[Table] = []
@@ -179,11 +187,11 @@ class Comparison:
         people = base(round(e.value, 4), round(p.value, 4))
         together = at_once(G) if G > 2 else ""
         more = {"samples": p, "data": e, "read": raw} | ({"ratio": r} if r is not None else {})
-        ratio = f", ratio {told(r)}" if r is not None else ""
+        ratio = f", ratio {format_estimate(r)}" if r is not None else ""
         sentence = (
             f"Of {people:,} {noun} in the data, {frequency(e.value, people)} are in group {self.groups[j]}; "
             f"of {people:,} samples, {frequency(p.value, people)} ({frequency(raw.value, people)} before the "
-            f"correction): difference {told(d)}{together}{ratio}."
+            f"correction): difference {format_estimate(d)}{together}{ratio}."
         )
         more = keyed("group", ((group, self.of.estimate(g)) for g, group in enumerate(self.groups)), more)
         name, what = f"share.{key}", "share of the samples less share of the data"
@@ -203,11 +211,11 @@ class Comparison:
         else:
             meaning = f"The samples are {'further from' if d.value > 0 else 'closer to'} equal shares."
         if none := [group for j, group in enumerate(self.groups) if self.of.shares[j] * self.of.n < 0.5]:
-            meaning += f" After the correction no sample is left in {some(none)}."
+            meaning += f" After the correction no sample is left in {shorten(none)}."
         sentence = (
             f"The distance of the shares of the {G} groups from equal ones (0 equal, {amount(most)} all in "
-            f"one group) is {told(data)} in the data and {told(samples)} in the samples: difference "
-            f"{told(d)}. {meaning}"
+            f"one group) is {format_estimate(data)} in the data and {format_estimate(samples)} in the "
+            f"samples: difference {format_estimate(d)}. {meaning}"
         )
         limits += " That equal shares are the right ones: the data may be unequal because people are."
         name, what = f"amplification.{key}", "distance from even shares, samples less data"
@@ -225,7 +233,13 @@ class Comparison:
         order = np.argsort(-self.k, kind="stable")
         estimates = [(self.data(j), self.uncorrected(j), self.of.estimate(j)) for j in order]
         cells = [
-            [self.groups[j], _percent(e), f"{100 * raw.value:.1f}%", _percent(p), told(self.difference(j))]
+            [
+                self.groups[j],
+                _percent(e),
+                f"{100 * raw.value:.1f}%",
+                _percent(p),
+                format_estimate(self.difference(j)),
+            ]
             for j, (e, raw, p) in zip(order, estimates, strict=True)
         ]
         head = [self.name, "data", "samples, as predicted", "samples, corrected", "difference"]

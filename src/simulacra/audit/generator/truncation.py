@@ -13,18 +13,13 @@ from simulacra.audit.generator.prevalence import quantiles
 from simulacra.audit.generator.quality import LARGEST, LEAST, Share, expected_coverage, half_sampled, less
 from simulacra.audit.generator.shares import ASSUMPTION
 from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, conclude, slug
-from simulacra.audit.shared.phrasing import NO_DIFFERENCE, base, frequency, told
+from simulacra.audit.shared.phrasing import NO_DIFFERENCE, base, format_estimate, frequency
 from simulacra.audit.shared.rates import keyed
 from simulacra.core.noise import derive_seed
 
 
 def truncation_section(audited: GroupedGenerator, truncations: Sequence[float]) -> Section:
-    """Shares of every grouping and coverage of all data, by truncation, compared with truncation 1.
-
-    Args:
-        audited: its samples are those of truncation 1.
-        truncations: sorted, with 1.
-    """
+    """Shares of every grouping and coverage of all data, by truncation (sorted), against truncation 1."""
     n, seed = len(audited.samples), audited.seed
     samples = {
         t: audited.samples if t == 1 else stored_samples(audited.model, n, derive_seed(seed, i), t)
@@ -78,7 +73,7 @@ def _shares(
         more = keyed(f"at-{slug(f'{other:g}')}", each, more)
     sentence = (
         f"With truncation {t:g}, {frequency(p.value, people)} of {people:,} samples are in group "
-        f"{groups[j]}; without truncation, {frequency(p1.value, people)}: difference {told(e)}."
+        f"{groups[j]}; without truncation, {frequency(p1.value, people)}: difference {format_estimate(e)}."
     )
     n, plot = len(audited.samples), f"shares-{key}"
     finding = conclude(not e.holds(0), NO_DIFFERENCE, name, sentence, ASSUMPTION, what, e, n, more, plot)
@@ -112,7 +107,8 @@ def _coverage(audited: GroupedGenerator, samples: dict[float, np.ndarray]) -> tu
     people = base(found[t].value, found[1].value)
     sentence = (
         f"Of {people:,} held-out {noun}, {frequency(found[t].value, people)} have a sample nearby with "
-        f"truncation {t:g}; {frequency(found[1].value, people)} without truncation: difference {told(e)}."
+        f"truncation {t:g}; {frequency(found[1].value, people)} without truncation: difference "
+        f"{format_estimate(e)}."
     )
     more = {f"at-{slug(m.group)}": m.estimate() for m in found.values()}
     finding = conclude(not e.holds(0), NO_DIFFERENCE, name, sentence, limits, what, e, n, more, "coverage")

@@ -10,7 +10,7 @@ import pandas as pd
 from simulacra.audit.shared.auc import auc
 from simulacra.audit.shared.figures import rows
 from simulacra.audit.shared.findings import LEVEL, Finding, Plot, Section, Table, slug
-from simulacra.audit.shared.phrasing import amount, at_once, interval, some
+from simulacra.audit.shared.phrasing import amount, at_once, interval, shorten
 from simulacra.audit.shared.random_rows import sampled
 from simulacra.audit.shared.rates import MINIMUM, keyed
 from simulacra.audit.shared.source import Field, Source
@@ -59,7 +59,7 @@ def proxies(
         findings.append(finding)
         plots += plot
         tables += table
-    note = f"Columns used: {some(features, 20)}."
+    note = f"Columns used: {shorten(features, 20)}."
     title = "Do other columns predict the group?"
     about = {**source.about(), "rows used": len(sample)}
     return Section("proxies", title, "data", findings, plots, tables, [note]), about

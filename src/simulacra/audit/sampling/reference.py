@@ -12,7 +12,7 @@ from scipy.stats import norm
 from simulacra.audit.shared.findings import LEVEL, Estimate
 from simulacra.audit.shared.groups import Groups
 from simulacra.audit.shared.intervals import combined, wilson
-from simulacra.audit.shared.phrasing import listed, some
+from simulacra.audit.shared.phrasing import join_words, shorten
 from simulacra.audit.shared.source import Field, Source
 from simulacra.errors import nearest
 
@@ -140,7 +140,7 @@ def read(
     if not columns:
         raise rates.error(
             f"has no column of groups that {observed.title} has too; give it the same name as there "
-            f"({some(observed.names)})"
+            f"({shorten(observed.names)})"
         )
     reference = _reference(rates, columns)
     if "size" not in reference and selected is None:
@@ -201,8 +201,8 @@ def _reference(rates: Source, columns: list[str]) -> pd.DataFrame:
     others = [name for name in rates.names if name not in (*columns, *kinds)]
     if len(others) > 1:
         raise rates.error(
-            f"columns {listed([repr(name) for name in others])} could all be the sizes of groups; keep one "
-            "besides the groups, 'rate' and 'n'"
+            f"columns {join_words([repr(name) for name in others])} could all be the sizes of groups; keep "
+            "one besides the groups, 'rate' and 'n'"
         )
     groups = Groups(rates, ",".join(columns))
     fields: dict[str, Field] = dict(groups.fields)

@@ -11,7 +11,16 @@ from simulacra.audit.sampling.reference import Selection
 from simulacra.audit.shared.figures import rows
 from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, Table, conclude, slug
 from simulacra.audit.shared.intervals import combined, wilson
-from simulacra.audit.shared.phrasing import amount, at_once, base, frequency, interval, out_of, some, told
+from simulacra.audit.shared.phrasing import (
+    amount,
+    at_once,
+    base,
+    format_estimate,
+    frequency,
+    interval,
+    out_of,
+    shorten,
+)
 from simulacra.audit.shared.rates import keyed, surest
 
 NO_DIFFERENCE = "The data are compatible with no difference."
@@ -35,7 +44,7 @@ def shares(found: Selection, minimum: int) -> Section:
     limits, what = WHY, "share of those selected less share of the reference"
     if small := [f"{name} ({found.k[g]:,})" for g, name in enumerate(found.groups) if g not in kept]:
         limits += (
-            f" Groups of which fewer than {minimum} are selected or expected are left out: {some(small)}."
+            f" Groups of which fewer than {minimum} are selected or expected are left out: {shorten(small)}."
         )
     name, title = f"share.{slug(column)}", f"Who is selected, by {column}"
     if n < minimum or not kept:
@@ -50,7 +59,7 @@ def shares(found: Selection, minimum: int) -> Section:
     sentence = (
         f"Of {people:,} people selected, {frequency(share, people)} have {column} {found.groups[g]}; of "
         f"{people:,} in the reference, {frequency(float(r[g]), people)}: difference "
-        f"{told(excess[g])}{at_once(len(kept) if len(r) > 2 else 1)}."
+        f"{format_estimate(excess[g])}{at_once(len(kept) if len(r) > 2 else 1)}."
     )
     each = {g: found.excess(g) for g in kept}
     more = keyed("group", ((found.groups[g], each[g]) for g in kept))
@@ -99,7 +108,7 @@ def _ratio(found: Selection, kept: list[int], limits: str) -> Finding:
     if {one, other} != {a, b} and two is not None:
         more["largest"] = two
         sentence += (
-            f" The two largest groups: {found.groups[one]} {told(two)} times as often as "
+            f" The two largest groups: {found.groups[one]} {format_estimate(two)} times as often as "
             f"{found.groups[other]}."
         )
     return conclude(sure, "", name, sentence, limits, what, e, int(found.k[a] + found.k[b]), more, "share")
@@ -166,7 +175,7 @@ def _outcome(found: Selection, minimum: int, y: str) -> tuple[Finding, list[Plot
     people = base(raw.value, after.value)
     sentence = (
         f"Of {people:,} people selected, {frequency(raw.value, people)} have {y}; after reweighting to the "
-        f"reference, {frequency(after.value, people)} of {people:,}: difference {told(moved)}."
+        f"reference, {frequency(after.value, people)} of {people:,}: difference {format_estimate(moved)}."
     )
     more, sure = {"selected": raw, "reweighted": after}, not moved.holds(0)
     finding = conclude(
@@ -188,12 +197,12 @@ def uncorrectable(found: Selection, minimum: int, y: str | None) -> Section:
     if len(none):
         sentence = (
             f"{out_of(gone)} people in the reference are in groups in which nobody is selected "
-            f"({some([found.groups[g] for g in none])}): no weight brings them back."
+            f"({shorten([found.groups[g] for g in none])}): no weight brings them back."
         )
     if len(few):
         sentence += (
             f" {out_of(thin)} are in groups in which fewer than {minimum} are selected "
-            f"({some([found.groups[g] for g in few])}), and would be estimated from those few."
+            f"({shorten([found.groups[g] for g in few])}), and would be estimated from those few."
         )
     what, more = "share of the reference without anybody selected", {"few": Estimate(thin)}
     limits = "What those people are like."

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from simulacra.audit.shared.figures import legend, percent
 from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, Table, conclude, slug
 from simulacra.audit.shared.intervals import wilson
-from simulacra.audit.shared.phrasing import amount, at_once, base, frequency, interval, some
+from simulacra.audit.shared.phrasing import amount, at_once, base, frequency, interval, shorten
 from simulacra.audit.shared.rates import MINIMUM, surest
 from simulacra.report.figures import CLASS_COLOURS, INK, shortened, single, style
 
@@ -94,7 +94,7 @@ def calibration_finding(
     sums = {group: bins.sum() for group, bins in groups.items()}
     kept = {group: s for group, s in sums.items() if s["n"] >= minimum}
     if not kept:
-        small = some(f"{group} ({int(s['n']):,})" for group, s in sums.items())
+        small = shorten(f"{group} ({int(s['n']):,})" for group, s in sums.items())
         words = f"Calibration by {label or 'everybody'}: withheld, fewer than {minimum} people in {small}."
         return Finding(name, words, "withheld", limits, what, plot=name)
     # Bonferroni: all groups' intervals hold at once

@@ -73,10 +73,10 @@ def interval(estimate: Estimate, level: float = LEVEL) -> str:
     return f"{100 * level:.3g}% {amount(estimate.low)} to {amount(estimate.high)}"
 
 
-def told(estimate: Estimate) -> str:
+def format_estimate(estimate: Estimate) -> str:
     """A number with its interval.
 
-    >>> told(Estimate(1.9121, 1.7212, 2.1241)), told(Estimate(0.5))
+    >>> format_estimate(Estimate(1.9121, 1.7212, 2.1241)), format_estimate(Estimate(0.5))
     ('1.91 (95% 1.72 to 2.12)', '0.5')
     """
     ends = interval(estimate)
@@ -92,10 +92,10 @@ def at_once(count: int, what: str = "groups") -> str:
     return f", {100 * LEVEL:.0f}% for all {count:,} {what} at once" if count > 1 else ""
 
 
-def some(names: Iterable[str], most: int = 10) -> str:
+def shorten(names: Iterable[str], most: int = 10) -> str:
     """The first names of many.
 
-    >>> some(["a", "b", "c"]), some(["a", "b", "c", "d"], most=2)
+    >>> shorten(["a", "b", "c"]), shorten(["a", "b", "c", "d"], most=2)
     ('a, b, c', 'a, b and 2 more')
     """
     names = list(names)
@@ -103,10 +103,10 @@ def some(names: Iterable[str], most: int = 10) -> str:
     return ", ".join(names) if left <= 0 else f"{', '.join(names[:most])} and {left:,} more"
 
 
-def listed(parts: Sequence[str], last: str = "and") -> str:
+def join_words(parts: Sequence[str], last: str = "and") -> str:
     """Parts of a sentence.
 
-    >>> listed(["a", "b", "c"]), listed(["a"])
+    >>> join_words(["a", "b", "c"]), join_words(["a"])
     ('a, b and c', 'a')
     """
     return f" {last} ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from simulacra.audit.shared import intervals
 from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, slug
-from simulacra.audit.shared.phrasing import amount, at_once, base, frequency, some, told
+from simulacra.audit.shared.phrasing import amount, at_once, base, format_estimate, frequency, shorten
 
 # people that a number of a group needs at least
 MINIMUM = 30
@@ -191,7 +191,7 @@ def compared(
      to 2.12), difference 0.214 (95% 0.182 to 0.245).'
     """
     gap, kept = widest(measured, minimum), enough(measured, minimum)
-    small = some(f"{m.group} ({m.n:,})" for m in measured if m not in kept)
+    small = shorten(f"{m.group} ({m.n:,})" for m in measured if m not in kept)
     if gap is None:
         why = "only one group has" if kept else "no group has"
         rest = f" Too small: {small}." if small else ""
@@ -204,7 +204,7 @@ def compared(
     if isinstance(high, Rate) and isinstance(low, Rate):
         if ratio := high.over(low, gap.level):
             more["ratio"] = ratio
-            numbers.append(f"ratio {told(ratio)}")
+            numbers.append(f"ratio {format_estimate(ratio)}")
         people = base(high.value, low.value)
         sentence = (
             f"Of {people:,} {of} whose {column} is {high.group}, {frequency(high.value, people)} {did}; of "
@@ -215,7 +215,7 @@ def compared(
             f"{of[0].upper()}{of[1:]} whose {column} is {high.group} {did.format(amount(high.value))}, those "
             f"whose {column} is {low.group} {amount(low.value)}"
         )
-    numbers.append(f"difference {told(gap.difference)}")
+    numbers.append(f"difference {format_estimate(gap.difference)}")
     # the two largest groups, unless they are those of the gap
     two = sorted(sorted(kept, key=lambda m: -m.n)[:2], key=lambda m: -m.value)
     largest = ""
@@ -228,7 +228,7 @@ def compared(
         ]
         largest = (
             f" The two largest groups: {two[0].group} {count[0]}, {two[1].group} {count[1]}, difference "
-            f"{told(more['largest'])}."
+            f"{format_estimate(more['largest'])}."
         )
     found = not gap.difference.holds(0)
     return Finding(

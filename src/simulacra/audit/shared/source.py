@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from simulacra.audit.shared.phrasing import some
+from simulacra.audit.shared.phrasing import shorten
 from simulacra.data.paths import find
 from simulacra.data.tables.text import MISSING, MOST_CATEGORIES, decode, delimiter, read_rows
 from simulacra.errors import DataError, nearest, printable
@@ -68,8 +68,8 @@ class Group(Field):
         self.seen.update(cells)
         if len(self.seen) > self.most:
             raise _CellError(
-                f"holds more than {self.most:,} different values ('{some(sorted(self.seen)[:3])}', ...), too "
-                "many for groups; write a column of ranges or of fewer groups"
+                f"holds more than {self.most:,} different values ('{shorten(sorted(self.seen)[:3])}', ...), "
+                "too many for groups; write a column of ranges or of fewer groups"
             )
         return super().read(cells)
 
@@ -200,7 +200,7 @@ class Source:
         if name not in self.names:
             hint = nearest(name, self.names)
             if hint.startswith("choose"):
-                hint = f"choose from {some(self.names, MOST_CATEGORIES)}"
+                hint = f"choose from {shorten(self.names, MOST_CATEGORIES)}"
             raise self.error(f"there is no column '{name}', {hint}")
         return name
 
@@ -278,7 +278,7 @@ class Source:
             except _CellError as error:
                 raise self._fault(field, 0, *error.args) from error
         if self.rows == self.left_out:
-            names = some(f"'{field.column}'" for field in fields.values())
+            names = shorten(f"'{field.column}'" for field in fields.values())
             gone = f"; each of {self.rows:,} lacks one of {names}" if self.rows else ""
             raise self.error(f"there are no rows to use{gone}")
 
@@ -294,7 +294,7 @@ class Source:
         about: dict[str, str | int | float] = {"table": self.title, "rows": self.rows}
         if self.left_out:
             lacking = [f"{column} {count:,}" for column, count in self.lacking.items() if count]
-            about["rows left out"] = f"{self.left_out:,}, without a value ({some(lacking)})"
+            about["rows left out"] = f"{self.left_out:,}, without a value ({shorten(lacking)})"
         return about
 
     def _rows(self, places: Sequence[int]) -> Iterator[tuple[int, list[list[str]]]]:
@@ -346,7 +346,7 @@ class Source:
         held = [f"'{value}' ({count:,})" for value, count in values.most_common()]
         example = min(values, key=lambda value: (value.casefold() in MISSING | NO, values[value]))
         return self.error(
-            f"column '{column}' holds {some(held, MOST_CATEGORIES)}; say which of them is positive: "
+            f"column '{column}' holds {shorten(held, MOST_CATEGORIES)}; say which of them is positive: "
             f"'{column}={example}'"
         )
 

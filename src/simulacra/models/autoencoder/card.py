@@ -16,20 +16,20 @@ class AutoencoderConfig:
     latent_dim: int = 16
     """numbers in a latent z"""
     net: Literal["auto", "mlp", "conv", "upsample", "resnet"] = "auto"
-    """kind of net; auto: conv for images of 16 pixels and more, else mlp; upsample: as conv, but the decoder
-    enlarges and convolves instead of transposed convolutions"""
+    """kind of net; auto: conv for images of 16 pixels and more, else mlp; upsample: like conv, but the
+    decoder uses upsampling and convolutions instead of transposed convolutions"""
     hidden: tuple[int, ...] = (400,)
-    """mlp: sizes of the encoder's hidden layers, the decoder has them mirrored; resnet: of its last layers"""
+    """mlp: hidden layer sizes of the encoder, mirrored in the decoder; resnet: sizes of the last layers"""
     width: int = 32
     """conv, resnet: channels of the first level, doubled at every halving of the image"""
     depth: int = 2
-    """resnet: residual blocks a level"""
+    """resnet: residual blocks per level"""
     likelihood: LikelihoodName | Literal["auto"] = "auto"
     """p(x | z); auto: bernoulli for grey images, normal-shared for colour, normal-learned for vectors"""
     scale: Literal["softplus", "exp"] = "softplus"
     """activation of predicted scales"""
     sigma: float = 1.0
-    """fixed scale of normal and laplace, or where a learned one starts"""
+    """fixed scale of normal and laplace, or the initial value of a learned one"""
     binarise: bool = False
     """dynamic binarisation: train and evaluate on pixels drawn from Bernoulli(grey value) each time"""
 

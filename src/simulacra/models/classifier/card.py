@@ -21,7 +21,7 @@ class ClassifierConfig:
     width: int = 32
     """conv, resnet: channels of the first level, doubled at every halving of the image"""
     depth: int = 1
-    """conv: convolutions a level; resnet: residual blocks a level"""
+    """conv: convolutions per level; resnet: residual blocks per level"""
     shift: int = 1
     """pixels that images are moved by at random in training, at most"""
     robust: bool = False

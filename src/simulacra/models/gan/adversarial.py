@@ -35,13 +35,11 @@ from simulacra.probability.objectives import OBJECTIVES, squared_gradient
 
 # steps between penalties, which for large nets cost as much as the rest of a step
 LAZY = {"image": 4, "vector": 1}
-# samples drawn at a time
-DRAWN = 250
 
 
 @dataclass(frozen=True)
 class Penalties:
-    """How the discriminator is kept smooth: the weights of its penalties, and its largest weight."""
+    """Regularisation of the discriminator: penalty coefficients, and the bound of weight clipping."""
 
     r1: float = 0.0
     r2: float = 0.0
@@ -148,8 +146,8 @@ class AdversarialModel(Discriminates, LatentModel):
         moves = batch.step % self.config.n_critic == self.config.n_critic - 1
         # made once: without gradients for the discriminator, with them for the generator
         with torch.set_grad_enabled(moves):
-            fake = self._generate(z, *y)
-        yield Turn("discriminator", *self._discriminate(x, fake.detach(), y, batch))
+            fake = self._generate_standardised(z, *y)
+        yield Turn("discriminator", *self._discriminator_loss(x, fake.detach(), y, batch))
         if self.penalties.clip_weights is not None:
             self._clip(self.penalties.clip_weights)
         if not moves:
@@ -170,7 +168,7 @@ class AdversarialModel(Discriminates, LatentModel):
         output: Tensor = net(x if self.augment is None else self.augment(x, noise), *y)
         return output
 
-    def _discriminate(
+    def _discriminator_loss(
         self, x: Tensor, fake: Tensor, y: tuple[Tensor, ...], batch: Batch
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The discriminator's loss, with its penalties when they are due, and its mean outputs."""
@@ -197,11 +195,11 @@ class AdversarialModel(Discriminates, LatentModel):
                     output = output if net is wrapped else self._output(net, leaf, y, noise)
                     penalty = penalty + weight / 2 * squared_gradient(output, leaf).mean()
             if p.gradient_penalty:
-                penalty = penalty + p.gradient_penalty * self._slope(x, fake, y, noise)
+                penalty = penalty + p.gradient_penalty * self._gradient_penalty(x, fake, y, noise)
             loss = loss + self.lazy * penalty
         return loss, terms
 
-    def _slope(self, x: Tensor, fake: Tensor, y: tuple[Tensor, ...], noise: Noise) -> Tensor:
+    def _gradient_penalty(self, x: Tensor, fake: Tensor, y: tuple[Tensor, ...], noise: Noise) -> Tensor:
         """(|dD/du| - 1)^2 at u between real and fake examples (Gulrajani et al. 2017, eq. 3)."""
         e = noise.uniform(len(x), *(1 for _ in x.shape[1:]))
         u = (e * x + (1 - e) * fake.detach()).requires_grad_(True)
@@ -214,14 +212,14 @@ class AdversarialModel(Discriminates, LatentModel):
         for parameter in self.discriminator.parameters():
             parameter.clamp_(-largest, largest)
 
-    def _generate(self, z: Tensor, *y: Tensor) -> Tensor:
+    def _generate_standardised(self, z: Tensor, *y: Tensor) -> Tensor:
         """G(z), or G(z, y), standardised, as the discriminator's input."""
         x: Tensor = self.generator(z, *y)
         return x.tanh() if self.spec.kind == "image" else x
 
     def generate(self, z: Tensor, *y: Tensor) -> Tensor:
         """G(z), or G(z, y), in the units of the data."""
-        return self._generate(z, *y) * self.std + self.mean
+        return self._generate_standardised(z, *y) * self.std + self.mean
 
     def discriminate(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """The discriminator's output `(B,)` on examples in the units of the data; larger is more real."""

@@ -23,7 +23,7 @@ class NetworkConfig:
     width: int = 32
     """conv, upsample, resnet: channels of the last level, doubled at every halving of the image"""
     depth: int = 2
-    """resnet: residual blocks a level"""
+    """resnet: residual blocks per level"""
 
 
 @dataclass(frozen=True)

@@ -61,9 +61,7 @@ class Pix2Pix(Translates):
             if not getattr(config, name) >= 0:
                 raise ConfigError(f"{name}: must be 0 or more, not {getattr(config, name)}")
         if not config.l1 and not config.adversarial:
-            raise ConfigError(
-                "l1: with adversarial 0 as well there is nothing to learn from; give one a weight"
-            )
+            raise ConfigError("l1 and adversarial: both are 0, so there is no loss; set one above 0")
         if config.style_dim and config.net == "resnet":
             raise ConfigError("style_dim: only the unet takes a code; leave --net resnet out")
         self.objective = OBJECTIVES[config.objective]

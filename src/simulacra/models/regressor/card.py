@@ -21,7 +21,7 @@ class PredictionConfig:
     width: int = 32
     """conv, resnet: channels of the first level, doubled at every halving of the image"""
     depth: int = 2
-    """resnet: residual blocks a level"""
+    """resnet: residual blocks per level"""
     scale: Literal["softplus", "exp"] = "softplus"
     """activation of predicted scales"""
 
@@ -33,7 +33,7 @@ class RegressorConfig(PredictionConfig):
     likelihood: LikelihoodName | Literal["auto"] = "auto"
     """p(y | x); auto: normal-learned for targets that are numbers or images, categorical for classes"""
     sigma: float = 1.0
-    """fixed scale of normal and laplace, or where a learned one starts, in deviations of the target"""
+    """fixed scale of normal and laplace, or the initial value of a learned one, in target deviations"""
 
 
 def needs(spec: DataSpec) -> str:

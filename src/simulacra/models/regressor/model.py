@@ -132,7 +132,7 @@ class Regressor(Predicts):
             low, high = (y.min(), y.max()) if y.dtype != np.uint8 else (0, 1)
             if low < 0 or high > 1:
                 raise DataError(
-                    f"targets reach from {low:g} to {high:g}, and this likelihood from 0 to 1; use a normal"
+                    f"targets range from {low:g} to {high:g}, but this likelihood needs [0, 1]; use a normal"
                 )
             return
         mean, std = _moments(y)

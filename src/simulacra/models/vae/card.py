@@ -17,11 +17,11 @@ class VAEConfig(AutoencoderConfig):
     kl_warmup: int = 0
     """steps in which the weight of the KL term rises from 0 to beta"""
     free_bits: float = 0.0
-    """nats of KL that each latent dimension has for free (Kingma et al. 2016)"""
+    """KL per latent dimension, in nats, below which it is not penalised (Kingma et al. 2016)"""
     importance_samples: int = 1
     """samples k of the importance-weighted bound that is maximised; 1 is the ELBO (Burda et al. 2016)"""
     importance_from: float = 0.0
-    """share of the training after which k samples are used; before it, 1"""
+    """share of the training steps after which the bound with k samples replaces the ELBO"""
 
 
 CARD = ModelCard(

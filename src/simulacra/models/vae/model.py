@@ -80,11 +80,11 @@ class VAE(Generates, EstimatesLikelihood, BoundsLikelihood, Autoencoder):
         # z = mu + sigma * eps (Kingma and Welling 2014, eq. 4)
         z = mu + sigma * batch.noise.normal(*mu.shape)
         reconstruction = self.likelihood(self.decoder(z)).log_prob(x).mean()
-        kl = charged = kl_to_standard_normal(mu, sigma).sum() / len(x)
+        kl = penalised = kl_to_standard_normal(mu, sigma).sum() / len(x)
         if self.config.free_bits:
             # sum_j max(lambda, KL_j), KL_j averaged over the batch (Kingma et al. 2016, eq. 15)
-            charged = kl_to_standard_normal(mu, sigma).mean(dim=0).clamp(min=self.config.free_bits).sum()
-        loss = beta * charged - reconstruction
+            penalised = kl_to_standard_normal(mu, sigma).mean(dim=0).clamp(min=self.config.free_bits).sum()
+        loss = beta * penalised - reconstruction
         yield Turn("vae", loss, {"reconstruction": reconstruction, "kl": kl})
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
