@@ -3,7 +3,7 @@
     python benchmarks/engine.py [--rounds 20] [--data mnist]
 
 Both train the same nets from the same in-memory uint8 table with the same fused Adam. The bare loop
-is what one would write by hand for this one model. Prints images/s of each and the ratio of times.
+is what one would write by hand for this model. Prints images/s of each and the ratio of times.
 """
 
 from __future__ import annotations

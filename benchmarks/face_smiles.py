@@ -1,14 +1,14 @@
-"""Smiles put on and taken off: what a cyclegan changes in drawn faces, and what it leaves, by their truth.
+"""Smiles added and removed: which factors of drawn faces a cyclegan changes, and which it keeps.
 
     simulacra train cyclegan --data faces:20000 --target smiling --out runs/smiles
     python benchmarks/face_smiles.py runs/smiles [--reader runs/faces-reader]
 
-A regressor reads the factors from pictures; it is trained, if it is not there yet, on the true factors of the
-training faces of `faces:20000` at the size of the run, so that it has seen no test face. The table gives for
-each direction the share of test faces that are read as smiling, or not, as the target does; the shares whose
-hair colour, skin tone and glasses are read as they were drawn (numbers within 0.1 of 1, glasses on the right
-side of a half); and the share whose all of these are. Beside it stands the same of the faces before they are
-translated: 0 and then 100 for a reader that makes no mistake.
+A regressor predicts the factors from pictures. It is trained, if it does not exist yet, on the true factors
+of the training faces of `faces:20000` at the size of the run, so that it has seen no test face. For each
+direction the table gives the share of test faces that have the requested smile; the shares that keep hair
+colour, skin tone and glasses (predictions within 0.1 of the true factors, which are in [0, 1]; glasses on
+the right side of 0.5); and the share that keeps all of these. For comparison it gives the same for the faces
+before translation: 0 and then 100 for a perfect regressor.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from simulacra.run import Run
 FACES, STEPS, BATCH, PART = "faces:20000", 4000, 64, 50
 KEPT = ("hair_lightness", "hair_warmth", "skin_tone", "glasses")
 READ = ("smile", *KEPT)
-# of factors from 0 to 1: by chance a fifth would stay
+# tolerance for factors in [0, 1]: by chance a fifth would be kept
 NEAR = 0.1
 
 # uint8 images (N, C, H, W) to their factors (N, 5), the columns of `READ`
@@ -40,13 +40,13 @@ Reader = Callable[[np.ndarray], np.ndarray]
 
 
 def factors(faces: Dataset) -> np.ndarray:
-    """The true ones of `READ`, `(N, 5)`."""
+    """The true factors of `READ`, `(N, 5)`."""
     assert faces.attributes is not None
     return faces.attributes[:, [faces.spec.attributes.index(name) for name in READ]]
 
 
 def shares(truth: np.ndarray, seen: np.ndarray, smiling: bool) -> dict[str, float]:
-    """Of faces whose factors `(N, 5)` are seen: those that are as the target, and those that are as drawn.
+    """Shares of faces with the requested smile, and with the factors that they were drawn with, `(N, 5)`.
 
     >>> drawn, seen = np.array([[-1, 0.5, 0.5, 0.5, 1]]), np.array([[1, 0.45, 0.8, 0.55, 0.7]])
     >>> list(shares(drawn, seen, smiling=True).values())
@@ -64,12 +64,12 @@ def shares(truth: np.ndarray, seen: np.ndarray, smiling: bool) -> dict[str, floa
 
 @torch.no_grad()
 def table(model: Cycles, faces: Dataset, read: Reader) -> Iterator[tuple[str, int, dict[str, float]]]:
-    """Of each direction, and of the same faces before: a name, how many faces, and their `shares`.
+    """A name, the number of faces and their `shares`, for each direction and before translation.
 
     Args:
         model: translates between the classes of the faces, the second of which smiles.
         faces: of `faces`, classes as `--target smiling` makes them.
-        read: what is seen in them.
+        read: predicts their factors.
     """
     assert faces.y is not None
     domains = faces.spec.classes
@@ -83,7 +83,7 @@ def table(model: Cycles, faces: Dataset, read: Reader) -> Iterator[tuple[str, in
 
 
 def reader(path: Path, size: int, steps: int) -> Reader:
-    """The regressor at a path, trained first where there is none."""
+    """The regressor at a path; trains it first if there is none."""
     if not (path / "config.yaml").is_file():
         faces = sim.load_data(FACES, Options(image_size=size)).train
         with tempfile.TemporaryDirectory() as folder:
@@ -115,7 +115,7 @@ def main() -> None:
         parser.error(str(error))
     known = "smile" in faces.spec.attributes and "smiling" in faces.spec.classes
     if not isinstance(model, Cycles) or not known:
-        parser.error(f"{run}: is no cyclegan trained on faces, --target smiling")
+        parser.error(f"{run}: is not a cyclegan trained on faces, --target smiling")
     size = model.spec.shape[1]
     read = reader(arguments.reader or Path(f"runs/faces-reader-{size}"), size, arguments.steps)
     names = ("as target", *KEPT, "all kept")

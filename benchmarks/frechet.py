@@ -1,10 +1,11 @@
-"""The Fréchet distance of 10,000 against 10,000 examples at 2,048 features, from the features on.
+"""The Fréchet distance of 10,000 against 10,000 examples at 2,048 features, from features to distance.
 
     python benchmarks/frechet.py [--rounds 3] [--n 10000] [--features 2048] [--threads 1]
 
-Ours beside covariances with `scipy.linalg.sqrtm` of their product, as the first implementations took it, and
-beside torch-fidelity's own functions where that is installed. All sides take turns on the same features; the
-first round warms up. Prints the distance and the median seconds of each, and the median of the ratios.
+Compares simulacra with covariances and `scipy.linalg.sqrtm` of their product, as in the first
+implementations, and with torch-fidelity's own functions if it is installed. All sides alternate on the same
+features; the first round warms up. Prints the distance and the median seconds of each, and the median of the
+ratios.
 """
 
 from __future__ import annotations

@@ -1,19 +1,21 @@
-"""A training step of DCGAN at 64 px: this library beside the plain loop of pytorch/examples.
+"""A training step of DCGAN at 64 px: this library and the plain loop of pytorch/examples.
 
     python benchmarks/gan_step.py [--rounds 10] [--steps 3] [--threads 2]
     python benchmarks/gan_step.py --check
 
-The nets of Radford et al. 2016 with 64 filters and 100 latents, batches of 64, Adam at 2e-4 with betas
-(0.5, 0.999), binary cross-entropy. The plain loop does what dcgan/main.py of pytorch/examples (77f55b9) does:
-gradients for both nets in the generator's turn, sigmoid and then cross-entropy, torch's Adam as it comes,
-losses read back at every step. Ours is the game of `GAN` with the same nets, played by the engine. All sides
-take turns in one process and gather their batches from the same table in memory; the first round warms up.
+The nets of Radford et al. 2016 with 64 filters and 100 latents, batches of 64, Adam at 2e-4 with betas (0.5,
+0.999), binary cross-entropy. The plain loop does what dcgan/main.py of pytorch/examples (77f55b9) does:
+gradients for both nets in the generator's turn, sigmoid and then cross-entropy, torch's Adam with its
+defaults, losses read back at every step. The other side is the game of `GAN` with the same nets, played by
+the engine. All sides alternate in one process and gather their batches from the same table in memory; the
+first round warms up.
 
-Prints the peak memory of each side in a process of its own (beyond the imports), median seconds a step, and
-the median of the rounds' ratios. `--check` compares the losses of the first five steps instead, at equal
-seeds, nets and noise. Adam's first step is as long for a gradient of 1e-7 as for one of 1, and batch norm
-enlarges the small differences between the first fakes, so rounding alone makes fp32 runs part: how far shows
-in the plain loop against itself with every batch in reverse order. In fp64 ours and theirs do not part.
+Prints the peak memory of each side in a process of its own (beyond the imports), median seconds per step,
+and the median of the rounds' ratios. `--check` compares the losses of the first five steps instead, with
+equal seeds, nets and noise. Adam's first step is as long for a gradient of 1e-7 as for one of 1, and batch
+norm enlarges the small differences between the first fakes, so that rounding alone makes fp32 runs diverge.
+The plain loop compared with itself, with every batch in reverse order, shows by how much. In fp64 the two
+sides agree.
 """
 
 from __future__ import annotations
@@ -187,12 +189,12 @@ def our_losses(data: Data, steps: int) -> list[Losses]:
 
 
 def check(data: Data, steps: int = 5) -> None:
-    """At equal seeds, nets and noise the losses are the same, but for what rounding grows into."""
+    """With equal seeds, nets and noise the losses are the same, except for accumulated rounding."""
     theirs, mine = their_losses(data, steps), our_losses(data, steps)
     torch.set_default_dtype(torch.float64)
-    exact = _apart(our_losses(data, steps), their_losses(data, steps))
+    exact = _differences(our_losses(data, steps), their_losses(data, steps))
     torch.set_default_dtype(torch.float32)
-    found, alone = _apart(mine, theirs), _apart(their_losses(data, steps, turned=True), theirs)
+    found, alone = _differences(mine, theirs), _differences(their_losses(data, steps, turned=True), theirs)
     print("losses in fp32                          relative differences, the largest of the three")
     print("step  on real     on fake     generator   ours, fp64  ours, fp32  theirs, batch reversed, fp32")
     for step, losses in enumerate(mine):
@@ -202,14 +204,14 @@ def check(data: Data, steps: int = 5) -> None:
         raise SystemExit("the losses differ")
 
 
-def _apart(mine: list[Losses], theirs: list[Losses]) -> list[float]:
+def _differences(mine: list[Losses], theirs: list[Losses]) -> list[float]:
     return [
         max(abs(a / b - 1) for a, b in zip(*both, strict=True)) for both in zip(mine, theirs, strict=True)
     ]
 
 
 def memory(name: str, data: Data, threads: int, steps: int = 3) -> float:
-    """MB that some steps of a side take beyond the imports; of a fresh process."""
+    """MB that some steps of a side take beyond the imports, in a fresh process."""
     torch.set_num_threads(threads)
     launch(Training(device="cpu"))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,9 +1,9 @@
-"""Several right answers: mixture density networks beside least squares, on problems with a known truth.
+"""Several right answers: mixture density networks and least squares on problems with known solutions.
 
     python benchmarks/inverse_problems.py [--out runs/inverse]
 
-Trains what is not there yet, then prints its tables. `--out` keeps what is trained. A hand within 2% of
-the arm's length of its target counts as there.
+Trains the models that `--out` does not contain yet, and prints tables. A hand counts as correct within 2% of
+the arm's length of its target.
 """
 
 from __future__ import annotations

@@ -1,25 +1,27 @@
-"""GANs after the same minutes of training, judged alike: this library beside its peers, at 32 px.
+"""GANs trained for the same time and scored in the same way: this library and its peers, at 32 px.
 
     pip install --no-deps --target peers torchgan==0.1.0
-    SIMULACRA_DATA=... simulacra train classifier --data mnist --image-size 32 --out runs/judge
-    SIMULACRA_DATA=... PYTHONPATH=peers python benchmarks/mnist_gans.py --judge runs/judge [--minutes 10]
+    SIMULACRA_DATA=... simulacra train classifier --data mnist --image-size 32 --out runs/classifier
+    SIMULACRA_DATA=... PYTHONPATH=peers python benchmarks/mnist_gans.py --classifier runs/classifier \\
+        [--minutes 10]
 
 pytorch-examples    its DCGAN and its loop (`gan_step.Plain`). Its nets are for 64 px, to which it would
-                    enlarge MNIST, four times the work; here the same family without the widest level.
-torchgan            its DCGAN, optimizers and least-squares losses, as its first tutorial has MNIST at 32 px.
+                    enlarge MNIST, four times the work; this benchmark leaves out the widest level.
+torchgan            its DCGAN, optimizers and least-squares losses, as in its first tutorial, MNIST at 32 px.
 torchgan-minimax    the same with the tutorial's minimax losses.
-ours                `simulacra train gan`, with the settings that this command line does not know itself (for
-                    example `--precision bf16`), or the run folder of `--run`.
+ours                `simulacra train gan`, with all options that are not listed below (for example
+                    `--precision bf16`), or the run folder of `--run`.
 
-All gather batches of the same images from the same table in memory, in the same order where batches are as
-large; a peer logs nothing and stops by the clock, on as many threads as ours. Ours gets as many steps as a
-trial says fit into the minutes, looks and checkpoints included, and is interrupted if they do not. A peer's
-10,000 samples are drawn twice, normalised by the batch and by running averages, and both are judged.
+All gather batches of the same images from the same table in memory, in the same order if the batch size is
+the same. A peer logs nothing and is stopped by the clock; all use the same number of threads. A trial
+estimates how many steps of `simulacra train gan` fit into the time, with monitors and checkpoints, and the
+training is interrupted if they do not. A peer's 10,000 samples are drawn twice, normalised by the batch and
+by running averages, and both sets are scored.
 
-The judge is a classifier run: FID, KID, precision, recall, density and coverage compare its features of the
-samples with those of the test images; `digits` is the largest difference between the frequencies of its
-classes among samples and test images, in points. 10,000 training images show what the scores can be. Writes
-64 samples of each (PNG) and scores.jsonl.
+FID, KID, precision, recall, density and coverage compare samples and test images in the features of a
+classifier run; `digits` is the largest difference between the frequencies of its predicted classes among
+samples and test images, in points. 10,000 training images show the best scores to expect. Writes 64 samples
+of each (PNG) and scores.jsonl.
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ from simulacra.metrics.statistics import Statistics, as_examples
 from simulacra.run import Run
 
 SIZE, SAMPLES = 32, 10_000
-# of ours: for the looks, whose time the trial does not see
+# share of the time for the training steps of `ours`; the rest is for monitors, which the trial does not time
 SHARE = 0.95
 
 
@@ -162,7 +164,7 @@ def ours(source: str, folder: Path, minutes: float, seed: int, settings: list[st
 
 
 def of_run(run: Run, seed: int) -> Trained:
-    """Of a run that is there; its minutes are those between the lines of its log, without looks."""
+    """Samples of a finished run; its minutes are those between the lines of its log, without monitors."""
     size, events = run.config.training.batch_size, run.events("train")
     steps = [0, *(event["step"] for event in events)]
     seconds = sum(
@@ -182,7 +184,7 @@ def scores(x: np.ndarray, real: np.ndarray, extractor: Extractor, seed: int) -> 
 
 
 def _shares(x: np.ndarray, extractor: Extractor) -> np.ndarray:
-    """How often the judge sees each class, `(K,)`."""
+    """How often the classifier predicts each class, `(K,)`."""
     p = Statistics(x, extractor, classes=True).probabilities
     assert p is not None
     return np.bincount(p.argmax(axis=1), minlength=p.shape[1]) / len(p)
@@ -191,7 +193,7 @@ def _shares(x: np.ndarray, extractor: Extractor) -> np.ndarray:
 def main() -> None:
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=form)
-    parser.add_argument("--judge", type=Path, required=True, help="run folder of a classifier at 32 px")
+    parser.add_argument("--classifier", type=Path, required=True, help="run folder of a classifier at 32 px")
     parser.add_argument("--minutes", type=float, default=10.0, help="of training, each")
     parser.add_argument("--data", default="mnist")
     parser.add_argument("--peer", nargs="+", choices=[*PEERS, "ours"], default=[*PEERS, "ours"])
@@ -202,11 +204,11 @@ def main() -> None:
     arguments, settings = parser.parse_known_args()
     out, seed, minutes = arguments.out, arguments.seed, arguments.minutes
     if "ours" in arguments.peer and arguments.run is None and (out / "ours").exists():
-        parser.error(f"{out / 'ours'} is there already; choose another --out, or give it as --run")
+        parser.error(f"{out / 'ours'} exists already; choose another --out, or give it as --run")
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(arguments.threads)
     data = sources.load(arguments.data, Options(image_size=SIZE, channels=1))
-    real, extractor = data.test.x[:SAMPLES], load_extractor(Run(arguments.judge).load())
+    real, extractor = data.test.x[:SAMPLES], load_extractor(Run(arguments.classifier).load())
 
     names = ("fid", "kid", "precision", "recall", "density", "coverage", "digits")
     print(f"{'':30} minutes  steps   images " + "".join(f"{name:>10}" for name in names))

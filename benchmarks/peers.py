@@ -1,10 +1,10 @@
-"""The classical VAE (784-400-20, batch 128, Adam 1e-3) on MNIST: this library beside its peers.
+"""The classical VAE (784-400-20, batch 128, Adam 1e-3) on MNIST: this library and its peers.
 
     pip install pythae==0.1.2
     git clone https://github.com/pytorch/examples            # or any copy of it
     SIMULACRA_DATA=... python benchmarks/peers.py --examples examples/vae/main.py [--epochs 5]
 
-Every epoch is played by pytorch/examples, pythae, the engine (fp32) and the engine (bf16) in turn,
+Every epoch is trained by pytorch/examples, pythae, the engine (fp32) and the engine (bf16) in turn,
 in one process. Prints median images/s, the ratios, the test ELBO each has reached after the same
 epochs, and the time per image of an importance-sampled NLL (k = 5000) on equal nets.
 """

@@ -1,18 +1,18 @@
-"""A training step of pix2pix and CycleGAN: this library beside the plain loop of junyanz' repository.
+"""A training step of pix2pix and CycleGAN: this library and the plain loop of junyanz' repository.
 
     python benchmarks/translation_step.py [--cases pix2pix-256-1 ...] [--rounds 5] [--steps 1] [--threads 2]
     python benchmarks/translation_step.py --check
 
 The plain loop does what models/pix2pix_model.py and models/cycle_gan_model.py of
 junyanz/pytorch-CycleGAN-and-pix2pix (032e884) do: a backward pass for every loss of a discriminator, whose
-weights are frozen in the generator's turn, torch's Adam as it comes, a pool of 50 images drawn by Python, and
-losses read back at every step (theirs are, every 100 steps; it does not show). Both sides have the nets of
-`Pix2Pix` and `CycleGAN` with 64 channels, which are those of the papers. All take turns in one process on the
-same images; the first round warms up.
+weights are frozen in the generator's turn, torch's Adam with its defaults, a pool of 50 images drawn by
+Python, and losses read back at every step (the original reads them every 100 steps; this makes no measurable
+difference). Both sides have the nets of `Pix2Pix` and `CycleGAN` with 64 channels, which are those of the
+papers. They alternate in one process on the same images; the first round warms up.
 
-Prints median seconds a step, the median of the rounds' ratios, and the peak memory of each side in a process
-of its own (beyond the imports). `--check` compares the losses of the first three steps instead, at equal
-weights before every step and without dropout.
+Prints median seconds per step, the median of the rounds' ratios, and the peak memory of each side in a
+process of its own (beyond the imports). `--check` compares the losses of the first three steps instead, with
+equal weights before every step and without dropout.
 """
 
 from __future__ import annotations
@@ -119,8 +119,8 @@ class PlainPix2Pix:
         self.moves_d.step()
         trainable([self.d], False)
         self.moves_g.zero_grad()
-        judged = self.d(torch.cat([x, fake], 1))
-        loss_g = self.bce(judged, torch.ones_like(judged)) + 100 * F.l1_loss(fake, y)
+        outputs = self.d(torch.cat([x, fake], 1))
+        loss_g = self.bce(outputs, torch.ones_like(outputs)) + 100 * F.l1_loss(fake, y)
         loss_g.backward()
         self.moves_g.step()
         return [loss_d.item(), loss_g.item()]
@@ -144,28 +144,28 @@ class PlainCycleGAN:
         trainable([self.d_a, self.d_b], False)
         self.moves_g.zero_grad()
         identity = F.l1_loss(torch.tanh(self.g_b(b)), b) + F.l1_loss(torch.tanh(self.g_a(a)), a)
-        fooled = self._loss(self.d_b, fake_b, 1.0) + self._loss(self.d_a, fake_a, 1.0)
+        adversarial = self._loss(self.d_b, fake_b, 1.0) + self._loss(self.d_a, fake_a, 1.0)
         cycle = F.l1_loss(back_a, a) + F.l1_loss(back_b, b)
-        loss_g = fooled + 10 * cycle + 5 * identity
+        loss_g = adversarial + 10 * cycle + 5 * identity
         loss_g.backward()
         self.moves_g.step()
         trainable([self.d_a, self.d_b], True)
         self.moves_d.zero_grad()
         losses = [loss_g.item()]
-        for judge, real, fake, pool in (
+        for discriminator, real, fake, pool in (
             (self.d_b, b, fake_b, self.pools[1]),
             (self.d_a, a, fake_a, self.pools[0]),
         ):
-            shown = self._exchanged(pool, fake.detach())
-            loss_d = 0.5 * (self._loss(judge, real, 1.0) + self._loss(judge, shown, 0.0))
+            pooled = self._exchanged(pool, fake.detach())
+            loss_d = 0.5 * (self._loss(discriminator, real, 1.0) + self._loss(discriminator, pooled, 0.0))
             loss_d.backward()
             losses.append(loss_d.item())
         self.moves_d.step()
         return losses
 
-    def _loss(self, judge: nn.Module, x: Tensor, to_be: float) -> Tensor:
-        outputs = judge(x)
-        loss: Tensor = self.mse(outputs, torch.full_like(outputs, to_be))
+    def _loss(self, discriminator: nn.Module, x: Tensor, target: float) -> Tensor:
+        outputs = discriminator(x)
+        loss: Tensor = self.mse(outputs, torch.full_like(outputs, target))
         return loss
 
     def _exchanged(self, pool: list[Tensor], fake: Tensor) -> Tensor:
