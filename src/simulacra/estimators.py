@@ -24,7 +24,6 @@ from torch.distributions import Distribution
 
 from simulacra.config import Training
 from simulacra.core.capabilities import Predicts
-from simulacra.core.model import Model
 from simulacra.core.noise import Noise
 from simulacra.data import Data, Dataset, DataSpec, Options
 from simulacra.engine.loop import train
@@ -101,7 +100,7 @@ class _Estimator(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         except DataError as error:
             raise ValueError(str(error)) from error
         # answers to one row and to many agree to the last digits in double precision only
-        self.model_: Model = model.double()
+        self.model_ = cast(Predicts, model.double())
         return self
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
@@ -114,7 +113,6 @@ class _Estimator(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         """p(y | x) over `(N, T)`, a torch distribution in double precision."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        assert isinstance(self.model_, Predicts)
         with torch.no_grad():
             return self.model_.predict(torch.tensor(X))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import torch
 
@@ -70,7 +71,7 @@ class Scores:
         return self.every.passed(state.step, state.last)
 
     def run(self, state: State) -> None:
-        assert isinstance(state.average, Samples), "checked at the start"
-        x = draw(state.average, len(self.real), self.seed)
+        # checked at the start
+        x = draw(cast(Samples, state.average), len(self.real), self.seed)
         scores = score_samples(x, self.real, self.extractor, in_training(), self.seed, subsets=SUBSETS)
         state.events.log("scores", state.step, scores)
