@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 import torch
