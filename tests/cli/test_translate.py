@@ -114,7 +114,7 @@ def test_files_that_cannot_be_read_are_named_and_the_others_done(
     said, wrong = capsys.readouterr()
     assert said.splitlines() == [str(out), "2 images translated"]
     assert wrong.splitlines() == [
-        f"simulacra: {pictures}/text.jpg: not a picture",
+        f"simulacra: {pictures}/text.jpg: not an image",
         f"simulacra: {tmp_path}/none.png: cannot be read (No such file or directory)",
         f"simulacra: {pictures}/broken.png: damaged or truncated",
         "simulacra: 3 of 5 inputs could not be read, as reported above",
@@ -136,25 +136,28 @@ def test_files_of_a_folder_that_are_no_pictures_by_their_ending_are_counted(
         (pictures / name).touch()
     Image.new("P", (32, 32)).save(pictures / "loose.gif")
     run, out = str(runs / "pix2pix"), pictures / "out"
-    read = "left out; .jpg, .jpeg, .png, .webp, .bmp are read\n"
+    read = "not those of images; .jpg, .jpeg, .png, .webp, .bmp are read\n"
     assert main(["translate", run, str(pictures), "--out", str(out)]) == 0
     said, wrong = capsys.readouterr()
     assert said.splitlines() == [str(out), "2 images translated"]
-    counted = "5 files are no pictures by their ending (.heic, .gif, none, .txt)"
-    assert wrong == f"simulacra: {pictures}: {counted} and are {read}"
+    counted = "5 files are skipped, since their endings (.heic, .gif, none, .txt) are"
+    assert wrong == f"simulacra: {pictures}: {counted} {read}"
     # a file that is named is no file of a folder
     more = pictures / "more"
     saved = Path(shutil.copy(pictures / "loose.gif", more / "named.gif"))
     (more / "README").unlink()
     assert main(["translate", run, str(more), str(saved), "--out", str(tmp_path / "new")]) == 0
     wrong = capsys.readouterr().err
-    assert wrong == f"simulacra: {more}: 1 file is no picture by its ending (.heic) and is {read}"
+    assert wrong == (
+        f"simulacra: {more}: 1 file is skipped, since its ending (.heic) is not that of an image;"
+        " .jpg, .jpeg, .png, .webp, .bmp are read\n"
+    )
     assert files(tmp_path / "new") == ["b.bmp", "named.png"]
     for i in range(9):
         (more / f"1.a{i}").touch()
     assert main(["translate", run, str(more), "--out", str(tmp_path / "many")]) == 0
     assert (
-        "11 files are no pictures by their ending (.a0, .a1, .a2, .a3, .a4, ...)" in capsys.readouterr().err
+        "11 files are skipped, since their endings (.a0, .a1, .a2, .a3, .a4, ...)" in capsys.readouterr().err
     )
 
 
@@ -196,7 +199,7 @@ def test_pictures_far_from_the_size_that_the_model_knows_are_mentioned(
     for name, size in sizes.items():
         Image.new("RGB", size).save(pictures / f"{name}.png")
     assert main(["translate", str(runs / "pix2pix"), str(pictures), "--out", str(tmp_path / "out")]) == 0
-    said = "trained on 32x32 pixels; 2 of the pictures are far larger or smaller, copies of about that size"
+    said = "trained on 32x32 pixels; 2 of the images are far larger or smaller, resized copies"
     assert said in capsys.readouterr().err
     for name, (w, h) in sizes.items():
         assert read(tmp_path / "out" / f"{name}.png").shape == (h, w, 3)
@@ -213,18 +216,18 @@ def inputs(pictures: Path) -> Iterator[Path]:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        ("{runs}/pca {inputs} --out {out}", 1, "a pca does not translate; train a pix2pix or a cyclegan"),
+        ("{runs}/pca {inputs} --out {out}", 1, "this pca does not translate; train a pix2pix or a cyclegan"),
         ("{runs}/none {inputs} --out {out}", 1, "no run here"),
         ("{runs}/pix2pix {inputs} --to smiling --out {out}", 1, "translates one way"),
         ("{runs}/cyclegan {inputs} --to smilin --out {out}", 2, "did you mean 'smiling'?"),
         ("{runs}/cyclegan {inputs} --variants 2 --out {out}", 1, "one translation for each image"),
         ("{runs}/pix2pix {inputs} --variants 0 --out {out}", 2, "at least 1, not 0"),
-        ("{runs}/pix2pix --out {out}", 2, "name pictures or folders"),
+        ("{runs}/pix2pix --out {out}", 2, "name images or folders"),
         ("{runs}/pix2pix {inputs}/more --out {inputs}/more", 1, "b.bmp: is one of the inputs"),
         ("{runs}/pix2pix {inputs}/a.png --out {inputs}", 1, "a.png: is one of the inputs"),
         ("{runs}/pix2pix {inputs} --out {inputs}/a.png", 2, "is a file; give a folder"),
         ("{runs}/pix2pix {inputs} {runs}/a.png --out {out}", 1, "would both become"),
-        ("{runs}/pix2pix {runs}/pca --out {out}", 1, "no pictures found"),
+        ("{runs}/pix2pix {runs}/pca --out {out}", 1, "no images found"),
         ("{runs}/pix2pix {inputs}/a.png --out {out}/sub", 1, "a.png: already exists"),
     ],
 )
@@ -280,7 +283,7 @@ def test_three_pairs_are_enough_to_train_report_evaluate_and_translate(
             in capsys.readouterr().err
         )
     assert main(["evaluate", "runs/three", "--data", "pairs:three@train", "--metrics", "elbo,nll"]) == 2
-    assert "metrics: the model has nothing that elbo, nll would measure" in capsys.readouterr().err
+    assert "metrics: elbo, nll do not apply to this model" in capsys.readouterr().err
 
 
 def test_three_pictures_of_two_domains_are_enough(

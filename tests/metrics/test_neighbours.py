@@ -102,7 +102,7 @@ def test_zero_has_no_sign() -> None:
 
 
 def test_someone_has_to_be_near() -> None:
-    with pytest.raises(DataError, match="near to"):
+    with pytest.raises(DataError, match="the reference set is empty"):
         nearest(np.zeros((2, 3)), np.zeros((0, 3)))
     with pytest.raises(DataError, match="no neighbour"):
         nearest_other(np.zeros((1, 3)))

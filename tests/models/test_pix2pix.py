@@ -227,7 +227,7 @@ def test_codes_are_encoded_and_recovered() -> None:
 
 
 def test_a_game_without_a_loss_is_refused() -> None:
-    with pytest.raises(ConfigError, match="nothing to learn from"):
+    with pytest.raises(ConfigError, match="both are 0, so there is no loss"):
         pix2pix(l1=0.0, adversarial=0.0)
     # what enlarges to more than any source is read at
     with pytest.raises(ConfigError, match="at least the image's 32 pixels and at most 4096"):

@@ -131,7 +131,7 @@ def test_what_cannot_be_predicted_is_said(spec: DataSpec, likelihood: Any, messa
 def test_targets_outside_the_support_are_refused() -> None:
     x, y = table()
     for likelihood in ("bernoulli", "continuous-bernoulli"):
-        with pytest.raises(DataError, match="from 0 to 1"):
+        with pytest.raises(DataError, match=r"needs \[0, 1\]"):
             made(NUMBERS, x, target=3 * y, likelihood=likelihood)
 
 

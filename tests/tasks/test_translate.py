@@ -334,7 +334,7 @@ def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     broken.write_bytes(b"\xff\xd8\xff nothing")
     jobs, bad, _ = plan([broken, good, missing], tmp_path / "out", 1)
     assert [job.source for job in jobs] == [good]
-    assert bad == {broken: "damaged or cut short", missing: "cannot be read (No such file or directory)"}
+    assert bad == {broken: "damaged or truncated", missing: "cannot be read (No such file or directory)"}
 
 
 @pytest.mark.parametrize("variants", [1, 2])

@@ -307,10 +307,10 @@ class Translates(Capability):
         """The target domain that a user asks for by its name, or None without a choice.
 
         Raises:
-            ConfigError: there is no such domain.
+            RunError: there is no choice.
         """
         if to is not None:
-            raise ConfigError("to: this model translates from inputs to targets only; leave --to out")
+            raise RunError("to: this model translates one way, from inputs to targets; leave --to out")
         return None
 
     def usage(self) -> list[str]:
