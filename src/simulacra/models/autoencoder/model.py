@@ -82,12 +82,28 @@ class Autoencoder(Reconstructs):
         return {"loss": -self.decode(self.encode(x).mean).log_prob(x)}
 
     def encode(self, x: Tensor, space: str | None = None) -> Distribution:
-        """A point for each example, `(B, Z)`."""
+        """All mass on the latent z = f(x) of each example.
+
+        Args:
+            x: images `(B, C, H, W)` in [0, 1], or vectors `(B, D)`.
+            space: only `z`, the default.
+
+        Returns:
+            A distribution over latents with a `mean` `(B, Z)`.
+        """
         self.space(space)
         return Delta(self.encoder(x))
 
     def decode(self, z: Tensor, space: str | None = None) -> Distribution:
-        """p(x | z)."""
+        """p(x | z), the likelihood that the decoder parametrises.
+
+        Args:
+            z: latents `(B, Z)`.
+            space: only `z`, the default.
+
+        Returns:
+            A distribution over examples with a `mean` `(B, C, H, W)` in [0, 1], or `(B, D)`.
+        """
         self.space(space)
         p: Distribution = self.likelihood(self.decoder(z))
         return p

@@ -24,6 +24,14 @@ class GAN(Generates, AdversarialModel):
     card = CARD
 
     def decode(self, z: Tensor, space: str | None = None) -> Distribution:
-        """All mass on G(z)."""
+        """All mass on G(z).
+
+        Args:
+            z: latents `(B, Z)`.
+            space: only `z`, the default.
+
+        Returns:
+            A distribution over examples with a `mean` `(B, C, H, W)` in [0, 1], or `(B, D)`.
+        """
         self.space(space)
         return Delta(self.generate(z))

@@ -64,7 +64,15 @@ class Generator(Generates):
         last.weight /= x.std().clamp(min=1e-12)
 
     def decode(self, z: Tensor, space: str | None = None) -> Distribution:
-        """p(x | z); without a likelihood all mass on g(z), of images on sigmoid(g(z))."""
+        """p(x | z); without a likelihood all mass on g(z), or for images on sigmoid(g(z)).
+
+        Args:
+            z: latents `(B, Z)`.
+            space: only `z`, the default.
+
+        Returns:
+            A distribution over examples with a `mean` `(B, C, H, W)` in [0, 1], or `(B, D)`.
+        """
         self.space(space)
         x = self.generator(z)
         if self.likelihood is not None:

@@ -84,7 +84,15 @@ class PCA(Generates, Reconstructs, EstimatesLikelihood, BoundsLikelihood):
         self.sigma.copy_(torch.tensor(sigma2).sqrt())
 
     def encode(self, x: Tensor, space: str | None = None) -> Distribution:
-        """The exact posterior N(M^-1 W^T (x - m), sigma^2 M^-1), M = W^T W + sigma^2 I (eq. 6)."""
+        """The exact posterior N(M^-1 W^T (x - m), sigma^2 M^-1), M = W^T W + sigma^2 I (eq. 6).
+
+        Args:
+            x: images `(B, C, H, W)` in [0, 1], or vectors `(B, D)`.
+            space: only `z`, the default.
+
+        Returns:
+            A distribution over latents with a `mean` `(B, Z)`.
+        """
         self.space(space)
         M = self.W.T @ self.W + self.sigma**2 * torch.eye(self.config.latent_dim, device=x.device)
         mean = torch.linalg.solve(M, self.W.T @ (x.flatten(1) - self.m).T).T
@@ -92,7 +100,15 @@ class PCA(Generates, Reconstructs, EstimatesLikelihood, BoundsLikelihood):
         return MultivariateNormal(mean, scale_tril=L, validate_args=False)
 
     def decode(self, z: Tensor, space: str | None = None) -> Distribution:
-        """p(x | z) = N(W z + m, sigma^2 I)."""
+        """p(x | z) = N(W z + m, sigma^2 I) (eq. 2).
+
+        Args:
+            z: latents `(B, Z)`.
+            space: only `z`, the default.
+
+        Returns:
+            A distribution over examples with a `mean` `(B, C, H, W)` in [0, 1], or `(B, D)`.
+        """
         self.space(space)
         mean = (z @ self.W.T + self.m).unflatten(1, self.spec.shape)
         return Independent(Normal(mean, self.sigma, validate_args=False), mean.ndim - 1, validate_args=False)

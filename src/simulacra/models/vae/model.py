@@ -92,7 +92,15 @@ class VAE(Generates, EstimatesLikelihood, BoundsLikelihood, Autoencoder):
         return {"loss": -elbo.value, "reconstruction": elbo.reconstruction, "kl": elbo.kl}
 
     def encode(self, x: Tensor, space: str | None = None) -> Distribution:
-        """q(z | x) = N(mu, diag sigma^2)."""
+        """The approximate posterior q(z | x) = N(mu, diag sigma^2) (Kingma and Welling 2014, eq. 9).
+
+        Args:
+            x: images `(B, C, H, W)` in [0, 1], or vectors `(B, D)`.
+            space: only `z`, the default.
+
+        Returns:
+            A distribution over latents with a `mean` `(B, Z)`.
+        """
         self.space(space)
         return Independent(Normal(*self._posterior(x), validate_args=False), 1, validate_args=False)
 
