@@ -116,8 +116,8 @@ def _predicted(
         keyed("group", found.items()),
         name,
     )
-    caption = "Pairs told apart, each group against all others, on the rows for testing; dotted: guessing."
-    chart = rows([(one, int(sizes[one]), found.get(one)) for one in sizes.index], "pairs told apart", 0.5)
+    caption = "Pairs separated, each group against all others, on the rows for testing; dotted: guessing."
+    chart = rows([(one, int(sizes[one]), found.get(one)) for one in sizes.index], "pairs separated", 0.5)
     plot = Plot(name, f"Predicting {column} from other columns", chart, caption)
     member = (group == g).to_numpy()[test]
     # by how much the area shrinks when a column is shuffled (Breiman 2001)
