@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from simulacra.data.tables.schema import Schema
 from simulacra.errors import DataError, nearest
 
 SPLITS = ("train", "validation", "test")
@@ -60,6 +61,7 @@ class DataSpec:
         classes: the name of every class, in the order of the labels; empty without labels.
         attributes: the name of every attribute column; empty without attributes.
         columns: the name of every number of a vector; empty if they have none.
+        schema: the columns of a table, and how they are encoded as a vector; None for other vectors.
         target: the spec of what is predicted from an example; None without a target.
     """
 
@@ -68,6 +70,7 @@ class DataSpec:
     classes: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    schema: Schema | None = None
     target: DataSpec | None = None
 
 
