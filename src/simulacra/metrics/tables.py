@@ -288,7 +288,8 @@ TABLE = register(Measurement(
         Metric("prediction_score", "prediction score",
             meaning="train on samples, test on real rows: accuracy of categories and R² of numbers, each"
             " column from the others", better="higher"),
-        Metric("prediction_score_real", "prediction score, real rows", meaning="the same trained on real rows"),
+        Metric("prediction_score_real", "prediction score, real rows",
+            meaning="the same trained on real rows"),
         Metric("row_distance", "distance to training rows",
             meaning="of samples to the nearest training row, median; far below that of test rows indicates"
             " copies"),
