@@ -75,8 +75,8 @@ class DataSpec:
         classes: the name of every class, in the order of the labels; empty without labels.
         attributes: the name of every attribute column; empty without attributes.
         columns: the name of every number of a vector; empty if they have none.
-        schema: the columns of a table, and how they are encoded as a vector; None for other vectors.
         target: the spec of what is predicted from an example; None without a target.
+        schema: the columns of a table, and how they are encoded as a vector; None for other vectors.
     """
 
     kind: Literal["image", "vector"]
@@ -84,8 +84,8 @@ class DataSpec:
     classes: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
-    schema: Schema | None = None
     target: DataSpec | None = None
+    schema: Schema | None = None
 
 
 @dataclass(frozen=True)
