@@ -148,7 +148,7 @@ def test_rows_of_the_same_distribution_score_as_real_ones() -> None:
 
 
 def test_copies_of_training_rows_are_seen() -> None:
-    samples, test, train = (mixed_rows(500, seed) for seed in range(3))
+    test, train = (mixed_rows(500, seed) for seed in (1, 2))
     scores = score_rows(SPEC, train[::-1], test, train)
     assert scores["row_distance"] == 0 < scores["row_distance_real"]
     assert scores["nearer_to_train"] > 0.95

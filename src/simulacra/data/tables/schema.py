@@ -1,9 +1,9 @@
 """The schema of a table: what its columns hold, and the numbers that encode a row for a model.
 
 A row becomes a vector x, column by column. A number or a date becomes one number, in its own units (days
-for dates). A category of K values becomes K numbers, one of them 1 (one-hot). A number that is missing in some
-rows, or that has one value in many rows (a capital gain of 0), becomes its number followed by a one-hot code of
-its states: has a value of its own, is missing, is that value.
+for dates). A category of K values becomes K numbers, one of them 1 (one-hot). A number that is missing in
+some rows, or that has one value in many rows (a capital gain of 0), becomes its number followed by a one-hot
+code of its states: has a value of its own, is missing, is that value.
 """
 
 from __future__ import annotations
