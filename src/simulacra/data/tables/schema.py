@@ -242,9 +242,9 @@ class Schema:
     def decode(self, x: np.ndarray) -> dict[str, list[str]]:
         """Rows as a table: the cells of each column, as the table that was read has them.
 
-        A category, or the state of a number, is the one with the largest number in the code; numbers are
-        rounded to the decimals of their column, and missing cells are empty. Numbers are not moved into [low, high]:
-        what a model puts outside is its error, and stays visible.
+        A category, or the state of a number, is the one with the largest number in the code. Numbers are
+        rounded to the decimals of their column, and missing cells are empty. Numbers are not moved into
+        [low, high]: what a model puts outside is its error, and stays visible.
 
         Args:
             x: rows `(N, width)`.
