@@ -275,14 +275,14 @@ class Run:
         from simulacra.errors import DataError
 
         config = self.config
-        if source is None:
+        if source is None or data.parse(source)[:2] == data.parse(config.source)[:2]:
             return data.load(config.source, config.options)
         spec, options = config.spec, config.options
         square = spec.kind == "image" and spec.shape[1] == spec.shape[2]
         channels, size = spec.shape[:2] if square else (None, None)
         wanted = {"image_size": size, "channels": channels, "target": options.target, "swap": options.swap}
         accepted = data.SOURCES[data.parse(source)[0]].options
-        chosen: dict[str, Any] = {name: wanted[name] for name in accepted}
+        chosen: dict[str, Any] = {name: value for name, value in wanted.items() if name in accepted}
         loaded = data.load(source, Options(skip_bad=options.skip_bad, **chosen))
         for what, ours, theirs in (
             ("examples", spec, loaded.spec),
