@@ -63,7 +63,7 @@ def columns_of(spec: DataSpec, x: np.ndarray) -> list[Values]:
             continue
         values = x[:, block.number].astype(np.float64)
         if state is not None:
-            special = [float(value or "nan") for value in block.column.special]
+            special = block.column.numbers(block.column.special)
             values = np.where(state == 0, values, np.array([0.0, *special])[state])
         columns.append(Values(block.column.name, values))
     return columns
