@@ -3,9 +3,9 @@
     pip install --no-deps ctgan rdt Faker
     python benchmarks/tables.py adult.csv german.csv --minutes 5 --threads 2
 
-Every model is trained on the same training rows and gives as many rows as there are test rows; all are scored by
-`simulacra.metrics.tables`, which also scores real training rows in their place. The minutes of ctgan start after
-its transformation of the data, those of simulacra hold everything.
+Every model is trained on the same training rows and gives as many rows as there are test rows; all are scored
+by `simulacra.metrics.tables`, which also scores real training rows in their place. The minutes of ctgan start
+after its transformation of the data, those of simulacra hold everything.
 """
 
 from __future__ import annotations
