@@ -11,6 +11,7 @@ report.html, MODEL_CARD.md
 from __future__ import annotations
 
 import json
+import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -153,6 +154,52 @@ class Run:
         ) as error:
             raise RunError(f"{file}: cannot be read ({str(error).splitlines()[0]})") from error
 
+    @property
+    def started(self) -> bool:
+        """Whether there is a training to go on with: what was never saved is none."""
+        return (self.path / "config.yaml").exists() and self.checkpoint.exists()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a process is training here."""
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.path / ".lock")
+        try:
+            if (self.path / ".lock").exists():
+                lock.acquire(timeout=0)
+        except Timeout:
+            return True
+        except OSError:
+            return False
+        lock.release()
+        return False
+
+    def check_free(self) -> None:
+        """Check that a training may be started or resumed here, without touching anything.
+
+        Raises:
+            RunError: it is busy, holds something else, or cannot be written.
+        """
+        folder = next(folder for folder in (self.path, *self.path.absolute().parents) if folder.exists())
+        if not folder.is_dir():
+            raise RunError(f"{folder}: is a file; choose another --out")
+        foreign = folder == self.path and not (self.path / "config.yaml").exists()
+        if foreign and {p.name for p in self.path.iterdir()} - {".lock"}:
+            raise RunError(f"{self.path}: is not empty and is not a run folder; choose another --out")
+        if not os.access(folder, os.W_OK):
+            raise RunError(f"{folder}: cannot be written; choose another --out")
+        if self.busy:
+            raise self._busy()
+
+    def check_settings(self, config: RunConfig) -> None:
+        """Raises RunError for a training that cannot go on under `config`."""
+        if self.started and (different := self.config.differences(config)):
+            raise RunError(
+                f"{self.path}: holds a training with other settings ({'; '.join(different)});"
+                " choose another --out, or delete that folder"
+            )
+
     @contextmanager
     def opened(self, config: RunConfig) -> Iterator[None]:
         """Hold the folder for a training under `config`; make it when it is new.
@@ -162,35 +209,32 @@ class Run:
         """
         from filelock import FileLock, Timeout
 
-        file = self.path / "config.yaml"
-        if self.path.exists() and not self.path.is_dir():
-            raise RunError(f"{self.path}: is a file; choose another --out")
-        if not file.exists() and self.path.is_dir() and {p.name for p in self.path.iterdir()} - {".lock"}:
-            raise RunError(f"{self.path}: is not empty and is not a run folder; choose another --out")
+        self.check_free()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.path / ".lock")
             lock.acquire(timeout=0)
         except Timeout:
-            raise RunError(
-                f"{self.path}: another process is training here; wait for it, or choose another --out"
-            ) from None
+            raise self._busy() from None
         except OSError as error:
             raise RunError(
                 f"{self.path}: cannot be written ({error.strerror}); choose another --out"
             ) from error
         try:
-            # what was never saved is no training to go on with
-            saved = file.exists() and self.checkpoint.exists()
-            if saved and (different := self.config.differences(config)):
-                raise RunError(
-                    f"{self.path}: holds a training with other settings ({'; '.join(different)});"
-                    " choose another --out, or delete that folder"
-                )
-            write_text(file, config.to_yaml())
+            self.check_settings(config)
+            self.save(config)
             yield
         finally:
             lock.release()
+
+    def save(self, config: RunConfig) -> None:
+        """Write config.yaml."""
+        write_text(self.path / "config.yaml", config.to_yaml())
+
+    def _busy(self) -> RunError:
+        return RunError(
+            f"{self.path}: another process is training here; wait for it, or choose another --out"
+        )
 
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl in order, of one `kind` or all; a torn last line is left out."""
