@@ -26,6 +26,7 @@ import yaml
 from simulacra.config import Training, from_dict, to_dict
 from simulacra.data import Data, Options
 from simulacra.data.spec import DataSpec
+from simulacra.data.tables.schema import Column, Schema
 from simulacra.errors import ConfigError, RunError
 from simulacra.files import write_text
 from simulacra.models.registry import full_name, model_card, short_name
@@ -100,8 +101,10 @@ class RunConfig:
 
 
 def _spec(values: dict[str, Any]) -> DataSpec:
-    target = values.get("target")
-    return from_dict(DataSpec, {**values, "target": target and _spec(target)})
+    target, schema = values.get("target"), values.get("schema")
+    columns = tuple(from_dict(Column, column) for column in schema["columns"]) if schema else ()
+    known = {"target": target and _spec(target), "schema": Schema(columns) if schema else None}
+    return from_dict(DataSpec, {**values, **known})
 
 
 def _flat(config: RunConfig) -> dict[str, Any]:
