@@ -13,9 +13,11 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -140,9 +142,7 @@ class Run:
         """
         file = self.path / "config.yaml"
         if not file.is_file():
-            raise RunError(
-                f"{self.path}: no run here (config.yaml is missing); train one with --out {self.path}"
-            )
+            raise RunError(f"{self.path}: no run here (config.yaml is missing); {self._hint()}")
         try:
             return RunConfig.from_yaml(file.read_text(encoding="utf-8"))
         except RunError as error:
@@ -202,6 +202,12 @@ class Run:
                 f"{self.path}: holds a training with other settings ({'; '.join(different)});"
                 " choose another --out, or delete that folder"
             )
+
+    def _hint(self) -> str:
+        """What to do about a folder without a run."""
+        runs = {str(file.parent): file for file in self.path.parent.glob("*/config.yaml")}
+        close = get_close_matches(str(self.path), runs, n=1)
+        return f"did you mean {close[0]}?" if close else f"train one with --out {shlex.quote(str(self))}"
 
     @contextmanager
     def opened(self, config: RunConfig) -> Iterator[None]:
@@ -269,6 +275,18 @@ class Run:
         config = self.config
         return require(self.load(), capability, self, short_name(config.model), config.source)
 
+    def check_trained(self) -> None:
+        """Refuse a folder without a trained model. Imports no torch.
+
+        Raises:
+            RunError: there is no run here, or it has no weights yet.
+        """
+        _ = self.config
+        if not self.weights.is_file():
+            raise RunError(
+                f"{self.path}: no weights yet (model.safetensors is missing); finish its training first"
+            )
+
     def load(self) -> Model:
         """The trained model, ready to use: evaluation mode, on the CPU.
 
@@ -281,11 +299,8 @@ class Run:
 
         from simulacra.models.registry import build
 
+        self.check_trained()
         config = self.config
-        if not self.weights.is_file():
-            raise RunError(
-                f"{self.path}: no weights yet (model.safetensors is missing); finish its training first"
-            )
         model = build(config.model, config.spec, config.config)
         try:
             state = model.state_dict()
