@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from simulacra.data.paths import find
 from simulacra.data.spec import Data, Dataset, DataSpec, Options, encode_labels
 from simulacra.data.splits import split_data
 from simulacra.data.tables.reader import TOO_LARGE, Advice, Table, parse_number
@@ -132,3 +133,9 @@ def _constant(table: Table, column: str, value: str) -> DataError:
     return table.error(
         f"target column '{column}' is {value} in every row: there is nothing to learn; choose another target"
     )
+
+
+def peek(name: str, argument: str, options: Options) -> DataSpec | None:
+    """Without --target there is nothing to predict; with it, only the rows tell what."""
+    unknown = options.target is not None or not find(argument).is_file()
+    return None if unknown else DataSpec("vector", (1,))
