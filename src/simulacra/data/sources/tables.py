@@ -8,6 +8,7 @@ are left out. The splits are cut by the content of x, or as `Options.split` and 
 
 from __future__ import annotations
 
+from simulacra.data.paths import find
 from simulacra.data.spec import Data, DataSpec, Options
 from simulacra.data.tables.parquet import ParquetTable
 from simulacra.data.tables.reader import Table, TextTable
@@ -47,3 +48,9 @@ def open_table(name: str, argument: str) -> Table:
         DataError: it is missing or no table.
     """
     return (ParquetTable if name == "parquet" else TextTable).open(f"{name}:{argument}", argument)
+
+
+def peek(name: str, argument: str, options: Options) -> DataSpec | None:
+    """Without --target there is nothing to predict; with it, only the rows tell what."""
+    unknown = options.target is not None or not find(argument).is_file()
+    return None if unknown else DataSpec("vector", (1,))

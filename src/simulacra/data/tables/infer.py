@@ -36,8 +36,8 @@ def infer(
     """The columns of a table, and why others are left out.
 
     A column whose cells are numbers, but for a few of many, is a number; the caller finds the few. A number
-    with two values is a category, and a value that many rows have is a special one; not so in a table of numbers
-    alone, without missing cells.
+    with two values is a category, and a value that many rows have is a special one; not so in a table of
+    numbers alone, without missing cells.
 
     >>> cells = {"age": np.array([31, 44, 52, np.nan]), "sex": ["f", "m", "f", "m"], "id": list("abcd")}
     >>> columns, left_out = infer(cells)

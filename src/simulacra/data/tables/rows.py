@@ -153,9 +153,13 @@ def _choose(table: Table, options: Options, spec: DataSpec | None) -> tuple[list
     if errors:
         raise table.error("; ".join(errors) + table.hint())
     targets = given["target"]
-    for option in ("drop", "group", "split_column"):
+    for option, action in (
+        ("drop", "be dropped"),
+        ("group", "group the rows"),
+        ("split_column", "split the rows"),
+    ):
         if both := [name for name in targets if name in given[option]]:
-            raise table.error(f"column '{both[0]}' is a target, and {option} names it too; choose another")
+            raise table.error(f"column '{both[0]}' is a target and cannot {action}; choose another")
     if spec is not None:
         columns = schema_of(spec).columns
         names = [column.name for column in columns]
