@@ -43,7 +43,7 @@ C = TypeVar("C", bound="Capability")
 LAYOUT = 2
 # Settings that may differ when a training goes on: they change no weight, or only lengthen it.
 FREE_TO_CHANGE = {
-    "steps", "epochs", "device", "devices", "compile",
+    "steps", "epochs", "minutes", "device", "devices", "compile",
     "log_every", "validate_every", "sample_every", "evaluate_every", "evaluate_features", "checkpoint_every",
 }  # fmt: skip
 
