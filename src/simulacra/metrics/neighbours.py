@@ -27,7 +27,7 @@ UNIT = 2.0**-53
 
 @dataclass
 class Block:
-    """Distances of some rows of x to all rows of y; those that a matrix product rounds are made exact on request.
+    """Distances of some rows of x to all rows of y, rounded where a matrix product gives them.
 
     Attributes:
         part: the rows of x.

@@ -115,5 +115,6 @@ PRDC = register(Score(
         Metric("coverage", "coverage", "%", "data with a sample among their nearest neighbours", "higher",
             chart=CHART),
     ),
-    settings=("neighbours",), score=_prdc, fewest=NEIGHBOURS + 1, in_training=True, whole=True, order=111,
+    settings=("neighbours",), score=_prdc, fewest=NEIGHBOURS + 1, in_training=True, whole=True,
+    reference=True, order=111,
 ))  # fmt: skip

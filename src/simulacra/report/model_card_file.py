@@ -13,7 +13,7 @@ from simulacra.errors import RunError
 from simulacra.files import write_text
 from simulacra.models.registry import model_card
 from simulacra.report.material import load_data
-from simulacra.report.numbers import SHOWN, Numbers, examples, last_numbers, listed, played, summary
+from simulacra.report.numbers import SHOWN, Numbers, examples, listed, numbers_of, played, summary
 from simulacra.report.reproduce import changed, command, versions
 from simulacra.run import Run, RunConfig
 
@@ -87,14 +87,30 @@ def _training(run: Run, config: RunConfig, model: Model) -> str:
 
 
 def _metrics(run: Run) -> str:
-    numbers = last_numbers(run)
-    text = numbers.title
-    if not numbers.evaluated:
-        text += f" `simulacra evaluate {run}` measures it."
+    several = numbers_of(run)
+    text = "\n\n".join(
+        (f"### {numbers.heading}\n\n" if len(several) > 1 else "") + _table(numbers) for numbers in several
+    )
+    if not several[0].evaluated:
+        text = text.replace(
+            several[0].title, f"{several[0].title} `simulacra evaluate {run}` measures it.", 1
+        )
+    if any(numbers.compared for numbers in several):
+        text += (
+            "\n\nReal data: the same scores of as many training examples in place of the samples. A perfect"
+            " model reaches them; fewer examples make them worse."
+        )
+    return text
+
+
+def _table(numbers: Numbers) -> str:
+    text = numbers.title + "".join(f"\n\n**{caution}**" for caution in numbers.cautions)
     if numbers.rows:
-        text += "\n\n| metric | value | unit | meaning |\n|---|---:|---|---|\n"
+        real, line = (" real data |", "---:|") if numbers.compared else ("", "")
+        text += f"\n\n| metric | value |{real} unit | meaning |\n|---|---:|{line}---|---|\n"
         text += "\n".join(
-            f"| {_cell(row.name)} | {_cell(row.value)} | {row.unit} | {_cell(row.meaning)} |"
+            f"| {_cell(row.name)} | {_cell(row.value)} |{f' {row.real} |' if real else ''} {row.unit} |"
+            f" {_cell(row.meaning)} |"
             for row in numbers.rows
         )
     return text + _by_column(numbers) + _by_direction(numbers)
@@ -139,7 +155,7 @@ def _limits(run: Run, config: RunConfig, model: Model) -> list[str]:
             " there."
         )
     lines += limits(model)
-    if not last_numbers(run).evaluated:
+    if not numbers_of(run)[0].evaluated:
         lines.append("It has not been evaluated on held-out test data.")
     return lines
 
