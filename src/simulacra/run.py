@@ -25,6 +25,7 @@ import yaml
 from simulacra.config import Training, from_dict, to_dict
 from simulacra.data import Data, Options
 from simulacra.data.spec import DataSpec
+from simulacra.data.tables.schema import Column, Schema
 from simulacra.errors import ConfigError, RunError
 from simulacra.files import write_text
 from simulacra.models.registry import full_name, model_card, short_name
@@ -99,8 +100,10 @@ class RunConfig:
 
 
 def _spec(values: dict[str, Any]) -> DataSpec:
-    target = values.get("target")
-    return from_dict(DataSpec, {**values, "target": target and _spec(target)})
+    target, schema = values.get("target"), values.get("schema")
+    columns = tuple(from_dict(Column, column) for column in schema["columns"]) if schema else ()
+    known = {"target": target and _spec(target), "schema": Schema(columns) if schema else None}
+    return from_dict(DataSpec, {**values, **known})
 
 
 def _flat(config: RunConfig) -> dict[str, Any]:
@@ -275,14 +278,14 @@ class Run:
         from simulacra.errors import DataError
 
         config = self.config
-        if source is None:
+        if source is None or data.parse(source)[:2] == data.parse(config.source)[:2]:
             return data.load(config.source, config.options)
         spec, options = config.spec, config.options
         square = spec.kind == "image" and spec.shape[1] == spec.shape[2]
         channels, size = spec.shape[:2] if square else (None, None)
         wanted = {"image_size": size, "channels": channels, "target": options.target, "swap": options.swap}
         accepted = data.SOURCES[data.parse(source)[0]].options
-        chosen: dict[str, Any] = {name: wanted[name] for name in accepted}
+        chosen: dict[str, Any] = {name: value for name, value in wanted.items() if name in accepted}
         loaded = data.load(source, Options(skip_bad=options.skip_bad, **chosen))
         for what, ours, theirs in (
             ("examples", spec, loaded.spec),

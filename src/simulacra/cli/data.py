@@ -38,6 +38,8 @@ class Check:
         channels: convert images to 1 (grey) or 3 (colour) channels; the source's own by default.
         target: what to predict: columns of a table, separated by commas; or an attribute of images as their
             class, e.g. glasses or age>=60.
+        split: hash, time, blocks or column:NAME; what decides the split of an example.
+        group: a column (of a table or labels.csv), or folder: examples of one value share a split.
         json: print one JSON object and nothing else.
     """
 
@@ -45,6 +47,8 @@ class Check:
     image_size: int | None = None
     channels: Literal[1, 3] | None = None
     target: str | None = None
+    split: str = "hash"
+    group: str | None = None
     json: tyro.conf.FlagCreatePairsOff[bool] = False
 
 
@@ -100,7 +104,8 @@ def _list() -> int:
 
 
 def _check(verb: Check) -> int:
-    report = check(verb.source, Options(verb.image_size, verb.channels, target=verb.target))
+    names = {field.name for field in dataclasses.fields(Options)} & set(vars(verb))
+    report = check(verb.source, Options(**{name: getattr(verb, name) for name in names}))
     if verb.json:
         print(json.dumps({"ok": report.ok, **dataclasses.asdict(report)}))
     else:

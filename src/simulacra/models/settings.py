@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from simulacra.config import Training
+from simulacra.config import Training, check_ranges
 from simulacra.errors import ConfigError
 
 LikelihoodName = Literal[
@@ -29,10 +29,9 @@ TRANSLATION = Training(batch_size=1, lr=2e-4, betas=(0.5, 0.999), schedule="line
 
 
 def check_sizes(config: Any) -> None:
-    """Raises ConfigError for a size of a net that is not positive."""
-    for name in ("latent_dim", "width", "depth", "blocks", "components"):
-        size = getattr(config, name, None)
-        if size is not None and size < 1:
-            raise ConfigError(f"{name}: must be at least 1, not {size}")
+    """Raises ConfigError for a size of a net, or a scale, that is not positive."""
+    sizes = ("latent_dim", "width", "depth", "blocks", "components")
+    check_ranges(config, [name for name in ("sigma",) if hasattr(config, name)])
+    check_ranges(config, at_least_1=[name for name in sizes if hasattr(config, name)])
     if any(size < 1 for size in getattr(config, "hidden", ())):
         raise ConfigError(f"hidden: every layer needs at least 1 unit, not {config.hidden}")

@@ -22,7 +22,8 @@ from simulacra.data.images.cache import Stacks, load_stacks
 from simulacra.data.images.examples import Examples
 from simulacra.data.images.files import ImageFiles, open_image_files
 from simulacra.data.images.labels import FILE_NAME, Labels
-from simulacra.data.spec import CUTS, HELD_OUT, Data, Dataset, DataSpec, Options
+from simulacra.data.spec import Data, Dataset, DataSpec, Options
+from simulacra.data.splits import CUTS, HELD_OUT
 from simulacra.errors import DataError, printable
 
 TRAIN, VALIDATION, TEST = range(3)

@@ -2,7 +2,7 @@
 
 The first line names the columns; cells are separated by commas, semicolons or tabs, and may be quoted.
 The columns that are not targets are the vector x. Targets are numbers, or one column of text: its classes.
-The splits are cut by the content of x.
+The splits are cut by the content of x, or as `Options.split` and `Options.group` say.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from simulacra.data.spec import Data, Dataset, DataSpec, Options, encode_labels, split_by_content
+from simulacra.data.spec import Data, Dataset, DataSpec, Options, encode_labels
+from simulacra.data.splits import split_data
 from simulacra.data.tables.reader import TOO_LARGE, Advice, Table, parse_number
 from simulacra.data.tables.text import MISSING, MOST_CATEGORIES, read_rows
 from simulacra.errors import DataError, shorten
@@ -38,7 +39,8 @@ def load(name: str, argument: str, options: Options) -> Data:
     table = Table.open(title, argument)
     table.check_header(set(table.names))
     targets = _targets(table, options.target)
-    x_columns = [column for column in table.names if column not in targets]
+    splitting = _splitting_columns(table, options, targets)
+    x_columns = [column for column in table.names if column not in (*targets, *splitting)]
     if not x_columns:
         raise table.error("every column is a target; leave out at least one to predict the others from")
     advice = _advice(x_columns, targets)
@@ -58,7 +60,18 @@ def load(name: str, argument: str, options: Options) -> Data:
     spec = DataSpec("vector", x.shape[1:], classes, columns=tuple(x_columns), target=target)
     # -0 and 0 are equal, but their bytes are not
     everything = Dataset(spec, np.ascontiguousarray(x + np.float32(0)), y, target=t if target else None)
-    return split_by_content(title, everything)
+    return split_data(title, everything, options, table.cells)
+
+
+def _splitting_columns(table: Table, options: Options, targets: Sequence[str]) -> list[str]:
+    """The columns that say which rows share a split, or which split they are in."""
+    columns = [column for column in (options.group, options.split_column) if column is not None]
+    for kind, column in zip(("group", "split"), (options.group, options.split_column), strict=True):
+        if column is not None:
+            table.check_columns(f"{kind} column", [column])
+            if column in targets:
+                raise table.error(f"column '{column}' is a target and cannot {kind} the rows; choose another")
+    return columns
 
 
 def _targets(table: Table, written: str | None) -> list[str]:

@@ -35,7 +35,8 @@ from simulacra.data.images.face_drawing import portraits
 from simulacra.data.images.face_outlines import outlines
 from simulacra.data.images.resize import resize
 from simulacra.data.sources.arguments import in_memory, read
-from simulacra.data.spec import Data, Dataset, DataSpec, Options, content_shares, split_by_content
+from simulacra.data.spec import Data, Dataset, DataSpec, Options
+from simulacra.data.splits import content_shares, split_data
 from simulacra.errors import DataError
 
 # name -> (lowest, highest) value
@@ -155,4 +156,4 @@ def load(name: str, argument: str, options: Options) -> Data:
             target = DataSpec("image", x.shape[1:])
             everything = replace(everything, spec=replace(everything.spec, target=target), x=lines, target=x)
         # shares of the factors, not of the pixels: the same at every size
-        return split_by_content(source, everything, content_shares(factors))
+        return split_data(source, everything, shares=content_shares(factors))

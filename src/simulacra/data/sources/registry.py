@@ -12,6 +12,7 @@ from simulacra.data.spec import SPLITS, Data, Options
 from simulacra.errors import DataError, nearest
 
 IMAGE = ("image_size", "channels")
+SPLITTING = ("split", "group")
 
 
 @dataclass(frozen=True)
@@ -96,10 +97,13 @@ SOURCES = {
         "npz",
         "npz:PATH",
         "a NumPy archive with arrays images or x, and labels or y, attributes, targets",
-        (*IMAGE, "target"),
+        (*IMAGE, "target", *SPLITTING),
     ),
     "csv": Source(
-        "csv", "csv:PATH", "a table of numbers; --target names the columns to predict", ("target",)
+        "csv",
+        "csv:PATH",
+        "a table of numbers; --target names the columns to predict",
+        ("target", *SPLITTING),
     ),
     "diabetes": Source(
         "bundled", "diabetes", "442 patients: 10 measurements, predict the progression of the disease"
@@ -149,8 +153,8 @@ def check_usage(name: str, argument: str, options: Options) -> None:
     """
     if argument and ":" not in SOURCES[name].usage:
         raise DataError(f"{name}:{argument}: '{name}' takes no argument; write {name}")
-    for option in (*IMAGE, "target", "swap"):
-        if getattr(options, option) not in (None, False) and option not in SOURCES[name].options:
+    for option in (*IMAGE, "target", "swap", *SPLITTING):
+        if getattr(options, option) != getattr(Options(), option) and option not in SOURCES[name].options:
             accepting = [one.usage for one in SOURCES.values() if option in one.options]
             raise DataError(
                 f"{name}: --{option.replace('_', '-')} does not apply here; only {', '.join(accepting[:-1])} "

@@ -168,6 +168,19 @@ class Table:
             raise self.fault(columns, advice)
         return x, cells
 
+    def cells(self, column: str) -> list[str]:
+        """The text of every cell of a column.
+
+        Raises:
+            DataError: a row has no such cell.
+        """
+        place = self.names.index(column)
+        try:
+            rows = [row[place].strip() for row in filter(any, csv_reader(self.text))]
+        except (IndexError, csv.Error) as error:
+            raise self.fault([column], Advice(), text=True) from error
+        return rows[1:]
+
     def fault(self, columns: Sequence[str], advice: Advice, text: bool = False) -> DataError:
         """The error about the first cell or row that cannot be used; it counts the others of its kind.
 
