@@ -118,16 +118,17 @@ def test_numbers_of_both_directions(cyclegan: Run) -> None:
 
 def test_what_was_left_out_is_said(pix2pix: Run, tmp_path: Path) -> None:
     run = Run(shutil.copytree(pix2pix.path, tmp_path / "run"))
-    run.log("evaluation", l1=0.5, left_out="kid needs 4 examples, not 3")
-    assert numbers_of(run)[0].title.endswith(". Left out: kid needs 4 examples, not 3.")
-    assert [row.name for row in numbers_of(run)[0].rows] == ["L1 distance"]
+    run.log("evaluation", step=4, data="other@test", l1=0.5, left_out="kid needs 4 examples, not 3")
+    *_, last = numbers_of(run)
+    assert last.title.endswith(". Left out: kid needs 4 examples, not 3.")
+    assert [row.name for row in last.rows] == ["L1 distance"]
 
 
 def test_a_number_of_one_direction_leaves_the_other_empty(cyclegan: Run, tmp_path: Path) -> None:
     run = Run(shutil.copytree(cyclegan.path, tmp_path / "run"))
     both = {"day to night": {"kid": 0.5}, "night to day": {"kid": 0.25, "cycle_as_source": 0.5}}
-    run.log("evaluation", directions=both)
-    values = [values for _, values in numbers_of(run)[0].by_direction()]
+    run.log("evaluation", step=4, data="other@test", directions=both)
+    values = [values for _, values in numbers_of(run)[-1].by_direction()]
     assert values == [["0.5000", "0.2500"], ["", "50.0"]]
     assert "| cycles classified as the source |  | 50.0 | % |" in card(run)
 

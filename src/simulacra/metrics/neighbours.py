@@ -258,16 +258,18 @@ def _memorisation(comparison: Comparison) -> dict[str, float]:
     }
 
 
+COMPARED_WITH = "; {train:,} training examples were compared"
 MEMORISATION = register(Score(
     name="memorisation",
     metrics=(
         Metric("closer_to_train", "closer to training data", "%",
             "samples nearer to a training example than that is to its own nearest neighbour; a share far"
-            " above the expected one indicates memorised examples"),
+            " above the expected one indicates memorised examples", circumstances=COMPARED_WITH),
         Metric("closer_expected", "expected of new data", "%",
             "the same for new examples, estimated from the training data"),
         Metric("duplicates", "duplicates", meaning="samples that are equal to another sample"),
-        Metric("copies", "copies", meaning="samples that are equal to a training example"),
+        Metric("copies", "copies", meaning="samples that are equal to a training example",
+            circumstances=COMPARED_WITH),
     ),
     settings=("train",), score=_memorisation, order=140,
 ))  # fmt: skip

@@ -156,7 +156,7 @@ class Score(Measurement):
         if n < self.fewest:
             return {"left_out": f"{self.name} needs {self.fewest} examples, not {n}"}
         found = dict(comparison.scored(self))
-        if not self.reference or not comparison.held_out:
+        if not self.reference:
             return found
         real, few = comparison.reference, self.covariance and n <= width
         if real is not None:
@@ -171,7 +171,7 @@ class Score(Measurement):
                 }
         elif few:
             return {"left_out": f"{self.name} needs more samples than its {width:,} features, not {n:,}"}
-        else:
+        elif comparison.no_reference:
             found["cautions"] = {self.name: comparison.no_reference}
         return found
 

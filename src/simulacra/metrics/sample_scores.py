@@ -110,11 +110,14 @@ class Comparison:
 
     @property
     def no_reference(self) -> str:
-        """Why there is none."""
-        return (
-            f"what real examples would score is unknown: {len(self.samples):,} training examples are needed,"
-            f" and there are {len(self.train):,}"
-        )
+        """Why there is none; empty where no training examples were given."""
+        if self.train is self.real:
+            return ""
+        unknown = "what real examples would score is unknown"
+        if not self.held_out:
+            return f"{unknown}, since the samples are compared with training examples; take the test split"
+        n, there = len(self.samples), len(self.train)
+        return f"{unknown}: {n:,} training examples are needed, and there are {there:,}"
 
     @property
     def circumstances(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 import shlex
 from pathlib import Path
 
-from simulacra.core.capabilities import commands, limits, usage
+from simulacra.core.capabilities import Samples, commands, usage
 from simulacra.core.model import Model
 from simulacra.data import SPLITS
 from simulacra.errors import RunError
@@ -154,10 +154,35 @@ def _limits(run: Run, config: RunConfig, model: Model) -> list[str]:
             f"It reflects its training data (`{config.source}`), including what is rare, missing or wrong"
             " there."
         )
-    lines += limits(model)
+    if isinstance(model, Samples) and not model.untrained:
+        lines.append(_memorisation(run, config))
     if not numbers_of(run)[0].evaluated:
         lines.append("It has not been evaluated on held-out test data.")
     return lines
+
+
+def _memorisation(run: Run, config: RunConfig) -> str:
+    """What the last evaluation on the run's own data found about memorised examples, or how to find out."""
+    for event in reversed(run.events("evaluation")):
+        if not event.get("data", "").startswith(f"{config.source}@"):
+            continue
+        at = f"(evaluated at step {event.get('step', 0):,})"
+        if "closer_to_train" in event:
+            closer, expected = (100 * event[key] for key in ("closer_to_train", "closer_expected"))
+            return (
+                f"Samples may be close to single training examples: {closer:.1f}% of {event['samples']:,}"
+                f" samples are nearer to one of {event['train']:,} training examples than that is to its own"
+                f" nearest neighbour, by {event['extractor']} features; {expected:.1f}% are expected of new"
+                f" data. {event['copies']:,} samples equal a training example {at}."
+            )
+        if "nearer_to_train" in event:
+            return (
+                f"Samples may be close to single training rows: {100 * event['nearer_to_train']:.1f}% of"
+                f" {event['rows']:,} samples are nearer to a training row than to a test row; 50% are"
+                f" expected of a model without memory {at}."
+            )
+    command = shlex.join(["simulacra", "evaluate", str(run), "--metrics", "memorisation"])
+    return f"Samples may be close to single training examples. This was not checked: `{command}` does."
 
 
 def _audits(run: Run) -> str:

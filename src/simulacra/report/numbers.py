@@ -87,9 +87,9 @@ def _with_real(number: Number) -> str:
 def numbers_of(run: Run) -> list[Numbers]:
     """All numbers of a run, at least one: its evaluations, or else the `validation` event of its weights.
 
-    What an evaluation measured is identified by the group of metrics, the data and their split, the number of
-    examples, the step of the weights, the features that are compared, and the seed. Of each only the newest is
-    given; those that agree in all but the group are together. The run's own data come first, then the latest step.
+    What an evaluation measured is identified by the group of metrics, the data and their split, the number
+    of examples, the step of the weights, the features that are compared, and the seed. Of each only the
+    newest is given; those that agree in all but the group are together.
     """
     if found := _evaluations(run):
         return found
@@ -141,14 +141,21 @@ def _evaluations(run: Run) -> list[Numbers]:
     order = [*groups(), ""]
     events = []
     for several in together:
-        event: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
         for one in sorted(several, key=lambda one: order.index(one.group)):
-            merge(event, one.values)
+            merge(merged, one.values)
         left = dict.fromkeys(one.values["left_out"] for one in several if "left_out" in one.values)
-        events.append(event | ({"left_out": ", ".join(left)} if left else {}))
-    source = f"{run.config.source}@"
-    events.sort(key=lambda event: (not event.get("data", source).startswith(source), -event.get("step", 0)))
+        events.append(merged | ({"left_out": ", ".join(left)} if left else {}))
+    source = run.config.source
+    events.sort(key=lambda event: _order(event, source))
     return [_evaluated(event, run) for event in events]
+
+
+def _order(event: Mapping[str, Any], source: str) -> tuple[bool, int, bool, bool]:
+    """The run's own data come first, then the latest step, the test split, and what compares no features."""
+    data = event.get("data", f"{source}@test")
+    own, held_out = data.startswith(f"{source}@"), data.endswith("@test")
+    return not own, -event.get("step", 0), not held_out, "extractor" in event
 
 
 def _evaluated(event: dict[str, Any], run: Run) -> Numbers:
@@ -163,7 +170,8 @@ def _evaluated(event: dict[str, Any], run: Run) -> Numbers:
     heading = event.get("data", "held-out data")
     if "extractor" in event:
         heading += f", {event['extractor']} features"
-    if event.get("step", 0) < played(run):
+    steps = played(run)
+    if event.get("step", steps) < steps:
         heading += f", step {event['step']:,}"
     return Numbers(heading, _origin(event, run), _rows(event), True, columns, directions, cautions)
 
