@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from simulacra.core.calls import trusted
 from simulacra.core.inference import eval_mode
 from simulacra.core.model import Model
 from simulacra.data.spec import Data, Dataset
@@ -98,7 +99,7 @@ def evaluate(
         seed,
     )
     numbers: dict[str, Any] = {"data": f"{data.name}@{split}", "examples": len(dataset), "seed": seed}
-    with eval_mode(model):
+    with eval_mode(model), trusted():
         for measurement in chosen:
             merge(numbers, measurement.measure(evaluation))
     return numbers
