@@ -31,7 +31,7 @@ def load(name: str, argument: str, options: Options) -> Data:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     np.savez(f"{folder}/a.npz", images=np.arange(20 * 48, dtype=np.uint8).reshape(20, 6, 8))
     ...     load("npz", f"{folder}/a.npz", Options()).spec
-    DataSpec(kind='image', shape=(1, 6, 8), classes=(), attributes=(), columns=(), target=None)
+    DataSpec(kind='image', shape=(1, 6, 8), classes=(), attributes=(), columns=(), schema=None, target=None)
 
     Raises:
         DataError: the file is missing or no archive, or an array is missing, of a wrong shape or type,
@@ -45,7 +45,7 @@ def load(name: str, argument: str, options: Options) -> Data:
     attributes, values = _attributes(title, arrays, len(x))
     target, t = _targets(title, arrays, len(x))
     columns = _names(title, arrays, "column_names", key, x)
-    spec = DataSpec("image" if x.ndim == 4 else "vector", x.shape[1:], classes, attributes, columns, target)
+    spec = DataSpec("image" if x.ndim == 4 else "vector", x.shape[1:], classes, attributes, columns, target=target)
     data = split_by_content(title, Dataset(spec, x, y, values, t))
     images = [one for one in (spec, target) if one and one.kind == "image"]
     if (options.image_size and not images) or (options.channels and spec.kind == "vector"):
