@@ -45,7 +45,9 @@ def load(name: str, argument: str, options: Options) -> Data:
     attributes, values = _attributes(title, arrays, len(x))
     target, t = _targets(title, arrays, len(x))
     columns = _names(title, arrays, "column_names", key, x)
-    spec = DataSpec("image" if x.ndim == 4 else "vector", x.shape[1:], classes, attributes, columns, target=target)
+    spec = DataSpec(
+        "image" if x.ndim == 4 else "vector", x.shape[1:], classes, attributes, columns, target=target
+    )
     data = split_by_content(title, Dataset(spec, x, y, values, t))
     images = [one for one in (spec, target) if one and one.kind == "image"]
     if (options.image_size and not images) or (options.channels and spec.kind == "vector"):

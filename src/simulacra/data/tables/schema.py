@@ -1,9 +1,9 @@
 """The schema of a table: what its columns hold, and the numbers that encode a row for a model.
 
 A row becomes a vector x, column by column. A number or a date becomes one number, in its own units (days for
-dates). A category of K values becomes K numbers, one of them 1 (one-hot). A number that is missing in some rows,
-or that has one value in many rows (a capital gain of 0), becomes its number followed by a one-hot code of its
-states: has a value of its own, is missing, is that value.
+dates). A category of K values becomes K numbers, one of them 1 (one-hot). A number that is missing in some
+rows, or that has one value in many rows (a capital gain of 0), becomes its number followed by a one-hot code
+of its states: has a value of its own, is missing, is that value.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Column:
         name: as in the first line of the table.
         kind: `number`; `date`, days since 1970-01-01; or `category`.
         categories: the values of a category, as written; `MISSING_CELL` among them where cells are missing.
-        special: the values of a number or date that have a probability of their own, as written; `MISSING_CELL`
-            where cells are missing. Empty where the column has a density alone.
+        special: the values of a number or date that have a probability of their own, as written;
+            `MISSING_CELL` where cells are missing. Empty where the column has a density alone.
         decimals: digits after the point, of a number.
         low: the smallest number of the table.
         high: the largest number of the table.
@@ -109,6 +109,16 @@ class Schema:
     def width(self) -> int:
         """The count of numbers in x."""
         return sum(column.width for column in self.columns)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Where x has the numbers of numbers and dates."""
+        return tuple(block.number for block in self.blocks if block.number is not None)
+
+    @property
+    def codes(self) -> tuple[slice, ...]:
+        """Where x has one-hot codes."""
+        return tuple(block.code for block in self.blocks if block.column.states)
 
     @property
     def continuous(self) -> bool:

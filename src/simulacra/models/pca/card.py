@@ -11,8 +11,8 @@ from simulacra.core.card import ModelCard
 class PCAConfig:
     """Probabilistic principal component analysis."""
 
-    latent_dim: int = 16
-    """number of principal components"""
+    latent_dim: int | None = None
+    """number of principal components; when not given 16, or one fewer than an example has numbers"""
 
 
 CARD = ModelCard(
