@@ -11,6 +11,9 @@ from simulacra.errors import ConfigError, nearest
 
 T = TypeVar("T")
 
+# settings of the length of a training
+LENGTHS = ("steps", "epochs", "minutes")
+ONE_LENGTH = "give one of --steps, --epochs and --minutes"
 DEFAULT_EPOCHS, DEFAULT_STEPS = 20, 2000
 
 
@@ -19,9 +22,11 @@ class Training:
     """How a model is trained."""
 
     steps: int | None = None
-    """training steps; an alternative to --epochs"""
+    """training steps; an alternative to --epochs and --minutes"""
     epochs: float | None = None
-    """passes over the training data; without --steps and --epochs 20, but at least 2,000 steps"""
+    """passes over the training data; without any length 20, but at least 2,000 steps"""
+    minutes: float | None = None
+    """minutes to train for; the steps that fit are measured at the first start and kept"""
     batch_size: int = 128
     """examples per step, over all devices and accumulation parts"""
     lr: float = 1e-3
@@ -70,18 +75,15 @@ class Training:
 
     def __post_init__(self) -> None:
         """Raises ConfigError for impossible settings."""
-        if self.steps is not None and self.epochs is not None:
-            raise ConfigError("give --steps or --epochs, not both")
-        for name in ("steps", "epochs", "lr", "clip", "validate_every", "sample_every", "evaluate_every"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ConfigError(f"{name}: must be above 0, not {value}")
-        for name in ("batch_size", "accumulate", "devices", "log_every"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name}: must be at least 1, not {getattr(self, name)}")
-        for name in ("weight_decay", "warmup", "checkpoint_every", "seed"):
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f"{name}: must be 0 or more, not {getattr(self, name)}")
+        # steps and minutes: the steps are those that fit the minutes
+        if self.epochs is not None and (self.steps is not None or self.minutes is not None):
+            raise ConfigError(ONE_LENGTH)
+        check_ranges(
+            self,
+            positive=(*LENGTHS, "lr", "clip", "validate_every", "sample_every", "evaluate_every"),
+            at_least_1=("batch_size", "accumulate", "devices", "log_every"),
+            at_least_0=("weight_decay", "warmup", "checkpoint_every", "seed"),
+        )
         if not all(0 <= beta < 1 for beta in self.betas):
             raise ConfigError(f"betas: both must be in [0, 1), not {self.betas}")
         if self.ema is not None and not 0 < self.ema < 1:
@@ -121,6 +123,25 @@ class Training:
         return max(1, round(self.epochs * per_epoch))
 
 
+def check_ranges(
+    config: Any,
+    positive: Sequence[str] = (),
+    at_least_1: Sequence[str] = (),
+    at_least_0: Sequence[str] = (),
+) -> None:
+    """Raises ConfigError for a field out of its range, NaN included; None is in every range."""
+    for names, low, text in (
+        (positive, 0, "above 0"),
+        (at_least_1, 1, "at least 1"),
+        (at_least_0, 0, "0 or more"),
+    ):
+        for name in names:
+            value = getattr(config, name)
+            fits = value is None or value > low or (value == low and names is not positive)
+            if not fits:
+                raise ConfigError(f"{name}: must be {text}, not {value}")
+
+
 def to_dict(config: Any) -> dict[str, Any]:
     """A dataclass as plain YAML values: tuples become lists, dataclasses inside it dicts."""
     plain: dict[str, Any] = _plain(dataclasses.asdict(config))
@@ -140,8 +161,11 @@ def configure(groups: Sequence[Any], settings: Mapping[str, Any]) -> tuple[Any, 
     0.01
 
     Raises:
-        ConfigError: no field has the name of a setting; the message names the nearest.
+        ConfigError: no field has the name of a setting; the message names the nearest. Or more than one
+            setting gives the length of a training.
     """
+    if len(settings.keys() & set(LENGTHS)) > 1:
+        raise ConfigError(ONE_LENGTH)
     fields = [{field.name for field in dataclasses.fields(group)} for group in groups]
     _check_names(settings, set().union(*fields))
     return tuple(

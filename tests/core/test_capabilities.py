@@ -63,7 +63,7 @@ def test_classes_by_name_or_index() -> None:
     assert torch.equal(by_name, by_index)
     with pytest.raises(ConfigError, match="did you mean 'dog'"):
         model.for_class("dogg")
-    with pytest.raises(ConfigError, match="2 is out of range; choose 0 to 1"):
+    with pytest.raises(ConfigError, match="2 is not a class; choose a name, or 0 to 1"):
         model.for_class(2)
 
 

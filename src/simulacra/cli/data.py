@@ -12,11 +12,12 @@ from typing import Annotated, Literal
 import numpy as np
 import tyro
 
+from simulacra.cli.usage import parse as parse_options
 from simulacra.data import SOURCES, Dataset, DataSpec, Options, load, parse
 from simulacra.data.check import SourceCheck, check
 from simulacra.data.images.labels import FILE_NAME
 from simulacra.data.paths import data_folders
-from simulacra.errors import ConfigError, DataError
+from simulacra.errors import ConfigError, DataError, nearest
 from simulacra.images import grid, save_png
 
 # entries of a long list that are printed; --json has all
@@ -38,6 +39,8 @@ class Check:
         channels: convert images to 1 (grey) or 3 (colour) channels; the source's own by default.
         target: what to predict: columns of a table, separated by commas; or an attribute of images as their
             class, e.g. glasses or age>=60.
+        split: hash, time, blocks or column:NAME; what decides the split of an example.
+        group: a column (of a table or labels.csv), or folder: examples of one value share a split.
         json: print one JSON object and nothing else.
     """
 
@@ -45,6 +48,8 @@ class Check:
     image_size: int | None = None
     channels: Literal[1, 3] | None = None
     target: str | None = None
+    split: str = "hash"
+    group: str | None = None
     json: tyro.conf.FlagCreatePairsOff[bool] = False
 
 
@@ -68,6 +73,18 @@ class Preview(Options, _Sheet):
     """
 
 
+VERBS: dict[str, type[List | Check | Preview]] = {"list": List, "check": Check, "preview": Preview}
+
+HELP = """usage: simulacra data VERB ...
+
+  list     list the sources, and the folders where named data sets are found
+  check    check every file of a source
+  preview  tile random images of a source into a PNG
+
+  simulacra data VERB --help    the options of a verb
+"""
+
+
 def main(argv: list[str]) -> int:
     """Run `simulacra data ARGV`; returns the exit code.
 
@@ -75,12 +92,12 @@ def main(argv: list[str]) -> int:
         SimulacraError: the source or the output is at fault.
         SystemExit: bad usage (2), or --help (0).
     """
-    verb = tyro.extras.subcommand_cli_from_dict(
-        {"list": List, "check": Check, "preview": Preview},
-        prog="simulacra data",
-        description="Data sources: list them, check one, or preview its images.",
-        args=argv,
-    )
+    if not argv or argv[0] in ("-h", "--help"):
+        print(HELP, end="")
+        return 0 if argv else 2
+    if argv[0] not in VERBS:
+        raise ConfigError(f"data: unknown verb '{argv[0]}', {nearest(argv[0], VERBS)}")
+    verb = parse_options(VERBS[argv[0]], argv[1:], f"simulacra data {argv[0]}")
     if isinstance(verb, Check):
         return _check(verb)
     if isinstance(verb, Preview):
@@ -100,7 +117,8 @@ def _list() -> int:
 
 
 def _check(verb: Check) -> int:
-    report = check(verb.source, Options(verb.image_size, verb.channels, target=verb.target))
+    names = {field.name for field in dataclasses.fields(Options)} & set(vars(verb))
+    report = check(verb.source, Options(**{name: getattr(verb, name) for name in names}))
     if verb.json:
         print(json.dumps({"ok": report.ok, **dataclasses.asdict(report)}))
     else:

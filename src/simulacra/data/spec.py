@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from typing import Literal
 
 import numpy as np
@@ -17,9 +16,8 @@ from simulacra.errors import DataError, nearest
 
 SPLITS = ("train", "validation", "test")
 
-# shares in [0, 1) at which examples are cut in three, and at which validation is cut off a training part
-CUTS = (0.8, 0.9)
-HELD_OUT = 0.95
+# how examples are split, beside column:NAME
+RULES = ("hash", "time", "blocks")
 
 
 @dataclass(frozen=True)
@@ -33,9 +31,18 @@ class Options:
         target: what to predict: columns of a table, separated by commas; or an attribute of images as their
             class, e.g. glasses or age>=60.
         swap: exchange the two images of every pair.
+        columns: the columns of a table to use, separated by commas; all by default.
+        drop: columns of a table to leave out.
+        categorical: columns of a table whose numbers are codes of categories.
+        missing: what a missing cell of a table is: category (a value of its own), mean (for a number the mean
+            of the training rows), or drop (the row is left out).
+        split: what decides the split of an example: hash (of its content), time (the last rows are the test
+            split), blocks (of rows; for recordings), or column:NAME, which says train, validation or test.
+        group: a column whose examples of one value share a split, e.g. patient; it is no input. For image
+            files a column of labels.csv, or folder: images of one folder share a split.
 
     Raises:
-        DataError: the size or the channels are out of range.
+        DataError: the size or the channels are out of range, or there is no such split.
     """
 
     image_size: int | None = None
@@ -43,12 +50,28 @@ class Options:
     skip_bad: bool = False
     target: str | None = None
     swap: bool = False
+    columns: str | None = None
+    drop: str | None = None
+    categorical: str | None = None
+    missing: Literal["category", "mean", "drop"] = "category"
+    split: str = "hash"
+    group: str | None = None
 
     def __post_init__(self) -> None:
         if self.image_size is not None and not 4 <= self.image_size <= 4096:
             raise DataError(f"image size {self.image_size} is out of range: choose from 4 to 4096 pixels")
         if self.channels not in (None, 1, 3):
             raise DataError(f"{self.channels} channels are not possible: choose 1 (grey) or 3 (colour)")
+        if self.split not in RULES and not self.split_column:
+            hint = nearest(self.split, (*RULES, "column:NAME"))
+            raise DataError(f"split: there is no split by '{self.split}', {hint}")
+        if self.group is not None and self.split not in ("hash", "time"):
+            raise DataError(f"group: cannot be combined with split {self.split}; leave one of them out")
+
+    @property
+    def split_column(self) -> str | None:
+        """The column that says which split an example is in; None where none does."""
+        return self.split.removeprefix("column:") if self.split.startswith("column:") else None
 
 
 @dataclass(frozen=True)
@@ -61,8 +84,8 @@ class DataSpec:
         classes: the name of every class, in the order of the labels; empty without labels.
         attributes: the name of every attribute column; empty without attributes.
         columns: the name of every number of a vector; empty if they have none.
-        schema: the columns of a table, and how they are encoded as a vector; None for other vectors.
         target: the spec of what is predicted from an example; None without a target.
+        schema: the columns of a table, and how they are encoded as a vector; None for other vectors.
     """
 
     kind: Literal["image", "vector"]
@@ -70,8 +93,8 @@ class DataSpec:
     classes: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
-    schema: Schema | None = None
     target: DataSpec | None = None
+    schema: Schema | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +107,7 @@ class Dataset:
         y: labels, int64 `(N,)`, indices into `spec.classes`.
         attributes: float32 `(N, A)`, one column for each of `spec.attributes`.
         target: what is predicted, as `spec.target` describes: uint8 `(N, C, H, W)` or float32 `(N, T)`.
+        rows: the place of each example in its source, from 0, int64 `(N,)`; None if it has none.
     """
 
     spec: DataSpec
@@ -91,13 +115,14 @@ class Dataset:
     y: np.ndarray | None = None
     attributes: np.ndarray | None = None
     target: np.ndarray | None = None
+    rows: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.x)
 
     def take(self, index: np.ndarray | slice) -> Dataset:
         """The examples at `index`, in that order."""
-        arrays = (self.x, self.y, self.attributes, self.target)
+        arrays = (self.x, self.y, self.attributes, self.target, self.rows)
         pick = [None if a is None else a[index] for a in arrays]
         return Dataset(self.spec, *pick)  # type: ignore[arg-type]  # x is never None
 
@@ -141,13 +166,18 @@ class Truth:
 
 @dataclass(frozen=True)
 class Data:
-    """A loaded source: its name as the user wrote it, its three disjoint splits, and the truth about it."""
+    """A loaded source: its name as the user wrote it, its three disjoint splits, and the truth about it.
+
+    Attributes:
+        notes: remarks about columns and rows of a table that are left out.
+    """
 
     name: str
     train: Dataset
     validation: Dataset
     test: Dataset
     truth: Truth = Truth()
+    notes: tuple[str, ...] = ()
 
     @property
     def spec(self) -> DataSpec:
@@ -169,40 +199,6 @@ class Data:
         return Data(self.name, self.train.swapped(), self.validation.swapped(), self.test.swapped())
 
 
-def content_shares(x: np.ndarray) -> np.ndarray:
-    """A number in [0, 1) for each example that depends on its content alone, float64 `(N,)`.
-
-    Splits cut on it are stable when examples are added, removed or reordered, and exact
-    duplicates always land in the same split.
-    """
-    digests = b"".join(blake2b(np.ascontiguousarray(row).data, digest_size=8).digest() for row in x)
-    return np.frombuffer(digests, dtype="<u8") / 2.0**64
-
-
-def split_by_content(
-    name: str, everything: Dataset, shares: np.ndarray | None = None, truth: Truth | None = None
-) -> Data:
-    """Cut 80 / 10 / 10 by the hash of the content (or by `shares` in [0, 1), where known).
-
-    Raises:
-        DataError: there are too few examples to leave one in the training split.
-    """
-    shares = content_shares(everything.x) if shares is None else shares
-    place = np.digitize(shares, CUTS)
-    train, validation, test = (np.flatnonzero(place == split) for split in range(3))
-    if len(train) == 0:
-        raise DataError(f"{name}: {len(everything)} examples are too few to train on")
-    take = everything.take
-    return Data(name, take(train), take(validation), take(test), truth or Truth())
-
-
-def hold_out_validation(name: str, train: Dataset, test: Dataset) -> Data:
-    """For a source with its own test split: validation is 5% of the training part, by content."""
-    shares = content_shares(train.x)
-    keep, hold = np.flatnonzero(shares < HELD_OUT), np.flatnonzero(shares >= HELD_OUT)
-    return Data(name, train.take(keep), train.take(hold), test)
-
-
 def refuse_missing_classes(data: Data) -> None:
     """Check that every class has training examples.
 
@@ -211,7 +207,7 @@ def refuse_missing_classes(data: Data) -> None:
     """
     for name, count in zip(data.spec.classes, data.train.class_counts, strict=True):
         if count == 0:
-            raise DataError(f"{data.name}: no image of '{name}' is left to train on; add more")
+            raise DataError(f"{data.name}: no example of '{name}' is left to train on; add more")
 
 
 def encode_labels(values: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from simulacra.core.calls import trusted
 from simulacra.core.inference import eval_mode
 from simulacra.core.model import Model
 from simulacra.data.spec import Data, Dataset
@@ -38,9 +39,9 @@ def evaluate(
         data: the splits; some measurements also read the training split.
         split: `train`, `validation` or `test`.
         metrics: groups of `metrics.registry`: `elbo`, `nll`, `reconstruction`, `latents`, `prediction`,
-            `samples`, `translation`, and those that compare features, `fid`, `kid`, `prdc`, `is`, `classes`,
-            `memorisation`, `perceptual`. Those that the model has no capability for are left out. All that
-            compare no features when not given.
+            `samples`, `table`, `translation`, and those that compare features, `fid`, `kid`, `prdc`, `is`,
+            `classes`, `memorisation`, `perceptual`. Those that the model has no capability for are left out.
+            All that compare no features when not given.
         importance_samples: draws of z for an estimated log-likelihood.
         examples: the first examples of the split, this many; for a model that translates between two domains
             half of them from each. All of it when not given.
@@ -85,7 +86,7 @@ def evaluate(
         model, data, dataset, chosen, features, weights, importance_samples, variants, batch_size, seed
     )
     numbers: dict[str, Any] = {"data": f"{data.name}@{split}", "examples": len(dataset), "seed": seed}
-    with eval_mode(model):
+    with eval_mode(model), trusted():
         for measurement in chosen:
             merge(numbers, measurement.measure(evaluation))
     return numbers

@@ -33,7 +33,8 @@ from simulacra.data.images.decode import (
 from simulacra.data.images.examples import Examples
 from simulacra.data.images.parallel import parallel, progress
 from simulacra.data.paths import cache_folder
-from simulacra.data.spec import CUTS, HELD_OUT, SPLITS, Options
+from simulacra.data.spec import SPLITS, Options
+from simulacra.data.splits import CUTS, HELD_OUT
 from simulacra.errors import DataError
 
 # the size, unless all images share a smaller one

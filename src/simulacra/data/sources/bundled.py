@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulacra.data.spec import Data, Dataset, DataSpec, Options, split_by_content
+from simulacra.data.spec import Data, Dataset, DataSpec, Options
+from simulacra.data.splits import split_data
 
 
 def load(name: str, argument: str, options: Options) -> Data:
@@ -31,9 +32,9 @@ def load(name: str, argument: str, options: Options) -> Data:
         target = DataSpec("vector", (1,), columns=("disease progression",))
         spec = DataSpec("vector", x.shape[1:], columns=columns, target=target)
         t = bunch.target.astype(np.float32)[:, None]
-        return split_by_content(name, Dataset(spec, x, target=t))
+        return split_data(name, Dataset(spec, x, target=t))
     spec = DataSpec("vector", x.shape[1:], tuple(map(_tidy, bunch.target_names)), columns=columns)
-    return split_by_content(name, Dataset(spec, x, bunch.target.astype(np.int64)))
+    return split_data(name, Dataset(spec, x, bunch.target.astype(np.int64)))
 
 
 def _tidy(name: str) -> str:

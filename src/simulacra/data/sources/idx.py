@@ -16,7 +16,8 @@ import numpy as np
 
 from simulacra.data.images.resize import resize_data
 from simulacra.data.paths import cache_folder, data_folders
-from simulacra.data.spec import Data, Dataset, DataSpec, Options, hold_out_validation
+from simulacra.data.spec import Data, Dataset, DataSpec, Options
+from simulacra.data.splits import hold_out_validation
 from simulacra.errors import DataError
 
 CLASSES = {

@@ -8,7 +8,7 @@
     column_names    optional (D,), strings; names the columns of a vector
     target_names    optional (T,), strings; names the columns of a target
 
-The splits are cut by content.
+The splits are cut by content, or as `Options.split` and `Options.group` say, which name arrays `(N,)`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ import numpy as np
 from simulacra.data.images.decode import SMALLEST
 from simulacra.data.images.resize import resize_data
 from simulacra.data.paths import find
-from simulacra.data.spec import Data, Dataset, DataSpec, Options, encode_labels, split_by_content
-from simulacra.errors import DataError
+from simulacra.data.spec import Data, Dataset, DataSpec, Options, encode_labels
+from simulacra.data.splits import split_data
+from simulacra.errors import DataError, nearest
 
 
 def load(name: str, argument: str, options: Options) -> Data:
@@ -31,7 +32,7 @@ def load(name: str, argument: str, options: Options) -> Data:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     np.savez(f"{folder}/a.npz", images=np.arange(20 * 48, dtype=np.uint8).reshape(20, 6, 8))
     ...     load("npz", f"{folder}/a.npz", Options()).spec
-    DataSpec(kind='image', shape=(1, 6, 8), classes=(), attributes=(), columns=(), schema=None, target=None)
+    DataSpec(kind='image', shape=(1, 6, 8), classes=(), attributes=(), columns=(), target=None, schema=None)
 
     Raises:
         DataError: the file is missing or no archive, or an array is missing, of a wrong shape or type,
@@ -48,7 +49,11 @@ def load(name: str, argument: str, options: Options) -> Data:
     spec = DataSpec(
         "image" if x.ndim == 4 else "vector", x.shape[1:], classes, attributes, columns, target=target
     )
-    data = split_by_content(title, Dataset(spec, x, y, values, t))
+
+    def column(key: str) -> list[str]:
+        return _cells(arrays, key, len(x))
+
+    data = split_data(title, Dataset(spec, x, y, values, t), options, column)
     images = [one for one in (spec, target) if one and one.kind == "image"]
     if (options.image_size and not images) or (options.channels and spec.kind == "vector"):
         raise DataError(f"{title}: array '{key}' holds vectors, which have no image size and no channels")
@@ -156,6 +161,17 @@ def _labels(title: str, arrays: dict[str, np.ndarray], n: int) -> tuple[tuple[st
         return encode_labels(array.tolist())
     values, y = np.unique(array, return_inverse=True)
     return tuple(str(value) for value in values), y.astype(np.int64)
+
+
+def _cells(arrays: dict[str, np.ndarray], key: str, n: int) -> list[str]:
+    """The values of an array `(N,)` as text."""
+    if key not in arrays:
+        raise DataError(f"there is no array '{key}', {nearest(key, arrays)}")
+    if arrays[key].shape != (n,):
+        raise DataError(
+            f"array '{key}' has shape {arrays[key].shape}; it must be ({n},), one value per example"
+        )
+    return [str(value) for value in arrays[key].tolist()]
 
 
 def _attributes(

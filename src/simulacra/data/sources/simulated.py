@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from simulacra.data.sources.arguments import in_memory
-from simulacra.data.spec import Data, Dataset, Truth, split_by_content
+from simulacra.data.spec import Data, Dataset, Truth
+from simulacra.data.splits import split_data
 
 # the range of the number of examples
 COUNT = (50_000, 10, 10_000_000)
@@ -22,7 +23,7 @@ def simulate(source: str, draw: Callable[[], Dataset], truth: Truth) -> Data:
         DataError: they do not fit in memory.
     """
     with in_memory(source):
-        return split_by_content(source, draw(), truth=truth)
+        return split_data(source, draw(), truth=truth)
 
 
 def gauss_legendre(panels: int) -> tuple[np.ndarray, np.ndarray]:
