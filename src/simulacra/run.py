@@ -352,7 +352,9 @@ class Run:
         }
         accepted = data.SOURCES[data.parse(source)[0]].options
         chosen: dict[str, Any] = {name: value for name, value in wanted.items() if name in accepted}
-        loaded = data.load(source, Options(skip_bad=options.skip_bad, **chosen), spec)
+        loaded = data.load(
+            source, Options(skip_bad=options.skip_bad, **chosen), spec if spec.kind == "vector" else None
+        )
         for what, ours, theirs in (
             ("examples", spec, loaded.spec),
             ("targets", spec.target, loaded.spec.target),
