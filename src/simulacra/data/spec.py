@@ -157,13 +157,23 @@ class Truth:
 
 @dataclass(frozen=True)
 class Data:
-    """A loaded source: its name as the user wrote it, its three disjoint splits, and the truth about it."""
+    """A loaded source.
+
+    Attributes:
+        name: as the user wrote it.
+        train: a split; the three have no example in common.
+        validation: likewise.
+        test: likewise.
+        truth: what is known about it.
+        names: of its files, to which `Dataset.rows` point; empty for other sources.
+    """
 
     name: str
     train: Dataset
     validation: Dataset
     test: Dataset
     truth: Truth = Truth()
+    names: tuple[str, ...] = ()
 
     @property
     def spec(self) -> DataSpec:
