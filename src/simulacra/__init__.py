@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from simulacra.models.registry import MODELS
     from simulacra.models.regressor.model import Regressor
     from simulacra.models.vae.model import VAE
+    from simulacra.tasks.compare import compare
     from simulacra.tasks.evaluate import evaluate
 
 # Imported when first used: torch takes over a second. The models' classes are found by their cards.
@@ -49,6 +50,7 @@ _LAZY = {
     "Noise": "simulacra.core.noise",
     "Training": "simulacra.config",
     "Turn": "simulacra.core.model",
+    "compare": "simulacra.tasks.compare",
     "evaluate": "simulacra.tasks.evaluate",
     "load": "simulacra.api",
     "load_data": "simulacra.data:load",
@@ -78,6 +80,7 @@ __all__ = [  # names that are imported when first used
     "Regressor",
     "Training",
     "Turn",
+    "compare",
     "evaluate",
     "load",
     "load_data",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 from simulacra import data as sources
 from simulacra.config import Training, configure
 from simulacra.data import Options
+from simulacra.data.leaks import leak
+from simulacra.engine.distributed import find_device, is_first_process
 from simulacra.errors import DataError
 from simulacra.models.registry import model_card, short_name
 from simulacra.run import Run, RunConfig
@@ -43,15 +46,35 @@ def start(
     model: str, data: str, out: str | Path | None, config: Any, training: Training, options: Options
 ) -> Any:
     """`train` with its settings already in their dataclasses."""
-    if (split := sources.parse(data)[2]) is not None:
-        raise DataError(f"data '{data}': a training uses every split; leave '@{split}' out")
     run = Run(out or default_run(model, data))
+    check(run, model, data, config, training, options)
     loaded = sources.load(data, options)
     model_card(model).check(loaded.spec)
+    if is_first_process() and not run.started and (found := leak(loaded)) is not None:
+        print(f"simulacra: {loaded.name}: {found}", file=sys.stderr)
     # It imports lightning-fabric, which takes seconds.
     from simulacra.engine.loop import train as play
 
     return play(run, RunConfig(model, config, data, options, loaded.spec, training), loaded)
+
+
+def check(run: Run, model: str, data: str, config: Any, training: Training, options: Options) -> None:
+    """Refuse in a moment what can be refused before the data are read; `start` has the arguments.
+
+    Raises:
+        SimulacraError: the subclass says what is at fault: settings, data or run folder.
+    """
+    if (split := sources.parse(data)[2]) is not None:
+        raise DataError(f"data '{data}': a training uses every split; leave '@{split}' out")
+    spec = sources.peek(data, options)
+    if spec is not None:
+        model_card(model).check(spec)
+    if is_first_process():
+        run.check_free()
+        if run.started:
+            run.check_settings(RunConfig(model, config, data, options, run.config.spec, training))
+    # last: it imports torch
+    find_device(training)
 
 
 def default_run(model: str, data: str) -> Path:

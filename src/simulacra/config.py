@@ -72,16 +72,12 @@ class Training:
         """Raises ConfigError for impossible settings."""
         if self.steps is not None and self.epochs is not None:
             raise ConfigError("give --steps or --epochs, not both")
-        for name in ("steps", "epochs", "lr", "clip", "validate_every", "sample_every", "evaluate_every"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ConfigError(f"{name}: must be above 0, not {value}")
-        for name in ("batch_size", "accumulate", "devices", "log_every"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name}: must be at least 1, not {getattr(self, name)}")
-        for name in ("weight_decay", "warmup", "checkpoint_every", "seed"):
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f"{name}: must be 0 or more, not {getattr(self, name)}")
+        check_ranges(
+            self,
+            positive=("steps", "epochs", "lr", "clip", "validate_every", "sample_every", "evaluate_every"),
+            at_least_1=("batch_size", "accumulate", "devices", "log_every"),
+            at_least_0=("weight_decay", "warmup", "checkpoint_every", "seed"),
+        )
         if not all(0 <= beta < 1 for beta in self.betas):
             raise ConfigError(f"betas: both must be in [0, 1), not {self.betas}")
         if self.ema is not None and not 0 < self.ema < 1:
@@ -119,6 +115,25 @@ class Training:
         if self.epochs is None:
             return max(DEFAULT_STEPS, DEFAULT_EPOCHS * per_epoch)
         return max(1, round(self.epochs * per_epoch))
+
+
+def check_ranges(
+    config: Any,
+    positive: Sequence[str] = (),
+    at_least_1: Sequence[str] = (),
+    at_least_0: Sequence[str] = (),
+) -> None:
+    """Raises ConfigError for a field out of its range, NaN included; None is in every range."""
+    for names, low, text in (
+        (positive, 0, "above 0"),
+        (at_least_1, 1, "at least 1"),
+        (at_least_0, 0, "0 or more"),
+    ):
+        for name in names:
+            value = getattr(config, name)
+            fits = value is None or value > low or (value == low and names is not positive)
+            if not fits:
+                raise ConfigError(f"{name}: must be {text}, not {value}")
 
 
 def to_dict(config: Any) -> dict[str, Any]:

@@ -11,10 +11,13 @@ report.html, MODEL_CARD.md
 from __future__ import annotations
 
 import json
+import os
 import platform
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -25,6 +28,7 @@ import yaml
 from simulacra.config import Training, from_dict, to_dict
 from simulacra.data import Data, Options
 from simulacra.data.spec import DataSpec
+from simulacra.data.tables.schema import Column, Schema
 from simulacra.errors import ConfigError, RunError
 from simulacra.files import write_text
 from simulacra.models.registry import full_name, model_card, short_name
@@ -99,8 +103,10 @@ class RunConfig:
 
 
 def _spec(values: dict[str, Any]) -> DataSpec:
-    target = values.get("target")
-    return from_dict(DataSpec, {**values, "target": target and _spec(target)})
+    target, schema = values.get("target"), values.get("schema")
+    columns = tuple(from_dict(Column, column) for column in schema["columns"]) if schema else ()
+    known = {"target": target and _spec(target), "schema": Schema(columns) if schema else None}
+    return from_dict(DataSpec, {**values, **known})
 
 
 def _flat(config: RunConfig) -> dict[str, Any]:
@@ -136,9 +142,7 @@ class Run:
         """
         file = self.path / "config.yaml"
         if not file.is_file():
-            raise RunError(
-                f"{self.path}: no run here (config.yaml is missing); train one with --out {self.path}"
-            )
+            raise RunError(f"{self.path}: no run here (config.yaml is missing); {self._hint()}")
         try:
             return RunConfig.from_yaml(file.read_text(encoding="utf-8"))
         except RunError as error:
@@ -153,6 +157,58 @@ class Run:
         ) as error:
             raise RunError(f"{file}: cannot be read ({str(error).splitlines()[0]})") from error
 
+    @property
+    def started(self) -> bool:
+        """Whether there is a training to go on with: what was never saved is none."""
+        return (self.path / "config.yaml").exists() and self.checkpoint.exists()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a process is training here."""
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.path / ".lock")
+        try:
+            if (self.path / ".lock").exists():
+                lock.acquire(timeout=0)
+        except Timeout:
+            return True
+        except OSError:
+            return False
+        lock.release()
+        return False
+
+    def check_free(self) -> None:
+        """Check that a training may be started or resumed here, without touching anything.
+
+        Raises:
+            RunError: it is busy, holds something else, or cannot be written.
+        """
+        folder = next(folder for folder in (self.path, *self.path.absolute().parents) if folder.exists())
+        if not folder.is_dir():
+            raise RunError(f"{folder}: is a file; choose another --out")
+        foreign = folder == self.path and not (self.path / "config.yaml").exists()
+        if foreign and {p.name for p in self.path.iterdir()} - {".lock"}:
+            raise RunError(f"{self.path}: is not empty and is not a run folder; choose another --out")
+        if not os.access(folder, os.W_OK):
+            raise RunError(f"{folder}: cannot be written; choose another --out")
+        if self.busy:
+            raise self._busy()
+
+    def check_settings(self, config: RunConfig) -> None:
+        """Raises RunError for a training that cannot go on under `config`."""
+        if self.started and (different := self.config.differences(config)):
+            raise RunError(
+                f"{self.path}: holds a training with other settings ({'; '.join(different)});"
+                " choose another --out, or delete that folder"
+            )
+
+    def _hint(self) -> str:
+        """What to do about a folder without a run."""
+        runs = {str(file.parent): file for file in self.path.parent.glob("*/config.yaml")}
+        close = get_close_matches(str(self.path), runs, n=1)
+        return f"did you mean {close[0]}?" if close else f"train one with --out {shlex.quote(str(self))}"
+
     @contextmanager
     def opened(self, config: RunConfig) -> Iterator[None]:
         """Hold the folder for a training under `config`; make it when it is new.
@@ -162,35 +218,32 @@ class Run:
         """
         from filelock import FileLock, Timeout
 
-        file = self.path / "config.yaml"
-        if self.path.exists() and not self.path.is_dir():
-            raise RunError(f"{self.path}: is a file; choose another --out")
-        if not file.exists() and self.path.is_dir() and {p.name for p in self.path.iterdir()} - {".lock"}:
-            raise RunError(f"{self.path}: is not empty and is not a run folder; choose another --out")
+        self.check_free()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.path / ".lock")
             lock.acquire(timeout=0)
         except Timeout:
-            raise RunError(
-                f"{self.path}: another process is training here; wait for it, or choose another --out"
-            ) from None
+            raise self._busy() from None
         except OSError as error:
             raise RunError(
                 f"{self.path}: cannot be written ({error.strerror}); choose another --out"
             ) from error
         try:
-            # what was never saved is no training to go on with
-            saved = file.exists() and self.checkpoint.exists()
-            if saved and (different := self.config.differences(config)):
-                raise RunError(
-                    f"{self.path}: holds a training with other settings ({'; '.join(different)});"
-                    " choose another --out, or delete that folder"
-                )
-            write_text(file, config.to_yaml())
+            self.check_settings(config)
+            self.save(config)
             yield
         finally:
             lock.release()
+
+    def save(self, config: RunConfig) -> None:
+        """Write config.yaml."""
+        write_text(self.path / "config.yaml", config.to_yaml())
+
+    def _busy(self) -> RunError:
+        return RunError(
+            f"{self.path}: another process is training here; wait for it, or choose another --out"
+        )
 
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl in order, of one `kind` or all; a torn last line is left out."""
@@ -222,6 +275,18 @@ class Run:
         config = self.config
         return require(self.load(), capability, self, short_name(config.model), config.source)
 
+    def check_trained(self) -> None:
+        """Refuse a folder without a trained model. Imports no torch.
+
+        Raises:
+            RunError: there is no run here, or it has no weights yet.
+        """
+        _ = self.config
+        if not self.weights.is_file():
+            raise RunError(
+                f"{self.path}: no weights yet (model.safetensors is missing); finish its training first"
+            )
+
     def load(self) -> Model:
         """The trained model, ready to use: evaluation mode, on the CPU.
 
@@ -234,11 +299,8 @@ class Run:
 
         from simulacra.models.registry import build
 
+        self.check_trained()
         config = self.config
-        if not self.weights.is_file():
-            raise RunError(
-                f"{self.path}: no weights yet (model.safetensors is missing); finish its training first"
-            )
         model = build(config.model, config.spec, config.config)
         try:
             state = model.state_dict()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 
 import tyro
 
+from simulacra.cli import usage
 from simulacra.config import Training, configure
-from simulacra.data import Options
+from simulacra.data import SOURCES, Options
 from simulacra.errors import ConfigError, nearest
 from simulacra.models.registry import MODELS, model_card
 
@@ -70,6 +72,8 @@ def parse(argv: list[str], recipe: Mapping[str, Any] | None = None, prog: str = 
     if not argv or argv[0].startswith("-"):
         raise ConfigError(f"train: name a model first: {', '.join(MODELS)}")
     name, *words = argv
+    if name not in MODELS and name.partition(":")[0] in SOURCES:
+        raise ConfigError(f"train: '{name}' is a data source; write train MODEL --data {shlex.quote(name)}")
     card = model_card(name)
     chosen = dict(recipe or {})
     preset, words = _take_preset(words)
@@ -89,11 +93,12 @@ def parse(argv: list[str], recipe: Mapping[str, Any] | None = None, prog: str = 
         f"\n\n--preset {preset}: " + ", ".join(f"{key} {value}" for key, value in one.items())
         for preset, one in card.presets.items()
     )
-    parsed = tyro.cli(
+    parsed = usage.parse(
         tyro.conf.OmitArgPrefixes[shape],  # type: ignore[valid-type,misc]  # made at run time
-        args=words,
-        prog=prog or f"simulacra train {name}",
-        description=f"Train {name}: {card.summary}. Run the same command again to resume.{presets}",
+        words,
+        prog or f"simulacra train {name}",
+        f"Train {name}: {card.summary}. Run the same command again to resume.{presets}",
+        more=["--preset"],
     )
     return name, parsed
 
@@ -134,5 +139,6 @@ def run(model: str, arguments: Arguments) -> Path:
     start(model, data.data, out, arguments.model, arguments.training, data.options)
     if is_first_process():
         print(f"trained {model}: {out}", file=sys.stderr)
-        print(f"next: simulacra evaluate {out}; simulacra report {out}", file=sys.stderr)
+        commands = (shlex.join(["simulacra", verb, str(out)]) for verb in ("evaluate", "report"))
+        print(f"next: {'; '.join(commands)}", file=sys.stderr)
     return out

@@ -45,9 +45,13 @@ def eval_mode(model: nn.Module) -> Iterator[None]:
 
 @torch.no_grad()
 def draw(model: Samples, n: int, seed: int, truncation: float = 1.0) -> Tensor:
-    """n samples, the same ones for the same seed and weights."""
+    """n samples, the same ones for the same seed and weights.
+
+    Vectors are drawn from p(x | z), whose means vary less than the data and are no rows of a table; images
+    are means, without the noise of their pixels.
+    """
     with eval_mode(model):
-        return model.sample(n, seed, truncation=truncation)
+        return model.sample(n, seed, truncation=truncation, draw=model.spec.kind == "vector")
 
 
 @torch.no_grad()

@@ -4,7 +4,7 @@
 of tables share.
 """
 
-from simulacra.data.sources.registry import SOURCES, load, parse, split_of
+from simulacra.data.sources.registry import SOURCES, load, parse, peek, split_of
 from simulacra.data.spec import SPLITS, Data, Dataset, DataSpec, Options, Truth
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "Truth",
     "load",
     "parse",
+    "peek",
     "split_of",
 ]

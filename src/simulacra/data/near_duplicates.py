@@ -6,8 +6,8 @@ Technique, 1981), one thumbnail explains nearly all of the variance of the other
 handwritten digits, resemble each other without being copies: where many images nearly have a near-copy, only
 almost exact ones count.
 
-Not found: mirrored or rotated copies, crops of more than a few per cent, shifts of more than two thumbnail pixels,
-copies of images below 16 pixels or without contrast, and more than 5 copies that resemble others more.
+Not found: mirrored or rotated copies, crops of more than a few per cent, shifts of more than two thumbnail
+pixels, and copies of images that are smaller than 16 pixels or have almost no contrast.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import blake2b
+from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -23,6 +24,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from simulacra.data.paths import cache_folder
+from simulacra.data.splits import text_share
 from simulacra.files import replacing
 
 # raise it whenever the same images give other pairs
@@ -33,45 +35,59 @@ SIDE, SMALLEST = 32, 16
 MOST_IMAGES = 100_000
 # grey levels of standard deviation, below which an image is flat
 CONTRAST = 3.0
-# cells of a coarse thumbnail along each side, and the distance of two of length 1 that may be copies
-CELLS, RADIUS = 6, 0.35
+# cells of a coarse thumbnail along each side, and distances of two of length 1 that may be copies
+CELLS, RADIUS, STRICT_RADIUS = 6, 0.3, 0.07
 COMPONENTS, NEIGHBOURS = 10, 5
 # share of the variance that a copy explains; and where images are alike without being copies
-EXPLAINED, STRICT = 0.97, 0.995
+EXPLAINED, STRICT = 0.97, 0.998
 # images are alike if more than this share has a best match between these shares of the variance
 ALIKE, NEARLY = 0.1, 0.88
-# of an image in a sample that shows whether images are alike
+# pairs that show whether images are alike
 SAMPLE = 1000
 # registrations at a time
 PAIRS = 1000
 
 
-def thumbnails(x: np.ndarray) -> np.ndarray:
-    """Blurred luma at about 32 pixels, without cutting pixels apart, uint8 `(N, C, H, W)` to uint8 `(N, h, w)`.
+class Thumbnails(NamedTuple):
+    """Images in small.
 
-    >>> thumbnails(np.zeros((2, 3, 70, 64), np.uint8)).shape
+    Attributes:
+        grey: the mean of the channels at about 32 pixels, blurred, uint8 `(N, h, w)`.
+        coarse: means of 6 x 6 cells, uint8 `(N, C, 6, 6)`.
+    """
+
+    grey: np.ndarray
+    coarse: np.ndarray
+
+
+def thumbnails(x: np.ndarray) -> Thumbnails:
+    """The thumbnails of uint8 `(N, C, H, W)`.
+
+    >>> thumbnails(np.zeros((2, 3, 70, 64), np.uint8)).grey.shape
     (2, 35, 32)
     """
     n, channels, height, width = x.shape
     rows, columns = max(1, height // SIDE), max(1, width // SIDE)
     h, w = height // rows, width // columns
-    out = np.empty((n, h, w), np.uint8)
+    ys, xs = (np.arange(CELLS + 1) * side // CELLS for side in (h, w))
+    cells = np.multiply.outer(np.diff(ys), np.diff(xs))
+    grey, coarse = np.empty((n, h, w), np.uint8), np.zeros((n, channels, CELLS, CELLS), np.uint8)
+    if min(h, w) < SMALLEST:
+        return Thumbnails(grey, coarse)
     for start in range(0, n, PAIRS):
-        part = x[start : start + PAIRS, :, : h * rows, : w * columns].astype(np.float32)
-        # ITU-R BT.601
-        luma = part[:, 0] if channels == 1 else np.tensordot(part, np.float32([0.299, 0.587, 0.114]), (1, 0))
-        small = luma.reshape(-1, h, rows, w, columns).mean(axis=(2, 4))
+        part = x[start : start + PAIRS, :, : h * rows, : w * columns]
+        small = part.reshape(-1, channels, h, rows, w, columns).mean(axis=(3, 5), dtype=np.float32)
+        sums = np.add.reduceat(np.add.reduceat(small, ys[:-1], axis=2), xs[:-1], axis=3)
+        coarse[start : start + PAIRS] = np.rint(sums / cells)
+        small = small.mean(axis=1)
         for axis in (1, 2):
             small = gaussian_filter1d(small, 0.7, axis, mode="nearest", truncate=3)
-        out[start : start + PAIRS] = np.rint(small)
-    return out
+        grey[start : start + PAIRS] = np.rint(small)
+    return Thumbnails(grey, coarse)
 
 
-def near_copies(thumbs: np.ndarray) -> np.ndarray:
+def near_copies(thumbs: Thumbnails) -> np.ndarray:
     """The pairs of images that are near-copies of each other, int64 `(P, 2)`, each i < j, sorted.
-
-    Args:
-        thumbs: as `thumbnails` gives them.
 
     >>> rng = np.random.default_rng(0)
     >>> x = rng.integers(0, 200, (50, 1, 16, 16)).repeat(4, axis=2).repeat(4, axis=3).astype(np.uint8)
@@ -79,23 +95,28 @@ def near_copies(thumbs: np.ndarray) -> np.ndarray:
     >>> near_copies(thumbnails(x)).tolist()
     [[3, 7]]
     """
+    grey, n = thumbs.grey, len(thumbs.grey)
     none = np.zeros((0, 2), np.int64)
-    if not 2 <= len(thumbs) <= MOST_IMAGES or min(thumbs.shape[1:]) < SMALLEST:
+    if not 2 <= n <= MOST_IMAGES or min(grey.shape[1:]) < SMALLEST:
         return none
-    coarse, contrast = _coarse(thumbs)
-    kept = np.flatnonzero(contrast > CONTRAST)
+    coarse = thumbs.coarse.reshape(n, -1).astype(np.float32)
+    coarse -= coarse.mean(axis=1, keepdims=True)
+    norm = np.linalg.norm(coarse, axis=1, keepdims=True)
+    coarse /= np.maximum(norm, 1e-6)
+    kept = np.flatnonzero(norm[:, 0] > CONTRAST * np.sqrt(coarse.shape[1]))
     if len(kept) < 2:
         return none
     pairs = kept[_candidates(coarse[kept])]
-    if len(pairs) == 0:
-        return none
-    if len(pairs) > SAMPLE and _alike(thumbs, pairs, len(kept)):
-        distance = np.linalg.norm(coarse[pairs[:, 0]] - coarse[pairs[:, 1]], axis=1)
-        pairs = pairs[distance < RADIUS / 5]
-        return pairs[_explained(thumbs, pairs) >= STRICT]
-    explained = _explained(thumbs, pairs)
-    alike = _nearly(pairs, explained, len(thumbs)).mean() * len(thumbs) / len(kept) > ALIKE
-    return pairs[explained >= (STRICT if alike else EXPLAINED)]
+    if len(pairs) > SAMPLE:
+        some = pairs[np.isin(pairs, _sample(pairs)).any(axis=1)]
+        alike = _alike(some, _explained(grey, some), _sample(pairs)) * len(np.unique(pairs)) / len(kept)
+        if alike > ALIKE:
+            distance = np.linalg.norm(coarse[pairs[:, 0]] - coarse[pairs[:, 1]], axis=1)
+            pairs = pairs[distance < STRICT_RADIUS]
+            return pairs[_explained(grey, pairs) >= STRICT]
+    explained = _explained(grey, pairs)
+    alike = _alike(pairs, explained, kept)
+    return pairs[explained >= (STRICT if alike > ALIKE else EXPLAINED)]
 
 
 def cached_near_copies(x: np.ndarray, shares: np.ndarray) -> np.ndarray:
@@ -111,10 +132,10 @@ def cached_near_copies(x: np.ndarray, shares: np.ndarray) -> np.ndarray:
     except OSError:
         return near_copies(thumbnails(x))
     # whatever is wrong with a cached file, it is made again
-    with suppress(Exception):
-        pairs: np.ndarray = np.load(file)
-        if pairs.shape[1:] == (2,):
-            return pairs
+    with suppress(Exception), file.open("rb") as stored:
+        found: np.ndarray = np.lib.format.read_array(stored, allow_pickle=False)
+        if found.shape[1:] == (2,):
+            return found
     pairs = near_copies(thumbnails(x))
     with suppress(Exception), replacing(file) as temporary, temporary.open("wb") as stream:
         np.save(stream, pairs)
@@ -124,9 +145,9 @@ def cached_near_copies(x: np.ndarray, shares: np.ndarray) -> np.ndarray:
 def clusters(n: int, pairs: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """The cluster of near-copies of each of n images, `(n,)`; an image without any is a cluster of its own.
 
-    Near-copies of near-copies belong together, too. A cluster of more than 10 images and of a twentieth of all,
-    such as the frames of a video, is cut into images and their own near-copies; where these are as many, it is
-    dissolved.
+    Near-copies of near-copies belong together, too. A cluster of more than 10 images and of a twentieth of
+    all, such as the frames of a video, is cut into images and their own near-copies; an image with as many of
+    these stays alone.
 
     >>> clusters(5, np.array([[0, 1], [1, 4]]), np.linspace(0, 0.9, 5)).tolist()
     [0, 0, 2, 3, 0]
@@ -154,25 +175,21 @@ def clusters(n: int, pairs: np.ndarray, shares: np.ndarray) -> np.ndarray:
 
 
 def keep_together(shares: np.ndarray, cluster: np.ndarray) -> np.ndarray:
-    """The shares of the contents, with the smallest of its cluster for each image, `(N,)`.
+    """The shares of the contents, with one for all images of a cluster, `(N,)`.
 
-    >>> keep_together(np.array([0.5, 0.2, 0.9]), np.array([0, 1, 0])).tolist()
-    [0.5, 0.2, 0.5]
+    It is a hash of their smallest, which an added image seldom changes; the smallest itself would put most
+    clusters in the training split.
+
+    >>> keep_together(np.array([0.5, 0.2, 0.9, 0.5]), np.array([0, 1, 0, 3])).round(2).tolist()
+    [0.01, 0.2, 0.01, 0.5]
     """
-    smallest = np.ones(len(shares))
+    smallest, largest = np.ones(len(shares)), np.zeros(len(shares))
     np.minimum.at(smallest, cluster, shares)
-    return smallest[cluster]
-
-
-def _coarse(thumbs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Means of 6 x 6 cells, centred and of length 1, float32 `(N, 36)`; and the standard deviation of each."""
-    n, h, w = thumbs.shape
-    ys, xs = (np.arange(CELLS + 1) * side // CELLS for side in (h, w))
-    sums = np.add.reduceat(np.add.reduceat(thumbs, ys[:-1], 1, dtype=np.float32), xs[:-1], 2)
-    v = (sums / np.multiply.outer(np.diff(ys), np.diff(xs))).reshape(n, -1)
-    v -= v.mean(axis=1, keepdims=True)
-    norm = np.linalg.norm(v, axis=1)
-    return v / np.maximum(norm, 1e-6)[:, None], norm / CELLS
+    np.maximum.at(largest, cluster, shares)
+    together = smallest.copy()
+    for i in np.flatnonzero(smallest < largest):
+        together[i] = text_share(repr(float(smallest[i])))
+    return together[cluster]
 
 
 def _candidates(coarse: np.ndarray) -> np.ndarray:
@@ -191,22 +208,21 @@ def _candidates(coarse: np.ndarray) -> np.ndarray:
     return close
 
 
-def _alike(thumbs: np.ndarray, pairs: np.ndarray, n: int) -> bool:
-    """Whether images are alike without being copies, by the matches of a sample of them."""
-    rng = np.random.default_rng(0)
+def _sample(pairs: np.ndarray) -> np.ndarray:
+    """Some of the images in pairs, `(M,)`, which have about `SAMPLE` pairs."""
     images = np.unique(pairs)
-    chosen = rng.permutation(images)[: max(1, round(SAMPLE * len(images) / len(pairs) / 2))]
-    own = pairs[np.isin(pairs, chosen).any(axis=1)]
-    nearly = _nearly(own, _explained(thumbs, own), len(thumbs))[chosen]
-    return bool(nearly.mean() * len(images) / n > ALIKE)
+    share = SAMPLE / 2 / len(pairs)
+    return np.sort(np.random.default_rng(0).permutation(images)[: max(1, round(share * len(images)))])
 
 
-def _nearly(pairs: np.ndarray, explained: np.ndarray, n: int) -> np.ndarray:
-    """Whether the best match of each of n images is nearly a near-copy, `(n,)`."""
-    best = np.zeros(n)
-    for side in (0, 1):
-        np.maximum.at(best, pairs[:, side], explained)
-    return (best >= NEARLY) & (best < EXPLAINED)
+def _alike(pairs: np.ndarray, explained: np.ndarray, images: np.ndarray) -> float:
+    """The share of images whose best match is nearly a near-copy."""
+    best: dict[int, float] = dict.fromkeys(images.tolist(), 0.0)
+    for pair, value in zip(pairs.tolist(), explained.tolist(), strict=True):
+        for i in pair:
+            if i in best:
+                best[i] = max(best[i], value)
+    return float(np.mean([NEARLY <= value < EXPLAINED for value in best.values()]))
 
 
 def _explained(thumbs: np.ndarray, pairs: np.ndarray) -> np.ndarray:

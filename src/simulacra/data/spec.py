@@ -75,8 +75,8 @@ class DataSpec:
         classes: the name of every class, in the order of the labels; empty without labels.
         attributes: the name of every attribute column; empty without attributes.
         columns: the name of every number of a vector; empty if they have none.
-        schema: the columns of a table, and how they are encoded as a vector; None for other vectors.
         target: the spec of what is predicted from an example; None without a target.
+        schema: the columns of a table, and how they are encoded as a vector; None for other vectors.
     """
 
     kind: Literal["image", "vector"]
@@ -84,8 +84,8 @@ class DataSpec:
     classes: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
-    schema: Schema | None = None
     target: DataSpec | None = None
+    schema: Schema | None = None
 
 
 @dataclass(frozen=True)
@@ -166,6 +166,7 @@ class Data:
         test: likewise.
         truth: what is known about it.
         names: of its files, to which `Dataset.rows` point; empty for other sources.
+        copies: the rows of images that are near-copies of each other, int64 `(P, 2)`; None if not looked for.
     """
 
     name: str
@@ -174,6 +175,7 @@ class Data:
     test: Dataset
     truth: Truth = Truth()
     names: tuple[str, ...] = ()
+    copies: np.ndarray | None = None
 
     @property
     def spec(self) -> DataSpec:
@@ -192,7 +194,8 @@ class Data:
 
     def swapped(self) -> Data:
         """The data with every split `Dataset.swapped`, without a truth."""
-        return Data(self.name, self.train.swapped(), self.validation.swapped(), self.test.swapped())
+        train, validation, test = (self.split(name).swapped() for name in SPLITS)
+        return replace(self, train=train, validation=validation, test=test, truth=Truth())
 
 
 def refuse_missing_classes(data: Data) -> None:

@@ -6,9 +6,6 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
-import torch
-
-from simulacra.accelerate.processor import keep_freed_memory
 from simulacra.config import Training
 from simulacra.errors import ConfigError
 
@@ -29,6 +26,31 @@ def world_size(training: Training) -> int:
     return int(os.environ["WORLD_SIZE"]) if "TORCHELASTIC_RUN_ID" in os.environ else training.devices
 
 
+def find_device(training: Training) -> str:
+    """The device of a training: `cpu`, `cuda` or `mps`.
+
+    Raises:
+        ConfigError: the device asked for is not there.
+    """
+    import torch
+
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    device: str = training.device
+    if device == "auto":
+        device = next(name for name, available in there.items() if available)
+    if not there[device]:
+        raise ConfigError(
+            f"device: {device} is not available on this machine; use --device cpu or leave it out"
+        )
+    if device == "cuda" and training.devices > torch.cuda.device_count():
+        raise ConfigError(f"devices: {training.devices} requested, {torch.cuda.device_count()} available")
+    return device
+
+
 def launch(training: Training) -> Fabric:
     """Start the other processes, if any, and return the Fabric of this one.
 
@@ -38,19 +60,11 @@ def launch(training: Training) -> Fabric:
     # It takes seconds to import, so only trainings do.
     from lightning_fabric import Fabric
 
+    from simulacra.accelerate.processor import keep_freed_memory
+
     # it prints its own settings
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    device = training.device
-    if device == "auto":
-        device = (
-            "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-        )
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device: cuda is not available on this machine; use --device cpu or leave it out")
-    if device == "mps" and not torch.backends.mps.is_available():
-        raise ConfigError("device: mps is not available on this machine; use --device cpu or leave it out")
-    if device == "cuda" and training.devices > torch.cuda.device_count():
-        raise ConfigError(f"devices: {training.devices} requested, {torch.cuda.device_count()} available")
+    device = find_device(training)
     world = world_size(training)
     local = int(os.environ.get("LOCAL_WORLD_SIZE", world)) if world > 1 else 1
     fabric = Fabric(

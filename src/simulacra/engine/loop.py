@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
-from typing import cast
 
 import torch
 
 from simulacra.accelerate.processor import emulates_bf16
 from simulacra.core.model import Model
-from simulacra.core.noise import derive_seed
-from simulacra.data.spec import Data, refuse_missing_classes
+from simulacra.data.spec import Data
 from simulacra.engine import checkpoint
-from simulacra.engine.batches import Batches
 from simulacra.engine.distributed import is_first_process, launch
 from simulacra.engine.events import Events
 from simulacra.engine.interrupts import interrupts
@@ -24,9 +21,7 @@ from simulacra.engine.monitors.sample_grids import SampleGrids
 from simulacra.engine.monitors.scores import Scores
 from simulacra.engine.monitors.validation import Validation
 from simulacra.engine.monitors.warnings import TrainingWarnings
-from simulacra.engine.optimizers import average, learning_rate
-from simulacra.engine.players import Players
-from simulacra.models.registry import build
+from simulacra.engine.session import Session
 from simulacra.run import Run, RunConfig
 
 
@@ -52,17 +47,9 @@ def train(run: Run, config: RunConfig, data: Data, quiet: bool = False) -> Model
 def _train(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
     training = config.training
     fabric = launch(training)
-    rank, parts = fabric.global_rank, training.accumulate
-    shards = fabric.world_size * parts
-
-    torch.manual_seed(derive_seed(training.seed))
-    model = build(config.model, config.spec, config.config).to(fabric.device)
-    if model.class_balanced:
-        refuse_missing_classes(data)
-    groups = data.train.class_counts if model.class_balanced else (len(data.train),)
-    batch_size = training.fitted_batch(groups, shards)
-    # a model without players is solved by `prepare`
-    steps = training.total_steps(len(data.train), batch_size) if model.players else 0
+    rank = fabric.global_rank
+    session = Session(config, data, fabric)
+    model, players, ema, steps = session.model, session.players, session.ema, session.steps
     saved = checkpoint.load(run, fabric.device)
     start = 0 if saved is None else saved["step"]
     every = training.evaluate_every
@@ -70,20 +57,15 @@ def _train(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
     if every is not None:
         held_out, features = data.validation, training.evaluate_features
         scores = [Scores(model, config.model, held_out, features, every, start, training.seed)]
-    players = Players(model, training, fabric)
-    ema = None if training.ema is None else average(model, training.ema)
     best = checkpoint.Best() if training.keep == "best" else None
     if saved is None:
         model.prepare(data.train)
     else:
         checkpoint.restore(saved, model, players.optimizers, ema, best)
 
-    balanced = model.class_balanced
-    batches = Batches(data.train, batch_size, training.seed, steps, shards, fabric.device, balanced)
     model.train()
     with Events(run, start, steps, quiet=quiet or rank > 0) as events, interrupts() as interrupted:
-        published = model if ema is None else cast(Model, ema.module)
-        state = State(run, config, data, model, published, events, steps, start)
+        state = State(run, config, data, model, session.published, events, steps, start)
         checkpoints = Checkpoints(training.checkpoint_every, players.optimizers, ema, best)
         warnings = TrainingWarnings(model, diagnosed(data), run.events())
         monitors: list[Monitor] = [
@@ -99,19 +81,14 @@ def _train(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
             events.message("this processor emulates bfloat16: --precision 32 is faster here")
         logged = time.monotonic()
         for step in range(start, steps):
-            seed_global(derive_seed(training.seed, step, rank), fabric.device)
-            rate = learning_rate(training, step, steps)
-            # not kept: the next batch takes its place in memory
-            players.play([batches.at(step, rank * parts + part) for part in range(parts)], rate)
-            if ema is not None:
-                ema.update_parameters(model)
+            rate = session.play(step)
             state.step = step + 1
 
             # processes synchronise only at logs; one alone may act after any step
             urgent = fabric.world_size == 1 and (interrupted.is_set() or checkpoints.overdue)
             if not (urgent or state.last or state.step % training.log_every == 0):
                 continue
-            speed = batch_size * players.steps / (time.monotonic() - logged)
+            speed = session.batch_size * players.steps / (time.monotonic() - logged)
             events.log("train", state.step, players.averages(state.step), lr=rate, images_per_second=speed)
             stop = torch.tensor(float(interrupted.is_set()), device=fabric.device)
             state.stop = bool(fabric.all_reduce(stop, reduce_op="sum"))
@@ -130,15 +107,3 @@ def _train(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
         raise KeyboardInterrupt(
             f"{run}: interrupted, saved at step {state.step} of {steps}; run the same command to resume"
         )
-
-
-def seed_global(seed: int, device: torch.device) -> None:
-    """Seed the global generators, which dropout draws from.
-
-    `torch.manual_seed` would do, but queues a stack trace for every device library that is not loaded.
-    """
-    torch.default_generator.manual_seed(seed)
-    if device.type == "cuda":
-        torch.cuda.manual_seed(seed)
-    elif device.type == "mps":
-        torch.mps.manual_seed(seed)

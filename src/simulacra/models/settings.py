@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from simulacra.config import Training
+from simulacra.config import Training, check_ranges
+from simulacra.data.spec import DataSpec
 from simulacra.errors import ConfigError
 
 LikelihoodName = Literal[
@@ -28,11 +29,20 @@ ADVERSARIAL = Training(betas=(0.0, 0.99), ema=0.999, schedule="cosine", lr=2e-3)
 TRANSLATION = Training(batch_size=1, lr=2e-4, betas=(0.5, 0.999), schedule="linear")
 
 
+def label_hint(spec: DataSpec) -> str:
+    """How data without classes get them; ends an error."""
+    if spec.attributes:
+        attributes = ", ".join(dict.fromkeys(name.partition("=")[0] for name in spec.attributes))
+        return f"make an attribute the class: --target with one of {attributes}"
+    if spec.kind == "image":
+        return "put the images of each class into a sub-folder, or list their labels in labels.csv"
+    return "name their column with --target; numbers are predicted by a regressor"
+
+
 def check_sizes(config: Any) -> None:
-    """Raises ConfigError for a size of a net that is not positive."""
-    for name in ("latent_dim", "width", "depth", "blocks", "components"):
-        size = getattr(config, name, None)
-        if size is not None and size < 1:
-            raise ConfigError(f"{name}: must be at least 1, not {size}")
+    """Raises ConfigError for a size of a net, or a scale, that is not positive."""
+    sizes = ("latent_dim", "width", "depth", "blocks", "components")
+    check_ranges(config, [name for name in ("sigma",) if hasattr(config, name)])
+    check_ranges(config, at_least_1=[name for name in sizes if hasattr(config, name)])
     if any(size < 1 for size in getattr(config, "hidden", ())):
         raise ConfigError(f"hidden: every layer needs at least 1 unit, not {config.hidden}")

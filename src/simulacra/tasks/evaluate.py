@@ -38,9 +38,9 @@ def evaluate(
         data: the splits; some measurements also read the training split.
         split: `train`, `validation` or `test`.
         metrics: groups of `metrics.registry`: `elbo`, `nll`, `reconstruction`, `latents`, `prediction`,
-            `samples`, `translation`, and those that compare features, `fid`, `kid`, `prdc`, `is`, `classes`,
-            `memorisation`, `perceptual`. Those that the model has no capability for are left out. All that
-            compare no features when not given.
+            `samples`, `table`, `translation`, and those that compare features, `fid`, `kid`, `prdc`, `is`,
+            `classes`, `memorisation`, `perceptual`. Those that the model has no capability for are left out.
+            All that compare no features when not given.
         importance_samples: draws of z for an estimated log-likelihood.
         examples: the first examples of the split, this many; for a model that translates between two domains
             half of them from each. All of it when not given.

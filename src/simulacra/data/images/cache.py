@@ -1,8 +1,8 @@
 """Decoded images, cached by content in one stack.
 
-`cache_folder()` holds `KEY.npy`, uint8 `(N, C, H, W)`, and `KEY.json`, which describes it and is written last;
-of a stack that is large for the memory also the parts that were taken of it, `KEY.PART.npy`, to be mapped.
-They can be deleted at any time.
+`cache_folder()` holds `KEY.npy`, uint8 `(N, C, H, W)`, and `KEY.json`, which describes it and is written
+last; of a stack that is large for the memory also the parts that are mapped, `KEY.PART.npy`. They can be
+deleted at any time.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Stack:
     path: Path | None = None
 
     def take(self, index: np.ndarray) -> np.ndarray:
-        """The examples at `index`: in memory if the whole stack takes less than a quarter of it, else mapped."""
+        """The examples at `index`: in memory if the stack takes less than a quarter of it, else mapped."""
         if self.path is None or self.x.nbytes < available_memory() / 4:
             return np.array(self.x[index])
         digest = blake2b(index.tobytes(), digest_size=8).hexdigest()
@@ -224,7 +224,9 @@ def _write(folder: Path, key: str, examples: Examples, shape: Shape) -> Stack:
             each.replace(folder / each.name)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return Stack(_mapped(folder / f"{key}.npy", (len(rows), *shape)), rows, shares, bad, folder / f"{key}.npy")
+    return Stack(
+        _mapped(folder / f"{key}.npy", (len(rows), *shape)), rows, shares, bad, folder / f"{key}.npy"
+    )
 
 
 def _in_memory(title: str, examples: Examples, shape: Shape, why: OSError) -> Stack:

@@ -12,18 +12,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 import numpy as np
 
-from simulacra.data.images.cache import load_stack
+from simulacra.data.images.attributes import CLASS, classes
+from simulacra.data.images.cache import DEFAULT_SIZE, load_stack
 from simulacra.data.images.examples import Examples
 from simulacra.data.images.files import ImageFiles, open_image_files
 from simulacra.data.images.labels import FILE_NAME, Labels
-from simulacra.data.spec import Data, Dataset, DataSpec, Options
 from simulacra.data.near_duplicates import cached_near_copies, clusters, keep_together
-from simulacra.data.splits import CUTS, HELD_OUT, TEST, TRAIN, VALIDATION, places, splitting_columns, text_share
+from simulacra.data.spec import Data, Dataset, DataSpec, Options
+from simulacra.data.splits import (
+    CUTS,
+    HELD_OUT,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    places,
+    splitting_columns,
+    text_share,
+)
 from simulacra.errors import DataError, nearest, printable
 
 # --group folder: the folder of a file is its group
@@ -87,10 +97,10 @@ class Layout:
         """
         if name == FOLDER:
             return [PurePosixPath(file).parent.as_posix() for file in self.examples.names]
-        if name not in self.labels.columns:
-            known = (*self.labels.columns, FOLDER)
+        if name not in self.labels.cells:
+            known = (*self.labels.cells, FOLDER)
             raise DataError(f"{FILE_NAME} has no column '{name}', {nearest(name, known)}")
-        return list(self.labels.columns[name])
+        return list(self.labels.cells[name])
 
     def _settled(self, rows: np.ndarray, place: np.ndarray) -> np.ndarray:
         """Move a group whose examples all fell into other splits to training, as far as its folders allow."""
@@ -152,6 +162,56 @@ def common_folder(paths: Iterable[PurePosixPath]) -> PurePosixPath:
     )
 
 
+def peek_images(name: str, argument: str, options: Options, read: Read) -> DataSpec:
+    """The spec of a folder or a .zip as far as the names of its files tell it; the size of the images is
+    a guess if `options` does not give it.
+
+    Raises:
+        DataError: as `load_images`, except for files that cannot be used.
+    """
+    title = f"{name}:{argument}"
+    with open_image_files(title, argument) as files:
+        layout = read_layout(title, files, read, options)
+    labels, size = layout.labels, options.image_size or DEFAULT_SIZE
+    shape = (options.channels or 3, size, size)
+    target = DataSpec("image", shape) if layout.examples.each == 2 else None
+    found = labels.classes
+    if options.target not in (None, CLASS):
+        found, _ = classes(title, labels.attributes, labels.values, options.target)
+    return DataSpec("image", shape, found, labels.attributes, target=target)
+
+
+def read_layout(title: str, files: ImageFiles, read: Read, options: Options) -> Layout:
+    """The layout; folders that are groups are not classes as well.
+
+    Raises:
+        DataError: `labels.csv` does not fit, or there is no column that the options name.
+    """
+    layout = read(title, files)
+    if problems := layout.labels.problems:
+        more = f" (and {len(problems) - 1} more; 'simulacra data check {title}' lists them)"
+        raise DataError(f"{title}: {FILE_NAME}: {problems[0]}{more if len(problems) > 1 else ''}")
+    return grouped(title, layout, options)
+
+
+def grouped(title: str, layout: Layout, options: Options) -> Layout:
+    """The layout, whose folders are no classes if they are groups.
+
+    Raises:
+        DataError: there is no column that the options name.
+    """
+    labels = layout.labels
+    try:
+        columns = {name: layout.column(name) for name in splitting_columns(options)}
+    except DataError as error:
+        raise DataError(f"{title}: {error}") from None
+    if options.group == FOLDER and labels.y is not None and FOLDER not in labels.cells:
+        pairs = set(zip(columns[FOLDER], labels.y.tolist(), strict=True))
+        if len(pairs) == len(set(columns[FOLDER])) == len(labels.classes):
+            return replace(layout, labels=replace(labels, classes=(), y=None))
+    return layout
+
+
 def load_images(name: str, argument: str, options: Options, read: Read) -> Data:
     """Load the images of a folder or a .zip as `read` lays them out.
 
@@ -161,11 +221,7 @@ def load_images(name: str, argument: str, options: Options, read: Read) -> Data:
     """
     title = f"{name}:{argument}"
     with open_image_files(title, argument) as files:
-        layout = read(title, files)
-        problems = layout.labels.problems
-        if problems:
-            more = f" (and {len(problems) - 1} more; 'simulacra data check {title}' lists them)"
-            raise DataError(f"{title}: {FILE_NAME}: {problems[0]}{more if len(problems) > 1 else ''}")
+        layout = read_layout(title, files, read, options)
         stack = load_stack(title, layout.examples, options)
     _refuse_bad(title, stack.bad, len(layout.examples.names), options.skip_bad)
     try:
@@ -178,7 +234,8 @@ def load_images(name: str, argument: str, options: Options, read: Read) -> Data:
         raise DataError(f"{title}: {len(place)} images are too few to train on; add more")
     parts = [np.flatnonzero(place == split) for split in range(3)]
     train, validation, test = (_dataset(layout, stack.take(part), stack.rows[part]) for part in parts)
-    return Data(title, train, validation, test, names=tuple(layout.examples.names))
+    names = tuple(layout.examples.names)
+    return Data(title, train, validation, test, names=names, copies=stack.rows[copies])
 
 
 def _dataset(layout: Layout, x: np.ndarray, rows: np.ndarray) -> Dataset:

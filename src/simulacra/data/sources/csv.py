@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from simulacra.data.paths import find
 from simulacra.data.spec import Data, Dataset, DataSpec, Options, encode_labels
-from simulacra.data.splits import split_data
+from simulacra.data.splits import split_data, splitting_columns
 from simulacra.data.tables.reader import TOO_LARGE, Advice, Table, parse_number
 from simulacra.data.tables.text import MISSING, MOST_CATEGORIES, read_rows
 from simulacra.errors import DataError, shorten
@@ -65,13 +66,12 @@ def load(name: str, argument: str, options: Options) -> Data:
 
 def _splitting_columns(table: Table, options: Options, targets: Sequence[str]) -> list[str]:
     """The columns that say which rows share a split, or which split they are in."""
-    columns = [column for column in (options.group, options.split_column) if column is not None]
     for kind, column in zip(("group", "split"), (options.group, options.split_column), strict=True):
         if column is not None:
             table.check_columns(f"{kind} column", [column])
             if column in targets:
                 raise table.error(f"column '{column}' is a target and cannot {kind} the rows; choose another")
-    return columns
+    return splitting_columns(options)
 
 
 def _targets(table: Table, written: str | None) -> list[str]:
@@ -132,3 +132,9 @@ def _constant(table: Table, column: str, value: str) -> DataError:
     return table.error(
         f"target column '{column}' is {value} in every row: there is nothing to learn; choose another target"
     )
+
+
+def peek(name: str, argument: str, options: Options) -> DataSpec | None:
+    """Without --target there is nothing to predict; with it, only the rows tell what."""
+    unknown = options.target is not None or not find(argument).is_file()
+    return None if unknown else DataSpec("vector", (1,))

@@ -5,10 +5,11 @@ A source is written `NAME` or `NAME:ARGUMENT`, followed by `@SPLIT` where a comm
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
-from simulacra.data.spec import SPLITS, Data, Options
+from simulacra.data.spec import SPLITS, Data, DataSpec, Options
 from simulacra.errors import DataError, nearest
 
 IMAGE = ("image_size", "channels")
@@ -79,7 +80,7 @@ SOURCES = {
         "folder",
         "folder:PATH",
         "a folder or .zip of jpg, png, webp or bmp images; labels from sub-folders or labels.csv",
-        (*IMAGE, "target"),
+        (*IMAGE, "target", *SPLITTING),
     ),
     "pairs": Source(
         "pairs",
@@ -160,6 +161,22 @@ def check_usage(name: str, argument: str, options: Options) -> None:
                 f"{name}: --{option.replace('_', '-')} does not apply here; only {', '.join(accepting[:-1])} "
                 f"and {accepting[-1]} accept it; leave it out"
             )
+
+
+def peek(source: str, options: Options) -> DataSpec | None:
+    """What is known about a source in a moment, before its examples are read; None where nothing is.
+
+    >>> peek("faces", Options()).classes
+    ()
+
+    Raises:
+        DataError: as `load`, as far as it is known.
+    """
+    name, argument, _ = parse(source)
+    check_usage(name, argument, options)
+    module = import_module(f"simulacra.data.sources.{SOURCES[name].module}")
+    look: Callable[[str, str, Options], DataSpec | None] | None = getattr(module, "peek", None)
+    return look(name, argument, options) if look else None
 
 
 def load(source: str, options: Options | None = None) -> Data:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from simulacra.core.card import ModelCard
-from simulacra.models.settings import LikelihoodName
+from simulacra.models.settings import LikelihoodName, check_sizes
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,10 @@ class AutoencoderConfig:
     """fixed scale of normal and laplace, or the initial value of a learned one"""
     binarise: bool = False
     """dynamic binarisation: train and evaluate on pixels drawn from Bernoulli(grey value) each time"""
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for impossible settings."""
+        check_sizes(self)
 
 
 CARD = ModelCard(

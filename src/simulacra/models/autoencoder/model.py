@@ -18,7 +18,6 @@ from simulacra.core.noise import Noise
 from simulacra.data.spec import DataSpec
 from simulacra.errors import ConfigError
 from simulacra.models.autoencoder.card import CARD, AutoencoderConfig
-from simulacra.models.settings import check_sizes
 from simulacra.probability import likelihoods
 from simulacra.probability.distributions import Delta
 
@@ -48,7 +47,6 @@ class Autoencoder(Reconstructs):
     def __init__(self, spec: DataSpec, config: AutoencoderConfig) -> None:
         """Raises ConfigError for settings that cannot be."""
         super().__init__(spec, config)
-        check_sizes(config)
         if config.binarise and self.likelihood_name != "bernoulli":
             raise ConfigError(f"binarise: needs the bernoulli likelihood, not {self.likelihood_name}")
         self.spaces = (self._space(),)

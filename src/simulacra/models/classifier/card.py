@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from simulacra.config import check_ranges
 from simulacra.core.card import ModelCard
 from simulacra.data.spec import DataSpec
-from simulacra.models.settings import PREDICTION
+from simulacra.models.settings import PREDICTION, check_sizes, label_hint
 
 
 @dataclass(frozen=True)
@@ -31,14 +32,15 @@ class ClassifierConfig:
     attack_steps: int = 7
     """robust: gradient steps to an adversarial example; 1 is fast (Wong et al. 2020)"""
 
+    def __post_init__(self) -> None:
+        """Raises ConfigError for impossible settings."""
+        check_sizes(self)
+        check_ranges(self, positive=("epsilon",), at_least_1=("attack_steps",), at_least_0=("shift",))
+
 
 def needs(spec: DataSpec) -> str:
     """What the data lack, a sentence; empty when they suit."""
-    return (
-        ""
-        if spec.classes
-        else "a classifier needs labels, and the data have none; use a regressor for numbers"
-    )
+    return "" if spec.classes else f"a classifier needs labels, and the data have none; {label_hint(spec)}"
 
 
 CARD = ModelCard(

@@ -49,12 +49,8 @@ class Classifier(Regressor):
     def __init__(self, spec: DataSpec, config: Any) -> None:
         """Raises ConfigError for settings that cannot be, or data without labels."""
         super().__init__(spec, config)
-        if config.shift < 0:
-            raise ConfigError(f"shift: must be 0 or more, not {config.shift}")
         if config.robust and spec.kind != "image":
             raise ConfigError("robust: needs images, whose pixels lie in [0, 1]")
-        if not config.epsilon > 0 or config.attack_steps < 1:
-            raise ConfigError("epsilon must be above 0, and attack_steps at least 1")
 
     def head(self) -> Likelihood:
         return Classes()

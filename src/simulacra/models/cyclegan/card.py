@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from simulacra.config import check_ranges
 from simulacra.core.card import ModelCard
 from simulacra.data.spec import DataSpec
 from simulacra.models.pix2pix.card import too_small
-from simulacra.models.settings import TRANSLATION
+from simulacra.models.settings import TRANSLATION, check_sizes
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ class CycleGANConfig:
     """size to which images are enlarged before a random crop of the original size, e.g. 143 for 128"""
     flip: bool = True
     """flip images horizontally at random"""
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for impossible settings."""
+        check_sizes(self)
+        check_ranges(self, at_least_0=("cycle", "identity", "pool"))
 
 
 # a tenth of the arithmetic, which gets further in the same time on a few cores

@@ -17,7 +17,6 @@ from simulacra.data.spec import DataSpec
 from simulacra.errors import ConfigError, nearest
 from simulacra.models.cyclegan.card import CARD, CycleGANConfig
 from simulacra.models.jitter import Jitter, scaled
-from simulacra.models.settings import check_sizes
 from simulacra.nets.layers import initialise
 from simulacra.nets.patch import PatchDiscriminator
 from simulacra.nets.translation import ResNetTranslator
@@ -62,10 +61,6 @@ class CycleGAN(Cycles):
     def __init__(self, spec: DataSpec, config: CycleGANConfig) -> None:
         """Raises ConfigError for settings that cannot be, or data that are not two classes of images."""
         super().__init__(spec, config)
-        check_sizes(config)
-        for name in ("cycle", "identity", "pool"):
-            if not getattr(config, name) >= 0:
-                raise ConfigError(f"{name}: must be 0 or more, not {getattr(config, name)}")
         self.objective = OBJECTIVES[config.objective]
         self.jitter = Jitter(spec.shape, config.load_size, config.flip)
         c, size = spec.shape[0], min(spec.shape[1:])

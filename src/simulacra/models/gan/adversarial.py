@@ -27,7 +27,6 @@ from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError
 from simulacra.models.gan.card import GANConfig
-from simulacra.models.settings import check_sizes
 from simulacra.nets.augmentation import AdaptiveAugment, DiffAugment
 from simulacra.nets.class_conditional import ClassConditional
 from simulacra.nets.critic import Condition, Critic
@@ -86,15 +85,7 @@ class AdversarialModel(Discriminates, LatentModel):
     ) -> None:
         """Raises ConfigError for settings that cannot be."""
         super().__init__(spec, config)
-        check_sizes(config)
         self.lazy = config.lazy if config.lazy is not None else LAZY[spec.kind]
-        for name, value in (
-            ("features", config.features),
-            ("lazy", self.lazy),
-            ("n_critic", config.n_critic),
-        ):
-            if value < 1:
-                raise ConfigError(f"{name}: must be at least 1, not {value}")
         self.objective = OBJECTIVES[config.objective.removesuffix("-gp")]
         self.penalties = _penalties(spec, config)
         # more latent numbers than the data have leave more samples between modes
@@ -236,9 +227,6 @@ def _penalties(spec: DataSpec, config: GANConfig) -> Penalties:
         for name in ("r1", "r2", "gradient_penalty", "clip_weights")
         if getattr(config, name) is not None
     }
-    for name, value in given.items():
-        if not value >= 0:
-            raise ConfigError(f"{name}: must be 0 or more, not {value}")
     return Penalties(**{**own.__dict__, **given})
 
 

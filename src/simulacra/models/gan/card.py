@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from simulacra.config import check_ranges
 from simulacra.core.card import ModelCard
 from simulacra.models.generator.card import NetworkConfig
 from simulacra.models.settings import ADVERSARIAL
@@ -55,6 +56,15 @@ class GANConfig(NetworkConfig):
     augment: Literal["none", "diff", "ada"] = "none"
     """augment the discriminator's images, for small data sets: with fixed strength (diff, Zhao et al. 2020)
     or as strongly as it overfits (ada, Karras et al. 2020)"""
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for impossible settings."""
+        super().__post_init__()
+        check_ranges(
+            self,
+            at_least_1=("features", "lazy", "n_critic"),
+            at_least_0=("r1", "r2", "gradient_penalty", "clip_weights"),
+        )
 
 
 CARD = ModelCard(

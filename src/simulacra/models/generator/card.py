@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from simulacra.core.card import ModelCard
-from simulacra.models.settings import LikelihoodName
+from simulacra.models.settings import LikelihoodName, check_sizes
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,10 @@ class NetworkConfig:
     """conv, upsample, resnet: channels of the last level, doubled at every halving of the image"""
     depth: int = 2
     """resnet: residual blocks per level"""
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for impossible settings."""
+        check_sizes(self)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from simulacra.core.capabilities import Generates
 from simulacra.core.latents import LatentSpace
 from simulacra.data.spec import DataSpec
 from simulacra.models.generator.card import CARD, GeneratorConfig
-from simulacra.models.settings import check_sizes
 from simulacra.probability import likelihoods
 from simulacra.probability.distributions import Delta
 from simulacra.probability.likelihoods import Likelihood
@@ -39,7 +38,6 @@ class Generator(Generates):
     def __init__(self, spec: DataSpec, config: Any) -> None:
         """Raises ConfigError for settings that cannot be."""
         super().__init__(spec, config)
-        check_sizes(config)
         self.spaces = (LatentSpace.normal(config.latent_dim),)
         self.likelihood = self.head()
         self.has_likelihood = self.likelihood is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simulacra.core.card import ModelCard
+from simulacra.models.settings import check_sizes
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,10 @@ class PCAConfig:
 
     latent_dim: int = 16
     """number of principal components"""
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for impossible settings."""
+        check_sizes(self)
 
 
 CARD = ModelCard(

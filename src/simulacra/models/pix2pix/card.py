@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from simulacra.config import check_ranges
 from simulacra.core.card import ModelCard
 from simulacra.data.spec import DataSpec
-from simulacra.models.settings import TRANSLATION
+from simulacra.errors import ConfigError
+from simulacra.models.settings import TRANSLATION, check_sizes
 
 # pixels a side of which the nets leave something after halving
 SMALLEST = 8
@@ -43,6 +45,15 @@ class Pix2PixConfig:
     """style code: weight of the KL term"""
     recover: float = 0.5
     """style code: weight of the latent regression loss"""
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for impossible settings."""
+        check_sizes(self)
+        check_ranges(self, at_least_0=("l1", "adversarial", "style_dim", "kl", "recover"))
+        if not self.l1 and not self.adversarial:
+            raise ConfigError("l1 and adversarial: both are 0, so there is no loss; set one above 0")
+        if self.style_dim and self.net == "resnet":
+            raise ConfigError("style_dim: only the unet takes a code; leave --net resnet out")
 
 
 def too_small(spec: DataSpec) -> str:

@@ -14,10 +14,8 @@ from simulacra.core.capabilities import Translates
 from simulacra.core.model import Turn, frozen
 from simulacra.core.noise import Noise
 from simulacra.data.spec import DataSpec
-from simulacra.errors import ConfigError
 from simulacra.models.jitter import Jitter, scaled
 from simulacra.models.pix2pix.card import CARD, Pix2PixConfig
-from simulacra.models.settings import check_sizes
 from simulacra.nets.conv import ConvEncoder
 from simulacra.nets.layers import NormAct, initialise
 from simulacra.nets.patch import PatchDiscriminator
@@ -54,16 +52,8 @@ class Pix2Pix(Translates):
     def __init__(self, spec: DataSpec, config: Pix2PixConfig) -> None:
         """Raises ConfigError for settings that cannot be, or data without pairs of images."""
         super().__init__(spec, config)
-        check_sizes(config)
         target = spec.target
         assert target is not None, "checked by the card"
-        for name in ("l1", "adversarial", "style_dim", "kl", "recover"):
-            if not getattr(config, name) >= 0:
-                raise ConfigError(f"{name}: must be 0 or more, not {getattr(config, name)}")
-        if not config.l1 and not config.adversarial:
-            raise ConfigError("l1 and adversarial: both are 0, so there is no loss; set one above 0")
-        if config.style_dim and config.net == "resnet":
-            raise ConfigError("style_dim: only the unet takes a code; leave --net resnet out")
         self.objective = OBJECTIVES[config.objective]
         self.jitter = Jitter(spec.shape, config.load_size, config.flip)
         c_in, c_out, size = spec.shape[0], target.shape[0], min(spec.shape[1:])

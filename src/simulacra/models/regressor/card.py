@@ -7,7 +7,7 @@ from typing import Literal
 
 from simulacra.core.card import ModelCard
 from simulacra.data.spec import DataSpec
-from simulacra.models.settings import PREDICTION, LikelihoodName
+from simulacra.models.settings import PREDICTION, LikelihoodName, check_sizes
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,10 @@ class PredictionConfig:
     """resnet: residual blocks per level"""
     scale: Literal["softplus", "exp"] = "softplus"
     """activation of predicted scales"""
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for impossible settings."""
+        check_sizes(self)
 
 
 @dataclass(frozen=True)

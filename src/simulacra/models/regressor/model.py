@@ -18,7 +18,6 @@ from simulacra.core.model import Turn
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError, DataError
 from simulacra.models.regressor.card import CARD, RegressorConfig
-from simulacra.models.settings import check_sizes
 from simulacra.probability import likelihoods
 from simulacra.probability.distributions import affine, tempered
 from simulacra.probability.likelihoods import Classes, Likelihood
@@ -64,7 +63,6 @@ class Regressor(Predicts):
     def __init__(self, spec: DataSpec, config: Any) -> None:
         """Raises ConfigError for settings that cannot be, or data with nothing to predict."""
         super().__init__(spec, config)
-        check_sizes(config)
         self.likelihood = self.head()
         self.net = self.build_net(self.likelihood.outputs(self.shape))
         for name, shape in (("x", spec.shape), ("y", self.shape)):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simulacra.config import check_ranges
 from simulacra.core.card import ModelCard
+from simulacra.errors import ConfigError
 from simulacra.models.autoencoder.card import AutoencoderConfig
 
 
@@ -22,6 +24,17 @@ class VAEConfig(AutoencoderConfig):
     """samples k of the importance-weighted bound that is maximised; 1 is the ELBO (Burda et al. 2016)"""
     importance_from: float = 0.0
     """share of the training steps after which the bound with k samples replaces the ELBO"""
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for impossible settings."""
+        super().__post_init__()
+        check_ranges(self, at_least_1=("importance_samples",), at_least_0=("beta", "free_bits", "kl_warmup"))
+        if self.importance_samples > 1 and self.free_bits > 0:
+            raise ConfigError(
+                "free_bits: has no meaning with importance_samples above 1; leave one of them out"
+            )
+        if not 0 <= self.importance_from < 1:
+            raise ConfigError(f"importance_from: must be in [0, 1), not {self.importance_from}")
 
 
 CARD = ModelCard(

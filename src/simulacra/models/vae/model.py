@@ -15,8 +15,6 @@ from simulacra.core.capabilities import BoundsLikelihood, Elbo, EstimatesLikelih
 from simulacra.core.latents import LatentSpace
 from simulacra.core.model import Turn
 from simulacra.core.noise import Noise
-from simulacra.data.spec import DataSpec
-from simulacra.errors import ConfigError
 from simulacra.models.autoencoder.model import Autoencoder
 from simulacra.models.vae.card import CARD, VAEConfig
 from simulacra.probability.distributions import kl_to_standard_normal
@@ -51,20 +49,6 @@ class VAE(Generates, EstimatesLikelihood, BoundsLikelihood, Autoencoder):
     card = CARD
     config: VAEConfig
     latent_parameters = 2
-
-    def __init__(self, spec: DataSpec, config: VAEConfig) -> None:
-        """Raises ConfigError for settings that cannot be."""
-        super().__init__(spec, config)
-        if config.importance_samples < 1:
-            raise ConfigError(f"importance_samples: must be at least 1, not {config.importance_samples}")
-        if config.importance_samples > 1 and config.free_bits > 0:
-            raise ConfigError(
-                "free_bits: has no meaning with importance_samples above 1; leave one of them out"
-            )
-        if min(config.beta, config.free_bits, config.kl_warmup) < 0:
-            raise ConfigError("beta, free_bits and kl_warmup: must be 0 or more")
-        if not 0 <= config.importance_from < 1:
-            raise ConfigError(f"importance_from: must be in [0, 1), not {config.importance_from}")
 
     def play(self, batch: Batch) -> Iterator[Turn]:
         x = self.observe(batch.x, batch.noise)
