@@ -28,7 +28,7 @@ KINDS = {
     "checklist": ("checklist", "who answers what no number answers?"),
 }
 # the extra `audit`
-NEEDED = ("pandas", "statsmodels", "networkx", "pydantic")
+NEEDED = ("pandas", "networkx", "pydantic")
 
 HELP = """usage: simulacra audit KIND ...
 

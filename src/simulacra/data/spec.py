@@ -31,6 +31,11 @@ class Options:
         target: what to predict: columns of a table, separated by commas; or an attribute of images as their
             class, e.g. glasses or age>=60.
         swap: exchange the two images of every pair.
+        columns: the columns of a table to use, separated by commas; all by default.
+        drop: columns of a table to leave out.
+        categorical: columns of a table whose numbers are codes of categories.
+        missing: what a missing cell of a table is: category (a value of its own), mean (for a number the mean
+            of the training rows), or drop (the row is left out).
         split: what decides the split of an example: hash (of its content), time (the last rows are the test
             split), blocks (of rows; for recordings), or column:NAME, which says train, validation or test.
         group: a column whose examples of one value share a split, e.g. patient; it is no input. For image
@@ -45,6 +50,10 @@ class Options:
     skip_bad: bool = False
     target: str | None = None
     swap: bool = False
+    columns: str | None = None
+    drop: str | None = None
+    categorical: str | None = None
+    missing: Literal["category", "mean", "drop"] = "category"
     split: str = "hash"
     group: str | None = None
 
@@ -167,6 +176,7 @@ class Data:
         truth: what is known about it.
         names: of its files, to which `Dataset.rows` point; empty for other sources.
         copies: the rows of images that are near-copies of each other, int64 `(P, 2)`; None if not looked for.
+        notes: remarks about columns and rows of a table that are left out.
     """
 
     name: str
@@ -176,6 +186,7 @@ class Data:
     truth: Truth = Truth()
     names: tuple[str, ...] = ()
     copies: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def spec(self) -> DataSpec:
@@ -206,7 +217,7 @@ def refuse_missing_classes(data: Data) -> None:
     """
     for name, count in zip(data.spec.classes, data.train.class_counts, strict=True):
         if count == 0:
-            raise DataError(f"{data.name}: no image of '{name}' is left to train on; add more")
+            raise DataError(f"{data.name}: no example of '{name}' is left to train on; add more")
 
 
 def encode_labels(values: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
