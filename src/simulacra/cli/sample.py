@@ -32,7 +32,7 @@ class Sample:
     truncation: float = 1.0
     """factor on the distance of latents from their mean; below 1: more typical, less varied"""
     draw: tyro.conf.FlagCreatePairsOff[bool] = False
-    """draw from p(x | z) instead of taking its mean"""
+    """draw images from p(x | z) instead of taking its mean; vectors are always drawn"""
 
 
 # points up to which each is drawn; more are counted in bins
@@ -64,7 +64,8 @@ def main(argv: list[str]) -> int:
     if arguments.draw and not model.has_likelihood:
         name = short_name(run.config.model)
         raise ConfigError(f"draw: this {name} has a deterministic decoder; omit --draw")
-    x = model.sample(arguments.n, arguments.seed, truncation=arguments.truncation, draw=arguments.draw)
+    draw = arguments.draw or None
+    x = model.sample(arguments.n, arguments.seed, truncation=arguments.truncation, draw=draw)
     if spec.kind == "vector" and out.suffix == ".png":
         _draw(x.cpu().numpy(), spec.columns, out)
     else:
