@@ -362,4 +362,4 @@ def _unseen(schema: Schema, x: np.ndarray) -> list[str]:
     unseen = [
         f"'{name}' in {count:,} row{'s' if count > 1 else ''}" for name, count in schema.unseen(x).items()
     ]
-    return [f"categories that no training row has count as none: {', '.join(unseen)}"] if unseen else []
+    return [f"unseen categories, encoded as none of the known ones: {', '.join(unseen)}"] if unseen else []
