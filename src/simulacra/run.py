@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound="Capability")
 
 # version of config.yaml and of the names of weights
-LAYOUT = 2
+LAYOUT = 3
 # Settings that may differ when a training goes on: they change no weight, or only lengthen it.
 FREE_TO_CHANGE = {
     "steps", "epochs", "minutes", "device", "devices", "compile",
