@@ -12,11 +12,12 @@ from typing import Annotated, Literal
 import numpy as np
 import tyro
 
+from simulacra.cli.usage import parse as parse_options
 from simulacra.data import SOURCES, Dataset, DataSpec, Options, load, parse
 from simulacra.data.check import SourceCheck, check
 from simulacra.data.images.labels import FILE_NAME
 from simulacra.data.paths import data_folders
-from simulacra.errors import ConfigError, DataError
+from simulacra.errors import ConfigError, DataError, nearest
 from simulacra.images import grid, save_png
 
 # entries of a long list that are printed; --json has all
@@ -72,6 +73,18 @@ class Preview(Options, _Sheet):
     """
 
 
+VERBS: dict[str, type[List | Check | Preview]] = {"list": List, "check": Check, "preview": Preview}
+
+HELP = """usage: simulacra data VERB ...
+
+  list     list the sources, and the folders where named data sets are found
+  check    check every file of a source
+  preview  tile random images of a source into a PNG
+
+  simulacra data VERB --help    the options of a verb
+"""
+
+
 def main(argv: list[str]) -> int:
     """Run `simulacra data ARGV`; returns the exit code.
 
@@ -79,12 +92,12 @@ def main(argv: list[str]) -> int:
         SimulacraError: the source or the output is at fault.
         SystemExit: bad usage (2), or --help (0).
     """
-    verb = tyro.extras.subcommand_cli_from_dict(
-        {"list": List, "check": Check, "preview": Preview},
-        prog="simulacra data",
-        description="Data sources: list them, check one, or preview its images.",
-        args=argv,
-    )
+    if not argv or argv[0] in ("-h", "--help"):
+        print(HELP, end="")
+        return 0 if argv else 2
+    if argv[0] not in VERBS:
+        raise ConfigError(f"data: unknown verb '{argv[0]}', {nearest(argv[0], VERBS)}")
+    verb = parse_options(VERBS[argv[0]], argv[1:], f"simulacra data {argv[0]}")
     if isinstance(verb, Check):
         return _check(verb)
     if isinstance(verb, Preview):

@@ -49,11 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     verb, *rest = arguments
     try:
         if verb not in VERBS:
-            raise ConfigError(f"unknown verb '{verb}', {nearest(verb, VERBS)}")
-        from simulacra.cli.optional import OPTIONAL
-
-        with OPTIONAL:
-            code: int = import_module(f"simulacra.cli.{verb}").main(rest)
+            raise ConfigError(_unknown(verb))
+        code: int = import_module(f"simulacra.cli.{verb}").main(rest)
         return code
     except KeyboardInterrupt as error:
         return _fail(str(error) or "interrupted", 130)
@@ -68,6 +65,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         where = f"{error.filename}: " if error.filename else ""
         return _fail(f"{where}{error.strerror or error}", 1)
+
+
+def _unknown(verb: str) -> str:
+    from simulacra.models.registry import MODELS
+
+    if verb.startswith("-"):
+        return f"unknown option {verb}; write simulacra VERB {verb}, or simulacra --help"
+    if verb in MODELS:
+        return f"'{verb}' is a model: simulacra train {verb} --data SOURCE"
+    return f"unknown verb '{verb}', {nearest(verb, VERBS)}"
 
 
 def _fail(text: str, code: int) -> int:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import tyro
 
+from simulacra.cli.usage import parse
+
 
 @dataclass(frozen=True)
 class Report:
@@ -17,7 +19,7 @@ class Report:
 
 
 def main(argv: list[str]) -> int:
-    arguments = tyro.cli(Report, args=argv, prog="simulacra report")
+    arguments = parse(Report, argv, "simulacra report")
     from simulacra.report.model_card_file import write_model_card
     from simulacra.report.page import write_report
     from simulacra.run import Run

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from simulacra.cli.usage import parse
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -30,7 +32,7 @@ class Sample:
     truncation: float = 1.0
     """factor on the distance of latents from their mean; below 1: more typical, less varied"""
     draw: tyro.conf.FlagCreatePairsOff[bool] = False
-    """draw from p(x | z) instead of taking its mean"""
+    """draw images from p(x | z) instead of taking its mean; vectors are always drawn"""
 
 
 # points up to which each is drawn; more are counted in bins
@@ -40,18 +42,21 @@ PRINTED = 8
 
 
 def main(argv: list[str]) -> int:
-    arguments = tyro.cli(Sample, args=argv, prog="simulacra sample")
+    arguments = parse(Sample, argv, "simulacra sample")
+    from simulacra.run import Run
+
+    run = Run(arguments.run)
+    run.check_trained()
     from simulacra.core.capabilities import Conditional, Samples
     from simulacra.errors import ConfigError
     from simulacra.models.registry import short_name
-    from simulacra.run import Run
     from simulacra.tasks.export_examples import check_output, write_examples
 
     if arguments.n < 1:
         raise ConfigError(f"n: must be at least 1, not {arguments.n}")
     if not arguments.truncation >= 0:
         raise ConfigError(f"truncation: must be 0 or more, not {arguments.truncation}")
-    run, out = Run(arguments.run), arguments.out
+    out = arguments.out
     spec, model = run.config.spec, run.load_with(Samples)
     check_output(out, spec, charts=True)
     if arguments.class_ is not None:
@@ -59,7 +64,8 @@ def main(argv: list[str]) -> int:
     if arguments.draw and not model.has_likelihood:
         name = short_name(run.config.model)
         raise ConfigError(f"draw: this {name} has a deterministic decoder; omit --draw")
-    x = model.sample(arguments.n, arguments.seed, truncation=arguments.truncation, draw=arguments.draw)
+    draw = arguments.draw or None
+    x = model.sample(arguments.n, arguments.seed, truncation=arguments.truncation, draw=draw)
     if spec.kind == "vector" and out.suffix == ".png":
         _draw(x.cpu().numpy(), spec.columns, out)
     else:

@@ -116,13 +116,15 @@ class Model(nn.Module):
     @property
     def device(self) -> torch.device:
         """Device of the parameters and buffers."""
-        return next(chain(self.parameters(), self.buffers())).device
+        return next(
+            (tensor.device for tensor in chain(self.parameters(), self.buffers())), torch.device("cpu")
+        )
 
     @property
     def dtype(self) -> torch.dtype:
         """Floating-point type of the parameters and buffers."""
         tensors = chain(self.parameters(), self.buffers())
-        return next(tensor.dtype for tensor in tensors if tensor.is_floating_point())
+        return next((tensor.dtype for tensor in tensors if tensor.is_floating_point()), torch.float32)
 
 
 class LatentModel(Model):

@@ -18,7 +18,8 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from simulacra.data.images.cache import Stacks, load_stacks
+from simulacra.data.images.attributes import CLASS, classes
+from simulacra.data.images.cache import DEFAULT_SIZE, Stacks, load_stacks
 from simulacra.data.images.examples import Examples
 from simulacra.data.images.files import ImageFiles, open_image_files
 from simulacra.data.images.labels import FILE_NAME, Labels
@@ -124,6 +125,33 @@ def common_folder(paths: Iterable[PurePosixPath]) -> PurePosixPath:
     )
 
 
+def peek_images(name: str, argument: str, options: Options, read: Read) -> DataSpec:
+    """The spec of a folder or a .zip as far as the names of its files tell it; the size of the images is
+    a guess if `options` does not give it.
+
+    Raises:
+        DataError: as `load_images`, except for files that cannot be used.
+    """
+    title = f"{name}:{argument}"
+    with open_image_files(title, argument) as files:
+        layout = _read_layout(title, files, read)
+    labels, size = layout.labels, options.image_size or DEFAULT_SIZE
+    shape = (options.channels or 3, size, size)
+    target = DataSpec("image", shape) if layout.examples.each == 2 else None
+    found = labels.classes
+    if options.target not in (None, CLASS):
+        found, _ = classes(title, labels.attributes, labels.values, options.target)
+    return DataSpec("image", shape, found, labels.attributes, target=target)
+
+
+def _read_layout(title: str, files: ImageFiles, read: Read) -> Layout:
+    layout = read(title, files)
+    if problems := layout.labels.problems:
+        more = f" (and {len(problems) - 1} more; 'simulacra data check {title}' lists them)"
+        raise DataError(f"{title}: {FILE_NAME}: {problems[0]}{more if len(problems) > 1 else ''}")
+    return layout
+
+
 def load_images(name: str, argument: str, options: Options, read: Read) -> Data:
     """Load the images of a folder or a .zip as `read` lays them out.
 
@@ -133,11 +161,7 @@ def load_images(name: str, argument: str, options: Options, read: Read) -> Data:
     """
     title = f"{name}:{argument}"
     with open_image_files(title, argument) as files:
-        layout = read(title, files)
-        problems = layout.labels.problems
-        if problems:
-            more = f" (and {len(problems) - 1} more; 'simulacra data check {title}' lists them)"
-            raise DataError(f"{title}: {FILE_NAME}: {problems[0]}{more if len(problems) > 1 else ''}")
+        layout = _read_layout(title, files, read)
         stacks = load_stacks(title, layout.examples, layout.place, options)
     _refuse_bad(title, stacks.bad, len(layout.examples.names), options.skip_bad)
     stacks = _settled(stacks, layout)

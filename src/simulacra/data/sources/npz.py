@@ -32,7 +32,7 @@ def load(name: str, argument: str, options: Options) -> Data:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     np.savez(f"{folder}/a.npz", images=np.arange(20 * 48, dtype=np.uint8).reshape(20, 6, 8))
     ...     load("npz", f"{folder}/a.npz", Options()).spec
-    DataSpec(kind='image', shape=(1, 6, 8), classes=(), attributes=(), columns=(), schema=None, target=None)
+    DataSpec(kind='image', shape=(1, 6, 8), classes=(), attributes=(), columns=(), target=None, schema=None)
 
     Raises:
         DataError: the file is missing or no archive, or an array is missing, of a wrong shape or type,
