@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 from simulacra import data as sources
 from simulacra.config import Training, configure
 from simulacra.data import Data, Options
+from simulacra.data.leaks import leak
 from simulacra.engine.distributed import find_device, is_first_process
 from simulacra.errors import DataError
 from simulacra.models.registry import model_card, short_name
@@ -63,6 +65,8 @@ def prepare(
     check(run, model, data, config, training, options)
     loaded = sources.load(data, options)
     model_card(model).check(loaded.spec)
+    if is_first_process() and not run.started and (found := leak(loaded)) is not None:
+        print(f"simulacra: {loaded.name}: {found}", file=sys.stderr)
     return run, RunConfig(model, config, data, options, loaded.spec, training), loaded
 
 
