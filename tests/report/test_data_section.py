@@ -25,8 +25,8 @@ def test_duplicates_are_counted_in_and_across_splits(tmp_path: Path) -> None:
     sim.train("pca", f"npz:{tmp_path / 'a.npz'}", run.path, latent_dim=1, split="time")
     facts = dict(data_section(gather(run)).facts)
     assert facts["duplicates"] == (
-        "3 of 160 training examples are equal to an earlier one; 2 of 20 test examples are equal to a training"
-        " example"
+        "3 of 160 training examples are equal to an earlier one; 2 of 20 test examples are equal to a"
+        " training example"
     )
     assert facts["splits"] == "160 train (80%), 20 validation (10%), 20 test (10%); 200 in all"
     assert facts["split by"] == "time: the first 80% are for training, the last 10% for testing"

@@ -121,8 +121,8 @@ def by_class(m: Material[Predicts]) -> ReportCard | None:
     header = ("class", "examples", "precision", "recall", "F1")
     caption = (
         f"In %, with 95% intervals (Wilson), on {len(found.y):,} examples of the {m.split} split. Precision:"
-        " the share of the predictions of a class that are correct. Recall: the share of its examples that are"
-        f" predicted correctly. F1: their harmonic mean.{which}"
+        " the share of the predictions of a class that are correct. Recall: the share of its examples that"
+        f" are predicted correctly. F1: their harmonic mean.{which}"
     )
     wide = len(classes) > figures.NARROW or max(map(len, classes)) > LONGEST_NAME
     body = render("table.html", header=header, rows=rows)

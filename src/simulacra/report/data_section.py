@@ -114,7 +114,7 @@ def _classes(data: Data, spec: DataSpec) -> Markup:
     counts = {split: np.array(data.split(split).class_counts) for split in SPLITS}
     if not spec.classes or data.spec.classes != spec.classes or not sum(c.sum() for c in counts.values()):
         return Markup()
-    total = sum(counts.values())
+    total = np.sum([*counts.values()], axis=0)
     each = ", ".join(
         f"{name} {count:,}" for name, count in zip(spec.classes[:COLUMNS], total.tolist(), strict=False)
     )

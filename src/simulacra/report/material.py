@@ -106,7 +106,7 @@ class Material(Generic[M]):
 
     @cached_property
     def classified(self) -> Classified | None:
-        """At most 10,000 examples of `split`; None without labels, or for a model that predicts no classes."""
+        """At most 10,000 examples of `split`; None without labels, or if the model predicts no classes."""
         spec, model = self.config.spec, self.model
         if self.data is None or self.held is None or not isinstance(model, Predicts):
             return None

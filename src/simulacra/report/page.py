@@ -8,8 +8,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from simulacra.config import to_dict
 from simulacra.core.capabilities import Capability, Decodes, commands
 from simulacra.data.spec import DataSpec

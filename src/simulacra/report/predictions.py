@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from simulacra.report import prediction_figures as figures
 from simulacra.report.arms import arms
 from simulacra.report.classes import by_class, classified_images, confusion, reliability
 from simulacra.report.figures import LONGEST_NAME, shortened
-from simulacra.report.inline_images import LABELLED_WIDTH, WIDTH, chart, layout, tiles
+from simulacra.report.inline_images import LABELLED_WIDTH, chart, layout, tiles
 from simulacra.report.material import Material
 from simulacra.report.numbers import column
 from simulacra.report.report_card import Cards, ReportCard
@@ -221,5 +221,5 @@ CARDS: Cards = {
         by_class,
         observed,
         calibration,
-    )  # fmt: skip
+    )
 }
