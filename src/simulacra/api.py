@@ -117,6 +117,21 @@ def start(
     model: str, data: Any, out: str | Path | None, config: Any, training: Training, options: Options
 ) -> Any:
     """`train` with its settings already in their dataclasses."""
+    ready = prepare(model, data, out, config, training, options)
+    # It imports lightning-fabric, which takes seconds.
+    from simulacra.engine.loop import train as play
+
+    return play(*ready)
+
+
+def prepare(
+    model: str, data: Any, out: str | Path | None, config: Any, training: Training, options: Options
+) -> tuple[Run, RunConfig, Data]:
+    """The run folder, the config and the loaded data of a training that can be started; writes nothing.
+
+    Raises:
+        SimulacraError: the subclass says what is at fault: settings, data or run folder.
+    """
     loaded = None if isinstance(data, str | Path) else read_arrays(data, options)
     source = str(data) if loaded is None else fingerprint(loaded)
     run = Run(out or default_run(model, source))
@@ -124,14 +139,11 @@ def start(
     if loaded is None:
         loaded = sources.load(source, options)
     model_card(model).check(loaded.spec)
-    # It imports lightning-fabric, which takes seconds.
-    from simulacra.engine.loop import train as play
-
-    return play(run, RunConfig(model, config, source, options, loaded.spec, training), loaded)
+    return run, RunConfig(model, config, source, options, loaded.spec, training), loaded
 
 
 def check(run: Run, model: str, source: str, config: Any, training: Training, options: Options) -> None:
-    """Refuse in a moment what can be refused before the data are read; `start` has the arguments.
+    """Refuse in a moment what can be refused before the data are read.
 
     Raises:
         SimulacraError: the subclass says what is at fault: settings, data or run folder.

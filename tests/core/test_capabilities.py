@@ -15,7 +15,6 @@ from simulacra.core.capabilities import (
     Samples,
     capabilities,
     commands,
-    limits,
     require,
     usage,
 )
@@ -45,8 +44,6 @@ def test_lines_and_commands_that_use_a_model() -> None:
     ]
     assert usage(made("autoencoder"))[0] == "x = ...  # float32, (N, 1, 8, 8) in [0, 1]"
     assert [words[0] for words in commands(made("vae"), "runs/x", "digits", 0)] == ["sample", "reconstruct"]
-    assert len(limits(made("gan"))) == 1
-    assert limits(made("classifier")) == []
 
 
 def test_a_model_without_a_capability_is_refused_with_what_to_do() -> None:

@@ -114,10 +114,6 @@ class Capability(Model, ABC):
         """Commands that use it on a run trained on `source`, for the report."""
         return []
 
-    def limits(self) -> list[str]:
-        """Sentences about its limits, for the model card."""
-        return []
-
     def preview(self, examples: Dataset, seed: int) -> Preview | None:
         """Images for the sample grids of a training, always from the same latents or examples."""
         return None
@@ -141,11 +137,6 @@ def usage(model: Model) -> list[str]:
     spec = model.spec
     values = " in [0, 1]" if spec.kind == "image" else ""
     return [f"x = ...  # float32, (N, {', '.join(map(str, spec.shape))}){values}", *lines]
-
-
-def limits(model: Model) -> list[str]:
-    """Sentences about the limits of what a model can do."""
-    return [line for kind in capabilities(model) for line in kind.limits(cast(Any, model))]
 
 
 def commands(model: Model, run: str, source: str, seed: int) -> list[list[str]]:
@@ -280,11 +271,6 @@ class Samples(Capability, LatentModel):
         if self.untrained and self.spec.kind == "vector":
             n, file = str(UNTRAINED_POINTS), "samples.png"
         return [["sample", run, "-n", n, "--seed", str(seed), "--out", file]]
-
-    def limits(self) -> list[str]:
-        if self.untrained:
-            return []
-        return ["Samples may be close to single training examples; this was not checked."]
 
     def preview(self, examples: Dataset, seed: int) -> Preview | None:
         return Preview(self.sample(PREVIEWED, seed))

@@ -52,6 +52,13 @@ def is_missing(cell: str) -> bool:
     return cell.casefold() in MISSING
 
 
+def missing(cells: Cells) -> np.ndarray:
+    """Which cells are missing, bool `(N,)`."""
+    if isinstance(cells, np.ndarray):
+        return np.isnan(cells)
+    return np.array([is_missing(cell) for cell in cells], dtype=bool)
+
+
 def parse_number(cell: str) -> float | None:
     """The number in a cell, which may be NaN or infinite; None if it is text."""
     try:
