@@ -86,7 +86,7 @@ def test_dir_and_help_list_everything() -> None:
 
 
 def test_every_registered_model_has_a_type_and_the_readme_passes_mypy(tmp_path: Path) -> None:
-    # the flag of `--strict` that pyproject.toml switches off; its other settings share the cache of `make lint`
+    # what pyproject.toml takes from `--strict`; the rest shares the cache of `make lint`
     strict = "# mypy: warn-return-any"
     lines = [strict, "import simulacra as sim", "import numpy as np"]
     for name, card in sim.MODELS.items():
