@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
@@ -11,6 +12,7 @@ from simulacra import data as sources
 from simulacra.config import Training, configure
 from simulacra.data import Data, Dataset, Options
 from simulacra.data.arrays import fingerprint, read_arrays
+from simulacra.data.leaks import leak
 from simulacra.data.spec import is_arrays
 from simulacra.engine.distributed import find_device, is_first_process
 from simulacra.errors import DataError
@@ -139,6 +141,8 @@ def prepare(
     if loaded is None:
         loaded = sources.load(source, options)
     model_card(model).check(loaded.spec)
+    if is_first_process() and not run.started and (found := leak(loaded)) is not None:
+        print(f"simulacra: {loaded.name}: {found}", file=sys.stderr)
     return run, RunConfig(model, config, source, options, loaded.spec, training), loaded
 
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound="Capability")
 
 # version of config.yaml and of the names of weights
-LAYOUT = 2
+LAYOUT = 3
 # Settings that may differ when a training goes on: they change no weight, or only lengthen it.
 FREE_TO_CHANGE = {
     "steps", "epochs", "minutes", "device", "devices", "compile",
@@ -76,6 +76,8 @@ class RunConfig:
     @classmethod
     def from_yaml(cls, text: str) -> RunConfig:
         document = yaml.safe_load(text)
+        if not isinstance(document, dict):
+            raise RunError("config.yaml is damaged; delete the folder, or train in another --out")
         if document.get("layout") != LAYOUT:
             raise RunError("made by another version of simulacra; train it again in another --out")
         model, data = document["model"], document["data"]
@@ -89,9 +91,17 @@ class RunConfig:
             from_dict(Training, document["training"]),
         )
 
+    def settings(self) -> dict[str, Any]:
+        """Every setting by its name, as plain values: of the model, the data and the training."""
+        parts = (self.config, self.options, self.spec, self.training)
+        flat: dict[str, Any] = {"model": full_name(self.model), "data": self.source}
+        for part in parts:
+            flat |= to_dict(part)
+        return flat
+
     def differences(self, other: RunConfig) -> list[str]:
         """Settings of `other` that a training under this config cannot go on with."""
-        mine, theirs = _flat(self), _flat(other)
+        mine, theirs = self.settings(), other.settings()
         # another model or source brings other settings with it
         roots = [key for key in ("model", "data") if mine[key] != theirs[key]]
         keys = roots or dict.fromkeys([*mine, *theirs])
@@ -107,14 +117,6 @@ def _spec(values: dict[str, Any]) -> DataSpec:
     columns = tuple(from_dict(Column, column) for column in schema["columns"]) if schema else ()
     known = {"target": target and _spec(target), "schema": Schema(columns) if schema else None}
     return from_dict(DataSpec, {**values, **known})
-
-
-def _flat(config: RunConfig) -> dict[str, Any]:
-    parts = [to_dict(config.config), to_dict(config.options), to_dict(config.spec), to_dict(config.training)]
-    flat: dict[str, Any] = {"model": full_name(config.model), "data": config.source}
-    for part in parts:
-        flat |= part
-    return flat
 
 
 class Run:

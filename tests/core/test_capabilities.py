@@ -74,6 +74,12 @@ def test_draws_from_the_likelihood_differ_from_its_mean() -> None:
     assert torch.equal(draw, model.sample(3, seed=0, draw=True))
 
 
+def test_vectors_are_drawn_from_the_likelihood() -> None:
+    model = sim.VAE(DataSpec("vector", (3,)), sim.VAE.card.Config()).eval()
+    assert torch.equal(model.sample(3, seed=0), model.sample(3, seed=0, draw=True))
+    assert not torch.equal(model.sample(3, seed=0), model.sample(3, seed=0, draw=False))
+
+
 def test_an_unknown_space_names_the_known_one() -> None:
     with pytest.raises(ConfigError, match="space: unknown 'w'"):
         made("vae").decode(torch.zeros(1, 16), space="w")  # type: ignore[operator]  # a module's attribute

@@ -199,9 +199,16 @@ class Truth:
 
 @dataclass(frozen=True, repr=False)
 class Data:
-    """A loaded source: its name as the user wrote it, its three disjoint splits, and the truth about it.
+    """A loaded source.
 
     Attributes:
+        name: as the user wrote it.
+        train: a split; the three have no example in common.
+        validation: likewise.
+        test: likewise.
+        truth: what is known about it.
+        names: of its files, to which `Dataset.rows` point; empty for other sources.
+        copies: the rows of images that are near-copies of each other, int64 `(P, 2)`; None if not looked for.
         notes: remarks about columns and rows of a table that are left out.
     """
 
@@ -210,6 +217,8 @@ class Data:
     validation: Dataset
     test: Dataset
     truth: Truth = Truth()
+    names: tuple[str, ...] = ()
+    copies: np.ndarray | None = None
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -233,7 +242,8 @@ class Data:
 
     def swapped(self) -> Data:
         """The data with every split `Dataset.swapped`, without a truth."""
-        return Data(self.name, self.train.swapped(), self.validation.swapped(), self.test.swapped())
+        train, validation, test = (self.split(name).swapped() for name in SPLITS)
+        return replace(self, train=train, validation=validation, test=test, truth=Truth())
 
 
 def refuse_missing_classes(data: Data) -> None:

@@ -14,15 +14,17 @@ The splits are cut by content, or as `Options.split` and `Options.group` say, wh
 from __future__ import annotations
 
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 
 from simulacra.data.images.decode import SMALLEST
 from simulacra.data.images.resize import resize_data
 from simulacra.data.images.scale import rescaling
+from simulacra.data.near_duplicates import cached_near_copies, clusters, keep_together
 from simulacra.data.paths import find
 from simulacra.data.spec import Data, Dataset, DataSpec, Options, encode_labels
-from simulacra.data.splits import split_data
+from simulacra.data.splits import content_shares, split_data
 from simulacra.errors import DataError, nearest
 
 # resized images are outside [0, 1] by so much
@@ -70,7 +72,12 @@ def from_arrays(title: str, arrays: dict[str, np.ndarray], options: Options) -> 
     def column(key: str) -> list[str]:
         return _cells(arrays, key, len(x))
 
-    data = split_data(title, Dataset(spec, x, y, values, t), options, column)
+    shares, copies = content_shares(x), None
+    if spec.kind == "image":
+        copies = cached_near_copies(x, shares)
+        shares = keep_together(shares, clusters(len(x), copies, shares))
+    data = split_data(title, Dataset(spec, x, y, values, t), options, column, shares)
+    data = replace(data, copies=copies)
     images = [one for one in (spec, target) if one and one.kind == "image"]
     if (options.image_size and not images) or (options.channels and spec.kind == "vector"):
         raise DataError(f"{title}: array '{key}' holds vectors, which have no image size and no channels")

@@ -83,7 +83,7 @@ SOURCES = {
         "folder",
         "folder:PATH",
         "a folder or .zip of jpg, png, webp or bmp images; labels from sub-folders or labels.csv",
-        (*IMAGE, "target"),
+        (*IMAGE, "target", *SPLITTING),
     ),
     "pairs": Source(
         "pairs",

@@ -9,7 +9,7 @@ import numpy as np
 
 from simulacra.data.spec import SPLITS, Data, Dataset, DataSpec, Options
 from simulacra.data.splits import split_data
-from simulacra.data.tables.cells import Cells, missing
+from simulacra.data.tables.cells import MOST_DECIMALS, Cells, missing
 from simulacra.data.tables.infer import examples, infer
 from simulacra.data.tables.reader import TOO_LARGE, Table
 from simulacra.data.tables.schema import MISSING_CELL, Column, Schema, no_columns
@@ -71,8 +71,15 @@ class Rows:
 
 
 def schema_of(spec: DataSpec) -> Schema:
-    """The schema of vectors; of those that come from no table, every column is a number."""
-    return spec.schema or Schema(tuple(Column(name, "number") for name in spec.columns))
+    """The schema of vectors; of those that come from no table, every column is a number.
+
+    >>> [column.name for column in schema_of(DataSpec("vector", (2,))).columns]
+    ['x_1', 'x_2']
+    """
+    if spec.schema is not None:
+        return spec.schema
+    names = spec.columns or [f"x_{i + 1}" for i in range(spec.shape[0])]
+    return Schema(tuple(Column(name, "number", decimals=MOST_DECIMALS) for name in names))
 
 
 def read(table: Table, options: Options, spec: DataSpec | None = None) -> Rows:
@@ -176,7 +183,7 @@ def _choose(table: Table, options: Options, spec: DataSpec | None) -> tuple[list
             "every column is a target or left out; leave at least one to predict the others from"
         )
     table.check_unique({*names, *targets})
-    return names, targets, given["categorical"]
+    return names, targets, [*given["categorical"], *table.categorical]
 
 
 def _listed(table: Table, option: str, written: str | None) -> list[str]:

@@ -152,6 +152,16 @@ class Schema:
         return sum(column.width for column in self.columns)
 
     @property
+    def numbers(self) -> tuple[int, ...]:
+        """Where x has the numbers of numbers and dates."""
+        return tuple(block.number for block in self.blocks if block.number is not None)
+
+    @property
+    def codes(self) -> tuple[slice, ...]:
+        """Where x has one-hot codes."""
+        return tuple(block.code for block in self.blocks if block.column.states)
+
+    @property
     def continuous(self) -> bool:
         """Whether x has a density: every column is a number or a date without special values."""
         return all(not column.states for column in self.columns)
