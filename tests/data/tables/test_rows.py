@@ -147,6 +147,7 @@ def test_columns_that_cannot_be_used_are_left_out_with_a_note(tmp_path: Path) ->
         "column 'name' is left out: 40 different texts ('name 0', 'name 1', 'name 2', ...)",
         "column 'empty' is left out: no value in any row",
         "column '' is left out: it has no name",
+        "column 'x' numbers the rows; if it means nothing else, leave it out: --drop x",
     )
     with pytest.raises(
         DataError, match="no column can be used: column 'name' is left out: 40 different texts"
