@@ -11,10 +11,13 @@ report.html, MODEL_CARD.md
 from __future__ import annotations
 
 import json
+import os
 import platform
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,7 +27,7 @@ import yaml
 
 from simulacra.config import Training, from_dict, to_dict
 from simulacra.data import Data, Options
-from simulacra.data.spec import DataSpec
+from simulacra.data.spec import DataSpec, is_arrays
 from simulacra.data.tables.schema import Column, Schema
 from simulacra.errors import ConfigError, RunError
 from simulacra.files import write_text
@@ -37,10 +40,10 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound="Capability")
 
 # version of config.yaml and of the names of weights
-LAYOUT = 2
+LAYOUT = 3
 # Settings that may differ when a training goes on: they change no weight, or only lengthen it.
 FREE_TO_CHANGE = {
-    "steps", "epochs", "device", "devices", "compile",
+    "steps", "epochs", "minutes", "device", "devices", "compile",
     "log_every", "validate_every", "sample_every", "evaluate_every", "evaluate_features", "checkpoint_every",
 }  # fmt: skip
 
@@ -73,6 +76,8 @@ class RunConfig:
     @classmethod
     def from_yaml(cls, text: str) -> RunConfig:
         document = yaml.safe_load(text)
+        if not isinstance(document, dict):
+            raise RunError("config.yaml is damaged; delete the folder, or train in another --out")
         if document.get("layout") != LAYOUT:
             raise RunError("made by another version of simulacra; train it again in another --out")
         model, data = document["model"], document["data"]
@@ -86,9 +91,17 @@ class RunConfig:
             from_dict(Training, document["training"]),
         )
 
+    def settings(self) -> dict[str, Any]:
+        """Every setting by its name, as plain values: of the model, the data and the training."""
+        parts = (self.config, self.options, self.spec, self.training)
+        flat: dict[str, Any] = {"model": full_name(self.model), "data": self.source}
+        for part in parts:
+            flat |= to_dict(part)
+        return flat
+
     def differences(self, other: RunConfig) -> list[str]:
         """Settings of `other` that a training under this config cannot go on with."""
-        mine, theirs = _flat(self), _flat(other)
+        mine, theirs = self.settings(), other.settings()
         # another model or source brings other settings with it
         roots = [key for key in ("model", "data") if mine[key] != theirs[key]]
         keys = roots or dict.fromkeys([*mine, *theirs])
@@ -104,14 +117,6 @@ def _spec(values: dict[str, Any]) -> DataSpec:
     columns = tuple(from_dict(Column, column) for column in schema["columns"]) if schema else ()
     known = {"target": target and _spec(target), "schema": Schema(columns) if schema else None}
     return from_dict(DataSpec, {**values, **known})
-
-
-def _flat(config: RunConfig) -> dict[str, Any]:
-    parts = [to_dict(config.config), to_dict(config.options), to_dict(config.spec), to_dict(config.training)]
-    flat: dict[str, Any] = {"model": full_name(config.model), "data": config.source}
-    for part in parts:
-        flat |= part
-    return flat
 
 
 class Run:
@@ -130,6 +135,9 @@ class Run:
     def __str__(self) -> str:
         return str(self.path)
 
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
     @property
     def config(self) -> RunConfig:
         """The stored config.
@@ -139,9 +147,7 @@ class Run:
         """
         file = self.path / "config.yaml"
         if not file.is_file():
-            raise RunError(
-                f"{self.path}: no run here (config.yaml is missing); train one with --out {self.path}"
-            )
+            raise RunError(f"{self.path}: no run here (config.yaml is missing); {self._hint()}")
         try:
             return RunConfig.from_yaml(file.read_text(encoding="utf-8"))
         except RunError as error:
@@ -156,6 +162,58 @@ class Run:
         ) as error:
             raise RunError(f"{file}: cannot be read ({str(error).splitlines()[0]})") from error
 
+    @property
+    def started(self) -> bool:
+        """Whether there is a training to go on with: what was never saved is none."""
+        return (self.path / "config.yaml").exists() and self.checkpoint.exists()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a process is training here."""
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.path / ".lock")
+        try:
+            if (self.path / ".lock").exists():
+                lock.acquire(timeout=0)
+        except Timeout:
+            return True
+        except OSError:
+            return False
+        lock.release()
+        return False
+
+    def check_free(self) -> None:
+        """Check that a training may be started or resumed here, without touching anything.
+
+        Raises:
+            RunError: it is busy, holds something else, or cannot be written.
+        """
+        folder = next(folder for folder in (self.path, *self.path.absolute().parents) if folder.exists())
+        if not folder.is_dir():
+            raise RunError(f"{folder}: is a file; choose another --out")
+        foreign = folder == self.path and not (self.path / "config.yaml").exists()
+        if foreign and {p.name for p in self.path.iterdir()} - {".lock"}:
+            raise RunError(f"{self.path}: is not empty and is not a run folder; choose another --out")
+        if not os.access(folder, os.W_OK):
+            raise RunError(f"{folder}: cannot be written; choose another --out")
+        if self.busy:
+            raise self._busy()
+
+    def check_settings(self, config: RunConfig) -> None:
+        """Raises RunError for a training that cannot go on under `config`."""
+        if self.started and (different := self.config.differences(config)):
+            raise RunError(
+                f"{self.path}: holds a training with other settings ({'; '.join(different)});"
+                " choose another --out, or delete that folder"
+            )
+
+    def _hint(self) -> str:
+        """What to do about a folder without a run."""
+        runs = {str(file.parent): file for file in self.path.parent.glob("*/config.yaml")}
+        close = get_close_matches(str(self.path), runs, n=1)
+        return f"did you mean {close[0]}?" if close else f"train one with --out {shlex.quote(str(self))}"
+
     @contextmanager
     def opened(self, config: RunConfig) -> Iterator[None]:
         """Hold the folder for a training under `config`; make it when it is new.
@@ -165,35 +223,32 @@ class Run:
         """
         from filelock import FileLock, Timeout
 
-        file = self.path / "config.yaml"
-        if self.path.exists() and not self.path.is_dir():
-            raise RunError(f"{self.path}: is a file; choose another --out")
-        if not file.exists() and self.path.is_dir() and {p.name for p in self.path.iterdir()} - {".lock"}:
-            raise RunError(f"{self.path}: is not empty and is not a run folder; choose another --out")
+        self.check_free()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.path / ".lock")
             lock.acquire(timeout=0)
         except Timeout:
-            raise RunError(
-                f"{self.path}: another process is training here; wait for it, or choose another --out"
-            ) from None
+            raise self._busy() from None
         except OSError as error:
             raise RunError(
                 f"{self.path}: cannot be written ({error.strerror}); choose another --out"
             ) from error
         try:
-            # what was never saved is no training to go on with
-            saved = file.exists() and self.checkpoint.exists()
-            if saved and (different := self.config.differences(config)):
-                raise RunError(
-                    f"{self.path}: holds a training with other settings ({'; '.join(different)});"
-                    " choose another --out, or delete that folder"
-                )
-            write_text(file, config.to_yaml())
+            self.check_settings(config)
+            self.save(config)
             yield
         finally:
             lock.release()
+
+    def save(self, config: RunConfig) -> None:
+        """Write config.yaml."""
+        write_text(self.path / "config.yaml", config.to_yaml())
+
+    def _busy(self) -> RunError:
+        return RunError(
+            f"{self.path}: another process is training here; wait for it, or choose another --out"
+        )
 
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl in order, of one `kind` or all; a torn last line is left out."""
@@ -225,6 +280,18 @@ class Run:
         config = self.config
         return require(self.load(), capability, self, short_name(config.model), config.source)
 
+    def check_trained(self) -> None:
+        """Refuse a folder without a trained model. Imports no torch.
+
+        Raises:
+            RunError: there is no run here, or it has no weights yet.
+        """
+        _ = self.config
+        if not self.weights.is_file():
+            raise RunError(
+                f"{self.path}: no weights yet (model.safetensors is missing); finish its training first"
+            )
+
     def load(self) -> Model:
         """The trained model, ready to use: evaluation mode, on the CPU.
 
@@ -237,11 +304,8 @@ class Run:
 
         from simulacra.models.registry import build
 
+        self.check_trained()
         config = self.config
-        if not self.weights.is_file():
-            raise RunError(
-                f"{self.path}: no weights yet (model.safetensors is missing); finish its training first"
-            )
         model = build(config.model, config.spec, config.config)
         try:
             state = model.state_dict()
@@ -253,8 +317,8 @@ class Run:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
         return model.eval().requires_grad_(False)
 
-    def inputs(self, source: str) -> np.ndarray:
-        """What to predict for: every row of a table in its order, of another source one split.
+    def inputs(self, source: str) -> tuple[np.ndarray, tuple[str, ...]]:
+        """What to predict for, and remarks about it: every row of a table in its order, else one split.
 
         Raises:
             DataError: the source is not there, or its examples have another shape.
@@ -262,11 +326,12 @@ class Run:
         from simulacra import data
 
         name, path, split = data.parse(source)
-        if name == "csv" and split is None:
-            from simulacra.data.tables.reader import read_inputs
+        if name in data.TABLES and split is None:
+            from simulacra.data.sources.tables import open_table
+            from simulacra.data.tables.rows import read_inputs
 
-            return read_inputs(source, path, self.config.spec.columns)
-        return self.data(source).split(data.split_of(source)).x
+            return read_inputs(open_table(name, path), self.config.spec)
+        return self.data(source).split(data.split_of(source)).x, ()
 
     def data(self, source: str | None = None) -> Data:
         """The data it was trained on, or another source brought to the same shape.
@@ -278,15 +343,25 @@ class Run:
         from simulacra.errors import DataError
 
         config = self.config
-        if source is None or data.parse(source)[:2] == data.parse(config.source)[:2]:
-            return data.load(config.source, config.options)
+        # arrays are not stored, and loading them says so
+        own = None if is_arrays(config.source) else data.parse(config.source)[:2]
+        if source is None or data.parse(source)[:2] == own:
+            return data.load(config.source, config.options, config.spec)
         spec, options = config.spec, config.options
         square = spec.kind == "image" and spec.shape[1] == spec.shape[2]
         channels, size = spec.shape[:2] if square else (None, None)
-        wanted = {"image_size": size, "channels": channels, "target": options.target, "swap": options.swap}
+        wanted = {
+            "image_size": size,
+            "channels": channels,
+            "target": options.target,
+            "swap": options.swap,
+            "missing": options.missing,
+        }
         accepted = data.SOURCES[data.parse(source)[0]].options
         chosen: dict[str, Any] = {name: value for name, value in wanted.items() if name in accepted}
-        loaded = data.load(source, Options(skip_bad=options.skip_bad, **chosen))
+        loaded = data.load(
+            source, Options(skip_bad=options.skip_bad, **chosen), spec if spec.kind == "vector" else None
+        )
         for what, ours, theirs in (
             ("examples", spec, loaded.spec),
             ("targets", spec.target, loaded.spec.target),

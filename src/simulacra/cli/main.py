@@ -19,8 +19,11 @@ VERBS = {
     "evaluate": "measure a trained model on held-out data",
     "audit": "audit what data or a model do to people before they are used",
     "report": "write the report of a run as one HTML page",
+    "runs": "list the runs of a folder",
+    "compare": "measure runs side by side",
     "recipe": "list the recipes, or run one",
     "data": "list, check and preview data sources",
+    "doctor": "check the installation and this machine",
 }
 
 HELP = """usage: simulacra VERB ...
@@ -49,11 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     verb, *rest = arguments
     try:
         if verb not in VERBS:
-            raise ConfigError(f"unknown verb '{verb}', {nearest(verb, VERBS)}")
-        from simulacra.cli.optional import OPTIONAL
-
-        with OPTIONAL:
-            code: int = import_module(f"simulacra.cli.{verb}").main(rest)
+            raise ConfigError(_unknown(verb))
+        code: int = import_module(f"simulacra.cli.{verb}").main(rest)
         return code
     except KeyboardInterrupt as error:
         return _fail(str(error) or "interrupted", 130)
@@ -68,6 +68,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         where = f"{error.filename}: " if error.filename else ""
         return _fail(f"{where}{error.strerror or error}", 1)
+
+
+def _unknown(verb: str) -> str:
+    from simulacra.models.registry import MODELS
+
+    if verb.startswith("-"):
+        return f"unknown option {verb}; write simulacra VERB {verb}, or simulacra --help"
+    if verb in MODELS:
+        return f"'{verb}' is a model: simulacra train {verb} --data SOURCE"
+    return f"unknown verb '{verb}', {nearest(verb, VERBS)}"
 
 
 def _fail(text: str, code: int) -> int:

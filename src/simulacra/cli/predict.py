@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
+
+from simulacra.cli.usage import parse
 
 
 @dataclass(frozen=True)
@@ -26,19 +29,24 @@ class Predict:
 
 
 def main(argv: list[str]) -> int:
-    arguments = tyro.cli(Predict, args=argv, prog="simulacra predict")
+    arguments = parse(Predict, argv, "simulacra predict")
+    from simulacra.run import Run
+
+    run = Run(arguments.run)
+    run.check_trained()
     from simulacra.core.capabilities import Predicts
     from simulacra.errors import ConfigError, DataError
-    from simulacra.run import Run
     from simulacra.tasks.predict import check_out, predictions, write_csv, write_npz, write_pictures
 
     if arguments.samples < 0:
         raise ConfigError(f"samples: must be 0 or more, not {arguments.samples}")
-    run, out = Run(arguments.run), arguments.out
+    out = arguments.out
     spec = run.config.spec
     check_out(out, spec)
     model = run.load_with(Predicts)
-    x = run.inputs(arguments.data)
+    x, notes = run.inputs(arguments.data)
+    for note in notes:
+        print(f"simulacra: {note}", file=sys.stderr)
     if len(x) == 0:
         raise DataError(f"{arguments.data}: no examples; choose another split")
     arrays = predictions(model, x, arguments.samples, arguments.seed)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 
+from simulacra.core.calls import trusted
 from simulacra.core.model import Model
 from simulacra.core.noise import derive_seed
 from simulacra.data.spec import Data, refuse_missing_classes
@@ -69,7 +70,8 @@ class Session:
         rate = learning_rate(training, step, self.steps)
         parts = training.accumulate
         # not kept: the next batch takes its place in memory
-        self.players.play([self.batches.at(step, rank * parts + part) for part in range(parts)], rate)
+        with trusted():
+            self.players.play([self.batches.at(step, rank * parts + part) for part in range(parts)], rate)
         if self.ema is not None:
             self.ema.update_parameters(self.model)
         return rate

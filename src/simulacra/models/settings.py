@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from simulacra.config import Training, check_ranges
+from simulacra.data.spec import DataSpec
 from simulacra.errors import ConfigError
 
 LikelihoodName = Literal[
@@ -26,6 +27,16 @@ PREDICTION = Training(keep="best", lr=2e-3, schedule="cosine")
 ADVERSARIAL = Training(betas=(0.0, 0.99), ema=0.999, schedule="cosine", lr=2e-3)
 # Isola et al. 2017; Zhu et al. 2017
 TRANSLATION = Training(batch_size=1, lr=2e-4, betas=(0.5, 0.999), schedule="linear")
+
+
+def label_hint(spec: DataSpec) -> str:
+    """How data without classes get them; ends an error."""
+    if spec.attributes:
+        attributes = ", ".join(dict.fromkeys(name.partition("=")[0] for name in spec.attributes))
+        return f"make an attribute the class: --target with one of {attributes}"
+    if spec.kind == "image":
+        return "put the images of each class into a sub-folder, or list their labels in labels.csv"
+    return "name their column with --target; numbers are predicted by a regressor"
 
 
 def check_sizes(config: Any) -> None:

@@ -5,14 +5,18 @@ A source is written `NAME` or `NAME:ARGUMENT`, followed by `@SPLIT` where a comm
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
-from simulacra.data.spec import SPLITS, Data, Options
+from simulacra.data.spec import SPLITS, Data, DataSpec, Options, is_arrays
 from simulacra.errors import DataError, nearest
 
 IMAGE = ("image_size", "channels")
 SPLITTING = ("split", "group")
+# sources of tables, and the options that they accept
+TABLES = ("csv", "parquet")
+TABLE = ("target", "columns", "drop", "categorical", "missing", *SPLITTING)
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ SOURCES = {
         "folder",
         "folder:PATH",
         "a folder or .zip of jpg, png, webp or bmp images; labels from sub-folders or labels.csv",
-        (*IMAGE, "target"),
+        (*IMAGE, "target", *SPLITTING),
     ),
     "pairs": Source(
         "pairs",
@@ -100,11 +104,12 @@ SOURCES = {
         (*IMAGE, "target", *SPLITTING),
     ),
     "csv": Source(
-        "csv",
+        "tables",
         "csv:PATH",
-        "a table of numbers; --target names the columns to predict",
-        ("target", *SPLITTING),
+        "a table of numbers, words, dates and missing cells; --target names the columns to predict",
+        TABLE,
     ),
+    "parquet": Source("tables", "parquet:PATH", "likewise, as pandas writes it (needs pyarrow)", TABLE),
     "diabetes": Source(
         "bundled", "diabetes", "442 patients: 10 measurements, predict the progression of the disease"
     ),
@@ -125,6 +130,11 @@ def parse(source: str) -> tuple[str, str, str | None]:
     Raises:
         DataError: there is no source of that name, or no split of that name.
     """
+    if is_arrays(source):
+        raise DataError(
+            f"data '{source}': the arrays that a program passed are not stored; add --data SOURCE, e.g."
+            " npz:FILE, which numpy.savez writes"
+        )
     name, _, argument = source.partition(":")
     head, at, split = (argument if argument else name).rpartition("@")
     if at and (split in SPLITS or "/" not in split):
@@ -153,7 +163,7 @@ def check_usage(name: str, argument: str, options: Options) -> None:
     """
     if argument and ":" not in SOURCES[name].usage:
         raise DataError(f"{name}:{argument}: '{name}' takes no argument; write {name}")
-    for option in (*IMAGE, "target", "swap", *SPLITTING):
+    for option in (*IMAGE, "swap", *TABLE):
         if getattr(options, option) != getattr(Options(), option) and option not in SOURCES[name].options:
             accepting = [one.usage for one in SOURCES.values() if option in one.options]
             raise DataError(
@@ -162,8 +172,29 @@ def check_usage(name: str, argument: str, options: Options) -> None:
             )
 
 
-def load(source: str, options: Options | None = None) -> Data:
+def peek(source: str, options: Options) -> DataSpec | None:
+    """What is known about a source in a moment, before its examples are read; None where nothing is.
+
+    >>> peek("faces", Options()).classes
+    ()
+
+    Raises:
+        DataError: as `load`, as far as it is known.
+    """
+    name, argument, _ = parse(source)
+    check_usage(name, argument, options)
+    module = import_module(f"simulacra.data.sources.{SOURCES[name].module}")
+    look: Callable[[str, str, Options], DataSpec | None] | None = getattr(module, "peek", None)
+    return look(name, argument, options) if look else None
+
+
+def load(source: str, options: Options | None = None, spec: DataSpec | None = None) -> Data:
     """Load a source with its three splits.
+
+    Args:
+        source: as the user writes it.
+        options: how it is read.
+        spec: of a run, whose schema encodes the rows of a table.
 
     >>> data = load("digits")
     >>> data.spec.shape, len(data.train) + len(data.validation) + len(data.test)
@@ -177,8 +208,10 @@ def load(source: str, options: Options | None = None) -> Data:
     options = options or Options()
     check_usage(name, argument, options)
     module = import_module(f"simulacra.data.sources.{SOURCES[name].module}")
+    if name in TABLES:
+        return module.load(name, argument, options, spec)
     data: Data = module.load(name, argument, options)
-    if options.target is not None and name != "csv":
+    if options.target is not None:
         from simulacra.data.images.attributes import with_classes
 
         return with_classes(data, options.target)
