@@ -220,6 +220,17 @@ def test_classes_that_no_training_row_has(adult: str, tmp_path: Path) -> None:
         load(tables.write(new, tmp_path / "new.csv"), Options(target="income"), data.spec)
 
 
+def test_dates_of_two_meanings_are_noted(tmp_path: Path) -> None:
+    days = [f"{1 + i % 12:02}/{1 + i % 9:02}/2020" for i in range(40)]
+    data = load(tables.write({"day": days, "n": ["1", "2", "3", "5"] * 10}, tmp_path / "a.csv"))
+    assert data.notes == (
+        "column 'day': no date shows whether the day or the month is first; the day is taken to be",
+    )
+    assert schema_of(data.spec).columns[0].form == "%d/%m/%Y"
+    data = load(tables.write({"day": [*days, "31/01/2020"], "n": ["1"] * 41}, tmp_path / "a.csv"))
+    assert data.notes == ()
+
+
 def test_formulas_are_words(tmp_path: Path) -> None:
     """As they are written, and as `escape` writes them."""
     words = ["=HYPERLINK(1)", "-high", "'+low"] * 5
