@@ -27,7 +27,7 @@ import yaml
 
 from simulacra.config import Training, from_dict, to_dict
 from simulacra.data import Data, Options
-from simulacra.data.spec import DataSpec
+from simulacra.data.spec import DataSpec, is_arrays
 from simulacra.data.tables.schema import Column, Schema
 from simulacra.errors import ConfigError, RunError
 from simulacra.files import write_text
@@ -134,6 +134,9 @@ class Run:
 
     def __str__(self) -> str:
         return str(self.path)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
 
     @property
     def config(self) -> RunConfig:
@@ -340,7 +343,9 @@ class Run:
         from simulacra.errors import DataError
 
         config = self.config
-        if source is None or data.parse(source)[:2] == data.parse(config.source)[:2]:
+        # arrays are not stored, and loading them says so
+        own = None if is_arrays(config.source) else data.parse(config.source)[:2]
+        if source is None or data.parse(source)[:2] == own:
             return data.load(config.source, config.options, config.spec)
         spec, options = config.spec, config.options
         square = spec.kind == "image" and spec.shape[1] == spec.shape[2]
@@ -354,7 +359,9 @@ class Run:
         }
         accepted = data.SOURCES[data.parse(source)[0]].options
         chosen: dict[str, Any] = {name: value for name, value in wanted.items() if name in accepted}
-        loaded = data.load(source, Options(skip_bad=options.skip_bad, **chosen), spec)
+        loaded = data.load(
+            source, Options(skip_bad=options.skip_bad, **chosen), spec if spec.kind == "vector" else None
+        )
         for what, ours, theirs in (
             ("examples", spec, loaded.spec),
             ("targets", spec.target, loaded.spec.target),
