@@ -154,7 +154,9 @@ def test_names_are_text(tmp_path: Path) -> None:
     labels = np.array(["`</b>`", "**bold**"])[np.arange(90) % 2]
     np.savez(source, x=rng.normal(size=(90, 5)), column_names=np.array(columns), labels=labels)
     sim.train("classifier", f"npz:{source}", run.path, steps=2)
-    run.log("evaluation", step=2, data=f"npz:{source}@test", columns={name: {"rmse": 1.0} for name in columns})
+    run.log(
+        "evaluation", step=2, data=f"npz:{source}@test", columns={name: {"rmse": 1.0} for name in columns}
+    )
     tokens = MarkdownIt("commonmark").enable("table").parse(card(run))
     inline = [child for token in tokens for child in token.children or ()]
     kinds = {token.type for token in (*tokens, *inline)}

@@ -56,7 +56,9 @@ def _data(run: Run, config: RunConfig, model: Model) -> str:
     lines += [f"- {name}: {escape(str(value))}" for name, value in changed(config.options).items()]
     data, missing = load_data(run, config)
     if data is None:
-        lines.append(f"- Sizes: unknown, the data could not be read when this was written ({escape(missing)})")
+        lines.append(
+            f"- Sizes: unknown, the data could not be read when this was written ({escape(missing)})"
+        )
     else:
         sizes = ", ".join(f"{len(data.split(split)):,} {split}" for split in SPLITS)
         used = "none was used for training" if model.untrained else "trained on the train split only"

@@ -180,6 +180,12 @@ def class_shares(m: Material[Samples]) -> ReportCard | None:
 
 CARDS: Cards = {
     Samples: (
-        image_samples, nearest_images, sampled_rows, column_charts, vector_samples, mode_shares, class_shares,
+        image_samples,
+        nearest_images,
+        sampled_rows,
+        column_charts,
+        vector_samples,
+        mode_shares,
+        class_shares,
     ),
 }

@@ -44,12 +44,20 @@ def sampled_rows(m: Material[Samples]) -> ReportCard | None:
         "rows.html",
         names=names[:COLUMNS],
         groups=[
-            (title, [[shortened(cell, LETTERS) for cell in row[:COLUMNS]] for row in zip(*cells.values())])
+            (
+                title,
+                [
+                    [shortened(cell, LETTERS) for cell in row[:COLUMNS]]
+                    for row in zip(*cells.values(), strict=True)
+                ],
+            )
             for title, cells in tables
         ],
     )
     caption = f"Not selected; seed {seed}.{left}"
-    return ReportCard("rows", "Sampled rows" if m.held is None else "Real and sampled rows", body, caption, True)
+    return ReportCard(
+        "rows", "Sampled rows" if m.held is None else "Real and sampled rows", body, caption, True
+    )
 
 
 def column_charts(m: Material[Samples]) -> ReportCard | None:
@@ -79,8 +87,8 @@ def column_charts(m: Material[Samples]) -> ReportCard | None:
         for (fit, of_real), column, made, real in drawn
     ]
     caption = (
-        f"{n:,} samples, and {n:,} rows of the {m.split} split. Fit: 1 - the distance of the two distributions"
-        " (Kolmogorov-Smirnov for numbers, total variation for categories); beside it that of"
+        f"{n:,} samples, and {n:,} rows of the {m.split} split. Fit: 1 - the distance of the two"
+        " distributions (Kolmogorov-Smirnov for numbers, total variation for categories); beside it that of"
         f" {len(train):,} training rows.{which} Seed {seed}."
     )
     return ReportCard("columns", "Columns", render("charts.html", charts=charts), caption, True)
