@@ -78,6 +78,8 @@ def check(run: Run, model: str, data: str, config: Any, training: Training, opti
     """
     if (split := sources.parse(data)[2]) is not None:
         raise DataError(f"data '{data}': a training uses every split; leave '@{split}' out")
+    if options.split == "none":
+        raise DataError("split: none leaves nothing to train on; choose hash, time, blocks or column:NAME")
     spec = sources.peek(data, options)
     if spec is not None:
         model_card(model).check(spec)
