@@ -98,6 +98,12 @@ def test_data_and_cards_know_no_torch_and_only_the_engine_knows_fabric(file: Pat
         "audit fallacy --fail-on >", "audit decide",
         "--help", "--version", "data list", "train --help", "train vea", "train vae --help", "recipe",
         "train vae --data digits --latent-dimm 3", "train vae", "sample", "translate", "nonsense",
+        "runs", "runs none", "compare a", "compare a b", "doctor --help",
+        "train vae --data digitz", "train vae --data folder:none", "train vae --data digits --latent-dim 0",
+        "train classifier --data faces", "train mdn --data csv:README.md",
+        "train vae --data moons --out README.md",
+        "sample none --out x.png", "evaluate none", "reconstruct none --out x.png", "report none",
+        "predict none --data digits --out x.csv", "translate none x.png --out x", "attack none --out x.png",
     ],
 )  # fmt: skip
 def test_help_and_usage_errors_import_neither_torch_nor_fabric(words: str) -> None:

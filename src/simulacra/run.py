@@ -75,6 +75,8 @@ class RunConfig:
     @classmethod
     def from_yaml(cls, text: str) -> RunConfig:
         document = yaml.safe_load(text)
+        if not isinstance(document, dict):
+            raise RunError("config.yaml is damaged; delete the folder, or train in another --out")
         if document.get("layout") != LAYOUT:
             raise RunError("made by another version of simulacra; train it again in another --out")
         model, data = document["model"], document["data"]
@@ -88,9 +90,17 @@ class RunConfig:
             from_dict(Training, document["training"]),
         )
 
+    def settings(self) -> dict[str, Any]:
+        """Every setting by its name, as plain values: of the model, the data and the training."""
+        parts = (self.config, self.options, self.spec, self.training)
+        flat: dict[str, Any] = {"model": full_name(self.model), "data": self.source}
+        for part in parts:
+            flat |= to_dict(part)
+        return flat
+
     def differences(self, other: RunConfig) -> list[str]:
         """Settings of `other` that a training under this config cannot go on with."""
-        mine, theirs = _flat(self), _flat(other)
+        mine, theirs = self.settings(), other.settings()
         # another model or source brings other settings with it
         roots = [key for key in ("model", "data") if mine[key] != theirs[key]]
         keys = roots or dict.fromkeys([*mine, *theirs])
@@ -106,14 +116,6 @@ def _spec(values: dict[str, Any]) -> DataSpec:
     columns = tuple(from_dict(Column, column) for column in schema["columns"]) if schema else ()
     known = {"target": target and _spec(target), "schema": Schema(columns) if schema else None}
     return from_dict(DataSpec, {**values, **known})
-
-
-def _flat(config: RunConfig) -> dict[str, Any]:
-    parts = [to_dict(config.config), to_dict(config.options), to_dict(config.spec), to_dict(config.training)]
-    flat: dict[str, Any] = {"model": full_name(config.model), "data": config.source}
-    for part in parts:
-        flat |= part
-    return flat
 
 
 class Run:
@@ -342,7 +344,9 @@ class Run:
             wanted |= {"target": None, "split": "none"}
         accepted = data.SOURCES[data.parse(source)[0]].options
         chosen: dict[str, Any] = {name: value for name, value in wanted.items() if name in accepted}
-        loaded = data.load(source, Options(skip_bad=options.skip_bad, **chosen), spec)
+        loaded = data.load(
+            source, Options(skip_bad=options.skip_bad, **chosen), spec if spec.kind == "vector" else None
+        )
         for what, ours, theirs in (
             ("examples", spec, loaded.spec),
             ("targets", spec.target, loaded.spec.target),

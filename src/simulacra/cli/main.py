@@ -19,8 +19,11 @@ VERBS = {
     "evaluate": "measure a trained model on held-out data",
     "audit": "audit what data or a model do to people before they are used",
     "report": "write the report of a run as one HTML page",
+    "runs": "list the runs of a folder",
+    "compare": "measure runs side by side",
     "recipe": "list the recipes, or run one",
     "data": "list, check and preview data sources",
+    "doctor": "check the installation and this machine",
 }
 
 HELP = """usage: simulacra VERB ...

@@ -171,7 +171,7 @@ def test_new_rows_are_read_by_name(adult: str, tmp_path: Path) -> None:
     }
     tables.write(new, tmp_path / "new.csv")
     x, notes = read_inputs(TextTable.open("new", str(tmp_path / "new.csv")), data.spec)
-    assert notes == ("categories that no training row has count as none: 'sex' in 2 rows",)
+    assert notes == ("unseen categories, encoded as none of the known ones: 'sex' in 2 rows",)
     expected = everything(data)[:5]
     sex = slice(data.spec.columns.index("sex is Female"), data.spec.columns.index("sex is Male") + 1)
     expected[:, sex] = [[0, 1], [0, 0], [0, 0], [0, 1], [1, 0]]

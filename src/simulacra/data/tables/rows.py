@@ -35,6 +35,7 @@ class Rows:
         table: the file.
         everything: the rows that are used, with NaN for missing numbers in x.
         fitted: whether the schema has the means of training rows.
+        columns: those of x and the targets.
         missing: how many cells of each column are missing.
         left_out: why columns are left out.
         notes: remarks about columns and rows that are left out, and about unseen categories.
@@ -43,6 +44,7 @@ class Rows:
     table: Table
     everything: Dataset
     fitted: bool
+    columns: tuple[Column, ...]
     missing: dict[str, int]
     left_out: dict[str, str]
     notes: tuple[str, ...]
@@ -127,7 +129,10 @@ def read(table: Table, options: Options, spec: DataSpec | None = None) -> Rows:
     held = DataSpec("vector", x.shape[1:], classes, columns=schema.names, target=target, schema=schema)
     everything = Dataset(held, x, y, target=t, rows=np.flatnonzero(keep))
     notes = [*_columns_left_out(left_out), *notes, *_unseen(schema, x)]
-    return Rows(table, everything, spec is not None, lacking, left_out, tuple(notes))
+    if spec is None:
+        notes += _counting(schema, x)
+    columns = [*schema.columns, *outputs]
+    return Rows(table, everything, spec is not None, tuple(columns), lacking, left_out, tuple(notes))
 
 
 def read_inputs(table: Table, spec: DataSpec) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -342,9 +347,19 @@ def _columns_left_out(left_out: Mapping[str, str]) -> list[str]:
     return [f"column '{name}' is left out: {reason}" for name, reason in left_out.items()]
 
 
+def _counting(schema: Schema, x: np.ndarray) -> list[str]:
+    """Remarks about columns that number the rows."""
+    places = [(block.column.name, block.number) for block in schema.blocks if block.number is not None]
+    return [
+        f"column '{name}' numbers the rows; if it means nothing else, leave it out: --drop {name}"
+        for name, place in places
+        if len(x) > 2 and (np.diff(x[:, place]) == 1).all()
+    ]
+
+
 def _unseen(schema: Schema, x: np.ndarray) -> list[str]:
     """A remark about categories that are not in the schema."""
     unseen = [
         f"'{name}' in {count:,} row{'s' if count > 1 else ''}" for name, count in schema.unseen(x).items()
     ]
-    return [f"categories that no training row has count as none: {', '.join(unseen)}"] if unseen else []
+    return [f"unseen categories, encoded as none of the known ones: {', '.join(unseen)}"] if unseen else []
