@@ -26,7 +26,7 @@ import yaml
 
 from simulacra.config import Training, from_dict, to_dict
 from simulacra.data import Data, Options
-from simulacra.data.spec import DataSpec
+from simulacra.data.spec import DataSpec, is_arrays
 from simulacra.data.tables.schema import Column, Schema
 from simulacra.errors import ConfigError, RunError
 from simulacra.files import write_text
@@ -133,6 +133,9 @@ class Run:
 
     def __str__(self) -> str:
         return str(self.path)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
 
     @property
     def config(self) -> RunConfig:
@@ -328,7 +331,9 @@ class Run:
         from simulacra.errors import DataError
 
         config = self.config
-        if source is None or data.parse(source)[:2] == data.parse(config.source)[:2]:
+        # arrays are not stored, and loading them says so
+        own = None if is_arrays(config.source) else data.parse(config.source)[:2]
+        if source is None or data.parse(source)[:2] == own:
             return data.load(config.source, config.options, config.spec)
         spec, options = config.spec, config.options
         square = spec.kind == "image" and spec.shape[1] == spec.shape[2]

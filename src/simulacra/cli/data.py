@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from math import ceil, sqrt
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import tyro
@@ -45,6 +45,7 @@ class Check(Options, _Checked):
         json: print one JSON object and nothing else.
     """
 
+    channels: Literal[1, 3] | None = None
     # every file is checked
     skip_bad: tyro.conf.Suppress[bool] = False
 

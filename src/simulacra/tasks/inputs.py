@@ -14,7 +14,7 @@ from simulacra import data as sources
 from simulacra.data.images.decode import BadImage, decode
 from simulacra.data.images.files import open_image_files
 from simulacra.data.sources.tables import open_table
-from simulacra.data.spec import SPLITS, Data, Dataset, DataSpec
+from simulacra.data.spec import SPLITS, Data, Dataset, DataSpec, is_arrays
 from simulacra.data.splits import content_shares
 from simulacra.data.tables.rows import read_inputs as read_rows
 from simulacra.data.tables.rows import schema_of
@@ -74,7 +74,7 @@ def read_source(run: Run, source: str) -> Inputs:
         DataError: the source is not there, or its examples have another shape.
     """
     name, path, split = sources.parse(source)
-    own = (name, path) == sources.parse(run.config.source)[:2]
+    own = not is_arrays(run.config.source) and (name, path) == sources.parse(run.config.source)[:2]
     if name in sources.TABLES:
         inputs = _table(run, name, path, own)
     else:

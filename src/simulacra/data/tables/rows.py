@@ -10,7 +10,7 @@ import numpy as np
 from simulacra.data.spec import SPLITS, Data, Dataset, DataSpec, Options
 from simulacra.data.splits import split_data
 from simulacra.data.tables.cells import MOST_DECIMALS, Cells, missing
-from simulacra.data.tables.infer import examples, infer
+from simulacra.data.tables.infer import examples, infer, is_ambiguous
 from simulacra.data.tables.reader import TOO_LARGE, Table
 from simulacra.data.tables.schema import MISSING_CELL, Column, Schema, no_columns
 from simulacra.data.tables.text import MOST_CATEGORIES, read_rows
@@ -95,7 +95,7 @@ def read(table: Table, options: Options, spec: DataSpec | None = None) -> Rows:
     Raises:
         DataError: a column is missing, a target is constant, or cells cannot be used.
     """
-    names, targets, categorical = _choose(table, options, spec)
+    names, targets, categorical = choose(table, options, spec)
     cells = table.read([*names, *targets], categorical)
     lacking = {name: int(missing(values).sum()) for name, values in cells.items()}
     keep = ~_any_missing(cells, targets)
@@ -123,6 +123,7 @@ def read(table: Table, options: Options, spec: DataSpec | None = None) -> Rows:
     cells = _taken(cells, [*names, *targets], keep)
     schema = Schema(tuple(columns)) if spec is None else schema_of(spec)
     outputs = _infer_outputs(table, cells, targets, categorical) if spec is None else _outputs(spec, targets)
+    notes += _ambiguous([*schema.columns, *outputs], cells) if spec is None else []
     cells |= _numbers(table, [*schema.columns, *outputs], targets, cells, spec is not None)
     x = schema.encode_present(cells)
     classes, y, target, t = _predicted(table, cells, outputs, spec)
@@ -148,14 +149,20 @@ def read_inputs(table: Table, spec: DataSpec) -> tuple[np.ndarray, tuple[str, ..
         DataError: a column is missing, or a cell cannot be used.
     """
     schema = schema_of(spec)
-    names, _, categorical = _choose(table, Options(), spec)
+    names, _, categorical = choose(table, Options(), spec)
     cells = table.read(names, categorical)
     x = schema.encode(cells | _numbers(table, schema.columns, (), cells, True))
     return x, tuple(_unseen(schema, x))
 
 
-def _choose(table: Table, options: Options, spec: DataSpec | None) -> tuple[list[str], list[str], list[str]]:
-    """The columns of x, the targets, and those of them that are read as text."""
+def choose(
+    table: Table, options: Options, spec: DataSpec | None = None
+) -> tuple[list[str], list[str], list[str]]:
+    """The columns of x, the targets, and those of them that are read as text; arguments as for `read`.
+
+    Raises:
+        DataError: options or the spec name columns that the table does not have.
+    """
     given = {option: _listed(table, option, getattr(options, option)) for option in NAMING}
     errors = []
     for option, kind in NAMING.items():
@@ -345,6 +352,15 @@ def _rows_left_out(lost: np.ndarray, reason: str) -> list[str]:
 
 def _columns_left_out(left_out: Mapping[str, str]) -> list[str]:
     return [f"column '{name}' is left out: {reason}" for name, reason in left_out.items()]
+
+
+def _ambiguous(columns: Sequence[Column], cells: Mapping[str, Cells]) -> list[str]:
+    """Remarks about dates of which every one has two meanings."""
+    return [
+        f"column '{column.name}': no date shows whether the day or the month is first; the day is taken to be"
+        for column in columns
+        if column.kind == "date" and is_ambiguous(set(cells[column.name]), column.form)
+    ]
 
 
 def _counting(schema: Schema, x: np.ndarray) -> list[str]:
