@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 
 from simulacra.data.paths import find
-from simulacra.data.tables.cells import Cells, as_words
+from simulacra.data.tables.cells import MIDNIGHT, Cells, as_words
 from simulacra.data.tables.reader import Table, all_numbers
 from simulacra.errors import DataError
-
-MIDNIGHT = " 00:00:00"
 
 
 def pyarrow(title: str) -> Any:
