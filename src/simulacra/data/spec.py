@@ -21,7 +21,7 @@ ARRAYS = "arrays"
 # what a missing cell of a table may be
 FOR_MISSING = ("category", "mean", "drop")
 # how examples are split, beside column:NAME
-RULES = ("hash", "time", "blocks")
+RULES = ("hash", "time", "blocks", "none")
 
 
 # names of columns, classes and attributes that a spec prints
@@ -50,7 +50,8 @@ class Options:
         missing: what a missing cell of a table is: category (a value of its own), mean (for a number the mean
             of the training rows), or drop (the row is left out).
         split: what decides the split of an example: hash (of its content), time (the last rows are the test
-            split), blocks (of rows; for recordings), or column:NAME, which says train, validation or test.
+            split), blocks (of rows; for recordings), or column:NAME, which says train, validation or test;
+            none: all are the test split, of a source that is not trained on.
         group: a column whose examples of one value share a split, e.g. patient; it is no input. For image
             files a column of labels.csv, or folder: images of one folder share a split.
 
