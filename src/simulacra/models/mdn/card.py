@@ -24,7 +24,7 @@ class MDNConfig(PredictionConfig):
 def needs(spec: DataSpec) -> str:
     """What the data lack, a sentence; empty when they suit."""
     if spec.target is None and not spec.classes:
-        return "the data have nothing to predict; name the column of a table with --target"
+        return "the data have nothing to predict; name the column of a table with --target, or pass (x, y)"
     if spec.target is None or spec.target.kind != "vector":
         kind = "classes" if spec.target is None else "images"
         return f"an mdn predicts numbers, and the targets are {kind}; use a regressor"

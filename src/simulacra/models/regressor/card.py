@@ -43,7 +43,7 @@ class RegressorConfig(PredictionConfig):
 def needs(spec: DataSpec) -> str:
     """What the data lack, a sentence; empty when they suit."""
     if spec.target is None and not spec.classes:
-        return "the data have nothing to predict; name the column of a table with --target"
+        return "the data have nothing to predict; name the column of a table with --target, or pass (x, y)"
     return ""
 
 
