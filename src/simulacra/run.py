@@ -15,7 +15,7 @@ import os
 import platform
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.metadata import version
@@ -192,7 +192,7 @@ class Run:
         Raises:
             RunError: it is busy, holds something else, or cannot be written.
         """
-        folder = next(folder for folder in (self.path, *self.path.absolute().parents) if folder.exists())
+        folder = next(folder for folder in (self.path, *self.path.parents) if folder.exists())
         if not folder.is_dir():
             raise RunError(f"{folder}: is a file; choose another --out")
         foreign = folder == self.path and not (self.path / "config.yaml").exists()
@@ -215,11 +215,17 @@ class Run:
         """What to do about a folder without a run."""
         runs = {str(file.parent): file for file in self.path.parent.glob("*/config.yaml")}
         close = get_close_matches(str(self.path), runs, n=1)
-        return f"did you mean {close[0]}?" if close else f"train one with --out {shlex.quote(str(self))}"
+        if close:
+            return f"did you mean {close[0]}?"
+        if self.path.exists():
+            return "'simulacra runs FOLDER' lists the runs in a folder"
+        return f"train one with --out {shlex.quote(str(self))}"
 
     @contextmanager
     def opened(self, config: RunConfig) -> Iterator[None]:
         """Hold the folder for a training under `config`; make it when it is new.
+
+        A training that is refused before it begins leaves no new folder.
 
         Raises:
             RunError: it is busy, belongs to other settings, or holds something else.
@@ -227,6 +233,7 @@ class Run:
         from filelock import FileLock, Timeout
 
         self.check_free()
+        new = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.path / ".lock")
@@ -243,6 +250,13 @@ class Run:
             yield
         finally:
             lock.release()
+            if new and {file.name for file in self.path.iterdir()} <= {"config.yaml", ".lock"}:
+                for file in self.path.iterdir():
+                    file.unlink()
+                # others may have put something beside it
+                with suppress(OSError):
+                    for folder in new:
+                        folder.rmdir()
 
     def save(self, config: RunConfig) -> None:
         """Write config.yaml."""
@@ -362,7 +376,9 @@ class Run:
         }
         accepted = data.SOURCES[data.parse(source)[0]].options
         chosen: dict[str, Any] = {name: value for name, value in wanted.items() if name in accepted}
-        loaded = data.load(source, Options(skip_bad=options.skip_bad, **chosen), spec)
+        loaded = data.load(
+            source, Options(skip_bad=options.skip_bad, **chosen), spec if spec.kind == "vector" else None
+        )
         for what, ours, theirs in (
             ("examples", spec, loaded.spec),
             ("targets", spec.target, loaded.spec.target),

@@ -18,9 +18,12 @@ from simulacra.data.images.layout import Layout, Read, grouped
 from simulacra.data.leaks import image_leak, leak
 from simulacra.data.near_duplicates import Thumbnails, clusters, keep_together, near_copies, thumbnails
 from simulacra.data.sources import folder, pairs, unpaired
-from simulacra.data.sources.registry import check_usage, load, parse
+from simulacra.data.sources.registry import TABLES, check_usage, load, parse
+from simulacra.data.sources.tables import open_table
 from simulacra.data.spec import SPLITS, Data, DataSpec, Options
 from simulacra.data.splits import TEST, TRAIN
+from simulacra.data.tables.rows import read, schema_of
+from simulacra.data.tables.summary import ColumnSummary, summaries
 from simulacra.errors import DataError, printable
 
 # the sources of image files
@@ -46,6 +49,7 @@ class SourceCheck:
         attributes: the names of the attributes.
         columns: the names of the numbers of a vector; empty if they have none.
         target: what is predicted from an example; None without a target.
+        table: what was found in each column of a table.
     """
 
     source: str
@@ -62,6 +66,7 @@ class SourceCheck:
     attributes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     target: DataSpec | None = None
+    table: tuple[ColumnSummary, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -86,7 +91,12 @@ def check(source: str, options: Options | None = None) -> SourceCheck:
     check_usage(name, argument, options)
     if name in READERS:
         return _check_images(f"{name}:{argument}", argument, options, READERS[name])
-    data = load(source, options)
+    table: tuple[ColumnSummary, ...] = ()
+    if name in TABLES:
+        rows = read(open_table(name, argument), options)
+        data, table = rows.split(options), summaries(rows)
+    else:
+        data = load(source, options)
     parts = [data.split(split) for split in SPLITS]
     labels = [part.y for part in parts if part.y is not None]
     counts = np.bincount(np.concatenate(labels or [np.empty(0, np.int64)]), minlength=len(data.spec.classes))
@@ -95,12 +105,13 @@ def check(source: str, options: Options | None = None) -> SourceCheck:
         total=sum(map(len, parts)),
         kind=data.spec.kind,
         shape=data.spec.shape,
-        notes=(*_constant_columns(data), *filter(None, [leak(data)])),
+        notes=(*data.notes, *_constant_columns(data), *filter(None, [leak(data)])),
         splits=dict(zip(SPLITS, map(len, parts), strict=True)),
         classes=dict(zip(data.spec.classes, map(int, counts), strict=True)),
         attributes=data.spec.attributes,
         columns=data.spec.columns,
         target=data.spec.target,
+        table=table,
     )
 
 
@@ -109,8 +120,9 @@ def _constant_columns(data: Data) -> tuple[str, ...]:
     if data.spec.kind != "vector":
         return ()
     x = np.concatenate([data.split(split).x for split in SPLITS])
-    names = data.spec.columns or [str(i + 1) for i in range(x.shape[1])]
-    constant = [names[i] for i in np.flatnonzero((x == x[0]).all(axis=0))]
+    blocks = schema_of(data.spec).blocks
+    same = (x == x[0]).all(axis=0)
+    constant = [block.column.name for block in blocks if same[block.start :][: block.column.width].all()]
     return (f"the same value in every example: column {', '.join(constant)}",) if constant else ()
 
 

@@ -11,6 +11,7 @@ each if both are missing.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -189,7 +190,7 @@ def read_layout(title: str, files: ImageFiles, read: Read, options: Options) -> 
     """
     layout = read(title, files)
     if problems := layout.labels.problems:
-        more = f" (and {len(problems) - 1} more; 'simulacra data check {title}' lists them)"
+        more = f" (and {len(problems) - 1} more; 'simulacra data check {shlex.quote(title)}' lists them)"
         raise DataError(f"{title}: {FILE_NAME}: {problems[0]}{more if len(problems) > 1 else ''}")
     return grouped(title, layout, options)
 
@@ -259,5 +260,5 @@ def _refuse_bad(title: str, bad: dict[str, str], total: int, skip: bool) -> None
     if not skip:
         raise DataError(
             f"{title}: {len(bad)} of {total} files cannot be used {first}; run 'simulacra data check "
-            f"{title}' for the list, or add --skip-bad"
+            f"{shlex.quote(title)}' for the list, or add --skip-bad"
         )
