@@ -201,18 +201,17 @@ def _missing(source: str) -> str:
     """What may have been meant by a source that is neither known nor a path."""
     name, colon, _ = source.partition(":")
     path = Path(source)
-    beside = sorted(one.name for one in path.parent.iterdir()) if path.parent.is_dir() else []
-    close = [] if colon else get_close_matches(path.name, beside, n=3)
+    if len(path.parts) == 1 and get_close_matches(name.casefold(), SOURCES, n=1):
+        return f"unknown source '{name}', {nearest(name, SOURCES)}"
+    here = path.parent.iterdir() if path.parent.is_dir() and not colon else ()
+    close = get_close_matches(path.name, sorted(one.name for one in here if one.name[0] != "."), n=3)
     if close:
         meant = ", ".join(f"'{path.parent / one}'" for one in close)
         return f"there is no such file or folder; did you mean {meant}?"
     if len(path.parts) > 1 and not colon:
-        where = path.parent
-        while not where.exists():
-            where = where.parent
-        return f"there is no such file or folder; '{where}' is there"
-    if get_close_matches(name.casefold(), SOURCES, n=1):
-        return f"unknown source '{name}', {nearest(name, SOURCES)}"
+        return (
+            f"there is no such file or folder; '{next(one for one in path.parents if one.exists())}' is there"
+        )
     return f"there is no source '{name}', and no file or folder; 'simulacra data list' shows the sources"
 
 
