@@ -44,6 +44,7 @@ def test_check_shows_every_column(folder: Path, capsys: Capture) -> None:
         lines[0]
         == "note: column 'name' is left out: 400 different texts ('person 0', 'person 1', 'person 2', ...)"
     )
+    assert "which encode 14 columns" in lines[1]
     shown = {words[0]: " ".join(words[1:]) for words in map(str.split, lines)}
     assert [name for name in [*ADULT, "name"] if name not in shown] == []
     missing = ADULT["workclass"].count("?")
