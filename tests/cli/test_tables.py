@@ -102,6 +102,18 @@ def test_new_rows_are_evaluated_and_predicted_by_name(folder: Path, tmp_path: Pa
     assert len(read(tmp_path / "p.csv")) == 200
 
 
+def test_dates_are_predicted_as_dates(folder: Path, tmp_path: Path) -> None:
+    source = f"csv:{folder / 'adult.csv'}"
+    sim.train("regressor", source, tmp_path / "run", steps=5, target="hired")
+    assert main(["predict", str(tmp_path / "run"), "--data", source, "--out", str(tmp_path / "p.csv")]) == 0
+    rows = read(tmp_path / "p.csv")
+    assert [row["hired_true"] for row in rows] == ADULT["hired"]
+    for row in rows:
+        assert row["hired_q05"] < row["hired_mean"] < row["hired_q95"]
+        assert len(row["hired_mean"]) == 10
+        assert float(row["hired_std"]) > 100
+
+
 def test_columns_that_new_rows_lack(folder: Path, tmp_path: Path, capsys: Capture) -> None:
     new = {name.capitalize(): cells for name, cells in TEST.items() if name != "wage"}
     source = tables.write(new, tmp_path / "new.csv")
