@@ -139,6 +139,9 @@ class Run:
     """
 
     def __init__(self, path: str | Path) -> None:
+        """Raises RunError for what is no path."""
+        if not isinstance(path, str | Path):
+            raise RunError(f"a run folder is a path, e.g. 'runs/first', not {path!r}")
         self.path = Path(path)
         self.metrics = self.path / "metrics.jsonl"
         self.weights = self.path / "model.safetensors"
