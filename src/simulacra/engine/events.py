@@ -50,6 +50,8 @@ class Events:
     def __enter__(self) -> Self:
         if not self.quiet:
             _drop_after(self.run, self.start)
+            if self.start < self.steps:
+                self.run.log("start", step=self.start, steps=self.steps)
             if find_spec("tensorboard"):
                 from torch.utils.tensorboard import SummaryWriter
 

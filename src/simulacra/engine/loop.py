@@ -94,6 +94,8 @@ def _train(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
             SampleGrids(training.sample_every or max(1, steps // GRIDS), start),
             checkpoints,
         ]
+        for note in () if start else data.notes:
+            events.message(f"{data.name}: {note}")
         if start:
             verb = "resuming" if start < steps else "already finished"
             events.message(f"{run}: {verb} at step {start} of {steps}")

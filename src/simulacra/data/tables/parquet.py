@@ -75,13 +75,20 @@ class ParquetTable(Table):
                 read[name] = as_words(numbers) if name in words else numbers
             else:
                 cells = self.cells(name)
-                # of a column of categories numbers are codes
-                numbers = None if kinds.is_dictionary(column.type) or name in words else all_numbers(cells)
+                numbers = None if name in words else all_numbers(cells)
                 read[name] = as_words(cells) if numbers is None else numbers
         if nested:
             held = ", ".join(f"'{name}' ({kind})" for name, kind in nested.items())
             raise self.error(f"columns of other kinds: {held}; leave them out: --drop {','.join(nested)}")
         return read
+
+    @property
+    def categorical(self) -> list[str]:
+        # codes that are numbers lose their type in the file, but not in what pandas writes beside it
+        about = (self.table.schema.pandas_metadata or {}).get("columns", [])
+        named = {column["name"] for column in about if column["pandas_type"] == "categorical"}
+        types = pyarrow(self.title).types
+        return [f.name for f in self.table.schema if f.name in named or types.is_dictionary(f.type)]
 
     def cells_at(self, place: int) -> list[str]:
         arrow = pyarrow(self.title)

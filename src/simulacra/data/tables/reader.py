@@ -68,6 +68,11 @@ class Table(ABC):
         return ""
 
     @property
+    def categorical(self) -> list[str]:
+        """The columns that the file itself calls categories."""
+        return []
+
+    @property
     def where(self) -> str:
         """Where the names of the columns are, for a message."""
         return ""
