@@ -1,16 +1,15 @@
 """Models on a table with known truth: a hidden class decides numbers, categories, and what is missing."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from scipy.special import logsumexp
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import cross_val_score
 
-from simulacra.config import Training
 from simulacra.data import Data, Dataset, DataSpec, Options
 from simulacra.data.tables.schema import Column, Schema
 from simulacra.engine.loop import train
@@ -46,7 +45,9 @@ def rows(n: int, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     c = rng.choice(4, n, p=SHARE)
     numbers = MEAN[c] + STD[c] * rng.normal(size=(n, 3))
-    picked = [np.eye(p.shape[1])[(rng.random((n, 1)) > p[c].cumsum(axis=1)[:, :-1]).sum(axis=1)] for p in CODES]
+    picked = [
+        np.eye(p.shape[1])[(rng.random((n, 1)) > p[c].cumsum(axis=1)[:, :-1]).sum(axis=1)] for p in CODES
+    ]
     own, zero, missing = picked[0].T
     numbers[:, 2] = own * numbers[:, 2] + 0 * zero + 230 * missing
     return np.column_stack([numbers, *picked]).astype(np.float32)
@@ -76,5 +77,37 @@ def trained(name: str, folder: Path, steps: int = 2000) -> Any:
     card = model_card(name)
     held = rows(500, 3)
     data = Data("truth", *(Dataset(SPEC, x) for x in (rows(5000, 0), held, held)))
-    training = card.training_of(SPEC, Training(steps=steps, device="cpu"))
-    return train(Run(folder), RunConfig(name, card.Config(), "truth", Options(), SPEC, training), data, quiet=True)
+    training = replace(card.training, steps=steps, device="cpu")
+    config = RunConfig(name, card.Config(), "truth", Options(), SPEC, training)
+    return train(Run(folder), config, data, quiet=True)
+
+
+@pytest.fixture(scope="module")
+def fresh() -> np.ndarray:
+    return rows(2000, 1)
+
+
+def test_two_draws_of_the_table_cannot_be_told_apart(fresh: np.ndarray) -> None:
+    assert two_sample_accuracy(fresh, rows(2000, 2)) < 0.53
+
+
+def test_pca_is_a_bound(tmp_path: Path, fresh: np.ndarray) -> None:
+    pca = trained("pca", tmp_path / "pca")
+    gap = log_density(fresh) - pca.log_likelihood(fresh).numpy()
+    assert 0 < gap.mean() < 10
+
+
+@pytest.mark.slow
+def test_the_vae_learns_the_table(tmp_path: Path, fresh: np.ndarray) -> None:
+    vae, pca = trained("vae", tmp_path / "vae"), trained("pca", tmp_path / "pca")
+    nll, of_pca = (-float(model.log_likelihood(fresh).mean()) for model in (vae, pca))
+    exact = -log_density(fresh).mean()
+    assert exact < nll < 1.05 * exact
+    assert nll < of_pca
+    assert two_sample_accuracy(fresh, vae.sample(2000, seed=0).numpy()) < 0.6
+
+
+@pytest.mark.slow
+def test_the_gan_learns_the_table(tmp_path: Path, fresh: np.ndarray) -> None:
+    samples = trained("gan", tmp_path / "gan", steps=1000).sample(2000, seed=0).numpy()
+    assert two_sample_accuracy(fresh, samples) < 0.8

@@ -16,8 +16,8 @@ QUANTILES = 1000
 class NormalScores(nn.Module):
     """Rows of a table with each number x replaced by its normal score, s = Phi^-1(F(x)), F its distribution
     function in the training data. Scores are standard normal whatever the column looks like: skewed, with
-    several modes, rounded. A value of many rows, where F jumps, has scores between Phi^-1 of both ends. A number
-    in a special state has the score 0; codes stay as they are.
+    several modes, rounded. A value of many rows, where F jumps, has scores between Phi^-1 of both ends. A
+    number in a special state has the score 0; codes stay as they are.
 
     Args:
         schema: the columns.

@@ -195,7 +195,7 @@ def mixture(x: np.ndarray, components: int, step: float) -> tuple[np.ndarray, np
     Args:
         x: the numbers.
         components: K.
-        step: what they are rounded to multiples of; no standard deviation is smaller than that of the rounding.
+        step: what they are rounded to multiples of; no standard deviation is below that of the rounding.
 
     >>> x = np.random.default_rng(0).normal(size=1000) * [0.1] + np.repeat([0, 5], 500)
     >>> _, mu, sigma = mixture(x, 2, 0.01)

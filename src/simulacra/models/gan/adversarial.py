@@ -117,7 +117,7 @@ class AdversarialModel(Discriminates, LatentModel):
             self.standardise.std.fill_(0.5)
 
     def prepare(self, train: Dataset) -> None:
-        """Learn the location and the common scale of vectors, or the distribution of each number of a table."""
+        """Learn the location and the common scale of vectors, or the distributions of a table's numbers."""
         if self.scores is not None:
             self.scores.fit(train.x)
         elif self.spec.kind == "vector":
@@ -227,7 +227,7 @@ class AdversarialModel(Discriminates, LatentModel):
         return layout.join(x[..., layout.numbers], code, special=False)
 
     def decoded(self, z: Tensor, *y: Tensor) -> Distribution:
-        """In the units of the data all mass on G(z), or G(z, y); of a table the codes are drawn from a softmax."""
+        """All mass on G(z), or G(z, y), in the units of the data; a table's codes have probabilities."""
         x = self.generator(z, *y)
         if self.scores is None:
             return Delta(self.standardise.inverse(x.tanh() if self.spec.kind == "image" else x))
