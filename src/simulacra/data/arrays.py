@@ -16,6 +16,8 @@ import numpy as np
 from simulacra.data.sources.npz import from_arrays
 from simulacra.data.spec import ARRAYS, SPLITS, Data, Dataset, DataSpec, Options
 from simulacra.data.splits import content_shares, split_data
+from simulacra.data.tables.frames import FrameTable, is_frame
+from simulacra.data.tables.rows import read
 from simulacra.errors import DataError
 
 # options that fit arrays; those of Data and Dataset are read already
@@ -30,16 +32,24 @@ def read_arrays(data: Any, options: Options) -> Data:
     >>> spec.kind, spec.shape, spec.classes
     ('image', (1, 8, 8), ('0', '1'))
 
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"n": range(50), "word": ["a", "b"] * 25})
+    >>> read_arrays(frame, Options(target="word")).spec.classes
+    ('a', 'b')
+
     Args:
         data: `Data`; a `Dataset`, which is split; examples X, or a tuple (X, y): arrays or tensors, X images
             `(N, H, W)`, `(N, C, H, W)` or `(N, H, W, C)`, uint8 or floats in [0, 1], or vectors `(N, D)`; y
             classes `(N,)`, whole numbers or strings, or targets: floats `(N,)`, `(N, T)`, or images. Whole
-            numbers that belong to vectors are both.
+            numbers that belong to vectors are both. X may be a pandas DataFrame, with words and dates.
         options: how they are read.
 
     Raises:
         DataError: they cannot be used, or the options do not fit them.
     """
+    frame = data[0] if isinstance(data, tuple) and data else data
+    if is_frame(frame):
+        return _titled(_frame(frame, data, options))
     given = isinstance(data, Data | Dataset)
     for field in dataclasses.fields(options):
         changed = getattr(options, field.name) != field.default
@@ -55,6 +65,27 @@ def read_arrays(data: Any, options: Options) -> Data:
             _check(f"the {name} split", data.split(name))
         return data
     return _titled(from_arrays("data", _arrays(data), options))
+
+
+def _frame(frame: Any, data: Any, options: Options) -> Data:
+    """A DataFrame, or a tuple of one and the column to predict."""
+    for option in ("image_size", "channels", "swap", "skip_bad"):
+        if getattr(options, option) != getattr(Options(), option):
+            raise DataError(f"{option}: does not apply to a DataFrame; leave it out")
+    if isinstance(data, tuple):
+        if len(data) != 2 or options.target is not None:
+            raise DataError("data: pass (frame, y), or a frame with target='COLUMN'")
+        y = np.asarray(data[1]).reshape(len(data[1]), -1)
+        if len(y) != len(frame):
+            raise DataError(f"data: x has {len(frame):,} rows and y {len(y):,}; pass one y for each row")
+        named = getattr(data[1], "columns", None)
+        names = [getattr(data[1], "name", None) or "y"] if named is None else named
+        targets = {str(name): column for name, column in zip(names, y.T, strict=True)}
+        if both := targets.keys() & set(map(str, frame.columns)):
+            raise DataError(f"data: '{both.pop()}' is a column of x and of y; rename one")
+        frame = frame.assign(**targets)
+        options = dataclasses.replace(options, target=",".join(f'"{name}"' for name in targets))
+    return read(FrameTable.of(frame), options).split(options)
 
 
 def fingerprint(data: Data) -> str:

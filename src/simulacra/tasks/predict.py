@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,14 +14,18 @@ from torch.distributions import Categorical, MixtureSameFamily
 from simulacra.core.batch import in_order, to_bytes
 from simulacra.core.capabilities import Predicts
 from simulacra.data.spec import Dataset, DataSpec
+from simulacra.data.tables.text import escape
 from simulacra.errors import ConfigError
 from simulacra.files import replacing
 from simulacra.images import grid, save_png
 from simulacra.metrics.prediction import WITH_CDF
 from simulacra.probability.distributions import marginals, modes, quantile
+from simulacra.tasks.inputs import Inputs
 
 # probabilities of the reported quantiles
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+# rows of a sheet of predicted images
+PICTURES = 50
 
 
 @torch.no_grad()
@@ -79,25 +84,33 @@ def check_out(out: Path, spec: DataSpec) -> None:
         raise ConfigError(f"out: {out} must be a file that ends in {' or '.join(endings)}")
 
 
-def write_npz(arrays: dict[str, np.ndarray], out: Path) -> None:
-    """The arrays by their names."""
+def about(inputs: Inputs) -> dict[str, Sequence[Any]]:
+    """What is known about every input: `row` from 1, `file`, ids, `split`, and what is to be predicted."""
+    columns: dict[str, Sequence[Any]] = {"row": (inputs.rows + 1).tolist()}
+    if inputs.files:
+        columns["file"] = inputs.files
+    return {**columns, **inputs.ids, "split": inputs.split.tolist(), **inputs.true}
+
+
+def write_npz(inputs: Inputs, arrays: dict[str, np.ndarray], out: Path) -> None:
+    """The arrays by their names, and what is known about every input."""
+    known = {name: np.array(values) for name, values in about(inputs).items()}
     with replacing(out) as file, file.open("wb") as stream:
-        np.savez_compressed(stream, allow_pickle=False, **arrays)
+        np.savez_compressed(stream, allow_pickle=False, **known | arrays)
 
 
-def write_csv(arrays: dict[str, np.ndarray], spec: DataSpec, out: Path) -> None:
-    """One line for every input, numbered from 1 in the column `row`.
+def write_csv(inputs: Inputs, arrays: dict[str, np.ndarray], spec: DataSpec, out: Path) -> None:
+    """One line for every input: what is known about it, and what is predicted.
 
     Of classes the columns `predicted` and `p_CLASS`; of numbers `TARGET_mean`, `TARGET_std`, `TARGET_mode`,
-    `TARGET_q05` and so on, `TARGET_sample_1` and so on.
+    `TARGET_q05` and so on, `TARGET_sample_1` and so on. No cell is a formula for a spreadsheet.
     """
-    columns: dict[str, Sequence[object]] = {"row": range(1, len(next(iter(arrays.values()))) + 1)}
-    for name, values in _columns(arrays, spec):
-        columns[name] = values
+    columns = about(inputs) | dict(_columns(arrays, spec))
     with replacing(out) as file, file.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
+        writer.writerow(map(escape, columns))
+        for row in zip(*columns.values(), strict=True):
+            writer.writerow([escape(cell) if isinstance(cell, str) else cell for cell in row])
 
 
 def _columns(arrays: dict[str, np.ndarray], spec: DataSpec) -> Iterator[tuple[str, Sequence[object]]]:
@@ -124,7 +137,8 @@ def _columns(arrays: dict[str, np.ndarray], spec: DataSpec) -> Iterator[tuple[st
 
 
 def write_pictures(arrays: dict[str, np.ndarray], out: Path) -> None:
-    """Predicted images, a row each: mean, standard deviation (white is the largest of all), any samples."""
+    """The first 50 predicted images, a row each: mean, standard deviation (white: the largest), samples."""
+    arrays = {name: values[:PICTURES] for name, values in arrays.items()}
     std = arrays["std"] / max(float(arrays["std"].max()), 1e-12)
     columns = [arrays["mean"][:, None], std[:, None]]
     columns += [arrays["samples"]] if "samples" in arrays else []

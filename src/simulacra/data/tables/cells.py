@@ -15,6 +15,8 @@ from simulacra.errors import shorten
 Cells = Sequence[str] | np.ndarray
 
 EPOCH = datetime(1970, 1, 1)
+# the time of a date, as libraries write it
+MIDNIGHT = " 00:00:00"
 # up to so many digits after the point, every number of a column is written with all of them
 FIXED = 6
 # digits after the point that are looked for
