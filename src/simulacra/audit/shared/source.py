@@ -21,7 +21,7 @@ import numpy as np
 from simulacra.audit.shared.phrasing import shorten
 from simulacra.audit.shared.rows import Rows
 from simulacra.data.paths import find
-from simulacra.data.tables.text import MISSING, MOST_CATEGORIES, decode, delimiter, read_rows
+from simulacra.data.tables.text import MISSING, MOST_CATEGORIES, decode, delimiter, read_rows, unescape
 from simulacra.errors import DataError, nearest, printable
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ class Source:
             raise self.error(str(error)) from error
         if not names:
             raise self.error("the file is empty; its first line must name the columns")
-        self.names, self.separator = names, delimiter(text)
+        self.names, self.separator = [unescape(name) for name in names], delimiter(text)
         self.rows = self.left_out = 0
         self.lacking: Counter[str] = Counter()
 
@@ -327,7 +327,7 @@ class Source:
                                 f"row {first + i}: {len(row)} cells, but {len(self.names)} columns; put "
                                 "quotes around cells that hold what separates them"
                             )
-                    cells = [[row[place].strip() for row in part] for place in places]
+                    cells = [[unescape(row[place].strip()) for row in part] for place in places]
                     for place, column in zip(places, cells, strict=True):
                         self._refuse_twins(place, column, part, first)
                     yield first, cells
@@ -344,7 +344,7 @@ class Source:
             if self.names[other] != name:
                 continue
             for i, (cell, row) in enumerate(zip(cells, rows, strict=True)):
-                if row[other].strip() != cell:
+                if unescape(row[other].strip()) != cell:
                     raise self.error(
                         f"columns {place + 1} and {other + 1} are both called '{name}', and differ in row "
                         f"{first + i}; rename one"
