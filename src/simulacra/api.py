@@ -152,6 +152,8 @@ def check(run: Run, model: str, source: str, config: Any, training: Training, op
     Raises:
         SimulacraError: the subclass says what is at fault: settings, data or run folder.
     """
+    if options.split == "none":
+        raise DataError("split: none leaves nothing to train on; choose hash, time, blocks or column:NAME")
     if not is_arrays(source):
         if (split := sources.parse(source)[2]) is not None:
             raise DataError(f"data '{source}': a training uses every split; leave '@{split}' out")

@@ -22,7 +22,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
 import yaml
 
 from simulacra.config import Training, from_dict, to_dict
@@ -331,24 +330,13 @@ class Run:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
         return model.eval().requires_grad_(False)
 
-    def inputs(self, source: str) -> tuple[np.ndarray, tuple[str, ...]]:
-        """What to predict for, and remarks about it: every row of a table in its order, else one split.
-
-        Raises:
-            DataError: the source is not there, or its examples have another shape.
-        """
-        from simulacra import data
-
-        name, path, split = data.parse(source)
-        if name in data.TABLES and split is None:
-            from simulacra.data.sources.tables import open_table
-            from simulacra.data.tables.rows import read_inputs
-
-            return read_inputs(open_table(name, path), self.config.spec)
-        return self.data(source).split(data.split_of(source)).x, ()
-
-    def data(self, source: str | None = None) -> Data:
+    def data(self, source: str | None = None, whole: bool = False) -> Data:
         """The data it was trained on, or another source brought to the same shape.
+
+        Args:
+            source: as the user writes it; the run's own by default.
+            whole: whether all examples of another source are its test split, whether or not it has what is
+                to be predicted.
 
         Raises:
             DataError: the source is not there, or its examples have another shape.
@@ -371,6 +359,8 @@ class Run:
             "swap": options.swap,
             "missing": options.missing,
         }
+        if whole:
+            wanted |= {"target": None, "split": "none"}
         accepted = data.SOURCES[data.parse(source)[0]].options
         chosen: dict[str, Any] = {name: value for name, value in wanted.items() if name in accepted}
         loaded = data.load(
@@ -380,10 +370,17 @@ class Run:
             ("examples", spec, loaded.spec),
             ("targets", spec.target, loaded.spec.target),
         ):
+            if whole and what == "targets":
+                continue
             if ours is not None and (theirs is None or theirs.shape != ours.shape):
                 there = "are missing" if theirs is None else f"have shape {theirs.shape}"
                 raise DataError(f"{source}: {what} {there}, {self.path} was trained on {ours.shape}")
             if ours is not None and theirs is not None and theirs.columns != ours.columns:
                 named = [", ".join(columns[:10]) for columns in (theirs.columns, ours.columns)]
                 raise DataError(f"{source}: columns {named[0]}; {self.path} was trained on {named[1]}")
+        if whole and options.target is not None:
+            from simulacra.data.images.attributes import with_classes
+
+            with suppress(DataError):
+                return with_classes(loaded, options.target)
         return loaded

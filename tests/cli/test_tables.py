@@ -44,6 +44,7 @@ def test_check_shows_every_column(folder: Path, capsys: Capture) -> None:
         lines[0]
         == "note: column 'name' is left out: 400 different texts ('person 0', 'person 1', 'person 2', ...)"
     )
+    assert "which encode 14 columns" in lines[1]
     shown = {words[0]: " ".join(words[1:]) for words in map(str.split, lines)}
     assert [name for name in [*ADULT, "name"] if name not in shown] == []
     missing = ADULT["workclass"].count("?")
@@ -99,6 +100,18 @@ def test_new_rows_are_evaluated_and_predicted_by_name(folder: Path, tmp_path: Pa
     assert main(["predict", run, "--data", new, "--out", str(tmp_path / "p.csv")]) == 0
     assert "'native-country' in" in capsys.readouterr().err
     assert len(read(tmp_path / "p.csv")) == 200
+
+
+def test_dates_are_predicted_as_dates(folder: Path, tmp_path: Path) -> None:
+    source = f"csv:{folder / 'adult.csv'}"
+    sim.train("regressor", source, tmp_path / "run", steps=5, target="hired")
+    assert main(["predict", str(tmp_path / "run"), "--data", source, "--out", str(tmp_path / "p.csv")]) == 0
+    rows = read(tmp_path / "p.csv")
+    assert [row["hired_true"] for row in rows] == ADULT["hired"]
+    for row in rows:
+        assert row["hired_q05"] < row["hired_mean"] < row["hired_q95"]
+        assert len(row["hired_mean"]) == 10
+        assert float(row["hired_std"]) > 100
 
 
 def test_columns_that_new_rows_lack(folder: Path, tmp_path: Path, capsys: Capture) -> None:

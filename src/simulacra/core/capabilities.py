@@ -269,7 +269,8 @@ class Samples(Capability, LatentModel):
         return ["x = model.sample(16, seed=0)"]
 
     def commands(self, run: str, source: str, seed: int) -> list[list[str]]:
-        n, file = "64", "samples.png" if self.spec.kind == "image" else "samples.npz"
+        n, table = "64", "samples.csv" if self.spec.columns else "samples.npz"
+        file = "samples.png" if self.spec.kind == "image" else table
         if self.untrained and self.spec.kind == "vector":
             n, file = str(UNTRAINED_POINTS), "samples.png"
         return [["sample", run, "-n", n, "--seed", str(seed), "--out", file]]

@@ -170,7 +170,6 @@ def rewrite(source: Source, column: str, changed: Mapping[int, str], out: Path) 
     ):
         rows = filter(any, csv.reader(old, delimiter=source.separator, strict=True, skipinitialspace=True))
         writer = csv.writer(new, delimiter=source.separator, lineterminator="\n")
-        # no cell is a formula for a spreadsheet
         writer.writerow(map(escape, next(rows)))
         for number, row in enumerate(rows, 1):
             row[place] = changed.get(number, row[place])

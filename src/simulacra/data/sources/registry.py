@@ -89,13 +89,13 @@ SOURCES = {
         "pairs",
         "pairs:PATH",
         "pairs of images, predict B from A: halves of one file, or folders A and B; --swap predicts A",
-        (*IMAGE, "swap"),
+        (*IMAGE, "swap", *SPLITTING),
     ),
     "unpaired": Source(
         "unpaired",
         "unpaired:PATH",
         "images of two domains: trainA, trainB, testA, testB, or any two folders",
-        IMAGE,
+        (*IMAGE, *SPLITTING),
     ),
     "npz": Source(
         "npz",
