@@ -104,10 +104,12 @@ class RunConfig:
         # another model or source brings other settings with it
         roots = [key for key in ("model", "data") if mine[key] != theirs[key]]
         keys = roots or dict.fromkeys([*mine, *theirs])
+        # left open, it is what the training began with
+        free = FREE_TO_CHANGE | ({"precision"} if theirs["precision"] == "auto" else set())
         return [
             f"{key} {mine.get(key)} there, {theirs.get(key)} here"
             for key in keys
-            if key not in FREE_TO_CHANGE and mine.get(key) != theirs.get(key)
+            if key not in free and mine.get(key) != theirs.get(key)
         ]
 
 
