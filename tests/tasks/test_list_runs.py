@@ -32,7 +32,7 @@ def make(path: Path, *events: dict[str, Any], weights: bool = True, model: str =
     return run
 
 
-START = {"event": "start", "step": 0, "steps": 100}
+START = {"event": "length", "step": 0, "steps": 100}
 
 
 def train(step: int) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def test_states_and_steps(tmp_path: Path) -> None:
     make(tmp_path / "finished", START, train(50), train(100))
     make(tmp_path / "stopped", START, train(50))
     make(
-        tmp_path / "lengthened", START, train(100), {"event": "start", "step": 100, "steps": 300}, train(120)
+        tmp_path / "lengthened", START, train(100), {"event": "length", "step": 100, "steps": 300}, train(120)
     )
     make(tmp_path / "early", START, weights=False)
     make(tmp_path / "solved", model="pca")

@@ -477,6 +477,7 @@ class EstimatesLikelihood(Capability):
 
     Attributes:
         exact: whether `log_likelihood` is exact and needs no samples.
+        draws: whether one that is not exact is estimated with draws of z.
         takes_categories: whether, for rows of a table with one-hot codes, it is the logarithm of a density of
             the numbers times probabilities of the categories. A density of codes as if they were numbers is
             unbounded and not comparable, so a model without this refuses such tables.
@@ -485,6 +486,7 @@ class EstimatesLikelihood(Capability):
     missing = "has no likelihood; train a vae or a pca"
     calls = ("log_likelihood",)
     exact: bool = False
+    draws: bool = True
     takes_categories: ClassVar[bool] = False
 
     def __init__(self, spec: DataSpec, config: Any) -> None:

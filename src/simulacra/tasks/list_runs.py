@@ -79,7 +79,7 @@ def _summary(run: Run) -> RunSummary:
         )
     events = run.events()
     step = max((event["step"] for event in events if event["event"] == "train"), default=0)
-    steps = next((event["steps"] for event in reversed(events) if event["event"] == "start"), None)
+    steps = next((event["steps"] for event in reversed(events) if event["event"] == "length"), None)
     if steps is None:
         # a model that is solved has weights and no steps
         steps = 0 if run.weights.is_file() and not step else config.training.steps
