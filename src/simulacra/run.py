@@ -2,7 +2,7 @@
 
 config.yaml            model, data, training, versions
 model.safetensors      weights (the moving average where one is kept)
-checkpoints/last/      everything needed to go on bit for bit
+checkpoints/000500.safetensors   everything needed to go on bit for bit; the last two are kept
 metrics.jsonl          one line an event
 samples/000500.png     drawn as training goes
 report.html, MODEL_CARD.md
@@ -40,11 +40,12 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound="Capability")
 
 # version of config.yaml and of the names of weights
-LAYOUT = 2
+LAYOUT = 3
 # Settings that may differ when a training goes on: they change no weight, or only lengthen it.
 FREE_TO_CHANGE = {
     "steps", "epochs", "device", "devices", "compile",
     "log_every", "validate_every", "sample_every", "evaluate_every", "evaluate_features", "checkpoint_every",
+    "on_signal",
 }  # fmt: skip
 
 
@@ -95,10 +96,12 @@ class RunConfig:
         # another model or source brings other settings with it
         roots = [key for key in ("model", "data") if mine[key] != theirs[key]]
         keys = roots or dict.fromkeys([*mine, *theirs])
+        # validations choose the best weights
+        free = FREE_TO_CHANGE - ({"validate_every"} if self.training.keep == "best" else set())
         return [
             f"{key} {mine.get(key)} there, {theirs.get(key)} here"
             for key in keys
-            if key not in FREE_TO_CHANGE and mine.get(key) != theirs.get(key)
+            if key not in free and mine.get(key) != theirs.get(key)
         ]
 
 
@@ -128,7 +131,7 @@ class Run:
         self.path = Path(path)
         self.metrics = self.path / "metrics.jsonl"
         self.weights = self.path / "model.safetensors"
-        self.checkpoint = self.path / "checkpoints" / "last" / "training.pt"
+        self.checkpoints = self.path / "checkpoints"
 
     def __str__(self) -> str:
         return str(self.path)
@@ -160,7 +163,7 @@ class Run:
     @property
     def started(self) -> bool:
         """Whether there is a training to go on with: what was never saved is none."""
-        return (self.path / "config.yaml").exists() and self.checkpoint.exists()
+        return (self.path / "config.yaml").exists() and any(self.checkpoints.glob("*.safetensors"))
 
     @property
     def busy(self) -> bool:
@@ -260,9 +263,40 @@ class Run:
         return events
 
     def log(self, kind: str, **values: Any) -> None:
-        """Append one event."""
-        with self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"event": kind, **values}) + "\n")
+        """Append one event.
+
+        Raises:
+            RunError: metrics.jsonl cannot be written.
+        """
+        line = json.dumps({"event": kind, **values}) + "\n"
+        try:
+            with self.metrics.open("ab+") as file:
+                if file.tell():
+                    file.seek(-1, os.SEEK_END)
+                    # a line that was torn by a kill
+                    if file.read(1) != b"\n":
+                        line = "\n" + line
+                file.write(line.encode())
+        except OSError as error:
+            raise RunError(f"{self.metrics}: could not be written ({error.strerror})") from error
+
+    def check_there(self) -> None:
+        """Raises RunError when the folder was deleted, so that no part of it is made anew."""
+        if not (self.path / "config.yaml").exists():
+            raise RunError(
+                f"{self.path}: was deleted during the training; run the same command to start again"
+            )
+
+    @property
+    def whole(self) -> bool:
+        """Whether the weights are there and undamaged."""
+        from simulacra import tensors
+
+        try:
+            tensors.check(self.weights)
+        except RunError:
+            return False
+        return True
 
     def load_with(self, capability: type[C]) -> C:
         """The trained model, which has to have a capability.
@@ -294,19 +328,19 @@ class Run:
             RunError: there is no run, no weights yet, or weights that do not fit.
         """
         import torch
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
 
+        from simulacra import tensors
         from simulacra.models.registry import build
 
         self.check_trained()
         config = self.config
         model = build(config.model, config.spec, config.config)
+        weights = tensors.read(self.weights)[0]
         try:
             state = model.state_dict()
             missing = {name: state[name] for name in model.training_only}
-            model.load_state_dict(missing | load_file(self.weights))
-        except (SafetensorError, RuntimeError, OSError) as error:
+            model.load_state_dict(missing | weights)
+        except RuntimeError as error:
             raise RunError(f"{self.weights}: cannot be loaded ({str(error).splitlines()[0]})") from error
         # convolutions on CPU took 1.4 to 1.6 times as long without channels_last (fp32, no gradients)
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs

@@ -1,10 +1,14 @@
-"""The log of a training: metrics.jsonl, a progress bar or plain lines, TensorBoard."""
+"""The log of a training: metrics.jsonl, a progress bar or plain lines, TensorBoard.
+
+A terminal that is lost, or a full pipe's end that is closed, ends the lines and not the training.
+"""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Self
@@ -25,15 +29,18 @@ class Events:
 
     Args:
         run: the folder that gets metrics.jsonl (and tensorboard/, where it is installed).
-        start: steps played before; later events of an interrupted training are dropped.
+        start: steps played before.
+        logged: the step up to which events are kept; later ones of an interrupted training happen again.
         steps: length of the training.
         quiet: log and print nothing.
     """
 
-    def __init__(self, run: Run, start: int, steps: int, quiet: bool) -> None:
-        self.run, self.start, self.steps, self.quiet = run, start, steps, quiet
-        console = Console(stderr=True)
-        self.live = console.is_terminal and not quiet
+    def __init__(self, run: Run, start: int, logged: int, steps: int, quiet: bool) -> None:
+        self.run, self.start, self.logged, self.steps, self.quiet = run, start, logged, steps, quiet
+        # there is none when its descriptor was closed before the start
+        self.silent = quiet or sys.stderr is None
+        console = Console(stderr=True) if not self.silent else Console(quiet=True)
+        self.live = console.is_terminal and not self.silent
         self.bar = Progress(
             TextColumn("step {task.completed}/{task.total}"),
             BarColumn(bar_width=24),
@@ -49,19 +56,21 @@ class Events:
 
     def __enter__(self) -> Self:
         if not self.quiet:
-            _drop_after(self.run, self.start)
+            _drop_after(self.run, self.logged)
             if find_spec("tensorboard"):
                 from torch.utils.tensorboard import SummaryWriter
 
-                self.board = SummaryWriter(self.run.path / "tensorboard", purge_step=self.start)
-        self.bar.start()
+                self.board = SummaryWriter(self.run.path / "tensorboard", purge_step=self.logged)
+        with self._output():
+            self.bar.start()
         self.task = self.bar.add_task("", total=self.steps, completed=self.start, terms="")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.bar.stop()
+        with self._output():
+            self.bar.stop()
         if self.board:
             self.board.close()
 
@@ -89,8 +98,18 @@ class Events:
 
     def message(self, text: str) -> None:
         """A line for the person."""
-        if not self.quiet:
-            self.bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        with self._output():
+            if not self.silent:
+                self.bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    @contextmanager
+    def _output(self) -> Iterator[None]:
+        """Output inside; after the first that fails there is none."""
+        try:
+            yield
+        # ValueError: the file was closed
+        except (OSError, ValueError):
+            self.silent, self.live, self.bar.live.auto_refresh = True, False, False
 
     def _show(self, step: int, terms: Mapping[str, float], more: Mapping[str, float]) -> None:
         # norms of gradients are for the report: the line is long enough
@@ -98,12 +117,13 @@ class Events:
         text = "  ".join(f"{name} {value:.5g}" for name, value in printed.items())
         text += f"  {more['images_per_second']:,.0f} examples/s"
         if self.live:
-            self.bar.update(self.task, completed=step, terms=text)
+            with self._output():
+                self.bar.update(self.task, completed=step, terms=text)
             return
         now = time.monotonic()
         if now - self._last_line >= PLAIN_EVERY or step == self.steps:
-            left = (now - self._began) / (step - self.start) * (self.steps - step)
-            print(f"step {step}/{self.steps}  {text}  {left:,.0f} s left", file=sys.stderr, flush=True)
+            left = (now - self._began) / max(1, step - self.start) * (self.steps - step)
+            self.message(f"step {step}/{self.steps}  {text}  {left:,.0f} s left")
             self._last_line = now
 
 

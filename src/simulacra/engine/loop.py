@@ -5,22 +5,21 @@ from __future__ import annotations
 import time
 from contextlib import nullcontext
 
-import torch
-
 from simulacra.accelerate.processor import emulates_bf16
 from simulacra.core.model import Model
 from simulacra.data.spec import Data
 from simulacra.engine import checkpoint
-from simulacra.engine.distributed import is_first_process, launch
+from simulacra.engine.distributed import Agreement, is_first_process, launch, watching
 from simulacra.engine.events import Events
-from simulacra.engine.interrupts import interrupts
+from simulacra.engine.interrupts import Interrupted, interrupts
 from simulacra.engine.monitors.checkpoints import Checkpoints
 from simulacra.engine.monitors.gan_diagnostics import diagnosed
-from simulacra.engine.monitors.monitor import Monitor, State
+from simulacra.engine.monitors.monitor import Monitor, State, every
 from simulacra.engine.monitors.sample_grids import SampleGrids
 from simulacra.engine.monitors.scores import Scores
 from simulacra.engine.monitors.validation import Validation
 from simulacra.engine.monitors.warnings import TrainingWarnings
+from simulacra.engine.scheduler import NOTICES, requeue
 from simulacra.engine.session import Session
 from simulacra.run import Run, RunConfig
 
@@ -37,7 +36,7 @@ def train(run: Run, config: RunConfig, data: Data, quiet: bool = False) -> Model
     Raises:
         RunError: the folder is busy, of other settings, or cannot be written.
         DivergedError: a loss became NaN or infinite; the last good checkpoint is left.
-        KeyboardInterrupt: SIGINT or SIGTERM came; the step was finished and a checkpoint saved.
+        KeyboardInterrupt: a signal came; the step was finished and a checkpoint saved.
     """
     with run.opened(config) if is_first_process() else nullcontext():
         _train(run, config, data, quiet)
@@ -47,63 +46,87 @@ def train(run: Run, config: RunConfig, data: Data, quiet: bool = False) -> Model
 def _train(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
     training = config.training
     fabric = launch(training)
-    rank = fabric.global_rank
+    rank, alone = fabric.global_rank, fabric.world_size == 1
     session = Session(config, data, fabric)
-    model, players, ema, steps = session.model, session.players, session.ema, session.steps
-    saved = checkpoint.load(run, fabric.device)
-    start = 0 if saved is None else saved["step"]
-    every = training.evaluate_every
-    scores: list[Monitor] = []
-    if every is not None:
-        held_out, features = data.validation, training.evaluate_features
-        scores = [Scores(model, config.model, held_out, features, every, start, training.seed)]
+    model, players, steps = session.model, session.players, session.steps
     best = checkpoint.Best() if training.keep == "best" else None
+    scores: list[Monitor] = []
+    if (often := training.evaluate_every) is not None:
+        held_out, features = data.validation, training.evaluate_features
+        scores = [Scores(model, config.model, held_out, features, often, training.seed)]
+    saved, faults = checkpoint.load(run)
     if saved is None:
         model.prepare(data.train)
     else:
-        checkpoint.restore(saved, model, players.optimizers, ema, best)
+        checkpoint.restore(saved, session, best)
+    start = 0 if saved is None else saved.step
+    # whether the events of the last step played are still to happen
+    pending = saved is not None and saved.pending
 
     model.train()
-    with Events(run, start, steps, quiet=quiet or rank > 0) as events, interrupts() as interrupted:
+    log = Events(run, start, start - pending, steps, quiet=quiet or rank > 0)
+    with log as events, interrupts() as interrupted, watching(fabric, run):
         state = State(run, config, data, model, session.published, events, steps, start)
-        checkpoints = Checkpoints(training.checkpoint_every, players.optimizers, ema, best)
+        checkpoints = Checkpoints(training.checkpoint_every, session, best)
         warnings = TrainingWarnings(model, diagnosed(data), run.events())
         monitors: list[Monitor] = [
-            Validation(training.validate_every or max(1, steps // 20), start, best, warnings),
+            Validation(training.validate_every or max(1, steps // 20), best, warnings),
             *scores,
-            SampleGrids(training.sample_every or max(1, steps // 10), start),
-            checkpoints,
+            SampleGrids(training.sample_every or max(1, steps // 10)),
         ]
+        for fault in faults:
+            events.message(fault)
         if start:
             verb = "resuming" if start < steps else "already finished"
             events.message(f"{run}: {verb} at step {start} of {steps}")
         if training.precision == "bf16" and emulates_bf16(fabric.device) and start < steps:
             events.message("this processor emulates bfloat16: --precision 32 is faster here")
-        logged = time.monotonic()
-        for step in range(start, steps):
-            rate = session.play(step)
-            state.step = step + 1
-
-            # processes synchronise only at logs; one alone may act after any step
-            urgent = fabric.world_size == 1 and (interrupted.is_set() or checkpoints.overdue)
-            if not (urgent or state.last or state.step % training.log_every == 0):
+        agreement = Agreement(fabric)
+        logged, played, stop = time.monotonic(), 0, False
+        while not stop and (pending or state.step < steps):
+            if not pending:
+                session.play(state.step)
+                state.step += 1
+                played += 1
+            stop, save = agreement.reach(bool(interrupted), checkpoints.overdue)
+            logs = every(training.log_every, state)
+            happening = [monitor for monitor in monitors if rank == 0 and monitor.due(state)]
+            pending = logs or bool(happening)
+            if not (pending or stop or save):
                 continue
-            speed = session.batch_size * players.steps / (time.monotonic() - logged)
-            events.log("train", state.step, players.averages(state.step), lr=rate, images_per_second=speed)
-            stop = torch.tensor(float(interrupted.is_set()), device=fabric.device)
-            state.stop = bool(fabric.all_reduce(stop, reduce_op="sum"))
-            for monitor in monitors if rank == 0 else []:
-                if monitor.due(state):
-                    monitor.run(state)
-            logged = time.monotonic()
-            if state.stop:
-                break
+            run.check_there()
+            record = players.record()
+            players.check(record, state.step)
+            # one process alone need not finish what happens after a step: it happens when it resumes
+            try:
+                with interrupted.breaking_off() if alone and pending else nullcontext():
+                    if logs:
+                        speed = session.batch_size * played / (time.monotonic() - logged)
+                        terms = {name: values.mean().item() for name, values in record.items()}
+                        rate = session.rate(state.step - 1)
+                        events.log("train", state.step, terms, lr=rate, images_per_second=speed)
+                    for monitor in happening:
+                        monitor.run(state)
+                pending = False
+            except Interrupted:
+                stop = True
+            if logs and not pending:
+                players.clear()
+                logged, played, record = time.monotonic(), 0, {}
+            if rank == 0 and (stop or save or state.last):
+                checkpoints.save(state, record, pending)
+        agreement.close()
         if steps == 0 and start == 0 and rank == 0:
-            checkpoint.save(run, 0, model, {})
+            checkpoints.save(state, {})
+        elif start == steps and rank == 0 and not run.whole:
+            checkpoints.publish(state)
         fabric.barrier()
-    if state.stop and not state.last:
-        if rank > 0:
-            raise SystemExit(0)
-        raise KeyboardInterrupt(
-            f"{run}: interrupted, saved at step {state.step} of {steps}; run the same command to resume"
-        )
+    if not stop or (state.last and not pending):
+        return
+    if rank > 0:
+        raise SystemExit(0)
+    where = f"{run}: interrupted, saved at step {state.step} of {steps}"
+    if training.on_signal == "requeue" and interrupted.number in NOTICES:
+        requeue()
+        raise KeyboardInterrupt(f"{where}; the job is queued again")
+    raise KeyboardInterrupt(f"{where}; run the same command to resume")

@@ -7,7 +7,7 @@ import torch
 from simulacra.core.batch import to_bytes
 from simulacra.core.capabilities import preview
 from simulacra.core.inference import eval_mode
-from simulacra.engine.monitors.monitor import Every, State
+from simulacra.engine.monitors.monitor import State, every
 from simulacra.images import grid, save_png
 
 
@@ -16,14 +16,13 @@ class SampleGrids:
 
     Args:
         every: steps between grids.
-        start: steps played before.
     """
 
-    def __init__(self, every: int, start: int) -> None:
-        self.every = Every(every, start)
+    def __init__(self, every: int) -> None:
+        self.every = every
 
     def due(self, state: State) -> bool:
-        return self.every.passed(state.step, state.last) and state.model.spec.kind == "image"
+        return every(self.every, state) and state.model.spec.kind == "image"
 
     @torch.no_grad()
     def run(self, state: State) -> None:
