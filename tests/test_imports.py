@@ -22,7 +22,7 @@ ALLOWED = {
     "images": {"errors", "files"},
     "data": {"errors", "files", "images"},
     "core": {"errors", "config", "data"},
-    "probability": {"errors", "core"},
+    "probability": {"errors", "data", "core"},
     "nets": {"errors", "core"},
     "accelerate": {"nets"},
     "attacks": {"errors", "data", "core"},

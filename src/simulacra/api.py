@@ -7,7 +7,7 @@ from typing import Any
 
 from simulacra import data as sources
 from simulacra.config import Training, configure
-from simulacra.data import Options
+from simulacra.data import Data, Options
 from simulacra.engine.distributed import find_device, is_first_process
 from simulacra.errors import DataError
 from simulacra.models.registry import model_card, short_name
@@ -44,18 +44,30 @@ def start(
     model: str, data: str, out: str | Path | None, config: Any, training: Training, options: Options
 ) -> Any:
     """`train` with its settings already in their dataclasses."""
+    ready = prepare(model, data, out, config, training, options)
+    # It imports lightning-fabric, which takes seconds.
+    from simulacra.engine.loop import train as play
+
+    return play(*ready)
+
+
+def prepare(
+    model: str, data: str, out: str | Path | None, config: Any, training: Training, options: Options
+) -> tuple[Run, RunConfig, Data]:
+    """The run folder, the config and the loaded data of a training that can be started; writes nothing.
+
+    Raises:
+        SimulacraError: the subclass says what is at fault: settings, data or run folder.
+    """
     run = Run(out or default_run(model, data))
     check(run, model, data, config, training, options)
     loaded = sources.load(data, options)
     model_card(model).check(loaded.spec)
-    # It imports lightning-fabric, which takes seconds.
-    from simulacra.engine.loop import train as play
-
-    return play(run, RunConfig(model, config, data, options, loaded.spec, training), loaded)
+    return run, RunConfig(model, config, data, options, loaded.spec, training), loaded
 
 
 def check(run: Run, model: str, data: str, config: Any, training: Training, options: Options) -> None:
-    """Refuse in a moment what can be refused before the data are read; `start` has the arguments.
+    """Refuse in a moment what can be refused before the data are read.
 
     Raises:
         SimulacraError: the subclass says what is at fault: settings, data or run folder.

@@ -11,6 +11,9 @@ from simulacra.errors import ConfigError, nearest
 
 T = TypeVar("T")
 
+# settings of the length of a training
+LENGTHS = ("steps", "epochs", "minutes")
+ONE_LENGTH = "give one of --steps, --epochs and --minutes"
 DEFAULT_EPOCHS, DEFAULT_STEPS = 20, 2000
 
 
@@ -19,9 +22,11 @@ class Training:
     """How a model is trained."""
 
     steps: int | None = None
-    """training steps; an alternative to --epochs"""
+    """training steps; an alternative to --epochs and --minutes"""
     epochs: float | None = None
-    """passes over the training data; without --steps and --epochs 20, but at least 2,000 steps"""
+    """passes over the training data; without any length 20, but at least 2,000 steps"""
+    minutes: float | None = None
+    """minutes to train for; the steps that fit are measured at the first start and kept"""
     batch_size: int = 128
     """examples per step, over all devices and accumulation parts"""
     lr: float = 1e-3
@@ -72,11 +77,12 @@ class Training:
 
     def __post_init__(self) -> None:
         """Raises ConfigError for impossible settings."""
-        if self.steps is not None and self.epochs is not None:
-            raise ConfigError("give --steps or --epochs, not both")
+        # steps and minutes: the steps are those that fit the minutes
+        if self.epochs is not None and (self.steps is not None or self.minutes is not None):
+            raise ConfigError(ONE_LENGTH)
         check_ranges(
             self,
-            positive=("steps", "epochs", "lr", "clip", "validate_every", "sample_every", "evaluate_every"),
+            positive=(*LENGTHS, "lr", "clip", "validate_every", "sample_every", "evaluate_every"),
             at_least_1=("batch_size", "accumulate", "devices", "log_every"),
             at_least_0=("weight_decay", "warmup", "checkpoint_every", "seed"),
         )
@@ -157,8 +163,11 @@ def configure(groups: Sequence[Any], settings: Mapping[str, Any]) -> tuple[Any, 
     0.01
 
     Raises:
-        ConfigError: no field has the name of a setting; the message names the nearest.
+        ConfigError: no field has the name of a setting; the message names the nearest. Or more than one
+            setting gives the length of a training.
     """
+    if len(settings.keys() & set(LENGTHS)) > 1:
+        raise ConfigError(ONE_LENGTH)
     fields = [{field.name for field in dataclasses.fields(group)} for group in groups]
     _check_names(settings, set().union(*fields))
     return tuple(

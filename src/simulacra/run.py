@@ -43,7 +43,7 @@ C = TypeVar("C", bound="Capability")
 LAYOUT = 3
 # Settings that may differ when a training goes on: they change no weight, or only lengthen it.
 FREE_TO_CHANGE = {
-    "steps", "epochs", "device", "devices", "compile",
+    "steps", "epochs", "minutes", "device", "devices", "compile",
     "log_every", "validate_every", "sample_every", "evaluate_every", "evaluate_features", "checkpoint_every",
     "on_signal",
 }  # fmt: skip
@@ -346,8 +346,8 @@ class Run:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
         return model.eval().requires_grad_(False)
 
-    def inputs(self, source: str) -> np.ndarray:
-        """What to predict for: every row of a table in its order, of another source one split.
+    def inputs(self, source: str) -> tuple[np.ndarray, tuple[str, ...]]:
+        """What to predict for, and remarks about it: every row of a table in its order, else one split.
 
         Raises:
             DataError: the source is not there, or its examples have another shape.
@@ -355,11 +355,12 @@ class Run:
         from simulacra import data
 
         name, path, split = data.parse(source)
-        if name == "csv" and split is None:
-            from simulacra.data.tables.reader import read_inputs
+        if name in data.TABLES and split is None:
+            from simulacra.data.sources.tables import open_table
+            from simulacra.data.tables.rows import read_inputs
 
-            return read_inputs(source, path, self.config.spec.columns)
-        return self.data(source).split(data.split_of(source)).x
+            return read_inputs(open_table(name, path), self.config.spec)
+        return self.data(source).split(data.split_of(source)).x, ()
 
     def data(self, source: str | None = None) -> Data:
         """The data it was trained on, or another source brought to the same shape.
@@ -372,14 +373,20 @@ class Run:
 
         config = self.config
         if source is None or data.parse(source)[:2] == data.parse(config.source)[:2]:
-            return data.load(config.source, config.options)
+            return data.load(config.source, config.options, config.spec)
         spec, options = config.spec, config.options
         square = spec.kind == "image" and spec.shape[1] == spec.shape[2]
         channels, size = spec.shape[:2] if square else (None, None)
-        wanted = {"image_size": size, "channels": channels, "target": options.target, "swap": options.swap}
+        wanted = {
+            "image_size": size,
+            "channels": channels,
+            "target": options.target,
+            "swap": options.swap,
+            "missing": options.missing,
+        }
         accepted = data.SOURCES[data.parse(source)[0]].options
         chosen: dict[str, Any] = {name: value for name, value in wanted.items() if name in accepted}
-        loaded = data.load(source, Options(skip_bad=options.skip_bad, **chosen))
+        loaded = data.load(source, Options(skip_bad=options.skip_bad, **chosen), spec)
         for what, ours, theirs in (
             ("examples", spec, loaded.spec),
             ("targets", spec.target, loaded.spec.target),

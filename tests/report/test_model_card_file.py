@@ -10,6 +10,7 @@ import torch
 from simulacra.errors import RunError
 from simulacra.report.model_card_file import write_model_card
 from simulacra.run import Run
+from simulacra.tasks.evaluate import evaluate
 
 SECTIONS = [
     "What it was trained on", "How it was trained", "Metrics", "Limits", "Audit findings", "How to load it",
@@ -57,6 +58,25 @@ def test_without_an_evaluation_it_says_so(pca: Run, autoencoder: Run) -> None:
     for run in (pca, autoencoder):
         assert "It has not been evaluated" in card(run)
     assert "Solved in closed form, without training steps." in card(pca)
+
+
+def test_whether_examples_are_memorised_is_said(pca: Run, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(pca.path, tmp_path / "run"))
+    asked = f"This was not checked: `simulacra evaluate {run} --metrics memorisation` does."
+    assert asked in card(run)
+    data, model = run.data(), run.load()
+    # other data have other training examples
+    run.log("evaluation", **evaluate(model, data, metrics=["memorisation"]) | {"data": "other@test"})
+    assert asked in card(run)
+    found = evaluate(model, data, metrics=["memorisation"])
+    run.log("evaluation", step=0, **found)
+    text = card(run)
+    assert "not checked" not in text
+    assert (
+        f": {100 * found['closer_to_train']:.1f}% of 157 samples are nearer to one of 1,465 training examples"
+        in text
+    )
+    assert "0 samples equal a training example (evaluated at step 0)." in text
 
 
 def test_limits_go_with_the_model(vae: Run, autoencoder: Run, pca: Run) -> None:

@@ -38,7 +38,9 @@ class AtModes(Samples):
         points = np.stack([modes[0], modes[1], modes[0], np.zeros(2)])
         self.register_buffer("points", torch.from_numpy(points).float())
 
-    def sample(self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool = False) -> Tensor:
+    def sample(
+        self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
+    ) -> Tensor:
         points = self.get_buffer("points")
         return points[torch.arange(n) % len(points)]
 

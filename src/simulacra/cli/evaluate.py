@@ -107,22 +107,28 @@ def run(arguments: Evaluate) -> None:
 
 
 def lines(numbers: dict[str, Any]) -> Iterator[str]:
-    """Numbers as text, one a line; those of single columns and directions at the end.
+    """Numbers as text, one a line; those of single columns and directions, and cautions, at the end.
 
     >>> print("\\n".join(lines({"nll": 1.25, "columns": {"height": {"rmse": 0.5}}, "pit": [0.5, 0.5]})))
     nll                                    1.2500
     pit                                    0.50 0.50
     height rmse                            0.5000
     """
-    flat = {name: value for name, value in numbers.items() if not isinstance(value, dict)}
-    for part, values in (numbers.get("columns", {}) | numbers.get("directions", {})).items():
-        flat |= {f"{part} {name}": value for name, value in values.items()}
+    parts: dict[str, Any] = {"": numbers, **numbers.get("columns", {}), **numbers.get("directions", {})}
+    flat, cautions = {}, []
+    for part, values in parts.items():
+        real = values.get("real_against_real", {})
+        for name, value in values.items():
+            if not isinstance(value, dict) and not (isinstance(value, list) and len(value) > LISTED):
+                of_real = f"    real data {real[name]:.4f}" if name in real else ""
+                flat[f"{part} {name}".strip()] = _written(value) + of_real
+        cautions += [f"{part} {name}: {text}".strip() for name, text in values.get("cautions", {}).items()]
     width = max(38, *map(len, flat))
-    for name, value in flat.items():
-        if isinstance(value, list):
-            if len(value) > LISTED:
-                continue
-            text = " ".join(f"{number:.2f}" for number in value)
-        else:
-            text = f"{value:.4f}" if isinstance(value, float) else str(value)
-        yield f"{name:{width}} {text}"
+    yield from (f"{name:{width}} {text}" for name, text in flat.items())
+    yield from cautions
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(f"{number:.2f}" for number in value)
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +44,9 @@ def main(argv: list[str]) -> int:
     spec = run.config.spec
     check_out(out, spec)
     model = run.load_with(Predicts)
-    x = run.inputs(arguments.data)
+    x, notes = run.inputs(arguments.data)
+    for note in notes:
+        print(f"simulacra: {note}", file=sys.stderr)
     if len(x) == 0:
         raise DataError(f"{arguments.data}: no examples; choose another split")
     arrays = predictions(model, x, arguments.samples, arguments.seed)

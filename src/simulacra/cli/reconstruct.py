@@ -49,6 +49,6 @@ def main(argv: list[str]) -> int:
         raise DataError(f"{arguments.data or run.config.source}@{split}: no examples; choose another split")
     x = tensor(dataset.x)
     y = model.reconstruct(x)
-    write_examples(torch.stack([x, y], dim=1).flatten(0, 1), arguments.out, columns=8)
+    write_examples(torch.stack([x, y], dim=1).flatten(0, 1), run.config.spec, arguments.out, columns=8)
     print(arguments.out)
     return 0

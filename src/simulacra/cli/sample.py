@@ -1,4 +1,4 @@
-"""`simulacra sample RUN --out grid.png | folder/ | samples.npz`; vectors: `points.png | samples.npz`."""
+"""`simulacra sample RUN --out grid.png | folder/ | x.npz`; of vectors `new.csv | new.parquet | chart.png`."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Sample:
     run: tyro.conf.Positional[Path]
     """run folder"""
     out: Path
-    """grid.png: one picture, of vectors a chart; folder/ or a name without ending: a PNG each; samples.npz:
-    an array"""
+    """grid.png: one picture, of vectors a chart; folder/ or a name without ending: a PNG each; new.csv or
+    new.parquet: a table with the columns of the data; samples.npz: an array"""
     n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 64
     """number of samples"""
     seed: int = 0
@@ -32,7 +32,7 @@ class Sample:
     truncation: float = 1.0
     """factor on the distance of latents from their mean; below 1: more typical, less varied"""
     draw: tyro.conf.FlagCreatePairsOff[bool] = False
-    """draw from p(x | z) instead of taking its mean"""
+    """draw images from p(x | z) instead of taking its mean; vectors are always drawn"""
 
 
 # points up to which each is drawn; more are counted in bins
@@ -64,13 +64,16 @@ def main(argv: list[str]) -> int:
     if arguments.draw and not model.has_likelihood:
         name = short_name(run.config.model)
         raise ConfigError(f"draw: this {name} has a deterministic decoder; omit --draw")
-    x = model.sample(arguments.n, arguments.seed, truncation=arguments.truncation, draw=arguments.draw)
+    draw = arguments.draw or None
+    x = model.sample(arguments.n, arguments.seed, truncation=arguments.truncation, draw=draw)
     if spec.kind == "vector" and out.suffix == ".png":
         _draw(x.cpu().numpy(), spec.columns, out)
     else:
-        write_examples(x, out)
+        write_examples(x, spec, out)
     print(out)
-    if spec.kind == "vector":
+    if spec.schema is not None and not spec.schema.continuous:
+        print(f"{len(x):,} rows of {len(spec.schema.columns)} columns")
+    elif spec.kind == "vector":
         from simulacra.report.numbers import moments
 
         means = moments(x.cpu().numpy(), spec.columns, PRINTED)

@@ -23,7 +23,7 @@ from simulacra.core.batch import Batch, in_order, max_batch, random_subset, tens
 from simulacra.core.calls import checked, whole_number
 from simulacra.core.model import LatentModel, Model
 from simulacra.core.noise import Noise
-from simulacra.data.spec import Dataset
+from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError, RunError, nearest
 
 # samples decoded at a time
@@ -110,10 +110,6 @@ class Capability(Model, ABC):
         """Commands that use it on a run trained on `source`, for the report."""
         return []
 
-    def limits(self) -> list[str]:
-        """Sentences about its limits, for the model card."""
-        return []
-
     def preview(self, examples: Dataset, seed: int) -> Preview | None:
         """Images for the sample grids of a training, always from the same latents or examples."""
         return None
@@ -137,11 +133,6 @@ def usage(model: Model) -> list[str]:
     spec = model.spec
     values = " in [0, 1]" if spec.kind == "image" else ""
     return [f"x = ...  # float32, (N, {', '.join(map(str, spec.shape))}){values}", *lines]
-
-
-def limits(model: Model) -> list[str]:
-    """Sentences about the limits of what a model can do."""
-    return [line for kind in capabilities(model) for line in kind.limits(cast(Any, model))]
 
 
 def commands(model: Model, run: str, source: str, seed: int) -> list[list[str]]:
@@ -248,7 +239,7 @@ class Reconstructs(Encodes, Decodes):
 
 
 class Samples(Capability, LatentModel):
-    """Draws new examples: z ~ p(z), then the mean of p(x | z) or a draw from it."""
+    """Draws new examples: z ~ p(z), then x ~ p(x | z), or the mean of p(x | z), as for images."""
 
     verb = "sample"
     missing = "does not sample; train a vae or a gan"
@@ -256,7 +247,9 @@ class Samples(Capability, LatentModel):
     cards = "simulacra.report.samples"
 
     @abstractmethod
-    def sample(self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool = False) -> Tensor:
+    def sample(
+        self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
+    ) -> Tensor:
         """New examples `(n, C, H, W)` in [0, 1], or `(n, D)`.
 
         Args:
@@ -264,7 +257,7 @@ class Samples(Capability, LatentModel):
             seed: random seed, or a source of noise.
             truncation: factor on the distance of z from the mean of the prior; below 1 samples are more
                 typical and less varied.
-            draw: draw from p(x | z) instead of taking its mean.
+            draw: whether to draw from p(x | z), or to take its mean; by default vectors are drawn.
         """
 
     def usage(self) -> list[str]:
@@ -276,11 +269,6 @@ class Samples(Capability, LatentModel):
             n, file = str(UNTRAINED_POINTS), "samples.png"
         return [["sample", run, "-n", n, "--seed", str(seed), "--out", file]]
 
-    def limits(self) -> list[str]:
-        if self.untrained:
-            return []
-        return ["Samples may be close to single training examples; this was not checked."]
-
     def preview(self, examples: Dataset, seed: int) -> Preview | None:
         return Preview(self.sample(PREVIEWED, seed))
 
@@ -288,9 +276,13 @@ class Samples(Capability, LatentModel):
 class Generates(Samples, Decodes):
     """Samples by decoding draws from the prior of its default latent space."""
 
-    def sample(self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool = False) -> Tensor:
-        """As `Samples.sample`: the mean of p(x | z), or a draw from it, for z ~ p(z)."""
+    def sample(
+        self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
+    ) -> Tensor:
+        """As `Samples.sample`: a draw from p(x | z), or its mean, for z ~ p(z)."""
         noise = Noise.of(seed)
+        # the mean of a picture is a picture, that of rows is no row
+        draw = self.spec.kind == "vector" if draw is None else draw
         z = self.latent.sample(n, noise, truncation).to(self.device, self.dtype)
         p = (self.decode(part) for part in z.split(AT_ONCE[self.spec.kind]))
         return torch.cat([noise.draw(part) if draw else part.mean for part in p])
@@ -475,12 +467,28 @@ class Discriminates(Capability):
 
 
 class EstimatesLikelihood(Capability):
-    """Computes or estimates the log-likelihood of examples."""
+    """Computes or estimates the log-likelihood of examples.
+
+    Attributes:
+        exact: whether `log_likelihood` is exact and needs no samples.
+        takes_categories: whether, for rows of a table with one-hot codes, it is the logarithm of a density of
+            the numbers times probabilities of the categories. A density of codes as if they were numbers is
+            unbounded and not comparable, so a model without this refuses such tables.
+    """
 
     missing = "has no likelihood; train a vae or a pca"
     calls = ("log_likelihood",)
-    exact: ClassVar[bool] = False
-    """Whether `log_likelihood` is exact and needs no samples."""
+    exact: bool = False
+    takes_categories: ClassVar[bool] = False
+
+    def __init__(self, spec: DataSpec, config: Any) -> None:
+        """Raises ConfigError for data that the model cannot be trained on."""
+        super().__init__(spec, config)
+        if spec.schema is not None and not spec.schema.continuous and not self.takes_categories:
+            raise ConfigError(
+                "this model has a density of numbers, and the table has categories or special values; train a"
+                " vae, a pca or a gan, or choose other columns"
+            )
 
     @abstractmethod
     def log_likelihood(self, x: Tensor, seed: int | Noise = 0, samples: int = 100) -> Tensor:

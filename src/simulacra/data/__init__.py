@@ -4,12 +4,13 @@
 of tables share.
 """
 
-from simulacra.data.sources.registry import SOURCES, load, parse, peek, split_of
+from simulacra.data.sources.registry import SOURCES, TABLES, load, parse, peek, split_of
 from simulacra.data.spec import SPLITS, Data, Dataset, DataSpec, Options, Truth
 
 __all__ = [
     "SOURCES",
     "SPLITS",
+    "TABLES",
     "Data",
     "DataSpec",
     "Dataset",

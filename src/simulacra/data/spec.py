@@ -31,6 +31,11 @@ class Options:
         target: what to predict: columns of a table, separated by commas; or an attribute of images as their
             class, e.g. glasses or age>=60.
         swap: exchange the two images of every pair.
+        columns: the columns of a table to use, separated by commas; all by default.
+        drop: columns of a table to leave out.
+        categorical: columns of a table whose numbers are codes of categories.
+        missing: what a missing cell of a table is: category (a value of its own), mean (for a number the mean
+            of the training rows), or drop (the row is left out).
         split: what decides the split of an example: hash (of its content), time (the last rows are the test
             split), blocks (of rows; for recordings), or column:NAME, which says train, validation or test.
         group: a column whose examples of one value share a split, e.g. patient; it is no input. For image
@@ -45,6 +50,10 @@ class Options:
     skip_bad: bool = False
     target: str | None = None
     swap: bool = False
+    columns: str | None = None
+    drop: str | None = None
+    categorical: str | None = None
+    missing: Literal["category", "mean", "drop"] = "category"
     split: str = "hash"
     group: str | None = None
 
@@ -157,13 +166,18 @@ class Truth:
 
 @dataclass(frozen=True)
 class Data:
-    """A loaded source: its name as the user wrote it, its three disjoint splits, and the truth about it."""
+    """A loaded source: its name as the user wrote it, its three disjoint splits, and the truth about it.
+
+    Attributes:
+        notes: remarks about columns and rows of a table that are left out.
+    """
 
     name: str
     train: Dataset
     validation: Dataset
     test: Dataset
     truth: Truth = Truth()
+    notes: tuple[str, ...] = ()
 
     @property
     def spec(self) -> DataSpec:
@@ -193,7 +207,7 @@ def refuse_missing_classes(data: Data) -> None:
     """
     for name, count in zip(data.spec.classes, data.train.class_counts, strict=True):
         if count == 0:
-            raise DataError(f"{data.name}: no image of '{name}' is left to train on; add more")
+            raise DataError(f"{data.name}: no example of '{name}' is left to train on; add more")
 
 
 def encode_labels(values: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:

@@ -73,7 +73,8 @@ def split_data(
         raise DataError(f"{name}: {error}") from None
     if TRAIN not in place:
         raise DataError(f"{name}: {len(everything)} examples are too few to train on")
-    everything = replace(everything, rows=np.arange(len(everything)))
+    if everything.rows is None:
+        everything = replace(everything, rows=np.arange(len(everything)))
     train, validation, test = (everything.take(np.flatnonzero(place == split)) for split in range(3))
     return Data(name, train, validation, test, truth or Truth())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
+from dataclasses import replace
 
 from simulacra.accelerate.processor import emulates_bf16
 from simulacra.core.model import Model
@@ -17,8 +18,9 @@ from simulacra.engine.monitors.gan_diagnostics import diagnosed
 from simulacra.engine.monitors.monitor import Monitor, State, every
 from simulacra.engine.monitors.sample_grids import SampleGrids
 from simulacra.engine.monitors.scores import Scores
-from simulacra.engine.monitors.validation import Validation
+from simulacra.engine.monitors.validation import GRIDS, VALIDATIONS, Validation
 from simulacra.engine.monitors.warnings import TrainingWarnings
+from simulacra.engine.rehearsal import rehearse
 from simulacra.engine.scheduler import NOTICES, requeue
 from simulacra.engine.session import Session
 from simulacra.run import Run, RunConfig
@@ -38,15 +40,33 @@ def train(run: Run, config: RunConfig, data: Data, quiet: bool = False) -> Model
         DivergedError: a loss became NaN or infinite; the last good checkpoint is left.
         KeyboardInterrupt: a signal came; the step was finished and a checkpoint saved.
     """
+    config = _same_length(run, config)
     with run.opened(config) if is_first_process() else nullcontext():
         _train(run, config, data, quiet)
         return run.load()
+
+
+def _same_length(run: Run, config: RunConfig) -> RunConfig:
+    """The config with the steps that fitted the same minutes when the training began."""
+    training = config.training
+    if training.minutes is None or not run.started:
+        return config
+    stored = run.config.training
+    if stored.minutes != training.minutes:
+        return config
+    return replace(config, training=replace(training, steps=stored.steps))
 
 
 def _train(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
     training = config.training
     fabric = launch(training)
     rank, alone = fabric.global_rank, fabric.world_size == 1
+    if training.minutes is not None and training.steps is None:
+        # a model that is solved has no length
+        training = replace(training, steps=rehearse(config, data, fabric).steps or None)
+        config = replace(config, training=training)
+        if rank == 0:
+            run.save(config)
     session = Session(config, data, fabric)
     model, players, steps = session.model, session.players, session.steps
     best = checkpoint.Best() if training.keep == "best" else None
@@ -70,15 +90,17 @@ def _train(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
         checkpoints = Checkpoints(training.checkpoint_every, session, best)
         warnings = TrainingWarnings(model, diagnosed(data), run.events())
         monitors: list[Monitor] = [
-            Validation(training.validate_every or max(1, steps // 20), best, warnings),
+            Validation(training.validate_every or max(1, steps // VALIDATIONS), best, warnings),
             *scores,
-            SampleGrids(training.sample_every or max(1, steps // 10)),
+            SampleGrids(training.sample_every or max(1, steps // GRIDS)),
         ]
         for fault in faults:
             events.message(fault)
         if start:
             verb = "resuming" if start < steps else "already finished"
             events.message(f"{run}: {verb} at step {start} of {steps}")
+        if training.minutes is not None and 0 == start < steps:
+            events.message(f"{training.minutes:g} minutes are enough for {steps:,} steps")
         if training.precision == "bf16" and emulates_bf16(fabric.device) and start < steps:
             events.message("this processor emulates bfloat16: --precision 32 is faster here")
         agreement = Agreement(fabric)

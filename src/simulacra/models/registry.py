@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -95,9 +96,7 @@ def _card_of_file(name: str) -> ModelCard:
         raise ConfigError(
             f"model: {file} has no class {attribute} with an attribute `card`, a simulacra.ModelCard"
         )
-    return ModelCard(
-        f"{path}:{attribute}", card.Config, card.summary, card.limits, card.training, card.presets
-    )
+    return replace(card, path=f"{path}:{attribute}")
 
 
 @cache

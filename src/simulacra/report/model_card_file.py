@@ -6,14 +6,14 @@ import json
 import shlex
 from pathlib import Path
 
-from simulacra.core.capabilities import commands, limits, usage
+from simulacra.core.capabilities import Samples, commands, usage
 from simulacra.core.model import Model
 from simulacra.data import SPLITS
 from simulacra.errors import RunError
 from simulacra.files import write_text
 from simulacra.models.registry import model_card
 from simulacra.report.material import load_data
-from simulacra.report.numbers import SHOWN, Numbers, examples, last_numbers, listed, played, summary
+from simulacra.report.numbers import SHOWN, Numbers, examples, listed, numbers_of, played, summary
 from simulacra.report.reproduce import changed, command, versions
 from simulacra.run import Run, RunConfig
 
@@ -87,14 +87,30 @@ def _training(run: Run, config: RunConfig, model: Model) -> str:
 
 
 def _metrics(run: Run) -> str:
-    numbers = last_numbers(run)
-    text = numbers.title
-    if not numbers.evaluated:
-        text += f" `simulacra evaluate {run}` measures it."
+    several = numbers_of(run)
+    text = "\n\n".join(
+        (f"### {numbers.heading}\n\n" if len(several) > 1 else "") + _table(numbers) for numbers in several
+    )
+    if not several[0].evaluated:
+        text = text.replace(
+            several[0].title, f"{several[0].title} `simulacra evaluate {run}` measures it.", 1
+        )
+    if any(numbers.compared for numbers in several):
+        text += (
+            "\n\nReal data: the same scores of as many training examples in place of the samples. A perfect"
+            " model reaches them; fewer examples make them worse."
+        )
+    return text
+
+
+def _table(numbers: Numbers) -> str:
+    text = numbers.title + "".join(f"\n\n**{caution}**" for caution in numbers.cautions)
     if numbers.rows:
-        text += "\n\n| metric | value | unit | meaning |\n|---|---:|---|---|\n"
+        real, line = (" real data |", "---:|") if numbers.compared else ("", "")
+        text += f"\n\n| metric | value |{real} unit | meaning |\n|---|---:|{line}---|---|\n"
         text += "\n".join(
-            f"| {_cell(row.name)} | {_cell(row.value)} | {row.unit} | {_cell(row.meaning)} |"
+            f"| {_cell(row.name)} | {_cell(row.value)} |{f' {row.real} |' if real else ''} {row.unit} |"
+            f" {_cell(row.meaning)} |"
             for row in numbers.rows
         )
     return text + _by_column(numbers) + _by_direction(numbers)
@@ -138,10 +154,35 @@ def _limits(run: Run, config: RunConfig, model: Model) -> list[str]:
             f"It reflects its training data (`{config.source}`), including what is rare, missing or wrong"
             " there."
         )
-    lines += limits(model)
-    if not last_numbers(run).evaluated:
+    if isinstance(model, Samples) and not model.untrained:
+        lines.append(_memorisation(run, config))
+    if not numbers_of(run)[0].evaluated:
         lines.append("It has not been evaluated on held-out test data.")
     return lines
+
+
+def _memorisation(run: Run, config: RunConfig) -> str:
+    """What the last evaluation on the run's own data found about memorised examples, or how to find out."""
+    for event in reversed(run.events("evaluation")):
+        if not event.get("data", "").startswith(f"{config.source}@"):
+            continue
+        at = f"(evaluated at step {event.get('step', 0):,})"
+        if "closer_to_train" in event:
+            closer, expected = (100 * event[key] for key in ("closer_to_train", "closer_expected"))
+            return (
+                f"Samples may be close to single training examples: {closer:.1f}% of {event['samples']:,}"
+                f" samples are nearer to one of {event['train']:,} training examples than that is to its own"
+                f" nearest neighbour, by {event['extractor']} features; {expected:.1f}% are expected of new"
+                f" data. {event['copies']:,} samples equal a training example {at}."
+            )
+        if "nearer_to_train" in event:
+            return (
+                f"Samples may be close to single training rows: {100 * event['nearer_to_train']:.1f}% of"
+                f" {event['rows']:,} samples are nearer to a training row than to a test row; 50% are"
+                f" expected of a model without memory {at}."
+            )
+    command = shlex.join(["simulacra", "evaluate", str(run), "--metrics", "memorisation"])
+    return f"Samples may be close to single training examples. This was not checked: `{command}` does."
 
 
 def _audits(run: Run) -> str:

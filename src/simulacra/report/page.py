@@ -19,8 +19,8 @@ from simulacra.report.numbers import (
     SHOWN,
     describe_scores,
     kept,
-    last_numbers,
     listed,
+    numbers_of,
     played,
     summary,
 )
@@ -55,7 +55,7 @@ def _page(m: Material[Any]) -> str:
         title=m.run.path.resolve().name,
         summary=summary(config, played(m.run)),
         missing=_missing(m),
-        numbers=last_numbers(m.run),
+        numbers_of_run=numbers_of(m.run),
         most_columns=SHOWN,
         evaluate=["simulacra", "evaluate", shlex.quote(run)],
         **_training(m.run),

@@ -36,7 +36,11 @@ def command(config: RunConfig, out: str | Path | None = None) -> str:
 
 def retrained(config: RunConfig) -> dict[str, Any]:
     """The settings of the training that are not at the defaults of the model."""
-    return changed(config.training, model_card(config.model).training)
+    settings = changed(config.training, model_card(config.model).training)
+    if "steps" in settings:
+        # how many fitted the minutes on that machine
+        settings.pop("minutes", None)
+    return settings
 
 
 def changed(part: Any, default: Any = None) -> dict[str, Any]:

@@ -75,7 +75,11 @@ def _density(m: Material[Samples]) -> ReportCard:
 
 
 def _decoded(model: Samples) -> str:
-    return "each shown as the mean of p(x | z)" if model.has_likelihood else "decoded to x = g(z)"
+    if not model.has_likelihood:
+        return "decoded to x = g(z)"
+    return (
+        "each the mean of p(x | z)" if model.spec.kind == "image" else "each decoded to a draw from p(x | z)"
+    )
 
 
 def _columns(m: Material[Samples]) -> str:

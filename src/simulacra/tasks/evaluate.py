@@ -55,7 +55,9 @@ def evaluate(
     Returns:
         `data`, `examples`, `seed`, and the values of each group by their keys, which the modules of
         `simulacra.metrics` declare and describe; those of single targets in `columns`, those of the two
-        directions between domains in `directions`. Groups that need more examples are named in `left_out`.
+        directions between domains in `directions`. Beside scores of samples, `real_against_real` has those of
+        as many training examples. Groups that need more examples are named in `left_out`; `cautions` has a
+        sentence for each group whose numbers are to be read with care.
 
     Raises:
         ConfigError: an unknown metric, none that the model has a capability for, or missing features.
@@ -82,8 +84,19 @@ def evaluate(
     chosen = [m for m in measurements() if m.name in metrics and isinstance(model, m.needs)]
     if not chosen:
         raise ConfigError(f"metrics: {', '.join(metrics)} do not apply to this model")
+    held_out = split != "train"
     evaluation = Evaluation(
-        model, data, dataset, chosen, features, weights, importance_samples, variants, batch_size, seed
+        model,
+        data,
+        dataset,
+        held_out,
+        chosen,
+        features,
+        weights,
+        importance_samples,
+        variants,
+        batch_size,
+        seed,
     )
     numbers: dict[str, Any] = {"data": f"{data.name}@{split}", "examples": len(dataset), "seed": seed}
     with eval_mode(model), trusted():

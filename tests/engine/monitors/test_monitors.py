@@ -82,7 +82,9 @@ class Sampler(Samples):
         super().__init__(PLANE, None)
         self.spread = nn.Parameter(torch.tensor(spread))
 
-    def sample(self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool = False) -> Tensor:
+    def sample(
+        self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
+    ) -> Tensor:
         return self.spread * Noise.of(seed).normal(n, 2)
 
 
@@ -153,7 +155,7 @@ def test_classes_are_drawn_and_judged_as_they_are() -> None:
             self.y = y
 
         def sample(
-            self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool = False
+            self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
         ) -> Tensor:
             return torch.full((n, 2), float(self.y))
 
@@ -206,7 +208,9 @@ class Restless(Memorises):
         self.net = nn.Sequential(nn.BatchNorm1d(2), nn.Dropout(0.5))
         self.still = nn.BatchNorm1d(2).eval()
 
-    def sample(self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool = False) -> Tensor:
+    def sample(
+        self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
+    ) -> Tensor:
         return self.still(self.net(Noise.of(seed).normal(n, 2)))
 
 

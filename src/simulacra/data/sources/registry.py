@@ -14,6 +14,9 @@ from simulacra.errors import DataError, nearest
 
 IMAGE = ("image_size", "channels")
 SPLITTING = ("split", "group")
+# sources of tables, and the options that they accept
+TABLES = ("csv", "parquet")
+TABLE = ("target", "columns", "drop", "categorical", "missing", *SPLITTING)
 
 
 @dataclass(frozen=True)
@@ -101,11 +104,12 @@ SOURCES = {
         (*IMAGE, "target", *SPLITTING),
     ),
     "csv": Source(
-        "csv",
+        "tables",
         "csv:PATH",
-        "a table of numbers; --target names the columns to predict",
-        ("target", *SPLITTING),
+        "a table of numbers, words, dates and missing cells; --target names the columns to predict",
+        TABLE,
     ),
+    "parquet": Source("tables", "parquet:PATH", "likewise, as pandas writes it (needs pyarrow)", TABLE),
     "diabetes": Source(
         "bundled", "diabetes", "442 patients: 10 measurements, predict the progression of the disease"
     ),
@@ -154,7 +158,7 @@ def check_usage(name: str, argument: str, options: Options) -> None:
     """
     if argument and ":" not in SOURCES[name].usage:
         raise DataError(f"{name}:{argument}: '{name}' takes no argument; write {name}")
-    for option in (*IMAGE, "target", "swap", *SPLITTING):
+    for option in (*IMAGE, "swap", *TABLE):
         if getattr(options, option) != getattr(Options(), option) and option not in SOURCES[name].options:
             accepting = [one.usage for one in SOURCES.values() if option in one.options]
             raise DataError(
@@ -179,8 +183,13 @@ def peek(source: str, options: Options) -> DataSpec | None:
     return look(name, argument, options) if look else None
 
 
-def load(source: str, options: Options | None = None) -> Data:
+def load(source: str, options: Options | None = None, spec: DataSpec | None = None) -> Data:
     """Load a source with its three splits.
+
+    Args:
+        source: as the user writes it.
+        options: how it is read.
+        spec: of a run, whose schema encodes the rows of a table.
 
     >>> data = load("digits")
     >>> data.spec.shape, len(data.train) + len(data.validation) + len(data.test)
@@ -194,8 +203,10 @@ def load(source: str, options: Options | None = None) -> Data:
     options = options or Options()
     check_usage(name, argument, options)
     module = import_module(f"simulacra.data.sources.{SOURCES[name].module}")
+    if name in TABLES:
+        return module.load(name, argument, options, spec)
     data: Data = module.load(name, argument, options)
-    if options.target is not None and name != "csv":
+    if options.target is not None:
         from simulacra.data.images.attributes import with_classes
 
         return with_classes(data, options.target)

@@ -17,6 +17,8 @@ Cells = Sequence[str] | np.ndarray
 EPOCH = datetime(1970, 1, 1)
 # up to so many digits after the point, every number of a column is written with all of them
 FIXED = 6
+# digits after the point that are looked for
+MOST_DECIMALS = 30
 # how dates are written; the first form that fits every cell is taken, and of 03/04/2020 the day is first
 FORMS = (
     "%Y-%m-%d",
@@ -50,6 +52,13 @@ FORMS = (
 def is_missing(cell: str) -> bool:
     """Whether a cell has no value: it is empty, or NA, ?, null, ..."""
     return cell.casefold() in MISSING
+
+
+def missing(cells: Cells) -> np.ndarray:
+    """Which cells are missing, bool `(N,)`."""
+    if isinstance(cells, np.ndarray):
+        return np.isnan(cells)
+    return np.array([is_missing(cell) for cell in cells], dtype=bool)
 
 
 def parse_number(cell: str) -> float | None:
@@ -155,17 +164,17 @@ def date_cells(days: Sequence[float] | np.ndarray, form: str) -> list[str]:
 
 
 def decimals_of(numbers: np.ndarray) -> int:
-    """Digits after the point that write each of the numbers, at most 30; NaN aside.
+    """Digits after the point that write each of the numbers; NaN aside.
 
     >>> decimals_of(np.array([1.0, 2.25, np.nan])), decimals_of(np.array([3.0]))
     (2, 0)
     """
     present = numbers[~np.isnan(numbers)]
-    for decimals in range(30):
+    for decimals in range(MOST_DECIMALS):
         # few numbers refuse most counts of digits
         if all(_written(part, decimals) for part in (present[:100], present)):
             return decimals
-    return 30
+    return MOST_DECIMALS
 
 
 def _written(numbers: np.ndarray, decimals: int) -> bool:

@@ -87,10 +87,11 @@ class Column:
         if self.kind == "category":
             place = {state: k for k, state in enumerate(self.states)}
             return np.array([place.get(word, -1) for word in as_words(cells)], dtype=np.int64)
-        numbers = self.numbers(cells)
+        # special values are written with the digits of float32
+        numbers = self.numbers(cells).astype(np.float32)
         index = np.zeros(len(numbers), dtype=np.int64)
         for k, value in enumerate(self.special, 1):
-            special = self.numbers([value])
+            special = self.numbers([value]).astype(np.float32)
             index[np.isnan(numbers) if np.isnan(special) else numbers == special] = k
         return index
 
@@ -149,6 +150,16 @@ class Schema:
     def width(self) -> int:
         """The count of numbers in x."""
         return sum(column.width for column in self.columns)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Where x has the numbers of numbers and dates."""
+        return tuple(block.number for block in self.blocks if block.number is not None)
+
+    @property
+    def codes(self) -> tuple[slice, ...]:
+        """Where x has one-hot codes."""
+        return tuple(block.code for block in self.blocks if block.column.states)
 
     @property
     def continuous(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 
@@ -70,7 +70,10 @@ class Scores:
         return every(self.every, state)
 
     def run(self, state: State) -> None:
+        state.events.log("scores", state.step, self.scores(state.average))
+
+    def scores(self, model: Model) -> dict[str, Any]:
+        """The scores of samples of a model."""
         # checked at the start
-        x = draw(cast(Samples, state.average), len(self.real), self.seed)
-        scores = score_samples(x, self.real, self.extractor, in_training(), self.seed, subsets=SUBSETS)
-        state.events.log("scores", state.step, scores)
+        x = draw(cast(Samples, model), len(self.real), self.seed)
+        return score_samples(x, self.real, self.extractor, in_training(), self.seed, subsets=SUBSETS)

@@ -9,7 +9,7 @@ import torch
 from simulacra.core.batch import at_most, in_order, max_batch
 from simulacra.core.inference import eval_mode
 from simulacra.core.model import Model
-from simulacra.data.spec import Dataset
+from simulacra.data.spec import Data, Dataset
 from simulacra.engine.checkpoint import Best
 from simulacra.engine.monitors.gan_diagnostics import gan_diagnostics
 from simulacra.engine.monitors.monitor import State, every
@@ -18,6 +18,8 @@ from simulacra.errors import ConfigError
 
 # enough held-out examples for a curve, few enough to cost nothing
 EXAMPLES = 1024
+# validations and sample grids of a training by default
+VALIDATIONS, GRIDS = 20, 10
 
 
 class Validation:
@@ -37,8 +39,7 @@ class Validation:
 
     def run(self, state: State) -> None:
         """Raises ConfigError where the best weights are asked for and the model has no validation loss."""
-        terms = validation_terms(state.average, state.data.validation, state.seed)
-        terms |= gan_diagnostics(state.average, state.model, state.data, state.seed)
+        terms = all_terms(state.average, state.model, state.data, state.seed)
         state.events.log("validation", state.step, terms)
         for kind, text in self.warnings.check(state.step, terms):
             state.events.warn(state.step, kind, text)
@@ -47,6 +48,11 @@ class Validation:
         if "loss" not in terms:
             raise ConfigError(f"keep: a {state.config.model} has no validation loss; leave --keep out")
         self.best.update(terms["loss"], state.step, state.average)
+
+
+def all_terms(average: Model, model: Model, data: Data, seed: int) -> dict[str, float]:
+    """The terms of held-out data and the diagnostics of a GAN."""
+    return validation_terms(average, data.validation, seed) | gan_diagnostics(average, model, data, seed)
 
 
 @torch.no_grad()

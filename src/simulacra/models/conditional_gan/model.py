@@ -53,7 +53,9 @@ class ConditionalGAN(Conditional, AdversarialModel):
     def condition(self, batch: Batch) -> tuple[Tensor, ...]:
         return (_labels(batch.y),)
 
-    def sample(self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool = False) -> Tensor:
+    def sample(
+        self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
+    ) -> Tensor:
         """G(z, y) for z ~ p(z), truncated, and y as frequent as in the data."""
         noise = Noise.of(seed)
         z = self.latent.sample(n, noise, truncation).to(self.device)

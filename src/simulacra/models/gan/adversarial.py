@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
@@ -27,6 +26,7 @@ from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError
 from simulacra.models.gan.card import GANConfig
+from simulacra.models.standardise import Standardise
 from simulacra.nets.augmentation import AdaptiveAugment, DiffAugment
 from simulacra.nets.class_conditional import ClassConditional
 from simulacra.nets.critic import Condition, Critic
@@ -77,8 +77,6 @@ class AdversarialModel(Discriminates, LatentModel):
     has_likelihood = False
     players = {"discriminator": ("discriminator",), "generator": ("generator",)}
     config: GANConfig
-    mean: Tensor
-    std: Tensor
 
     def __init__(
         self, spec: DataSpec, config: GANConfig, classes: int = 0, condition: Condition = "projection"
@@ -105,18 +103,16 @@ class AdversarialModel(Discriminates, LatentModel):
             for module in list(self.discriminator.modules()):
                 if isinstance(module, nn.Linear | nn.Conv2d):
                     spectral_norm(module)
-        image = spec.kind == "image"
-        per = (1, 1, 1) if image else spec.shape
-        self.register_buffer("mean", torch.full(per, 0.5 if image else 0.0))
-        self.register_buffer("std", torch.full(per, 0.5 if image else 1.0))
+        self.standardise = Standardise(spec, common=True)
+        if spec.kind == "image":
+            # from [0, 1] to [-1, 1]
+            self.standardise.mean.fill_(0.5)
+            self.standardise.std.fill_(0.5)
 
     def prepare(self, train: Dataset) -> None:
         """Learn the location and the common scale of vectors."""
-        if self.spec.kind == "image":
-            return
-        self.mean.copy_(torch.from_numpy(train.x.mean(axis=0, dtype=np.float64)))
-        # one scale for all columns: what is round stays round
-        self.std.fill_(float(np.sqrt(train.x.var(axis=0, dtype=np.float64).mean())) or 1.0)
+        if self.spec.kind == "vector":
+            self.standardise.fit(train.x)
 
     def collapse_remedies(self) -> list[str]:
         deviation = [] if self.config.batch_deviation else ["--batch-deviation"]
@@ -132,7 +128,7 @@ class AdversarialModel(Discriminates, LatentModel):
         return ()
 
     def play(self, batch: Batch) -> Iterator[Turn]:
-        x, y = (batch.x - self.mean) / self.std, self.condition(batch)
+        x, y = self.standardise(batch.x), self.condition(batch)
         z = self.latent.sample(len(x), batch.noise)
         moves = batch.step % self.config.n_critic == self.config.n_critic - 1
         # made once: without gradients for the discriminator, with them for the generator
@@ -210,11 +206,11 @@ class AdversarialModel(Discriminates, LatentModel):
 
     def generate(self, z: Tensor, *y: Tensor) -> Tensor:
         """G(z), or G(z, y), in the units of the data."""
-        return self._generate_standardised(z, *y) * self.std + self.mean
+        return self.standardise.inverse(self._generate_standardised(z, *y))
 
     def discriminate(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """The discriminator's output `(B,)` on examples in the units of the data; larger is more real."""
-        output: Tensor = self.discriminator((x - self.mean) / self.std, *(() if y is None else (y,)))
+        output: Tensor = self.discriminator(self.standardise(x), *(() if y is None else (y,)))
         return output
 
 

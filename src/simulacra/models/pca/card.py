@@ -12,8 +12,8 @@ from simulacra.models.settings import check_sizes
 class PCAConfig:
     """Probabilistic principal component analysis."""
 
-    latent_dim: int = 16
-    """number of principal components"""
+    latent_dim: int | None = None
+    """number of principal components; when not given 16, or one fewer than an example has numbers"""
 
     def __post_init__(self) -> None:
         """Raises ConfigError for impossible settings."""

@@ -1,0 +1,96 @@
+"""The likelihood of rows against sums and integrals."""
+
+from math import log, sqrt
+
+import numpy as np
+import pytest
+import torch
+from torch.distributions import Normal
+
+from simulacra.core.noise import Noise
+from simulacra.data.tables.schema import Column, Schema
+from simulacra.probability.mixed import Mixed, Rows, mixture
+
+# x: gain, gain is value, gain is 0, sex is f, sex is m, sex is other
+SCHEMA = Schema(
+    (Column("gain", "number", special=("0",), decimals=2), Column("sex", "category", ("f", "m", "other")))
+)
+OTHERS = torch.eye(3)
+
+
+def rows(n: int = 400) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    own = rng.random(n) < 0.3
+    gain = np.where(own, rng.lognormal(3, 1, n), 0)
+    return np.column_stack([gain, own, ~own, np.eye(3)[rng.integers(0, 3, n)]]).astype(np.float32)
+
+
+def likelihood() -> tuple[Mixed, Rows]:
+    mixed = Mixed(SCHEMA)
+    mixed.fit(rows())
+    output = torch.randn(1, *mixed.outputs((6,)), generator=torch.Generator().manual_seed(0))
+    return mixed, mixed(output)
+
+
+def test_everything_that_a_row_can_be_has_probability_1() -> None:
+    _, p = likelihood()
+    gain = torch.linspace(-2000, 2000, 200_001)
+    total = 0.0
+    for sex in OTHERS:
+        own = torch.cat([gain[:, None], torch.tensor([1.0, 0, *sex]).expand(len(gain), 5)], dim=1)
+        total += float(torch.trapezoid(p.log_prob(own).exp().double(), gain.double()))
+        # in this state the number has no density, whatever it is
+        total += float(p.log_prob(torch.tensor([[123.0, 0, 1, *sex]])).exp())
+    assert total == pytest.approx(1, abs=1e-4)
+
+
+def test_a_code_without_a_1_contributes_nothing() -> None:
+    _, p = likelihood()
+    unseen = p.log_prob(torch.tensor([[0.0, 0, 1, 0, 0, 0]]))
+    known = torch.cat([p.log_prob(torch.tensor([[0.0, 0, 1, *sex]])) for sex in OTHERS])
+    torch.testing.assert_close(known.logsumexp(dim=0), unseen[0])
+
+
+def test_draws_are_rows_with_the_moments_that_are_claimed() -> None:
+    _, p = likelihood()
+    x = Noise(0).draw(p, 200_000)[:, 0]
+    assert set(x[:, 1:].unique().tolist()) == {0.0, 1.0}
+    assert torch.equal(x[:, 1:3].sum(dim=1), torch.ones(len(x)))
+    assert torch.equal(x[:, 3:].sum(dim=1), torch.ones(len(x)))
+    # the special value as it is encoded
+    assert (x[x[:, 2] == 1, 0] == 0).all()
+    error = x.std(dim=0) / sqrt(len(x))
+    assert ((x.mean(dim=0) - p.mean[0]).abs() < 5 * error + 1e-6).all()
+    torch.testing.assert_close(x.var(dim=0), p.variance[0], rtol=0.05, atol=1e-3)
+
+
+def test_at_first_it_is_the_mixture_of_each_column() -> None:
+    mixed = Mixed(SCHEMA, scale="exp")
+    x = rows()
+    mixed.fit(x)
+    own = x[x[:, 1] == 1]
+    p = mixed(torch.zeros(1, *mixed.outputs((6,))))
+    log_p = p.log_prob(torch.from_numpy(own)) - log(0.5) - log(1 / 3)
+    # a lognormal's long tail takes several normals
+    single = Normal(float(own[:, 0].mean()), float(own[:, 0].std())).log_prob(torch.from_numpy(own[:, 0]))
+    assert log_p.mean() > single.mean() + 0.2
+
+
+def test_rounded_numbers_have_no_infinite_density() -> None:
+    # 0 and 1 with equal weights: without a floor a spike on each
+    x = np.repeat([0.0, 1.0], 100)
+    _, mu, sigma = mixture(x, 5, 1 / sqrt(12))
+    assert (sigma >= 1 / sqrt(12)).all()
+    assert ((mu > -0.1) & (mu < 1.1)).all()
+
+
+def test_only_numbers_and_only_categories() -> None:
+    for schema, x in (
+        (Schema((Column("a", "number"), Column("b", "date"))), [[1.0, 2.0], [2.0, 4.0]]),
+        (Schema((Column("c", "category", ("x", "y")),)), [[1.0, 0.0], [0.0, 1.0]]),
+    ):
+        mixed = Mixed(schema)
+        mixed.fit(np.array(x, np.float32))
+        p = mixed(torch.zeros(4, *mixed.outputs((2,))))
+        assert p.mean.shape == p.sample().shape == (4, 2)
+        assert p.log_prob(torch.tensor(x[:1])).isfinite().all()
