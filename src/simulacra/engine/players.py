@@ -198,6 +198,21 @@ class Players:
         for column in self._record.values():
             column.clear()
 
+    def averages(self, step: int) -> dict[str, float]:
+        """The mean of every term since `clear`; a new record begins.
+
+        Args:
+            step: training steps so far.
+
+        Raises:
+            DivergedError: as `check`.
+        """
+        record = self.record()
+        self.check(record, step)
+        means = {name: values.mean().item() for name, values in record.items()}
+        self.clear()
+        return means
+
     def restore(self, record: Mapping[str, Tensor], steps: int) -> None:
         """Go on with a record of so many steps."""
         self.clear()

@@ -116,8 +116,7 @@ def _seconds_a_step(session: Session, seconds: float) -> float:
         began = time.perf_counter()
         for step in range(first, first + n):
             session.play(step % session.steps)
-        session.players.check(session.players.record(), first + n)
-        session.players.clear()
+        session.players.averages(first + n)
         _wait(session.fabric.device)
         return (time.perf_counter() - began) / n
 
