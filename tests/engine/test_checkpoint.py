@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -56,7 +55,7 @@ def test_everything_has_a_name(trains: Trains) -> None:
 
 def test_between_two_logs_the_terms_are_in_it(trains: Trains) -> None:
     run, _ = trains("run", **RICH)
-    os.unlink(last(run))
+    last(run).unlink()
     saved, _ = checkpoint.load(run)
     assert saved is not None
     # the last log was at step 15
@@ -89,7 +88,11 @@ def test_when_all_are_damaged_that_is_said(trains: Trains) -> None:
     ("name", "tensor", "message"),
     [
         ("optimizer.vae.encoder.layers.0.weight.exp_avg", torch.zeros(3), "of shape"),
-        ("optimizer.vae.encoder.layers.0.weight.exp_avg", torch.zeros(32, 64, dtype=torch.float64), "float64"),
+        (
+            "optimizer.vae.encoder.layers.0.weight.exp_avg",
+            torch.zeros(32, 64, dtype=torch.float64),
+            "float64",
+        ),
         ("optimizer.vae.encoder.layers.0.weight.step", torch.zeros(2), "is no number"),
         ("optimizer.vae.encoder.layers.9.weight.exp_avg", torch.zeros(3), "no parameter for"),
         ("model.encoder.layers.0.weight", torch.zeros(2, 2), "of shape"),
@@ -107,7 +110,9 @@ def test_a_tensor_that_does_not_fit_touches_nothing(
         trains("run", steps=10, ema=0.9)
 
 
-@pytest.mark.parametrize("key", ["model.encoder.layers.0.weight", "optimizer.vae.encoder.layers.0.weight.step"])
+@pytest.mark.parametrize(
+    "key", ["model.encoder.layers.0.weight", "optimizer.vae.encoder.layers.0.weight.step"]
+)
 def test_a_missing_tensor_is_named(trains: Trains, key: str) -> None:
     run, _ = trains("run", steps=5)
     state = tensors.read(last(run))[0]
@@ -129,9 +134,7 @@ def test_a_finished_run_gets_its_weights_back(trains: Trains) -> None:
     assert run.weights.read_bytes() == weights
 
 
-def test_a_full_disk_leaves_the_checkpoints_before(
-    trains: Trains, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_leaves_the_checkpoints_before(trains: Trains, monkeypatch: pytest.MonkeyPatch) -> None:
     import safetensors.torch
 
     run, _ = trains("run", steps=5)

@@ -1,14 +1,9 @@
-"""The log of a training: metrics.jsonl, a progress bar or plain lines, TensorBoard.
-
-A terminal that is lost, or a full pipe's end that is closed, ends the lines and not the training.
-"""
+"""The log of a training: metrics.jsonl, a progress bar or plain lines, TensorBoard."""
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from simulacra.files import write_text
 from simulacra.metrics.registry import training_scores
 from simulacra.run import Run
+from simulacra.terminal import tolerant_stderr
 
 # Seconds between plain lines when nobody watches a terminal.
 PLAIN_EVERY = 5.0
@@ -37,10 +33,8 @@ class Events:
 
     def __init__(self, run: Run, start: int, logged: int, steps: int, quiet: bool) -> None:
         self.run, self.start, self.logged, self.steps, self.quiet = run, start, logged, steps, quiet
-        # there is none when its descriptor was closed before the start
-        self.silent = quiet or sys.stderr is None
-        console = Console(stderr=True) if not self.silent else Console(quiet=True)
-        self.live = console.is_terminal and not self.silent
+        console = Console(file=tolerant_stderr())
+        self.live = console.is_terminal and not quiet
         self.bar = Progress(
             TextColumn("step {task.completed}/{task.total}"),
             BarColumn(bar_width=24),
@@ -61,16 +55,14 @@ class Events:
                 from torch.utils.tensorboard import SummaryWriter
 
                 self.board = SummaryWriter(self.run.path / "tensorboard", purge_step=self.logged)
-        with self._output():
-            self.bar.start()
+        self.bar.start()
         self.task = self.bar.add_task("", total=self.steps, completed=self.start, terms="")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._output():
-            self.bar.stop()
+        self.bar.stop()
         if self.board:
             self.board.close()
 
@@ -98,18 +90,8 @@ class Events:
 
     def message(self, text: str) -> None:
         """A line for the person."""
-        with self._output():
-            if not self.silent:
-                self.bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
-
-    @contextmanager
-    def _output(self) -> Iterator[None]:
-        """Output inside; after the first that fails there is none."""
-        try:
-            yield
-        # ValueError: the file was closed
-        except (OSError, ValueError):
-            self.silent, self.live, self.bar.live.auto_refresh = True, False, False
+        if not self.quiet:
+            self.bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def _show(self, step: int, terms: Mapping[str, float], more: Mapping[str, float]) -> None:
         # norms of gradients are for the report: the line is long enough
@@ -117,8 +99,7 @@ class Events:
         text = "  ".join(f"{name} {value:.5g}" for name, value in printed.items())
         text += f"  {more['images_per_second']:,.0f} examples/s"
         if self.live:
-            with self._output():
-                self.bar.update(self.task, completed=step, terms=text)
+            self.bar.update(self.task, completed=step, terms=text)
             return
         now = time.monotonic()
         if now - self._last_line >= PLAIN_EVERY or step == self.steps:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import nullcontext
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from simulacra.accelerate.processor import emulates_bf16
 from simulacra.core.model import Model
@@ -12,7 +13,7 @@ from simulacra.data.spec import Data
 from simulacra.engine import checkpoint
 from simulacra.engine.distributed import Agreement, is_first_process, launch, watching
 from simulacra.engine.events import Events
-from simulacra.engine.interrupts import Interrupted, interrupts
+from simulacra.engine.interrupts import Interrupted, Interrupts, interrupts
 from simulacra.engine.monitors.checkpoints import Checkpoints
 from simulacra.engine.monitors.gan_diagnostics import diagnosed
 from simulacra.engine.monitors.monitor import Monitor, State, every
@@ -24,6 +25,9 @@ from simulacra.engine.rehearsal import rehearse
 from simulacra.engine.scheduler import NOTICES, requeue
 from simulacra.engine.session import Session
 from simulacra.run import Run, RunConfig
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 def train(run: Run, config: RunConfig, data: Data, quiet: bool = False) -> Model:
@@ -41,8 +45,13 @@ def train(run: Run, config: RunConfig, data: Data, quiet: bool = False) -> Model
         KeyboardInterrupt: a signal came; the step was finished and a checkpoint saved.
     """
     config = _same_length(run, config)
-    with run.opened(config) if is_first_process() else nullcontext():
-        _train(run, config, data, quiet)
+    with run.opened(config) if is_first_process() else nullcontext(), interrupts() as interrupted:
+        try:
+            _train(run, config, data, interrupted, quiet)
+        except Interrupted:
+            raise KeyboardInterrupt(
+                f"{run}: interrupted before the next step; nothing was to be saved"
+            ) from None
         return run.load()
 
 
@@ -57,9 +66,18 @@ def _same_length(run: Run, config: RunConfig) -> RunConfig:
     return replace(config, training=replace(training, steps=stored.steps))
 
 
-def _train(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
+def _train(run: Run, config: RunConfig, data: Data, interrupted: Interrupts, quiet: bool) -> None:
     training = config.training
-    fabric = launch(training)
+    with interrupted.breaking_off():
+        fabric = launch(training)
+    with watching(fabric, run):
+        _play(run, config, data, fabric, interrupted, quiet)
+
+
+def _play(
+    run: Run, config: RunConfig, data: Data, fabric: Fabric, interrupted: Interrupts, quiet: bool
+) -> None:
+    training = config.training
     rank, alone = fabric.global_rank, fabric.world_size == 1
     if training.minutes is not None and training.steps is None:
         # a model that is solved has no length
@@ -85,7 +103,7 @@ def _train(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
 
     model.train()
     log = Events(run, start, start - pending, steps, quiet=quiet or rank > 0)
-    with log as events, interrupts() as interrupted, watching(fabric, run):
+    with log as events:
         state = State(run, config, data, model, session.published, events, steps, start)
         checkpoints = Checkpoints(training.checkpoint_every, session, best)
         warnings = TrainingWarnings(model, diagnosed(data), run.events())
