@@ -11,14 +11,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simulacra.api import load, train
+    from simulacra.api import load, load_data, train
     from simulacra.config import Training
     from simulacra.core.batch import Batch
     from simulacra.core.card import ModelCard
     from simulacra.core.latents import LatentSpace
     from simulacra.core.model import Model, Turn
     from simulacra.core.noise import Noise
-    from simulacra.data import load as load_data
     from simulacra.data.spec import DataSpec
     from simulacra.estimators import DistributionRegressor, MDNRegressor
     from simulacra.models.autoencoder.model import Autoencoder
@@ -53,7 +52,7 @@ _LAZY = {
     "compare": "simulacra.tasks.compare",
     "evaluate": "simulacra.tasks.evaluate",
     "load": "simulacra.api",
-    "load_data": "simulacra.data:load",
+    "load_data": "simulacra.api",
     "train": "simulacra.api",
 }
 __all__ = [  # names that are imported when first used
@@ -105,4 +104,4 @@ def _model_classes() -> dict[str, str]:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

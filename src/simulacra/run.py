@@ -15,7 +15,7 @@ import os
 import platform
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.metadata import version
@@ -27,7 +27,7 @@ import yaml
 
 from simulacra.config import Training, from_dict, to_dict
 from simulacra.data import Data, Options
-from simulacra.data.spec import DataSpec
+from simulacra.data.spec import DataSpec, is_arrays
 from simulacra.data.tables.schema import Column, Schema
 from simulacra.errors import ConfigError, RunError
 from simulacra.files import write_text
@@ -77,6 +77,8 @@ class RunConfig:
     @classmethod
     def from_yaml(cls, text: str) -> RunConfig:
         document = yaml.safe_load(text)
+        if not isinstance(document, dict):
+            raise RunError("config.yaml is damaged; delete the folder, or train in another --out")
         if document.get("layout") != LAYOUT:
             raise RunError("made by another version of simulacra; train it again in another --out")
         model, data = document["model"], document["data"]
@@ -90,9 +92,17 @@ class RunConfig:
             from_dict(Training, document["training"]),
         )
 
+    def settings(self) -> dict[str, Any]:
+        """Every setting by its name, as plain values: of the model, the data and the training."""
+        parts = (self.config, self.options, self.spec, self.training)
+        flat: dict[str, Any] = {"model": full_name(self.model), "data": self.source}
+        for part in parts:
+            flat |= to_dict(part)
+        return flat
+
     def differences(self, other: RunConfig) -> list[str]:
         """Settings of `other` that a training under this config cannot go on with."""
-        mine, theirs = _flat(self), _flat(other)
+        mine, theirs = self.settings(), other.settings()
         # another model or source brings other settings with it
         roots = [key for key in ("model", "data") if mine[key] != theirs[key]]
         keys = roots or dict.fromkeys([*mine, *theirs])
@@ -112,14 +122,6 @@ def _spec(values: dict[str, Any]) -> DataSpec:
     return from_dict(DataSpec, {**values, **known})
 
 
-def _flat(config: RunConfig) -> dict[str, Any]:
-    parts = [to_dict(config.config), to_dict(config.options), to_dict(config.spec), to_dict(config.training)]
-    flat: dict[str, Any] = {"model": full_name(config.model), "data": config.source}
-    for part in parts:
-        flat |= part
-    return flat
-
-
 class Run:
     """A run folder. Making the object touches nothing on the disk.
 
@@ -135,6 +137,9 @@ class Run:
 
     def __str__(self) -> str:
         return str(self.path)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
 
     @property
     def config(self) -> RunConfig:
@@ -187,7 +192,7 @@ class Run:
         Raises:
             RunError: it is busy, holds something else, or cannot be written.
         """
-        folder = next(folder for folder in (self.path, *self.path.absolute().parents) if folder.exists())
+        folder = next(folder for folder in (self.path, *self.path.parents) if folder.exists())
         if not folder.is_dir():
             raise RunError(f"{folder}: is a file; choose another --out")
         foreign = folder == self.path and not (self.path / "config.yaml").exists()
@@ -210,11 +215,17 @@ class Run:
         """What to do about a folder without a run."""
         runs = {str(file.parent): file for file in self.path.parent.glob("*/config.yaml")}
         close = get_close_matches(str(self.path), runs, n=1)
-        return f"did you mean {close[0]}?" if close else f"train one with --out {shlex.quote(str(self))}"
+        if close:
+            return f"did you mean {close[0]}?"
+        if self.path.exists():
+            return "'simulacra runs FOLDER' lists the runs in a folder"
+        return f"train one with --out {shlex.quote(str(self))}"
 
     @contextmanager
     def opened(self, config: RunConfig) -> Iterator[None]:
         """Hold the folder for a training under `config`; make it when it is new.
+
+        A training that is refused before it begins leaves no new folder.
 
         Raises:
             RunError: it is busy, belongs to other settings, or holds something else.
@@ -222,6 +233,7 @@ class Run:
         from filelock import FileLock, Timeout
 
         self.check_free()
+        new = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.path / ".lock")
@@ -238,6 +250,13 @@ class Run:
             yield
         finally:
             lock.release()
+            if new and {file.name for file in self.path.iterdir()} <= {"config.yaml", ".lock"}:
+                for file in self.path.iterdir():
+                    file.unlink()
+                # others may have put something beside it
+                with suppress(OSError):
+                    for folder in new:
+                        folder.rmdir()
 
     def save(self, config: RunConfig) -> None:
         """Write config.yaml."""
@@ -372,7 +391,9 @@ class Run:
         from simulacra.errors import DataError
 
         config = self.config
-        if source is None or data.parse(source)[:2] == data.parse(config.source)[:2]:
+        # arrays are not stored, and loading them says so
+        own = None if is_arrays(config.source) else data.parse(config.source)[:2]
+        if source is None or data.parse(source)[:2] == own:
             return data.load(config.source, config.options, config.spec)
         spec, options = config.spec, config.options
         square = spec.kind == "image" and spec.shape[1] == spec.shape[2]
@@ -386,7 +407,9 @@ class Run:
         }
         accepted = data.SOURCES[data.parse(source)[0]].options
         chosen: dict[str, Any] = {name: value for name, value in wanted.items() if name in accepted}
-        loaded = data.load(source, Options(skip_bad=options.skip_bad, **chosen), spec)
+        loaded = data.load(
+            source, Options(skip_bad=options.skip_bad, **chosen), spec if spec.kind == "vector" else None
+        )
         for what, ours, theirs in (
             ("examples", spec, loaded.spec),
             ("targets", spec.target, loaded.spec.target),

@@ -221,7 +221,8 @@ def test_a_sound_table(tmp_path: Path, capsys: Capture) -> None:
     out = capsys.readouterr().out.splitlines()
     assert "note: the same value in every example: column one" in out
     assert "vectors of 2 numbers" in out
-    assert "columns: age, one" in out
+    assert "  age     number                      0 to 39" in out
+    assert "  kind    category (target)           2: a, b" in out
     assert "classes: a 20, b 20" in out
     assert not any(line.startswith("target") for line in out)
     assert out[-1] == f"csv:{path}: 40 of 40 can be used: ok"

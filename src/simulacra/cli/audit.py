@@ -27,8 +27,9 @@ KINDS = {
     "generator": ("generator", "who is generated, how well, and who is memorised?"),
     "checklist": ("checklist", "who answers what no number answers?"),
 }
-# the extra `audit`
-NEEDED = ("pandas", "networkx", "pydantic")
+# what of the extra `audit` a kind needs, if not all of it
+EXTRA = ("pandas", "networkx", "pydantic")
+NEEDED: dict[str, tuple[str, ...]] = {"fallacy": (), "decide": (), "feedback": ()}
 
 HELP = """usage: simulacra audit KIND ...
 
@@ -58,8 +59,8 @@ def main(argv: list[str]) -> int:
     module: Any = import_module(f"simulacra.audit.{KINDS[kind][0]}.command")
     arguments = parse(module.Arguments, rest, f"simulacra audit {kind}")
     gates = [Gate.parse(text) for text in arguments.fail_on]
-    if missing := [name for name in NEEDED if find_spec(name) is None]:
-        raise ConfigError(f"audit: needs {', '.join(missing)}: pip install simulacra[audit]")
+    if missing := [name for name in NEEDED.get(kind, EXTRA) if find_spec(name) is None]:
+        raise ConfigError(f"audit {kind}: needs {', '.join(missing)}: pip install simulacra[audit]")
     out = folder(kind, arguments)
     audit = module.audit(arguments)
     return _answer(audit, arguments, gates, out)

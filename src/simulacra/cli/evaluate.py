@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,9 +87,12 @@ def run(arguments: Evaluate) -> None:
         features = Run(arguments.features).load()
     split = split_of(arguments.data)
     model = trained.load()
+    data = trained.data(arguments.data)
+    for note in data.notes:
+        print(f"simulacra: {data.name}: {note}", file=sys.stderr)
     numbers = evaluate(
         model,
-        trained.data(arguments.data),
+        data,
         split,
         arguments.metrics.split(",") if arguments.metrics else None,
         arguments.importance_samples,

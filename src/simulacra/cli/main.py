@@ -21,8 +21,11 @@ VERBS = {
     "evaluate": "measure a trained model on held-out data",
     "audit": "audit what data or a model do to people before they are used",
     "report": "write the report of a run as one HTML page",
+    "runs": "list the runs of a folder",
+    "compare": "measure runs side by side",
     "recipe": "list the recipes, or run one",
     "data": "list, check and preview data sources",
+    "doctor": "check the installation and this machine",
 }
 
 HELP = """usage: simulacra VERB ...
@@ -47,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
-    if not arguments or arguments[0] in ("-h", "--help"):
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(HELP.format(verbs="\n".join(f"  {verb:12} {text}" for verb, text in VERBS.items())), end="")
         return 0 if arguments else 2
     if arguments[0] == "--version":

@@ -20,11 +20,13 @@ class Report:
 
 def main(argv: list[str]) -> int:
     arguments = parse(Report, argv, "simulacra report")
-    from simulacra.report.model_card_file import write_model_card
-    from simulacra.report.page import write_report
     from simulacra.run import Run
 
     run = Run(arguments.run)
+    run.check_trained()
+    from simulacra.report.model_card_file import write_model_card
+    from simulacra.report.page import write_report
+
     write_model_card(run)
     print(f"report: {write_report(run)}")
     return 0

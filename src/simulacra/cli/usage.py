@@ -67,6 +67,15 @@ def _sentences(failure: Any, argv: list[str], options: Callable[[], list[str]]) 
     elif isinstance(failure, failures.InvalidChoice):
         flag = _name(failure.argument)
         yield f"{flag}: unknown '{failure.value}', {nearest(failure.value, failure.choices)}"
+    elif isinstance(failure, failures.BadValue) and failure.argument.is_positional():
+        known = options()
+        flags = [word for word in argv if word.startswith("--") and word.partition("=")[0] not in known]
+        if flags:
+            yield f"unknown option {flags[0]}"
+            name = _name(failure.argument)
+            yield f"write {failure.prog} {name}"
+        else:
+            yield _missing_one(failure.argument)
     elif isinstance(failure, failures.BadValue):
         flag, values = _name(failure.argument), failure.argument.lowered.nargs
         needs = f"{values} values" if isinstance(values, int) and values > 1 else "a value"
@@ -92,11 +101,15 @@ def _missing(failure: Any) -> Iterator[str]:
         yield f"write {failure.prog} {form}"
         return
     one, words = missing[0], failure.unrecognized_tokens
-    text = one.field.helptext
-    about = " ".join((text() if callable(text) else text or "").split()).partition(";")[0].rstrip(".")
-    yield f"{_name(one)} is missing{f' ({about})' if about else ''}"
+    yield _missing_one(one)
     if len(words) == 1 and not one.is_positional():
         yield f"write {_name(one)} {words[0]}"
+
+
+def _missing_one(argument: Any) -> str:
+    text = argument.field.helptext
+    about = " ".join((text() if callable(text) else text or "").split()).partition(";")[0].rstrip(".")
+    return f"{_name(argument)} is missing{f' ({about})' if about else ''}"
 
 
 def _bad_value(failure: Any) -> Iterator[str]:
@@ -108,19 +121,25 @@ def _bad_value(failure: Any) -> Iterator[str]:
         yield f"write {value.replace(',', '')}"
     elif re.fullmatch(r"-?\d+,\d+", value):
         yield f"write {value.replace(',', '.')}"
+    elif metavar == "INT" and re.fullmatch(r"\d+(\.\d*)?[eE]\d+|\d+\.0*", value):
+        yield f"write {float(value):.0f}"
 
 
 def _unrecognized(tokens: list[str], argv: list[str], options: Callable[[], list[str]]) -> Iterator[str]:
     flag = next((token.partition("=")[0] for token in tokens if token.startswith("-")), None)
     if flag is not None:
-        close = get_close_matches(flag.replace("_", "-"), options(), n=1)
+        # without the hyphens, which all have in common
+        names = {option.lstrip("-"): option for option in options()}
+        close = get_close_matches(flag.replace("_", "-").lstrip("-"), names, n=1)
         yield f"unknown option {flag}"
-        yield f"did you mean {close[0]}?" if close else "--help lists the options"
+        yield f"did you mean {names[close[0]]}?" if close else "--help lists the options"
         return
     before = argv[max(0, argv.index(tokens[0]) - 1)] if tokens[0] in argv else ""
     if before.startswith("--"):
         yield f"{before} takes no value"
         yield f"leave '{tokens[0]}' out"
+    elif before.endswith(","):
+        yield f"write {before}{tokens[0]} without the space"
     else:
         yield f"unexpected '{tokens[0]}'"
         yield "a name with spaces needs quotes, and an option starts with --"

@@ -30,6 +30,7 @@ import torch
 from torch import Tensor
 
 from simulacra.core.noise import Noise
+from simulacra.data.images.scale import rescaling
 from simulacra.errors import ConfigError, DataError
 
 # images may lie outside [0, 1] by so much, as means of a normal likelihood do; other scales are further out
@@ -186,22 +187,6 @@ def _from_array(what: str, value: Any) -> Tensor:
     if array.dtype.kind == "f":
         return torch.from_numpy(array.astype(np.float64 if array.dtype.itemsize > 4 else np.float32))
     return torch.from_numpy(array.astype(np.uint8 if array.dtype == np.uint8 else np.int64))
-
-
-def rescaling(low: float, high: float) -> str:
-    """How to bring images with values from `low` to `high` to [0, 1], the end of a message.
-
-    >>> rescaling(0, 255)
-    'images are uint8, or floats in [0, 1]: divide by 255'
-    >>> rescaling(-1, 1)
-    'images are uint8, or floats in [0, 1]: (x + 1) / 2'
-    """
-    how = "rescale them"
-    if low >= 0:
-        how = f"divide by {255 if 100 < high <= 255 else f'{high:g}'}"
-    elif low >= -1 and high <= 1:
-        how = "(x + 1) / 2"
-    return f"images are uint8, or floats in [0, 1]: {how}"
 
 
 def _count(_model: Any, what: str, value: Any, _: Mapping[str, Any]) -> int:

@@ -23,7 +23,7 @@ from simulacra.core.batch import Batch, in_order, max_batch, random_subset, tens
 from simulacra.core.calls import checked, whole_number
 from simulacra.core.model import LatentModel, Model
 from simulacra.core.noise import Noise
-from simulacra.data.spec import Dataset, DataSpec
+from simulacra.data.spec import Dataset, DataSpec, is_arrays
 from simulacra.errors import ConfigError, RunError, nearest
 
 # samples decoded at a time
@@ -99,6 +99,10 @@ class Capability(Model, ABC):
             f"a {type(self).__name__} is not called itself; call its {', '.join(self._calls())}"
         )
 
+    def __repr__(self) -> str:
+        """Name, data, size and calls in a line; its nets print as in torch."""
+        return f"{super().__repr__()[:-1]}: {', '.join(self._calls())})"
+
     def _calls(self) -> list[str]:
         return [name for name, kind in _CAPABILITY_OF.items() if isinstance(self, kind)]
 
@@ -138,6 +142,7 @@ def usage(model: Model) -> list[str]:
 def commands(model: Model, run: str, source: str, seed: int) -> list[list[str]]:
     """Words of the commands that use a run of the model, after `simulacra`."""
     kinds = capabilities(model)
+    source = "SOURCE" if is_arrays(source) else source
     return [words for kind in kinds for words in kind.commands(cast(Any, model), run, source, seed)]
 
 

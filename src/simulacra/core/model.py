@@ -87,6 +87,11 @@ class Model(nn.Module):
         self.spec = spec
         self.config = config
 
+    def __repr__(self) -> str:
+        """Name, data and size in a line; its nets print as in torch."""
+        size = sum(p.numel() for p in self.parameters())
+        return f"{type(self).__name__}({self.spec!r}, {size:,} parameters)"
+
     def prepare(self, train: Dataset) -> None:
         """Initialise from the training data, before the first step. The default does nothing."""
 

@@ -15,9 +15,20 @@ from simulacra.data.tables.schema import Schema
 from simulacra.errors import DataError, nearest
 
 SPLITS = ("train", "validation", "test")
+# the source of a run that was trained on data which a program passed, before their hash
+ARRAYS = "arrays"
 
 # how examples are split, beside column:NAME
 RULES = ("hash", "time", "blocks")
+
+
+# names of columns, classes and attributes that a spec prints
+NAMED = 5
+
+
+def is_arrays(source: str) -> bool:
+    """Whether the source of a run stands for data that a program passed, which it does not store."""
+    return source.startswith(f"{ARRAYS}:")
 
 
 @dataclass(frozen=True)
@@ -74,7 +85,7 @@ class Options:
         return self.split.removeprefix("column:") if self.split.startswith("column:") else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DataSpec:
     """The kind and shape of one example, and the names that go with it.
 
@@ -96,8 +107,27 @@ class DataSpec:
     target: DataSpec | None = None
     schema: Schema | None = None
 
+    def __repr__(self) -> str:
+        """Kind and shape, and what there is of classes, attributes and targets, in a line.
 
-@dataclass(frozen=True)
+        >>> DataSpec("image", (1, 28, 28), ("cat", "dog"))
+        DataSpec('image', (1, 28, 28), 2 classes: cat, dog)
+        """
+        parts = [repr(self.kind), repr(self.shape)]
+        for names, what in (
+            (self.columns, "columns"),
+            (self.classes, "classes"),
+            (self.attributes, "attributes"),
+        ):
+            if names:
+                listed = ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
+                parts.append(f"{len(names)} {what}: {listed}")
+        if self.target is not None:
+            parts.append(f"target={self.target!r}")
+        return f"DataSpec({', '.join(parts)})"
+
+
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """One split, in memory or memory-mapped.
 
@@ -119,6 +149,9 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def __repr__(self) -> str:
+        return f"Dataset({len(self):,} examples of {self.spec!r})"
 
     def take(self, index: np.ndarray | slice) -> Dataset:
         """The examples at `index`, in that order."""
@@ -164,11 +197,18 @@ class Truth:
     size: float = 1.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Data:
-    """A loaded source: its name as the user wrote it, its three disjoint splits, and the truth about it.
+    """A loaded source.
 
     Attributes:
+        name: as the user wrote it.
+        train: a split; the three have no example in common.
+        validation: likewise.
+        test: likewise.
+        truth: what is known about it.
+        names: of its files, to which `Dataset.rows` point; empty for other sources.
+        copies: the rows of images that are near-copies of each other, int64 `(P, 2)`; None if not looked for.
         notes: remarks about columns and rows of a table that are left out.
     """
 
@@ -177,7 +217,13 @@ class Data:
     validation: Dataset
     test: Dataset
     truth: Truth = Truth()
+    names: tuple[str, ...] = ()
+    copies: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{len(self.split(name)):,} {name}" for name in SPLITS)
+        return f"Data({self.name!r}, {sizes}: {self.spec!r})"
 
     @property
     def spec(self) -> DataSpec:
@@ -196,7 +242,8 @@ class Data:
 
     def swapped(self) -> Data:
         """The data with every split `Dataset.swapped`, without a truth."""
-        return Data(self.name, self.train.swapped(), self.validation.swapped(), self.test.swapped())
+        train, validation, test = (self.split(name).swapped() for name in SPLITS)
+        return replace(self, train=train, validation=validation, test=test, truth=Truth())
 
 
 def refuse_missing_classes(data: Data) -> None:

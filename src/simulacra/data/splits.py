@@ -110,6 +110,11 @@ def places(shares: np.ndarray, options: Options, column: Column | None = None) -
     return group_places(*groups)
 
 
+def splitting_columns(options: Options) -> list[str]:
+    """The columns that decide the splits."""
+    return [name for name in (options.group, options.split_column) if name is not None]
+
+
 def content_shares(x: np.ndarray) -> np.ndarray:
     """A number in [0, 1) for each example that depends on its content alone, float64 `(N,)`.
 

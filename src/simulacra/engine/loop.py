@@ -112,6 +112,8 @@ def _play(
             *scores,
             SampleGrids(training.sample_every or max(1, steps // GRIDS)),
         ]
+        for note in [] if start else data.notes:
+            events.message(f"{data.name}: {note}")
         for fault in faults:
             events.message(fault)
         if start:

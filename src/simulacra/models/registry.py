@@ -49,7 +49,7 @@ def model_card(name: str) -> ModelCard:
     if _is_file(name):
         return _card_of_file(name)
     if name not in MODELS:
-        raise ConfigError(f"unknown model '{name}', {nearest(name, MODELS)}, or path/to/file.py:Class")
+        raise ConfigError(f"unknown model '{name}', {nearest(name, [*MODELS, 'path/to/file.py:Class'])}")
     return MODELS[name]
 
 

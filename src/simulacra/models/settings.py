@@ -29,6 +29,11 @@ ADVERSARIAL = Training(betas=(0.0, 0.99), ema=0.999, schedule="cosine", lr=2e-3)
 TRANSLATION = Training(batch_size=1, lr=2e-4, betas=(0.5, 0.999), schedule="linear")
 
 
+def target_hint(spec: DataSpec) -> str:
+    """How data get something to predict; ends an error."""
+    return label_hint(spec) if spec.kind == "image" else "name the column of a table with --target"
+
+
 def label_hint(spec: DataSpec) -> str:
     """How data without classes get them; ends an error."""
     if spec.attributes:

@@ -92,9 +92,8 @@ def _metrics(run: Run) -> str:
         (f"### {numbers.heading}\n\n" if len(several) > 1 else "") + _table(numbers) for numbers in several
     )
     if not several[0].evaluated:
-        text = text.replace(
-            several[0].title, f"{several[0].title} `simulacra evaluate {run}` measures it.", 1
-        )
+        command = shlex.join(["simulacra", "evaluate", str(run)])
+        text = text.replace(several[0].title, f"{several[0].title} `{command}` measures it.", 1)
     if any(numbers.compared for numbers in several):
         text += (
             "\n\nReal data: the same scores of as many training examples in place of the samples. A perfect"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from simulacra.data.spec import DataSpec
 from simulacra.files import write_text
 from simulacra.metrics.registry import metric
 from simulacra.report import curves
+from simulacra.report.data_section import data_section
 from simulacra.report.inline_images import chart
 from simulacra.report.material import Material, gather
 from simulacra.report.numbers import (
@@ -59,7 +61,8 @@ def _page(m: Material[Any]) -> str:
         most_columns=SHOWN,
         evaluate=["simulacra", "evaluate", shlex.quote(run)],
         **_training(m.run),
-        cards=_cards(m),
+        cards=_placed(_cards(m)),
+        data=data_section(m),
         settings=_settings(m),
         train=shlex.split(command(config, run)),
         origin=_origin(m),
@@ -116,6 +119,22 @@ def _cards(m: Material[Any]) -> list[ReportCard]:
         for make in several
     ]
     return [card for make in makers if (card := make(m)) is not None]
+
+
+def _placed(cards: Sequence[ReportCard]) -> list[tuple[ReportCard, str]]:
+    """Each card with its CSS class: `wide`, `alone` in a row of two columns, or none.
+
+    >>> a, b = (ReportCard(name, "", Markup(), "", wide=name == "b") for name in "ab")
+    >>> [css for _, css in _placed([a, a, a, b, a])]
+    ['', '', 'alone', 'wide', 'alone']
+    """
+    placed: list[tuple[ReportCard, str]] = []
+    left = True
+    for i, card in enumerate(cards):
+        last = i + 1 == len(cards) or cards[i + 1].wide
+        placed.append((card, "wide" if card.wide else "alone" if left and last else ""))
+        left = card.wide or not left
+    return placed
 
 
 def _settings(m: Material[Any]) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from simulacra.data.spec import is_arrays
 from simulacra.models.registry import model_card
 from simulacra.run import Run, RunConfig
 
@@ -28,7 +29,9 @@ def command(config: RunConfig, out: str | Path | None = None) -> str:
     >>> command(RunConfig("vae", model, "folder:my pictures", Options(image_size=32), spec, training))
     "simulacra train vae --data 'folder:my pictures' --hidden 64 32 --binarise --image-size 32 --epochs 3.0"
     """
-    words = ["simulacra", "train", config.model, "--data", config.source]
+    # arrays are not stored
+    source = "SOURCE" if is_arrays(config.source) else config.source
+    words = ["simulacra", "train", config.model, "--data", source]
     words += [] if out is None else ["--out", str(out)]
     words += _words(changed(config.config)) + _words(changed(config.options))
     return shlex.join(words + _words(retrained(config)))

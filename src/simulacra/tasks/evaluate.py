@@ -13,8 +13,9 @@ from simulacra.core.calls import trusted
 from simulacra.core.inference import eval_mode
 from simulacra.core.model import Model
 from simulacra.data.spec import Data, Dataset
-from simulacra.errors import ConfigError, DataError
+from simulacra.errors import ConfigError, DataError, nearest
 from simulacra.metrics.evaluation import Evaluation
+from simulacra.metrics.features import EXTRACTORS
 from simulacra.metrics.registry import check, groups, measurements, merge
 
 
@@ -71,6 +72,9 @@ def evaluate(
     """
     metrics = groups(features=False) if metrics is None else metrics
     check(metrics, groups())
+    if isinstance(features, str) and features not in EXTRACTORS:
+        known = [*EXTRACTORS, "the run folder of a classifier"]
+        raise ConfigError(f"features: unknown '{features}', {nearest(features, known)}")
     if importance_samples < 1 or (examples is not None and examples < 1):
         raise ConfigError("importance_samples and examples: must be at least 1")
     if variants < 2:

@@ -147,6 +147,7 @@ def test_columns_that_cannot_be_used_are_left_out_with_a_note(tmp_path: Path) ->
         "column 'name' is left out: 40 different texts ('name 0', 'name 1', 'name 2', ...)",
         "column 'empty' is left out: no value in any row",
         "column '' is left out: it has no name",
+        "column 'x' numbers the rows; if it means nothing else, leave it out: --drop x",
     )
     with pytest.raises(
         DataError, match="no column can be used: column 'name' is left out: 40 different texts"
@@ -171,7 +172,7 @@ def test_new_rows_are_read_by_name(adult: str, tmp_path: Path) -> None:
     }
     tables.write(new, tmp_path / "new.csv")
     x, notes = read_inputs(TextTable.open("new", str(tmp_path / "new.csv")), data.spec)
-    assert notes == ("categories that no training row has count as none: 'sex' in 2 rows",)
+    assert notes == ("unseen categories, encoded as none of the known ones: 'sex' in 2 rows",)
     expected = everything(data)[:5]
     sex = slice(data.spec.columns.index("sex is Female"), data.spec.columns.index("sex is Male") + 1)
     expected[:, sex] = [[0, 1], [0, 0], [0, 0], [0, 1], [1, 0]]
@@ -217,6 +218,17 @@ def test_classes_that_no_training_row_has(adult: str, tmp_path: Path) -> None:
         DataError, match=r"target column 'income' holds '<=50K.', '>50K.' in 50 rows, and the"
     ):
         load(tables.write(new, tmp_path / "new.csv"), Options(target="income"), data.spec)
+
+
+def test_dates_of_two_meanings_are_noted(tmp_path: Path) -> None:
+    days = [f"{1 + i % 12:02}/{1 + i % 9:02}/2020" for i in range(40)]
+    data = load(tables.write({"day": days, "n": ["1", "2", "3", "5"] * 10}, tmp_path / "a.csv"))
+    assert data.notes == (
+        "column 'day': no date shows whether the day or the month is first; the day is taken to be",
+    )
+    assert schema_of(data.spec).columns[0].form == "%d/%m/%Y"
+    data = load(tables.write({"day": [*days, "31/01/2020"], "n": ["1"] * 41}, tmp_path / "a.csv"))
+    assert data.notes == ()
 
 
 def test_formulas_are_words(tmp_path: Path) -> None:

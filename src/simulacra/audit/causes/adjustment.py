@@ -15,14 +15,12 @@ from simulacra.audit.causes.overlap import OUTSIDE, comparable, outside
 from simulacra.audit.shared.findings import LEVEL, Estimate, Verdict
 from simulacra.audit.shared.phrasing import amount, join_words, out_of
 from simulacra.audit.shared.rates import MINIMUM
-from simulacra.audit.shared.source import MOST_GROUPS, NO, YES
+from simulacra.audit.shared.source import LARGEST, MOST_GROUPS, NO, YES
 
 # a column of numbers with at most so many different values is adjusted for as groups
 FEW_VALUES = 10
 # rows that crossed groups of several columns need on average; with fewer, the columns are adjusted for singly
 ROWS_EACH = 20
-# larger numbers have squares that overflow
-LARGEST = 1e100
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def column(cells: pd.Series, positive: str | None = None) -> Column:
     values = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64)
     finite = np.isfinite(values)
     if (np.abs(values[finite]) > LARGEST).any():
-        raise ValueError(f"column '{name}' holds numbers beyond {LARGEST:g}; divide them")
+        raise ValueError(f"column '{name}' holds numbers beyond {LARGEST:g}; use another unit")
     groups = tuple(sorted(counts.index, key=_order))
     codes = pd.Categorical(cells, groups).codes.astype(int)
     if len(groups) == 2:

@@ -64,11 +64,11 @@ def audit(arguments: Arguments) -> Audit:
         fields["score"] = source.probability(arguments.score)
         bins = calibration.Bins(groups.labels)
     confusion = Confusion(groups.labels, y.text, arguments.minimum_n)
-    for part in source.parts(fields):
+    for part in source.read(fields):
         part = groups.crossed(part)
         confusion.add(part)
         if bins is not None and len(part):
-            bins.add(part, part["score"].to_numpy(), part["y"].to_numpy())
+            bins.add(part, part["score"], part["y"])
     inputs = source.about() | {"outcome": y.text, "flagged": flag.text, "groups": arguments.group}
     sections: list[Section] = [outcomes(confusion)]
     asked = []

@@ -23,10 +23,11 @@ def wilson(k: float, n: float, level: float = LEVEL) -> Estimate:
     """
     p = _share(k, n)
     # (p + z^2 / 2n +- z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)
-    z2 = float(norm.ppf((1 + level) / 2)) ** 2 / n
-    centre, half = p + z2 / 2, sqrt(z2 * (p * (1 - p) + z2 / 4))
+    z = float(norm.ppf((1 + level) / 2))
+    scale = 1 + z * z / n
+    centre, half = (p + z * z / (2 * n)) / scale, z * sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / scale
     # rounding puts the ends of 0 and 1 on the wrong side of them
-    return Estimate(p, min(max((centre - half) / (1 + z2), 0), p), max(min((centre + half) / (1 + z2), 1), p))
+    return Estimate(p, min(max(centre - half, 0.0), p), max(min(centre + half, 1.0), p))
 
 
 def clopper_pearson(k: int, n: int, level: float = LEVEL) -> Estimate:

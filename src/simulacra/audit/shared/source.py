@@ -14,14 +14,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from simulacra.audit.shared.phrasing import shorten
+from simulacra.audit.shared.rows import Rows
 from simulacra.data.paths import find
 from simulacra.data.tables.text import MISSING, MOST_CATEGORIES, decode, delimiter, read_rows
 from simulacra.errors import DataError, nearest, printable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ROWS = 20_000
 # of a part, whatever the number of columns
@@ -32,6 +36,8 @@ HEAD = 1 << 22
 MOST_GROUPS = 50
 # values of a column that a message may list
 REMEMBERED = 1000
+# larger numbers have squares that overflow
+LARGEST = 1e100
 COMPARE = {">": np.greater, ">=": np.greater_equal, "<": np.less, "<=": np.less_equal}
 YES, NO = {"1", "1.0", "yes", "y", "true", "t"}, {"0", "0.0", "no", "n", "false", "f"}
 
@@ -84,6 +90,9 @@ class Number(Field):
     def read(self, cells: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         values = np.array([_number(cell, i) for i, cell in enumerate(cells)], dtype=np.float64)
         missing = np.isnan(values)
+        if (large := np.abs(values) > LARGEST).any():
+            i = int(large.argmax())
+            raise _CellError(f"{cells[i][:40]} is too large; use another unit", i)
         if self.probability and (off := ~missing & ~((values >= 0) & (values <= 1))).any():
             i = int(off.argmax())
             raise _CellError(
@@ -154,8 +163,9 @@ class Source:
     ...     _ = Path(folder, "a.csv").write_text("sex,score,late\\nf,3,no\\nm,8,yes\\nf,,no\\n")
     ...     source = Source(Path(folder, "a.csv"))
     ...     fields = {"sex": source.group("sex"), "high": source.condition("score>=5")}
-    ...     print(pd.concat(source.parts(fields)).to_dict("list"), source.rows, source.left_out)
-    {'sex': ['f', 'm'], 'high': [False, True]} 3 1
+    ...     for part in source.read(fields):
+    ...         print(part["sex"], part["high"], part.index, source.rows, source.left_out)
+    ['f' 'm'] [False  True] [1 2] 3 1
 
     Raises:
         DataError: the file is missing, or no table.
@@ -242,6 +252,10 @@ class Source:
             raise self.error(str(error)) from error
 
     def parts(self, fields: Mapping[str, Field], drop: bool = True) -> Iterator[pd.DataFrame]:
+        """`read`, for pandas."""
+        return (part.frame() for part in self.read(fields, drop))
+
+    def read(self, fields: Mapping[str, Field], drop: bool = True) -> Iterator[Rows]:
         """The rows in order, `ROWS` at a time, a column for each of the fields; the index counts from 1.
 
         Args:
@@ -267,10 +281,10 @@ class Source:
                 self.lacking[field.column] += int(lacks.sum())
                 missing |= lacks
             self.rows += len(missing)
-            part = pd.DataFrame(columns, index=range(first, first + len(missing)))
+            part = Rows(columns, np.arange(first, first + len(missing)))
             if drop:
                 self.left_out += int(missing.sum())
-                part = part[~missing]
+                part = part.where(~missing)
             yield part
         for field in fields.values():
             try:

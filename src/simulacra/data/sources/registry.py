@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
-from simulacra.data.spec import SPLITS, Data, DataSpec, Options
+from simulacra.data.spec import SPLITS, Data, DataSpec, Options, is_arrays
 from simulacra.errors import DataError, nearest
 
 IMAGE = ("image_size", "channels")
@@ -83,7 +83,7 @@ SOURCES = {
         "folder",
         "folder:PATH",
         "a folder or .zip of jpg, png, webp or bmp images; labels from sub-folders or labels.csv",
-        (*IMAGE, "target"),
+        (*IMAGE, "target", *SPLITTING),
     ),
     "pairs": Source(
         "pairs",
@@ -130,6 +130,11 @@ def parse(source: str) -> tuple[str, str, str | None]:
     Raises:
         DataError: there is no source of that name, or no split of that name.
     """
+    if is_arrays(source):
+        raise DataError(
+            f"data '{source}': the arrays that a program passed are not stored; add --data SOURCE, e.g."
+            " npz:FILE, which numpy.savez writes"
+        )
     name, _, argument = source.partition(":")
     head, at, split = (argument if argument else name).rpartition("@")
     if at and (split in SPLITS or "/" not in split):

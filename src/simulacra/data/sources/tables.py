@@ -8,11 +8,10 @@ are left out. The splits are cut by the content of x, or as `Options.split` and 
 
 from __future__ import annotations
 
-from simulacra.data.paths import find
 from simulacra.data.spec import Data, DataSpec, Options
 from simulacra.data.tables.parquet import ParquetTable
 from simulacra.data.tables.reader import Table, TextTable
-from simulacra.data.tables.rows import read
+from simulacra.data.tables.rows import choose, read
 
 
 def load(name: str, argument: str, options: Options, spec: DataSpec | None = None) -> Data:
@@ -51,6 +50,10 @@ def open_table(name: str, argument: str) -> Table:
 
 
 def peek(name: str, argument: str, options: Options) -> DataSpec | None:
-    """Without --target there is nothing to predict; with it, only the rows tell what."""
-    unknown = options.target is not None or not find(argument).is_file()
-    return None if unknown else DataSpec("vector", (1,))
+    """Without --target there is nothing to predict; with it, only the rows tell what.
+
+    Raises:
+        DataError: the file is missing or no table, or options name columns that it does not have.
+    """
+    choose(open_table(name, argument), options)
+    return None if options.target is not None else DataSpec("vector", (1,))

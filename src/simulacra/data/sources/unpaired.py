@@ -13,9 +13,10 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from simulacra.data.images.files import ImageFiles
-from simulacra.data.images.layout import TRAIN, Layout, load_images, peek_images, split_folders
+from simulacra.data.images.layout import Layout, load_images, peek_images, split_folders
 from simulacra.data.sources import folder
 from simulacra.data.spec import Data, DataSpec, Options, refuse_missing_classes
+from simulacra.data.splits import TRAIN
 from simulacra.errors import DataError, printable
 
 

@@ -15,6 +15,8 @@ from simulacra.errors import shorten
 Cells = Sequence[str] | np.ndarray
 
 EPOCH = datetime(1970, 1, 1)
+# the time of a date, as libraries write it
+MIDNIGHT = " 00:00:00"
 # up to so many digits after the point, every number of a column is written with all of them
 FIXED = 6
 # digits after the point that are looked for
@@ -148,13 +150,15 @@ def number_cells(numbers: np.ndarray, decimals: int) -> list[str]:
 
 
 def date_cells(days: Sequence[float] | np.ndarray, form: str) -> list[str]:
-    """Days since 1970-01-01 as dates in a form, to the nearest day or second; empty for NaN.
+    """Days since 1970-01-01 as dates in a form, to the nearest day or second, with years of four digits.
+
+    NaN is empty.
 
     >>> date_cells([0.4, 18262.0, float("nan")], "%d %b %Y")
     ['01 Jan 1970', '01 Jan 2020', '']
     """
     unit = 86400 if "%H" in form else 1
-    low, high = ((date - EPOCH).days for date in (datetime(1, 1, 2), datetime(9999, 12, 30)))
+    low, high = ((date - EPOCH).days for date in (datetime(1000, 1, 2), datetime(9999, 12, 30)))
     whole = np.clip(np.asarray(days, dtype=np.float64), low, high)
     values, place = np.unique(np.round(whole * unit), return_inverse=True)
     written = [

@@ -116,6 +116,16 @@ def date_form(values: Collection[str]) -> str | None:
     return best if best is not None and 2 * counts[best] > len(values) else None
 
 
+def is_ambiguous(values: Collection[str], form: str) -> bool:
+    """Whether dates with the day first could as well have the month first.
+
+    >>> is_ambiguous(["03/04/2020", ""], "%d/%m/%Y"), is_ambiguous(["13/04/2020"], "%d/%m/%Y")
+    (True, False)
+    """
+    other = "%m" + form[2] + "%d" + form[5:] if form.startswith(("%d/%m", "%d-%m")) else ""
+    return other in FORMS and all(not value or parse_date(value, other) is not None for value in values)
+
+
 def _discrete(column: Column, cells: Cells) -> Column:
     """A number with what it has of probabilities instead of a density: two values, or values of many rows."""
     if column.kind != "number" or not isinstance(cells, np.ndarray):

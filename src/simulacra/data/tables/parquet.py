@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from simulacra.data.paths import find
-from simulacra.data.tables.cells import Cells, as_words
+from simulacra.data.tables.cells import MIDNIGHT, Cells, as_words
 from simulacra.data.tables.reader import Table, all_numbers
+from simulacra.data.tables.schema import as_option
 from simulacra.errors import DataError
-
-MIDNIGHT = " 00:00:00"
 
 
 def pyarrow(title: str) -> Any:
@@ -79,7 +78,7 @@ class ParquetTable(Table):
                 read[name] = as_words(cells) if numbers is None else numbers
         if nested:
             held = ", ".join(f"'{name}' ({kind})" for name, kind in nested.items())
-            raise self.error(f"columns of other kinds: {held}; leave them out: --drop {','.join(nested)}")
+            raise self.error(f"columns of other kinds: {held}; leave them out: --drop {as_option(nested)}")
         return read
 
     @property

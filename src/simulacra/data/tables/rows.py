@@ -10,9 +10,9 @@ import numpy as np
 from simulacra.data.spec import SPLITS, Data, Dataset, DataSpec, Options
 from simulacra.data.splits import split_data
 from simulacra.data.tables.cells import MOST_DECIMALS, Cells, missing
-from simulacra.data.tables.infer import examples, infer
+from simulacra.data.tables.infer import examples, infer, is_ambiguous
 from simulacra.data.tables.reader import TOO_LARGE, Table
-from simulacra.data.tables.schema import MISSING_CELL, Column, Schema, no_columns
+from simulacra.data.tables.schema import MISSING_CELL, Column, Schema, as_option, no_columns
 from simulacra.data.tables.text import MOST_CATEGORIES, read_rows
 from simulacra.errors import DataError, shorten
 
@@ -35,6 +35,7 @@ class Rows:
         table: the file.
         everything: the rows that are used, with NaN for missing numbers in x.
         fitted: whether the schema has the means of training rows.
+        columns: those of x and the targets.
         missing: how many cells of each column are missing.
         left_out: why columns are left out.
         notes: remarks about columns and rows that are left out, and about unseen categories.
@@ -43,6 +44,7 @@ class Rows:
     table: Table
     everything: Dataset
     fitted: bool
+    columns: tuple[Column, ...]
     missing: dict[str, int]
     left_out: dict[str, str]
     notes: tuple[str, ...]
@@ -93,7 +95,7 @@ def read(table: Table, options: Options, spec: DataSpec | None = None) -> Rows:
     Raises:
         DataError: a column is missing, a target is constant, or cells cannot be used.
     """
-    names, targets, categorical = _choose(table, options, spec)
+    names, targets, categorical = choose(table, options, spec)
     cells = table.read([*names, *targets], categorical)
     lacking = {name: int(missing(values).sum()) for name, values in cells.items()}
     keep = ~_any_missing(cells, targets)
@@ -121,13 +123,17 @@ def read(table: Table, options: Options, spec: DataSpec | None = None) -> Rows:
     cells = _taken(cells, [*names, *targets], keep)
     schema = Schema(tuple(columns)) if spec is None else schema_of(spec)
     outputs = _infer_outputs(table, cells, targets, categorical) if spec is None else _outputs(spec, targets)
+    notes += _ambiguous([*schema.columns, *outputs], cells) if spec is None else []
     cells |= _numbers(table, [*schema.columns, *outputs], targets, cells, spec is not None)
     x = schema.encode_present(cells)
     classes, y, target, t = _predicted(table, cells, outputs, spec)
     held = DataSpec("vector", x.shape[1:], classes, columns=schema.names, target=target, schema=schema)
     everything = Dataset(held, x, y, target=t, rows=np.flatnonzero(keep))
     notes = [*_columns_left_out(left_out), *notes, *_unseen(schema, x)]
-    return Rows(table, everything, spec is not None, lacking, left_out, tuple(notes))
+    if spec is None:
+        notes += _counting(schema, x)
+    columns = [*schema.columns, *outputs]
+    return Rows(table, everything, spec is not None, tuple(columns), lacking, left_out, tuple(notes))
 
 
 def read_inputs(table: Table, spec: DataSpec) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -143,14 +149,20 @@ def read_inputs(table: Table, spec: DataSpec) -> tuple[np.ndarray, tuple[str, ..
         DataError: a column is missing, or a cell cannot be used.
     """
     schema = schema_of(spec)
-    names, _, categorical = _choose(table, Options(), spec)
+    names, _, categorical = choose(table, Options(), spec)
     cells = table.read(names, categorical)
     x = schema.encode(cells | _numbers(table, schema.columns, (), cells, True))
     return x, tuple(_unseen(schema, x))
 
 
-def _choose(table: Table, options: Options, spec: DataSpec | None) -> tuple[list[str], list[str], list[str]]:
-    """The columns of x, the targets, and those of them that are read as text."""
+def choose(
+    table: Table, options: Options, spec: DataSpec | None = None
+) -> tuple[list[str], list[str], list[str]]:
+    """The columns of x, the targets, and those of them that are read as text; arguments as for `read`.
+
+    Raises:
+        DataError: options or the spec name columns that the table does not have.
+    """
     given = {option: _listed(table, option, getattr(options, option)) for option in NAMING}
     errors = []
     for option, kind in NAMING.items():
@@ -263,7 +275,7 @@ def _numbers(
         optional = [column.name for column in bad if column.name not in targets]
         more = ", or remove the row"
         if optional and not fitted and len(columns) > len(targets) + len(optional):
-            more += f", or leave out the column: --drop {','.join(optional)}"
+            more += f", or leave out the column: --drop {as_option(optional)}"
         elif len(targets) > 1 and not fitted:
             more += "; only a single target may be text"
         raise table.fault(bad, required, more)
@@ -342,9 +354,29 @@ def _columns_left_out(left_out: Mapping[str, str]) -> list[str]:
     return [f"column '{name}' is left out: {reason}" for name, reason in left_out.items()]
 
 
+def _ambiguous(columns: Sequence[Column], cells: Mapping[str, Cells]) -> list[str]:
+    """Remarks about dates of which every one has two meanings."""
+    return [
+        f"column '{column.name}': no date shows whether the day or the month is first; the day is taken to be"
+        for column in columns
+        if column.kind == "date" and is_ambiguous(set(cells[column.name]), column.form)
+    ]
+
+
+def _counting(schema: Schema, x: np.ndarray) -> list[str]:
+    """Remarks about columns that number the rows."""
+    places = [(block.column.name, block.number) for block in schema.blocks if block.number is not None]
+    return [
+        f"column '{name}' numbers the rows; if it means nothing else, leave it out: --drop "
+        f"{as_option([name])}"
+        for name, place in places
+        if len(x) > 2 and (np.diff(x[:, place]) == 1).all()
+    ]
+
+
 def _unseen(schema: Schema, x: np.ndarray) -> list[str]:
     """A remark about categories that are not in the schema."""
     unseen = [
         f"'{name}' in {count:,} row{'s' if count > 1 else ''}" for name, count in schema.unseen(x).items()
     ]
-    return [f"categories that no training row has count as none: {', '.join(unseen)}"] if unseen else []
+    return [f"unseen categories, encoded as none of the known ones: {', '.join(unseen)}"] if unseen else []

@@ -64,4 +64,6 @@ def _typed(cells: Sequence[Any], column: Column | None) -> list[object]:
     if column.kind == "date":
         dates = [datetime.strptime(cell, column.form) if cell else None for cell in cells]
         return [date.date() if date and "%H" not in column.form else date for date in dates]
-    return [(float(cell) if column.decimals else int(cell)) if cell else None for cell in cells]
+    numbers = [float(cell) if cell else None for cell in cells]
+    whole = not column.decimals and all(n is None or abs(n) < 2**63 for n in numbers)
+    return [None if n is None else int(n) for n in numbers] if whole else list(numbers)
