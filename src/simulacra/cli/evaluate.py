@@ -102,12 +102,13 @@ def run(arguments: Evaluate) -> None:
         weights=arguments.weights,
         variants=arguments.variants,
     )
-    steps = trained.events("train")
-    trained.log("evaluation", step=steps[-1]["step"] if steps else 0, **numbers)
     if arguments.json:
         print(json.dumps({"run": str(trained), **numbers}))
     else:
         print("\n".join(lines(numbers)))
+    # behind the numbers, which are not lost where the log cannot be written
+    steps = trained.events("train")
+    trained.log("evaluation", step=steps[-1]["step"] if steps else 0, **numbers)
 
 
 def lines(numbers: dict[str, Any]) -> Iterator[str]:
