@@ -22,14 +22,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
 import yaml
 
 from simulacra.config import Training, from_dict, to_dict
 from simulacra.data import Data, Options
 from simulacra.data.spec import DataSpec, is_arrays
 from simulacra.data.tables.schema import Column, Schema
-from simulacra.errors import ConfigError, RunError
+from simulacra.errors import ConfigError, RunError, shorten
 from simulacra.files import write_text
 from simulacra.models.registry import full_name, model_card, short_name
 
@@ -108,11 +107,17 @@ class RunConfig:
         keys = roots or dict.fromkeys([*mine, *theirs])
         # validations choose the best weights
         free = FREE_TO_CHANGE - ({"validate_every"} if self.training.keep == "best" else set())
-        return [
-            f"{key} {mine.get(key)} there, {theirs.get(key)} here"
-            for key in keys
-            if key not in free and mine.get(key) != theirs.get(key)
-        ]
+        different = [key for key in keys if key not in free and mine.get(key) != theirs.get(key)]
+        if "schema" in different:
+            # it changes with the table, and classes, columns and shape with it
+            changed = _changed_columns(self.spec.schema, other.spec.schema)
+            others = [
+                key for key in different if key not in ("schema", "classes", "columns", "shape", "target")
+            ]
+            return [f"{key} {mine.get(key)} there, {theirs.get(key)} here" for key in others] + [
+                f"columns of the table that changed: {changed}"
+            ]
+        return [f"{key} {mine.get(key)} there, {theirs.get(key)} here" for key in different]
 
 
 def _spec(values: dict[str, Any]) -> DataSpec:
@@ -120,6 +125,13 @@ def _spec(values: dict[str, Any]) -> DataSpec:
     columns = tuple(from_dict(Column, column) for column in schema["columns"]) if schema else ()
     known = {"target": target and _spec(target), "schema": Schema(columns) if schema else None}
     return from_dict(DataSpec, {**values, **known})
+
+
+def _changed_columns(mine: Schema | None, theirs: Schema | None) -> str:
+    """The names of columns that differ."""
+    ours, others = ({c.name: c for c in schema.columns} if schema else {} for schema in (mine, theirs))
+    names = [name for name in dict.fromkeys([*ours, *others]) if ours.get(name) != others.get(name)]
+    return shorten(", ".join(names) or "their order", 200)
 
 
 class Run:
@@ -130,6 +142,9 @@ class Run:
     """
 
     def __init__(self, path: str | Path) -> None:
+        """Raises RunError for what is no path."""
+        if not isinstance(path, str | Path):
+            raise RunError(f"a run folder is a path, e.g. 'runs/first', not {path!r}")
         self.path = Path(path)
         self.metrics = self.path / "metrics.jsonl"
         self.weights = self.path / "model.safetensors"
@@ -365,24 +380,13 @@ class Run:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
         return model.eval().requires_grad_(False)
 
-    def inputs(self, source: str) -> tuple[np.ndarray, tuple[str, ...]]:
-        """What to predict for, and remarks about it: every row of a table in its order, else one split.
-
-        Raises:
-            DataError: the source is not there, or its examples have another shape.
-        """
-        from simulacra import data
-
-        name, path, split = data.parse(source)
-        if name in data.TABLES and split is None:
-            from simulacra.data.sources.tables import open_table
-            from simulacra.data.tables.rows import read_inputs
-
-            return read_inputs(open_table(name, path), self.config.spec)
-        return self.data(source).split(data.split_of(source)).x, ()
-
-    def data(self, source: str | None = None) -> Data:
+    def data(self, source: str | None = None, whole: bool = False) -> Data:
         """The data it was trained on, or another source brought to the same shape.
+
+        Args:
+            source: as the user writes it; the run's own by default.
+            whole: whether all examples of another source are its test split, whether or not it has what is
+                to be predicted.
 
         Raises:
             DataError: the source is not there, or its examples have another shape.
@@ -405,6 +409,8 @@ class Run:
             "swap": options.swap,
             "missing": options.missing,
         }
+        if whole:
+            wanted |= {"target": None, "split": "none"}
         accepted = data.SOURCES[data.parse(source)[0]].options
         chosen: dict[str, Any] = {name: value for name, value in wanted.items() if name in accepted}
         loaded = data.load(
@@ -414,10 +420,17 @@ class Run:
             ("examples", spec, loaded.spec),
             ("targets", spec.target, loaded.spec.target),
         ):
+            if whole and what == "targets":
+                continue
             if ours is not None and (theirs is None or theirs.shape != ours.shape):
                 there = "are missing" if theirs is None else f"have shape {theirs.shape}"
                 raise DataError(f"{source}: {what} {there}, {self.path} was trained on {ours.shape}")
             if ours is not None and theirs is not None and theirs.columns != ours.columns:
                 named = [", ".join(columns[:10]) for columns in (theirs.columns, ours.columns)]
                 raise DataError(f"{source}: columns {named[0]}; {self.path} was trained on {named[1]}")
+        if whole and options.target is not None:
+            from simulacra.data.images.attributes import with_classes
+
+            with suppress(DataError):
+                return with_classes(loaded, options.target)
         return loaded

@@ -102,8 +102,9 @@ def main(argv: list[str]) -> int:
             f"interrupted: {done} of {len(jobs)} images are translated, in {out}; run the same command to"
             " resume"
         ) from None
-    if done:
+    if done or (there and not jobs):
         print(out)
+    if done:
         print(f"{done:,} {'image' if done == 1 else 'images'} translated{f' to {to}' if to else ''}")
     if unlike:
         print(

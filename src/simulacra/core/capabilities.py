@@ -269,7 +269,8 @@ class Samples(Capability, LatentModel):
         return ["x = model.sample(16, seed=0)"]
 
     def commands(self, run: str, source: str, seed: int) -> list[list[str]]:
-        n, file = "64", "samples.png" if self.spec.kind == "image" else "samples.npz"
+        n, table = "64", "samples.csv" if self.spec.columns else "samples.npz"
+        file = "samples.png" if self.spec.kind == "image" else table
         if self.untrained and self.spec.kind == "vector":
             n, file = str(UNTRAINED_POINTS), "samples.png"
         return [["sample", run, "-n", n, "--seed", str(seed), "--out", file]]
@@ -476,6 +477,7 @@ class EstimatesLikelihood(Capability):
 
     Attributes:
         exact: whether `log_likelihood` is exact and needs no samples.
+        draws: whether one that is not exact is estimated with draws of z.
         takes_categories: whether, for rows of a table with one-hot codes, it is the logarithm of a density of
             the numbers times probabilities of the categories. A density of codes as if they were numbers is
             unbounded and not comparable, so a model without this refuses such tables.
@@ -484,6 +486,7 @@ class EstimatesLikelihood(Capability):
     missing = "has no likelihood; train a vae or a pca"
     calls = ("log_likelihood",)
     exact: bool = False
+    draws: bool = True
     takes_categories: ClassVar[bool] = False
 
     def __init__(self, spec: DataSpec, config: Any) -> None:

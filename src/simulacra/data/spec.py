@@ -18,8 +18,10 @@ SPLITS = ("train", "validation", "test")
 # the source of a run that was trained on data which a program passed, before their hash
 ARRAYS = "arrays"
 
+# what a missing cell of a table may be
+FOR_MISSING = ("category", "mean", "drop")
 # how examples are split, beside column:NAME
-RULES = ("hash", "time", "blocks")
+RULES = ("hash", "time", "blocks", "none")
 
 
 # names of columns, classes and attributes that a spec prints
@@ -48,7 +50,8 @@ class Options:
         missing: what a missing cell of a table is: category (a value of its own), mean (for a number the mean
             of the training rows), or drop (the row is left out).
         split: what decides the split of an example: hash (of its content), time (the last rows are the test
-            split), blocks (of rows; for recordings), or column:NAME, which says train, validation or test.
+            split), blocks (of rows; for recordings), or column:NAME, which says train, validation or test;
+            none: all are the test split, of a source that is not trained on.
         group: a column whose examples of one value share a split, e.g. patient; it is no input. For image
             files a column of labels.csv, or folder: images of one folder share a split.
 
@@ -73,6 +76,8 @@ class Options:
             raise DataError(f"image size {self.image_size} is out of range: choose from 4 to 4096 pixels")
         if self.channels not in (None, 1, 3):
             raise DataError(f"{self.channels} channels are not possible: choose 1 (grey) or 3 (colour)")
+        if self.missing not in FOR_MISSING:
+            raise DataError(f"missing: cannot be '{self.missing}', {nearest(self.missing, FOR_MISSING)}")
         if self.split not in RULES and not self.split_column:
             hint = nearest(self.split, (*RULES, "column:NAME"))
             raise DataError(f"split: there is no split by '{self.split}', {hint}")

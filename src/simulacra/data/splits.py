@@ -5,6 +5,7 @@ time            the order of the source: first 80% training, then 10% validation
 blocks          contiguous blocks: training, validation, test, validation, training, ... so that validation
                 blocks separate every test block from the training blocks; for recordings
 column:NAME     the column says train, validation or test
+none            all examples are the test split, of a source that is not trained on
 
 Examples of one group (`Options.group`) share a split. With `hash` the hash of the group's name decides, with
 `time` the group's first example.
@@ -71,7 +72,7 @@ def split_data(
         place = places(shares, options, column)
     except DataError as error:
         raise DataError(f"{name}: {error}") from None
-    if TRAIN not in place:
+    if TRAIN not in place and options.split != "none":
         raise DataError(f"{name}: {len(everything)} examples are too few to train on")
     if everything.rows is None:
         everything = replace(everything, rows=np.arange(len(everything)))
@@ -96,6 +97,8 @@ def places(shares: np.ndarray, options: Options, column: Column | None = None) -
     if options.split_column is not None:
         assert column is not None
         return named_splits(options.split_column, column(options.split_column))
+    if options.split == "none":
+        return np.full(len(shares), TEST)
     if options.split == "blocks":
         return block_places(len(shares))
     groups = None

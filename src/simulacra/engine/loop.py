@@ -12,6 +12,7 @@ from simulacra.core.model import Model
 from simulacra.data.spec import Data
 from simulacra.engine import checkpoint
 from simulacra.engine.distributed import Agreement, is_first_process, launch, watching
+from simulacra.engine.divergence import divergence
 from simulacra.engine.events import Events
 from simulacra.engine.interrupts import Interrupted, Interrupts, interrupts
 from simulacra.engine.monitors.checkpoints import Checkpoints
@@ -24,6 +25,7 @@ from simulacra.engine.monitors.warnings import TrainingWarnings
 from simulacra.engine.rehearsal import rehearse
 from simulacra.engine.scheduler import NOTICES, requeue
 from simulacra.engine.session import Session
+from simulacra.errors import DivergedError
 from simulacra.run import Run, RunConfig
 
 if TYPE_CHECKING:
@@ -41,7 +43,8 @@ def train(run: Run, config: RunConfig, data: Data, quiet: bool = False) -> Model
 
     Raises:
         RunError: the folder is busy, of other settings, or cannot be written.
-        DivergedError: a loss became NaN or infinite; the last good checkpoint is left.
+        DivergedError: a loss became NaN or infinite, and the last good checkpoint is left; or it is far above
+            that of the first step at the end.
         KeyboardInterrupt: a signal came; the step was finished and a checkpoint saved.
     """
     config = _same_length(run, config)
@@ -52,7 +55,19 @@ def train(run: Run, config: RunConfig, data: Data, quiet: bool = False) -> Model
             raise KeyboardInterrupt(
                 f"{run}: interrupted before the next step; nothing was to be saved"
             ) from None
+        except DivergedError as error:
+            if is_first_process() and not quiet:
+                _log_divergence(run, f"{error}")
+            raise
         return run.load()
+
+
+def _log_divergence(run: Run, text: str) -> None:
+    """Keep a warning for report and model card, once."""
+    if all(event["text"] != text for event in run.events("warning")):
+        # after the last step that counts: a training that goes on forgets it
+        step = max((event["step"] for event in run.events("train")), default=0)
+        run.log("warning", step=step + 1, cause="divergence", text=text)
 
 
 def _same_length(run: Run, config: RunConfig) -> RunConfig:
@@ -133,7 +148,8 @@ def _play(
             stop, save = agreement.reach(bool(interrupted), checkpoints.overdue)
             logs = every(training.log_every, state)
             happening = [monitor for monitor in monitors if rank == 0 and monitor.due(state)]
-            pending = logs or bool(happening)
+            first = state.step == 1
+            pending = first or logs or bool(happening)
             if not (pending or stop or save):
                 continue
             run.check_there()
@@ -142,6 +158,8 @@ def _play(
             # one process alone need not finish what happens after a step: it happens when it resumes
             try:
                 with interrupted.breaking_off() if alone and pending else nullcontext():
+                    if first:
+                        events.log("first_step", 1, players.losses(record))
                     if logs:
                         speed = session.batch_size * played / (time.monotonic() - logged)
                         terms = {name: values.mean().item() for name, values in record.items()}
@@ -163,6 +181,9 @@ def _play(
         elif start == steps and rank == 0 and not run.whole:
             checkpoints.publish(state)
         fabric.barrier()
+    if rank == 0 and state.last and not pending and (text := divergence(run.events())):
+        kept = "" if best is None else f"; the weights that are kept are those of step {best.step:,}"
+        raise DivergedError(f"{text}{kept}. Try a smaller --lr, or --clip 1, in another --out")
     if not stop or (state.last and not pending):
         return
     if rank > 0:

@@ -192,6 +192,11 @@ class Players:
         for player in self.parameters:
             self._check(player, record.get(self._named(player, "loss")), step)
 
+    def losses(self, record: Mapping[str, Tensor]) -> dict[str, float]:
+        """The first loss of every player in a record."""
+        names = [self._named(player, "loss") for player in self.parameters]
+        return {name: record[name][0].item() for name in names if name in record}
+
     def clear(self) -> None:
         """Begin a new record."""
         self.steps = 0

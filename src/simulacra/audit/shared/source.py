@@ -21,7 +21,7 @@ import numpy as np
 from simulacra.audit.shared.phrasing import shorten
 from simulacra.audit.shared.rows import Rows
 from simulacra.data.paths import find
-from simulacra.data.tables.text import MISSING, MOST_CATEGORIES, decode, delimiter, read_rows
+from simulacra.data.tables.text import MISSING, MOST_CATEGORIES, decode, delimiter, read_rows, unescape
 from simulacra.errors import DataError, nearest, printable
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ REMEMBERED = 1000
 # larger numbers have squares that overflow
 LARGEST = 1e100
 COMPARE = {">": np.greater, ">=": np.greater_equal, "<": np.less, "<=": np.less_equal}
+# the column in which `simulacra predict` writes the split of a row, and its values for rows that a model was
+# fitted to
+SPLIT, FITTED = "split", ("train", "validation")
 YES, NO = {"1", "1.0", "yes", "y", "true", "t"}, {"0", "0.0", "no", "n", "false", "f"}
 
 
@@ -155,7 +158,8 @@ class Source:
     Attributes:
         names: its columns.
         rows: how many the last pass has read.
-        left_out: how many of them it left out, because a value is missing.
+        left_out: how many of them it left out, because a value is missing or the model was fitted to them.
+        fitted: how many of them it left out because the model was fitted to them.
         lacking: column -> rows that lack its value.
 
     >>> import tempfile
@@ -167,12 +171,18 @@ class Source:
     ...         print(part["sex"], part["high"], part.index, source.rows, source.left_out)
     ['f' 'm'] [False  True] [1 2] 3 1
 
+    Args:
+        path: the file.
+        predictions: whether rows are predictions of a model, which say little if it was fitted to them: leave
+            out rows that the column `split` says are of its training or validation split.
+
     Raises:
         DataError: the file is missing, or no table.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, predictions: bool = False) -> None:
         self.title = str(path)
+        self.predictions = predictions
         self.path = find(str(path))
         if self.path.is_dir():
             raise self.error("is a folder; name the file of the table")
@@ -185,15 +195,15 @@ class Source:
                 raise ValueError("is a spreadsheet or another zip, not text; save the sheet as CSV (UTF-8)")
             # a character may have been cut
             text = decode(raw if len(raw) < HEAD else raw[: raw.rfind(b"\n") + 1] or raw)
-            _, names = next(read_rows(text.partition("\n")[0] if '"' not in text else text), (0, []))
+            _, found = next(read_rows(text.partition("\n")[0] if '"' not in text else text), (0, []))
         except OSError as error:
             raise self.error(f"cannot be read ({error.strerror})") from error
         except ValueError as error:
             raise self.error(str(error)) from error
-        if not names:
+        if not found:
             raise self.error("the file is empty; its first line must name the columns")
-        self.names, self.separator = names, delimiter(text)
-        self.rows = self.left_out = 0
+        self.names, self.separator = [unescape(name) for name in found], delimiter(text)
+        self.rows = self.left_out = self.fitted = 0
         self.lacking: Counter[str] = Counter()
 
     def error(self, words: str) -> DataError:
@@ -266,10 +276,15 @@ class Source:
         Raises:
             DataError: a row or a cell cannot be used, or no row can.
         """
-        self.rows = self.left_out = 0
+        self.rows = self.left_out = self.fitted = 0
         self.lacking = Counter()
         places = [self.names.index(field.column) for field in fields.values()]
+        asked = any(field.column == SPLIT for field in fields.values())
+        by_split = self.predictions and SPLIT in self.names and not asked
+        places += [self.names.index(SPLIT)] if by_split else []
         for first, table in self._rows(places):
+            if by_split:
+                kept = np.array([cell not in FITTED for cell in table.pop()], dtype=bool)
             columns, missing = {}, np.zeros(len(table[0]), dtype=bool)
             for (name, field), cells in zip(fields.items(), table, strict=True):
                 try:
@@ -282,6 +297,10 @@ class Source:
                 missing |= lacks
             self.rows += len(missing)
             part = Rows(columns, np.arange(first, first + len(missing)))
+            if by_split:
+                self.fitted += int((~kept).sum())
+                self.left_out += int((~kept).sum())
+                part, missing = part.where(kept), missing[kept]
             if drop:
                 self.left_out += int(missing.sum())
                 part = part.where(~missing)
@@ -292,6 +311,11 @@ class Source:
             except _CellError as error:
                 raise self._fault(field, 0, *error.args) from error
         if self.rows == self.left_out:
+            if self.rows and self.rows == self.fitted:
+                raise self.error(
+                    "every row is of the training or validation split of the model; predict for new data, or"
+                    " for --split test"
+                )
             names = shorten(f"'{field.column}'" for field in fields.values())
             gone = f"; each of {self.rows:,} lacks one of {names}" if self.rows else ""
             raise self.error(f"there are no rows to use{gone}")
@@ -306,9 +330,11 @@ class Source:
     def about(self) -> dict[str, str | int | float]:
         """What the last pass has read, for `Audit.inputs`."""
         about: dict[str, str | int | float] = {"table": self.title, "rows": self.rows}
-        if self.left_out:
+        if self.fitted:
+            about["rows of the training or validation split, left out"] = f"{self.fitted:,}"
+        if self.left_out > self.fitted:
             lacking = [f"{column} {count:,}" for column, count in self.lacking.items() if count]
-            about["rows left out"] = f"{self.left_out:,}, without a value ({shorten(lacking)})"
+            about["rows left out"] = f"{self.left_out - self.fitted:,}, without a value ({shorten(lacking)})"
         return about
 
     def _rows(self, places: Sequence[int]) -> Iterator[tuple[int, list[list[str]]]]:
@@ -327,7 +353,7 @@ class Source:
                                 f"row {first + i}: {len(row)} cells, but {len(self.names)} columns; put "
                                 "quotes around cells that hold what separates them"
                             )
-                    cells = [[row[place].strip() for row in part] for place in places]
+                    cells = [[unescape(row[place].strip()) for row in part] for place in places]
                     for place, column in zip(places, cells, strict=True):
                         self._refuse_twins(place, column, part, first)
                     yield first, cells
@@ -344,7 +370,7 @@ class Source:
             if self.names[other] != name:
                 continue
             for i, (cell, row) in enumerate(zip(cells, rows, strict=True)):
-                if row[other].strip() != cell:
+                if unescape(row[other].strip()) != cell:
                     raise self.error(
                         f"columns {place + 1} and {other + 1} are both called '{name}', and differ in row "
                         f"{first + i}; rename one"

@@ -73,7 +73,7 @@ def from_arrays(title: str, arrays: dict[str, np.ndarray], options: Options) -> 
         return _cells(arrays, key, len(x))
 
     shares, copies = content_shares(x), None
-    if spec.kind == "image":
+    if spec.kind == "image" and options.split != "none":
         copies = cached_near_copies(x, shares)
         shares = keep_together(shares, clusters(len(x), copies, shares))
     data = split_data(title, Dataset(spec, x, y, values, t), options, column, shares)

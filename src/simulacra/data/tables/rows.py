@@ -99,7 +99,7 @@ def read(table: Table, options: Options, spec: DataSpec | None = None) -> Rows:
     cells = table.read([*names, *targets], categorical)
     lacking = {name: int(missing(values).sum()) for name, values in cells.items()}
     keep = ~_any_missing(cells, targets)
-    if len(keep) == 1:
+    if len(keep) == 1 and spec is None:
         raise table.error("there is only one row below the column names; add more")
     notes = _rows_left_out(~keep, f"no value of {_quoted(targets)}")
     left_out: dict[str, str] = {}
