@@ -29,7 +29,7 @@ from simulacra.data import Data, Options
 from simulacra.data.spec import DataSpec, is_arrays
 from simulacra.data.tables.schema import Column, Schema
 from simulacra.errors import ConfigError, RunError, shorten
-from simulacra.files import write_text
+from simulacra.files import clear_leftovers, write_text
 from simulacra.models.registry import full_name, model_card, short_name
 
 if TYPE_CHECKING:
@@ -261,11 +261,14 @@ class Run:
             ) from error
         try:
             self.check_settings(config)
+            for folder in (self.path, self.checkpoints, self.path / "samples"):
+                clear_leftovers(folder)
             self.save(config)
             yield
         finally:
             lock.release()
-            if new and {file.name for file in self.path.iterdir()} <= {"config.yaml", ".lock"}:
+            left = {file.name for file in self.path.iterdir()} if self.path.exists() else set()
+            if new and left and left <= {"config.yaml", ".lock"}:
                 for file in self.path.iterdir():
                     file.unlink()
                 # others may have put something beside it
