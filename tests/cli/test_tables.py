@@ -83,6 +83,7 @@ def test_samples_are_rows_of_the_table(folder: Path, tmp_path: Path, capsys: Cap
     rows = read(tmp_path / "new.csv")
     assert len(rows) == 50
     assert list(rows[0]) == list(ADULT)
+    assert main(["sample", str(folder / "gan"), "--out", str(tmp_path / "chart.png")]) == 0
     for row in rows:
         assert row["sex"] in {"Male", "Female"}
         assert row["education"] in set(ADULT["education"])
@@ -90,6 +91,18 @@ def test_samples_are_rows_of_the_table(folder: Path, tmp_path: Path, capsys: Cap
         assert float(row["age"]).is_integer()
         assert len(row["wage"].partition(".")[2]) == 2
     assert main(["data", "check", f"csv:{tmp_path / 'new.csv'}"]) == 0
+
+
+def test_samples_of_classes_have_their_class(folder: Path, tmp_path: Path) -> None:
+    run = str(tmp_path / "run")
+    sim.train("conditional_gan", f"csv:{folder / 'adult.csv'}", run, steps=5, target="income")
+    assert main(["sample", run, "-n", "400", "--out", str(tmp_path / "new.csv")]) == 0
+    rows = read(tmp_path / "new.csv")
+    assert list(rows[0]) == list(ADULT)
+    share = ADULT["income"].count(">50K") / 400
+    assert sum(row["income"] == ">50K" for row in rows) / 400 == pytest.approx(share, abs=0.1)
+    assert main(["sample", run, "--class", ">50K", "--out", str(tmp_path / "rich.csv")]) == 0
+    assert {row["income"] for row in read(tmp_path / "rich.csv")} == {">50K"}
 
 
 def test_new_rows_are_evaluated_and_predicted_by_name(folder: Path, tmp_path: Path, capsys: Capture) -> None:

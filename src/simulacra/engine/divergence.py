@@ -15,19 +15,19 @@ def divergence(events: Sequence[Mapping[str, Any]]) -> str:
     """A sentence about a loss at the end of a training that is far above its loss before the first step.
 
     Args:
-        events: of the training: `first_step`, with the loss of every player, and `train`.
+        events: of the training: `start`, with the loss of every player, and `train`.
 
     Returns:
         The sentence, without its full stop; empty where no loss exploded.
 
-    >>> start = {"event": "first_step", "loss": 45.0}
+    >>> start = {"event": "start", "loss": 45.0}
     >>> divergence([start, {"event": "train", "step": 50, "loss": 1.7e8}])
     'the training diverged: its loss was 45 at the first step and is 1.7e+08 at step 50'
     >>> divergence([start, {"event": "train", "step": 50, "loss": 30.0}])
     ''
     """
     nothing: Mapping[str, Any] = {}
-    start = next((event for event in events if event["event"] == "first_step"), nothing)
+    start = next((event for event in events if event["event"] == "start"), nothing)
     last = next((event for event in reversed(events) if event["event"] == "train"), nothing)
     losses = {name: value for name, value in start.items() if name.endswith("loss") and name in last}
     factor = ALONE if len(losses) == 1 else AMONG_PLAYERS

@@ -52,8 +52,8 @@ class Events:
         if not self.quiet:
             _drop_after(self.run, self.logged)
             # again where the training was lengthened
-            if self.steps not in [event["steps"] for event in self.run.events("start")]:
-                self.run.log("start", step=self.start, steps=self.steps)
+            if self.steps not in [event["steps"] for event in self.run.events("length")]:
+                self.run.log("length", step=self.start, steps=self.steps)
             if find_spec("tensorboard"):
                 from torch.utils.tensorboard import SummaryWriter
 

@@ -159,7 +159,7 @@ def _play(
             try:
                 with interrupted.breaking_off() if alone and pending else nullcontext():
                     if first:
-                        events.log("first_step", 1, players.losses(record))
+                        events.log("start", 1, players.losses(record))
                     if logs:
                         speed = session.batch_size * played / (time.monotonic() - logged)
                         terms = {name: values.mean().item() for name, values in record.items()}
