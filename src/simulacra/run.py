@@ -105,8 +105,13 @@ class RunConfig:
         # another model or source brings other settings with it
         roots = [key for key in ("model", "data") if mine[key] != theirs[key]]
         keys = roots or dict.fromkeys([*mine, *theirs])
-        # validations choose the best weights
-        free = FREE_TO_CHANGE - ({"validate_every"} if self.training.keep == "best" else set())
+        free = set(FREE_TO_CHANGE)
+        if self.training.keep == "best":
+            # validations choose the best weights
+            free.discard("validate_every")
+        if theirs["precision"] == "auto":
+            # left open, it is what the training began with
+            free.add("precision")
         different = [key for key in keys if key not in free and mine.get(key) != theirs.get(key)]
         if "schema" in different:
             # it changes with the table, and classes, columns and shape with it
