@@ -13,6 +13,7 @@ from simulacra.data.spec import Data
 from simulacra.engine import checkpoint
 from simulacra.engine.distributed import Agreement, is_first_process, launch, watching
 from simulacra.engine.divergence import divergence
+from simulacra.engine.dry_run import dry_run, kept_length
 from simulacra.engine.events import Events
 from simulacra.engine.interrupts import Interrupted, Interrupts, interrupts
 from simulacra.engine.monitors.checkpoints import Checkpoints
@@ -23,7 +24,6 @@ from simulacra.engine.monitors.scores import Scores
 from simulacra.engine.monitors.validation import GRIDS, VALIDATIONS, Validation
 from simulacra.engine.monitors.warnings import TrainingWarnings
 from simulacra.engine.precision import settled
-from simulacra.engine.rehearsal import rehearse
 from simulacra.engine.scheduler import NOTICES, requeue
 from simulacra.engine.session import Session
 from simulacra.errors import DivergedError
@@ -48,7 +48,7 @@ def train(run: Run, config: RunConfig, data: Data, quiet: bool = False) -> Model
             that of the first step at the end.
         KeyboardInterrupt: a signal came; the step was finished and a checkpoint saved.
     """
-    config = settled(run, _same_length(run, config))
+    config = settled(run, kept_length(run, config))
     with run.opened(config) if is_first_process() else nullcontext(), interrupts() as interrupted:
         try:
             _train(run, config, data, interrupted, quiet)
@@ -71,17 +71,6 @@ def _log_divergence(run: Run, text: str) -> None:
         run.log("warning", step=step + 1, cause="divergence", text=text)
 
 
-def _same_length(run: Run, config: RunConfig) -> RunConfig:
-    """The config with the steps that fitted the same minutes when the training began."""
-    training = config.training
-    if training.minutes is None or not run.started:
-        return config
-    stored = run.config.training
-    if stored.minutes != training.minutes:
-        return config
-    return replace(config, training=replace(training, steps=stored.steps))
-
-
 def _train(run: Run, config: RunConfig, data: Data, interrupted: Interrupts, quiet: bool) -> None:
     training = config.training
     with interrupted.breaking_off():
@@ -97,7 +86,7 @@ def _play(
     rank, alone = fabric.global_rank, fabric.world_size == 1
     if training.minutes is not None and training.steps is None:
         # a model that is solved has no length
-        training = replace(training, steps=rehearse(config, data, fabric).steps or None)
+        training = replace(training, steps=dry_run(config, data, fabric).steps or None)
         config = replace(config, training=training)
         if rank == 0:
             run.save(config)
