@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import torch
 
-from simulacra.accelerate.processor import emulates_bf16
+from simulacra.accelerate.processor import gains_bf16
 from simulacra.core.model import Model
 from simulacra.data.spec import Data
 from simulacra.engine import checkpoint
@@ -23,6 +23,7 @@ from simulacra.engine.monitors.sample_grids import SampleGrids
 from simulacra.engine.monitors.scores import Scores
 from simulacra.engine.monitors.validation import GRIDS, VALIDATIONS, Validation
 from simulacra.engine.monitors.warnings import TrainingWarnings
+from simulacra.engine.precision import settled
 from simulacra.engine.rehearsal import rehearse
 from simulacra.engine.session import Session
 from simulacra.errors import DivergedError
@@ -44,7 +45,7 @@ def train(run: Run, config: RunConfig, data: Data, quiet: bool = False) -> Model
             that of the first step at the end.
         KeyboardInterrupt: SIGINT or SIGTERM came; the step was finished and a checkpoint saved.
     """
-    config = _same_length(run, config)
+    config = settled(run, _same_length(run, config))
     with run.opened(config) if is_first_process() else nullcontext():
         try:
             _train(run, config, data, quiet)
@@ -117,8 +118,13 @@ def _train(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
             events.message(f"{run}: {verb} at step {start} of {steps}")
         if training.minutes is not None and 0 == start < steps:
             events.message(f"{training.minutes:g} minutes are enough for {steps:,} steps")
-        if training.precision == "bf16" and emulates_bf16(fabric.device) and start < steps:
-            events.message("this processor emulates bfloat16: --precision 32 is faster here")
+        if start < steps:
+            arithmetic = "bfloat16 where that is safe" if training.precision == "bf16" else "float32"
+            events.message(
+                f"precision {training.precision}: computing in {arithmetic}, on {fabric.device.type}"
+            )
+        if training.precision == "bf16" and start < steps and not gains_bf16(fabric.device.type):
+            events.message("bfloat16 is not faster on this device: --precision 32 is")
         logged = time.monotonic()
         for step in range(start, steps):
             rate = session.play(step)
