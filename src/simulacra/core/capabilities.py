@@ -265,6 +265,12 @@ class Samples(Capability, LatentModel):
             draw: whether to draw from p(x | z), or to take its mean; by default vectors are drawn.
         """
 
+    def sample_labelled(
+        self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """As `sample`, and the class of each, int64 `(n,)`; None if the model is given no classes."""
+        return self.sample(n, seed, truncation=truncation, draw=draw), None
+
     def usage(self) -> list[str]:
         return ["x = model.sample(16, seed=0)"]
 

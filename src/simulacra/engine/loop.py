@@ -13,6 +13,7 @@ from simulacra.core.model import Model
 from simulacra.data.spec import Data
 from simulacra.engine import checkpoint
 from simulacra.engine.distributed import is_first_process, launch
+from simulacra.engine.divergence import divergence
 from simulacra.engine.events import Events
 from simulacra.engine.interrupts import interrupts
 from simulacra.engine.monitors.checkpoints import Checkpoints
@@ -24,6 +25,7 @@ from simulacra.engine.monitors.validation import GRIDS, VALIDATIONS, Validation
 from simulacra.engine.monitors.warnings import TrainingWarnings
 from simulacra.engine.rehearsal import rehearse
 from simulacra.engine.session import Session
+from simulacra.errors import DivergedError
 from simulacra.run import Run, RunConfig
 
 
@@ -38,13 +40,27 @@ def train(run: Run, config: RunConfig, data: Data, quiet: bool = False) -> Model
 
     Raises:
         RunError: the folder is busy, of other settings, or cannot be written.
-        DivergedError: a loss became NaN or infinite; the last good checkpoint is left.
+        DivergedError: a loss became NaN or infinite, and the last good checkpoint is left; or it is far above
+            that of the first step at the end.
         KeyboardInterrupt: SIGINT or SIGTERM came; the step was finished and a checkpoint saved.
     """
     config = _same_length(run, config)
     with run.opened(config) if is_first_process() else nullcontext():
-        _train(run, config, data, quiet)
+        try:
+            _train(run, config, data, quiet)
+        except DivergedError as error:
+            if is_first_process() and not quiet:
+                _log_divergence(run, f"{error}")
+            raise
         return run.load()
+
+
+def _log_divergence(run: Run, text: str) -> None:
+    """Keep a warning for report and model card, once."""
+    if all(event["text"] != text for event in run.events("warning")):
+        # after the last step that counts: a training that goes on forgets it
+        step = max((event["step"] for event in run.events("train")), default=0)
+        run.log("warning", step=step + 1, cause="divergence", text=text)
 
 
 def _same_length(run: Run, config: RunConfig) -> RunConfig:
@@ -114,6 +130,9 @@ def _train(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
                 continue
             speed = session.batch_size * players.steps / (time.monotonic() - logged)
             events.log("train", state.step, players.averages(state.step), lr=rate, images_per_second=speed)
+            if players.first:
+                events.log("start", 0, players.first)
+                players.first = {}
             stop = torch.tensor(float(interrupted.is_set()), device=fabric.device)
             state.stop = bool(fabric.all_reduce(stop, reduce_op="sum"))
             for monitor in monitors if rank == 0 else []:
@@ -125,6 +144,9 @@ def _train(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
         if steps == 0 and start == 0 and rank == 0:
             checkpoint.save(run, 0, model, {})
         fabric.barrier()
+    if rank == 0 and state.last and (text := divergence(run.events())):
+        kept = "" if best is None else f"; the weights that are kept are those of step {best.step:,}"
+        raise DivergedError(f"{text}{kept}. Try a smaller --lr, or --clip 1, in another --out")
     if state.stop and not state.last:
         if rank > 0:
             raise SystemExit(0)

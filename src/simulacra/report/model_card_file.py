@@ -169,7 +169,9 @@ def code(text: str) -> str:
 
 
 def _limits(run: Run, config: RunConfig, model: Model) -> list[str]:
-    lines = list(model_card(config.model).limits)
+    warnings = [event for event in run.events("warning") if event["cause"] == "divergence"]
+    lines = [f"**Its training diverged**: {event['text']}." for event in warnings[-1:]]
+    lines += model_card(config.model).limits
     if not model.untrained:
         lines.append(
             f"It reflects its training data ({code(config.source)}), including what is rare, missing or wrong"

@@ -56,6 +56,11 @@ class ConditionalGAN(Conditional, AdversarialModel):
         self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
     ) -> Tensor:
         """G(z, y) for z ~ p(z), truncated, and y as frequent as in the data."""
+        return self.sample_labelled(n, seed, truncation=truncation, draw=draw)[0]
+
+    def sample_labelled(
+        self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
+    ) -> tuple[Tensor, Tensor]:
         noise = Noise.of(seed)
         z = self.latent.sample(n, noise, truncation).to(self.device)
         u = noise.uniform(n).to(self.device)
@@ -63,7 +68,7 @@ class ConditionalGAN(Conditional, AdversarialModel):
         parts = zip(z.split(AT_ONCE[self.spec.kind]), y.split(AT_ONCE[self.spec.kind]), strict=True)
         draw = self.spec.kind == "vector" if draw is None else draw
         p = (self.decoded(*part) for part in parts)
-        return torch.cat([noise.draw(part) if draw else part.mean for part in p])
+        return torch.cat([noise.draw(part) if draw else part.mean for part in p]), y
 
     def for_class(self, y: int | str) -> OfClass:
         """The model of one class, by its name or index: an unconditional generator."""
@@ -87,6 +92,12 @@ class OfClass(Generates):
         super().__init__(model.spec, model.config)
         self.model, self.y, self.spaces = model, y, model.spaces
         self.has_likelihood = model.has_likelihood
+
+    def sample_labelled(
+        self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
+    ) -> tuple[Tensor, Tensor]:
+        x = self.sample(n, seed, truncation=truncation, draw=draw)
+        return x, torch.full((n,), self.y, device=x.device)
 
     def decode(self, z: Tensor, space: str | None = None) -> Distribution:
         """All mass on G(z, y); the codes of a table have probabilities."""
