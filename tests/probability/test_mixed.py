@@ -95,7 +95,9 @@ def test_rounded_numbers_have_probabilities_that_add_up_to_1() -> None:
 
 def test_values_of_many_rows_are_components_of_their_own() -> None:
     rng = np.random.default_rng(0)
-    hours = np.where(rng.random(5000) < 0.3, rng.choice([40.0, 50, 60], 5000), rng.normal(40, 10, 5000).round(2))
+    hours = np.where(
+        rng.random(5000) < 0.3, rng.choice([40.0, 50, 60], 5000), rng.normal(40, 10, 5000).round(2)
+    )
     mixed = Mixed(Schema((Column("hours", "number", decimals=2),)))
     mixed.fit(hours[:, None].astype(np.float32))
     p = mixed(torch.zeros(1, *mixed.outputs((1,))))

@@ -85,7 +85,9 @@ class Mixed(Likelihood):
             heaps, shares = heaped(values)
             rest = values[~np.isin(values, heaps)]
             # where every value is a heap, other values are possible
-            log_pi, mu, sigma = mixture((rest if len(rest) else values)[:LOOKED_AT], COMPONENTS, float(self.step[i]))
+            log_pi, mu, sigma = mixture(
+                (rest if len(rest) else values)[:LOOKED_AT], COMPONENTS, float(self.step[i])
+            )
             left = max(1 - shares.sum(), 1 / len(values))
             self.loc[i], self.spread[i] = torch.from_numpy(mu), torch.from_numpy(sigma)
             self.heaps[i, : len(heaps)] = torch.from_numpy(heaps)
