@@ -53,8 +53,9 @@ class Training:
     """decay of a moving average of the weights, e.g. 0.999; the run keeps the average"""
     keep: Literal["last", "best"] = "last"
     """which weights the run keeps: the last ones, or those with the lowest validation loss"""
-    precision: Literal["32", "bf16"] = "32"
-    """arithmetic: float32, or mixed precision with bfloat16"""
+    precision: Literal["auto", "32", "bf16"] = "auto"
+    """arithmetic: float32, or mixed precision with bfloat16; auto: bf16 where the model gains by it and the
+    device computes in it, else 32, as found when the training begins"""
     compile: bool = False
     """compile the nets with torch.compile"""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"

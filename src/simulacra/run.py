@@ -104,7 +104,9 @@ class RunConfig:
         # another model or source brings other settings with it
         roots = [key for key in ("model", "data") if mine[key] != theirs[key]]
         keys = roots or dict.fromkeys([*mine, *theirs])
-        different = [key for key in keys if key not in FREE_TO_CHANGE and mine.get(key) != theirs.get(key)]
+        # left open, it is what the training began with
+        free = FREE_TO_CHANGE | ({"precision"} if theirs["precision"] == "auto" else set())
+        different = [key for key in keys if key not in free and mine.get(key) != theirs.get(key)]
         if "schema" in different:
             # it changes with the table, and classes, columns and shape with it
             changed = _changed_columns(self.spec.schema, other.spec.schema)

@@ -83,6 +83,7 @@ def test_samples_are_rows_of_the_table(folder: Path, tmp_path: Path, capsys: Cap
     rows = read(tmp_path / "new.csv")
     assert len(rows) == 50
     assert list(rows[0]) == list(ADULT)
+    assert main(["sample", str(folder / "gan"), "--out", str(tmp_path / "chart.png")]) == 0
     for row in rows:
         assert row["sex"] in {"Male", "Female"}
         assert row["education"] in set(ADULT["education"])

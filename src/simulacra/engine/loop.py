@@ -8,12 +8,13 @@ from dataclasses import replace
 
 import torch
 
-from simulacra.accelerate.processor import emulates_bf16
+from simulacra.accelerate.processor import gains_bf16
 from simulacra.core.model import Model
 from simulacra.data.spec import Data
 from simulacra.engine import checkpoint
 from simulacra.engine.distributed import is_first_process, launch
 from simulacra.engine.divergence import divergence
+from simulacra.engine.dry_run import dry_run, kept_length
 from simulacra.engine.events import Events
 from simulacra.engine.interrupts import interrupts
 from simulacra.engine.monitors.checkpoints import Checkpoints
@@ -23,7 +24,7 @@ from simulacra.engine.monitors.sample_grids import SampleGrids
 from simulacra.engine.monitors.scores import Scores
 from simulacra.engine.monitors.validation import GRIDS, VALIDATIONS, Validation
 from simulacra.engine.monitors.warnings import TrainingWarnings
-from simulacra.engine.rehearsal import rehearse
+from simulacra.engine.precision import settled
 from simulacra.engine.session import Session
 from simulacra.errors import DivergedError
 from simulacra.run import Run, RunConfig
@@ -44,7 +45,7 @@ def train(run: Run, config: RunConfig, data: Data, quiet: bool = False) -> Model
             that of the first step at the end.
         KeyboardInterrupt: SIGINT or SIGTERM came; the step was finished and a checkpoint saved.
     """
-    config = _same_length(run, config)
+    config = settled(run, kept_length(run, config))
     with run.opened(config) if is_first_process() else nullcontext():
         try:
             _train(run, config, data, quiet)
@@ -63,24 +64,13 @@ def _log_divergence(run: Run, text: str) -> None:
         run.log("warning", step=step + 1, cause="divergence", text=text)
 
 
-def _same_length(run: Run, config: RunConfig) -> RunConfig:
-    """The config with the steps that fitted the same minutes when the training began."""
-    training = config.training
-    if training.minutes is None or not run.started:
-        return config
-    stored = run.config.training
-    if stored.minutes != training.minutes:
-        return config
-    return replace(config, training=replace(training, steps=stored.steps))
-
-
 def _train(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
     training = config.training
     fabric = launch(training)
     rank = fabric.global_rank
     if training.minutes is not None and training.steps is None:
         # a model that is solved has no length
-        training = replace(training, steps=rehearse(config, data, fabric).steps or None)
+        training = replace(training, steps=dry_run(config, data, fabric).steps or None)
         config = replace(config, training=training)
         if rank == 0:
             run.save(config)
@@ -117,8 +107,13 @@ def _train(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
             events.message(f"{run}: {verb} at step {start} of {steps}")
         if training.minutes is not None and 0 == start < steps:
             events.message(f"{training.minutes:g} minutes are enough for {steps:,} steps")
-        if training.precision == "bf16" and emulates_bf16(fabric.device) and start < steps:
-            events.message("this processor emulates bfloat16: --precision 32 is faster here")
+        if start < steps:
+            arithmetic = "bfloat16 where that is safe" if training.precision == "bf16" else "float32"
+            events.message(
+                f"precision {training.precision}: computing in {arithmetic}, on {fabric.device.type}"
+            )
+        if training.precision == "bf16" and start < steps and not gains_bf16(fabric.device.type):
+            events.message("bfloat16 is not faster on this device: --precision 32 is")
         logged = time.monotonic()
         for step in range(start, steps):
             rate = session.play(step)

@@ -101,7 +101,7 @@ class Players:
         if not any(True for _ in net.parameters()):
             return net
         alone = self.fabric.world_size == 1
-        if alone and self.training.precision != "32":
+        if alone and self.training.precision == "bf16":
             net = AutocastNet(net, self.fabric)
         if self.training.compile:
             net = torch.compile(net)  # type: ignore[assignment]  # compiled, and a module still
