@@ -38,17 +38,17 @@ def arm(n: int, seed: int) -> np.ndarray:
     """The hand and three joint angles, `(n, 5)`."""
     rng = np.random.default_rng(seed)
     swing = np.array([0.8, 0.6, 0.5])
-    q = np.array([np.pi / 2, np.pi / 2, 0]) + swing * np.stack([smooth(n, 60, rng) for _ in swing], axis=1)
+    q = np.array([np.pi / 2, np.pi / 2, 0]) + swing * np.stack([smooth(n, 30, rng) for _ in swing], axis=1)
     direction = np.cumsum(q, axis=1)
     hand = np.stack([np.cos(direction).sum(axis=1), np.sin(direction).sum(axis=1)], axis=1)
-    drift = np.stack([smooth(n, 30, rng) for _ in range(2)], axis=1)
+    drift = np.stack([smooth(n, 15, rng) for _ in range(2)], axis=1)
     return np.concatenate([hand + 0.02 * drift, q], axis=1)
 
 
 def unrelated(n: int, seed: int) -> np.ndarray:
     """Two signals, the second independent of the first, `(n, 2)`."""
     rng = np.random.default_rng(seed)
-    return np.stack([smooth(n, 100, rng) for _ in range(2)], axis=1)
+    return np.stack([smooth(n, 50, rng) for _ in range(2)], axis=1)
 
 
 def write(path: Path, columns: list[str], table: np.ndarray) -> str:
