@@ -57,6 +57,19 @@ def test_the_command_line_asks_for_the_data_of_a_run_on_arrays(
     assert "--data SOURCE" in (tmp_path / "run" / "report.html").read_text()
 
 
+def test_a_path_is_read_by_the_source_that_suits_it_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.savez("own.npz", x=X, y=Y)
+    model = sim.train("pca", Path("own.npz"), latent_dim=2)
+    assert "own.npz is read as npz:own.npz\n" in capsys.readouterr().err
+    assert sim.train("pca", "npz:own.npz", latent_dim=2).spec == model.spec
+    assert "is read as" not in capsys.readouterr().err
+    assert main(["evaluate", "runs/own-pca", "--data", "own.npz@validation"]) == 0
+    assert "npz:own.npz@validation" in capsys.readouterr().out
+
+
 def test_load_data_takes_settings_and_everything_that_train_takes() -> None:
     assert sim.load_data("digits", image_size=4).spec.shape == (1, 4, 4)
     assert sim.load_data((X, Y), split="time").test.y is not None

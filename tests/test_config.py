@@ -46,7 +46,7 @@ def test_differences_leave_out_what_may_change() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"steps": 1, "epochs": 1.0}, "not both"),
+        ({"steps": 1, "epochs": 1.0}, "give one of"),
         ({"steps": 0}, "steps"),
         ({"lr": -1.0}, "lr"),
         ({"lr": float("nan")}, "lr"),

@@ -110,7 +110,7 @@ def test_help_and_usage_errors_import_neither_torch_nor_fabric(words: str) -> No
     code = (
         "import sys\nfrom simulacra.cli.main import main\n"
         f"try:\n    main({words.split()!r})\nexcept SystemExit:\n    pass\n"
-        "slow = {'torch', 'lightning_fabric', 'matplotlib', 'sklearn', 'pandas', 'statsmodels'}\n"
+        "slow = {'torch', 'lightning_fabric', 'matplotlib', 'sklearn', 'scipy', 'pandas', 'statsmodels'}\n"
         "slow &= set(sys.modules)\n"
         "sys.exit(f'imported {slow}' if slow else 0)"
     )

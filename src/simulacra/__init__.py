@@ -90,7 +90,12 @@ __all__ = [  # names that are imported when first used
 def __getattr__(name: str) -> Any:
     lazy = _LAZY if name in _LAZY else _LAZY | _model_classes()
     if name not in lazy:
-        raise AttributeError(f"module 'simulacra' has no attribute '{name}'")
+        from difflib import get_close_matches
+
+        known = {one.casefold(): one for one in reversed(__all__)}
+        close = get_close_matches(name.casefold(), known, n=1)
+        hint = f"; did you mean '{known[close[0]]}'?" if close else ""
+        raise AttributeError(f"module 'simulacra' has no attribute '{name}'{hint}")
     module, _, attribute = lazy[name].partition(":")
     return getattr(import_module(module), attribute or name)
 

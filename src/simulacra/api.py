@@ -15,7 +15,7 @@ from simulacra.data.arrays import fingerprint, read_arrays
 from simulacra.data.leaks import leak
 from simulacra.data.spec import is_arrays
 from simulacra.engine.distributed import find_device, is_first_process
-from simulacra.errors import DataError
+from simulacra.errors import ConfigError, DataError
 from simulacra.models.registry import model_card, short_name
 from simulacra.run import Run, RunConfig
 
@@ -135,7 +135,9 @@ def prepare(
         SimulacraError: the subclass says what is at fault: settings, data or run folder.
     """
     loaded = None if isinstance(data, str | Path) else read_arrays(data, options)
-    source = str(data) if loaded is None else fingerprint(loaded)
+    source = sources.full_name(str(data)) if loaded is None else fingerprint(loaded)
+    if loaded is None and source != str(data) and is_first_process():
+        print(f"simulacra: {data} is read as {source}", file=sys.stderr)
     run = Run(out or default_run(model, source))
     check(run, model, source, config, training, options)
     if loaded is None:
@@ -201,6 +203,8 @@ def load_data(data: Trainable, options: Options | None = None, **settings: Any) 
     >>> load_data("digits", image_size=16).spec.shape
     (1, 16, 16)
     """
+    if not isinstance(options, Options | None):
+        raise ConfigError(f"options must be Options, not {options!r}; write settings by name: image_size=32")
     (options,) = configure((options or Options(),), settings)
     if isinstance(data, str | Path):
         return sources.load(str(data), options)

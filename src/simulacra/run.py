@@ -28,7 +28,7 @@ from simulacra.config import Training, from_dict, to_dict
 from simulacra.data import Data, Options
 from simulacra.data.spec import DataSpec, is_arrays
 from simulacra.data.tables.schema import Column, Schema
-from simulacra.errors import ConfigError, RunError
+from simulacra.errors import ConfigError, RunError, shorten
 from simulacra.files import write_text
 from simulacra.models.registry import full_name, model_card, short_name
 
@@ -104,11 +104,19 @@ class RunConfig:
         # another model or source brings other settings with it
         roots = [key for key in ("model", "data") if mine[key] != theirs[key]]
         keys = roots or dict.fromkeys([*mine, *theirs])
-        return [
-            f"{key} {mine.get(key)} there, {theirs.get(key)} here"
-            for key in keys
-            if key not in FREE_TO_CHANGE and mine.get(key) != theirs.get(key)
-        ]
+        # left open, it is what the training began with
+        free = FREE_TO_CHANGE | ({"precision"} if theirs["precision"] == "auto" else set())
+        different = [key for key in keys if key not in free and mine.get(key) != theirs.get(key)]
+        if "schema" in different:
+            # it changes with the table, and classes, columns and shape with it
+            changed = _changed_columns(self.spec.schema, other.spec.schema)
+            others = [
+                key for key in different if key not in ("schema", "classes", "columns", "shape", "target")
+            ]
+            return [f"{key} {mine.get(key)} there, {theirs.get(key)} here" for key in others] + [
+                f"columns of the table that changed: {changed}"
+            ]
+        return [f"{key} {mine.get(key)} there, {theirs.get(key)} here" for key in different]
 
 
 def _spec(values: dict[str, Any]) -> DataSpec:
@@ -116,6 +124,13 @@ def _spec(values: dict[str, Any]) -> DataSpec:
     columns = tuple(from_dict(Column, column) for column in schema["columns"]) if schema else ()
     known = {"target": target and _spec(target), "schema": Schema(columns) if schema else None}
     return from_dict(DataSpec, {**values, **known})
+
+
+def _changed_columns(mine: Schema | None, theirs: Schema | None) -> str:
+    """The names of columns that differ."""
+    ours, others = ({c.name: c for c in schema.columns} if schema else {} for schema in (mine, theirs))
+    names = [name for name in dict.fromkeys([*ours, *others]) if ours.get(name) != others.get(name)]
+    return shorten(", ".join(names) or "their order", 200)
 
 
 class Run:
@@ -126,6 +141,9 @@ class Run:
     """
 
     def __init__(self, path: str | Path) -> None:
+        """Raises RunError for what is no path."""
+        if not isinstance(path, str | Path):
+            raise RunError(f"a run folder is a path, e.g. 'runs/first', not {path!r}")
         self.path = Path(path)
         self.metrics = self.path / "metrics.jsonl"
         self.weights = self.path / "model.safetensors"

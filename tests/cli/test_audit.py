@@ -92,6 +92,26 @@ def test_every_kind_is_in_order() -> None:
         assert summary.endswith("?")
 
 
+def test_formulas_and_tags_are_text(here: Path) -> None:
+    names = ["=HYPERLINK(1)", "<script>alert(1)</script>", "$x_{$"]
+    rows = [f"{names[i % 3]},{i % 2},{(i * 7) % 5},{'fm'[i % 2]}" for i in range(600)]
+    (here / "evil.csv").write_text("g,flag,=1+1,sex\n" + "\n".join(rows))
+    amplify = ["amplify", "evil.csv", "evil.csv", "--object", "flag", "--group", "g", "--rba", "out.csv"]
+    predictions = ["predictions", "evil.csv", "--y", "=1+1>=2", "--pred", "flag", "--group", "g,sex"]
+    for command in (amplify, predictions, ["correlations", "evil.csv"]):
+        assert main(["audit", *command]) == 0
+        page = (here / "audits" / command[0] / "audit.html").read_text(encoding="utf-8")
+        standing_alone(page)
+        assert "<script>alert" not in page
+    head, *cells = (here / "out.csv").read_text().splitlines()
+    assert head == "g,flag,'=1+1,sex"
+    assert {line.split(",")[0] for line in cells} == {f"'{names[0]}", *names[1:]}
+    # what was written is read as what it was
+    again = ["predictions", "out.csv", *predictions[2:], "--out", "again"]
+    assert main(["audit", *again]) == 0
+    assert "'=HYPERLINK" not in (here / "again" / "audit.html").read_text(encoding="utf-8")
+
+
 def test_what_needs_no_extra_runs_without(here: Path) -> None:
     """Three numbers and a cost matrix need no pandas, networkx, pydantic or statsmodels."""
     table = ["fallacy", "scores.csv", "--a", "y", "--b", "sex=f"]

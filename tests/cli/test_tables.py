@@ -11,6 +11,7 @@ import pytest
 
 import simulacra as sim
 from simulacra.cli.main import main
+from simulacra.errors import RunError
 from simulacra.run import Run
 from tests import tables
 
@@ -44,6 +45,7 @@ def test_check_shows_every_column(folder: Path, capsys: Capture) -> None:
         lines[0]
         == "note: column 'name' is left out: 400 different texts ('person 0', 'person 1', 'person 2', ...)"
     )
+    assert "which encode 14 columns" in lines[1]
     shown = {words[0]: " ".join(words[1:]) for words in map(str.split, lines)}
     assert [name for name in [*ADULT, "name"] if name not in shown] == []
     missing = ADULT["workclass"].count("?")
@@ -81,6 +83,7 @@ def test_samples_are_rows_of_the_table(folder: Path, tmp_path: Path, capsys: Cap
     rows = read(tmp_path / "new.csv")
     assert len(rows) == 50
     assert list(rows[0]) == list(ADULT)
+    assert main(["sample", str(folder / "gan"), "--out", str(tmp_path / "chart.png")]) == 0
     for row in rows:
         assert row["sex"] in {"Male", "Female"}
         assert row["education"] in set(ADULT["education"])
@@ -88,6 +91,18 @@ def test_samples_are_rows_of_the_table(folder: Path, tmp_path: Path, capsys: Cap
         assert float(row["age"]).is_integer()
         assert len(row["wage"].partition(".")[2]) == 2
     assert main(["data", "check", f"csv:{tmp_path / 'new.csv'}"]) == 0
+
+
+def test_samples_of_classes_have_their_class(folder: Path, tmp_path: Path) -> None:
+    run = str(tmp_path / "run")
+    sim.train("conditional_gan", f"csv:{folder / 'adult.csv'}", run, steps=5, target="income")
+    assert main(["sample", run, "-n", "400", "--out", str(tmp_path / "new.csv")]) == 0
+    rows = read(tmp_path / "new.csv")
+    assert list(rows[0]) == list(ADULT)
+    share = ADULT["income"].count(">50K") / 400
+    assert sum(row["income"] == ">50K" for row in rows) / 400 == pytest.approx(share, abs=0.1)
+    assert main(["sample", run, "--class", ">50K", "--out", str(tmp_path / "rich.csv")]) == 0
+    assert {row["income"] for row in read(tmp_path / "rich.csv")} == {">50K"}
 
 
 def test_new_rows_are_evaluated_and_predicted_by_name(folder: Path, tmp_path: Path, capsys: Capture) -> None:
@@ -99,6 +114,18 @@ def test_new_rows_are_evaluated_and_predicted_by_name(folder: Path, tmp_path: Pa
     assert main(["predict", run, "--data", new, "--out", str(tmp_path / "p.csv")]) == 0
     assert "'native-country' in" in capsys.readouterr().err
     assert len(read(tmp_path / "p.csv")) == 200
+
+
+def test_dates_are_predicted_as_dates(folder: Path, tmp_path: Path) -> None:
+    source = f"csv:{folder / 'adult.csv'}"
+    sim.train("regressor", source, tmp_path / "run", steps=5, target="hired")
+    assert main(["predict", str(tmp_path / "run"), "--data", source, "--out", str(tmp_path / "p.csv")]) == 0
+    rows = read(tmp_path / "p.csv")
+    assert [row["hired_true"] for row in rows] == ADULT["hired"]
+    for row in rows:
+        assert row["hired_q05"] < row["hired_mean"] < row["hired_q95"]
+        assert len(row["hired_mean"]) == 10
+        assert float(row["hired_std"]) > 100
 
 
 def test_columns_that_new_rows_lack(folder: Path, tmp_path: Path, capsys: Capture) -> None:
@@ -129,6 +156,16 @@ def test_a_run_is_evaluated_on_its_own_splits(folder: Path) -> None:
     held = {row.tobytes() for row in before.test.x}
     assert held <= {row.tobytes() for row in after.test.x}
     assert not held & {row.tobytes() for row in after.train.x}
+
+
+def test_a_training_goes_on_with_the_same_table_only(tmp_path: Path) -> None:
+    source = tables.write(tables.ricci(), tmp_path / "a.csv")
+    sim.train("classifier", source, tmp_path / "run", steps=2, target="Class")
+    sim.train("classifier", source, tmp_path / "run", steps=3, target="Class")
+    with (tmp_path / "a.csv").open("a") as file:
+        file.write("Chief,101,70,W,80.0,Promotion\n")
+    with pytest.raises(RunError, match=r"\(columns of the table that changed: Position, Oral\)"):
+        sim.train("classifier", source, tmp_path / "run", steps=4, target="Class")
 
 
 def test_vectors_without_names_are_a_table_too(tmp_path: Path, capsys: Capture) -> None:

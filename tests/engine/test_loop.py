@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from simulacra.errors import ConfigError, DivergedError, RunError
 from simulacra.models.registry import build
 from simulacra.models.vae.card import VAEConfig
 from simulacra.models.vae.model import VAE
+from simulacra.report.model_card_file import write_model_card
+from simulacra.run import Run
 from tests.engine.conftest import Trains
 
 
@@ -381,3 +384,18 @@ def test_best_needs_a_validation_loss(trains: Trains, monkeypatch: pytest.Monkey
     monkeypatch.setattr(VAE, "validate", Model.validate)
     with pytest.raises(ConfigError, match="has no validation loss"):
         trains("run", keep="best")
+
+
+def test_a_loss_that_explodes_is_no_success(trains: Trains, tmp_path: Path) -> None:
+    with pytest.raises(
+        DivergedError, match=r"diverged: its loss was \d+(\.\d)? at the first step and is .*e\+"
+    ):
+        trains("run", steps=60, lr=1000.0)
+    run = Run(tmp_path / "run")
+    (warning,) = run.events("warning")
+    assert (warning["cause"], warning["step"]) == ("divergence", 61)
+    # nor when the same command is run again, and it is noted once
+    with pytest.raises(DivergedError, match="Try a smaller --lr, or --clip 1, in another --out"):
+        trains("run", steps=60, lr=1000.0)
+    assert run.events("warning") == [warning]
+    assert f"**Its training diverged**: {warning['text']}." in write_model_card(run).read_text()

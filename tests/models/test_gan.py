@@ -149,7 +149,10 @@ def test_the_discriminator_sees_changed_images_only(augment: str, monkeypatch: p
     monkeypatch.setattr(model.augment, "forward", brighter)
     x = torch.rand(4, 1, 16, 16)
     d, g = model.play(Batch(x, None, Noise(0, 1), step=0, steps=10))
-    real, fake = model.standardise(x), model._generate_standardised(Noise(0, 1).normal(4, 2))
+    real, fake = (
+        model.standardise(x),
+        model._generate_standardised(Noise(0, 1).normal(4, 2), noise=Noise(0, 1)),
+    )
     # real and fake of the discriminator's turn, then fake and real of the generator's
     outputs = [model.discriminator(y + k) for y, k in ((real, 1), (fake, 2), (fake, 3), (real, 4))]
     objective = OBJECTIVES["relativistic"]

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from simulacra.core.noise import Noise
 from simulacra.data.tables.schema import Column, Schema
 from simulacra.probability.layout import Layout
 
@@ -49,3 +50,16 @@ def test_only_numbers() -> None:
     assert torch.equal(layout.observed(x), torch.ones(1, 2))
     assert torch.equal(layout.join(x, torch.zeros(1, 0)), x)
     assert layout.log_softmax(torch.zeros(1, 0)).shape == (1, 0)
+
+
+def test_drawn_codes_are_hard_and_have_the_gradients_of_a_softmax() -> None:
+    layout = Layout(SCHEMA)
+    p = torch.tensor([0.2, 0.3, 0.5, 0.9, 0.1])
+    logits = p.log().expand(20_000, 5).clone().requires_grad_(True)
+    code = layout.straight_through(logits, Noise(0))
+    assert set(code.detach().round(decimals=5).unique().tolist()) == {0.0, 1.0}
+    torch.testing.assert_close(code.detach().mean(dim=0), p, rtol=0, atol=0.015)
+    code[:, 0].sum().backward()
+    assert logits.grad is not None
+    assert (logits.grad[:, :3].abs().sum(dim=0) > 0).all()
+    assert (logits.grad[:, 3:] == 0).all()

@@ -9,7 +9,7 @@ from torch.distributions import Normal
 
 from simulacra.core.noise import Noise
 from simulacra.data.tables.schema import Column, Schema
-from simulacra.probability.mixed import Mixed, Rows, mixture
+from simulacra.probability.mixed import COMPONENTS, Mixed, PointRows, Rows
 
 # x: gain, gain is value, gain is 0, sex is f, sex is m, sex is other
 SCHEMA = Schema(
@@ -76,12 +76,41 @@ def test_at_first_it_is_the_mixture_of_each_column() -> None:
     assert log_p.mean() > single.mean() + 0.2
 
 
-def test_rounded_numbers_have_no_infinite_density() -> None:
-    # 0 and 1 with equal weights: without a floor a spike on each
-    x = np.repeat([0.0, 1.0], 100)
-    _, mu, sigma = mixture(x, 5, 1 / sqrt(12))
-    assert (sigma >= 1 / sqrt(12)).all()
-    assert ((mu > -0.1) & (mu < 1.1)).all()
+def test_rounded_numbers_have_probabilities_that_add_up_to_1() -> None:
+    schema = Schema((Column("children", "number"),))
+    mixed = Mixed(schema)
+    mixed.fit(np.random.default_rng(0).poisson(1.5, (500, 1)).astype(np.float32))
+    output = torch.randn(1, *mixed.outputs((1,)), generator=torch.Generator().manual_seed(0))
+    # scales far below the rounding: spikes
+    output[:, 2 * COMPONENTS :] -= 5
+    p = mixed(output)
+    every = torch.arange(-200.0, 200)[:, None]
+    probability = p.log_prob(every).exp()
+    assert probability.sum() == pytest.approx(1, abs=1e-4)
+    x = Noise(0).draw(p, 50_000)[:, 0, 0]
+    assert torch.equal(x, x.round())
+    frequent = probability.argmax()
+    assert (x == every[frequent]).float().mean() == pytest.approx(float(probability[frequent]), abs=0.01)
+
+
+def test_without_rounding_the_density_is_that_of_the_logistics() -> None:
+    schema = Schema((Column("a", "number", decimals=6),))
+    p = Mixed(schema)(torch.zeros(1, 3 * COMPONENTS))
+    x = torch.tensor([[-3.0], [0.5], [20.0]])
+    scale = p.scale[0, 0, 0]
+    # e^-z / (s (1 + e^-z)^2)
+    z = x[:, 0] / scale
+    torch.testing.assert_close(p.log_prob(x), -z - scale.log() - 2 * torch.nn.functional.softplus(-z))
+
+
+def test_rows_with_given_numbers() -> None:
+    mixed, _ = likelihood()
+    p = PointRows(mixed.layout, torch.tensor([[7.0]]), torch.tensor([[2.0, 1, 0, 0, 3]]))
+    x = Noise(0).draw(p, 1000)[:, 0]
+    assert set(x[:, 0].tolist()) == {0.0, 7.0}
+    assert x[:, 1].mean().item() == pytest.approx(torch.tensor([2.0, 1]).softmax(0)[0].item(), abs=0.05)
+    assert torch.equal(p.log_prob(x[:5]), torch.full((5,), torch.inf))
+    assert p.log_prob(torch.tensor([[8.0, 1, 0, 1, 0, 0]])) == -torch.inf
 
 
 def test_only_numbers_and_only_categories() -> None:

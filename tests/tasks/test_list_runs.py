@@ -32,7 +32,7 @@ def make(path: Path, *events: dict[str, Any], weights: bool = True, model: str =
     return run
 
 
-START = {"event": "start", "step": 0, "steps": 100}
+START = {"event": "length", "step": 0, "steps": 100}
 
 
 def train(step: int) -> dict[str, Any]:
@@ -47,9 +47,11 @@ def test_states_and_steps(tmp_path: Path) -> None:
     make(tmp_path / "finished", START, train(50), train(100))
     make(tmp_path / "stopped", START, train(50))
     make(
-        tmp_path / "lengthened", START, train(100), {"event": "start", "step": 100, "steps": 300}, train(120)
+        tmp_path / "lengthened", START, train(100), {"event": "length", "step": 100, "steps": 300}, train(120)
     )
     make(tmp_path / "early", START, weights=False)
+    diverged = {"event": "warning", "step": 100, "cause": "divergence", "text": "the training diverged"}
+    make(tmp_path / "exploded", START, train(100), diverged)
     make(tmp_path / "solved", model="pca")
     make(tmp_path / "busy", START, train(50))
     (tmp_path / "broken").mkdir()
@@ -61,6 +63,7 @@ def test_states_and_steps(tmp_path: Path) -> None:
         "stopped": ("interrupted", 50, 100),
         "lengthened": ("interrupted", 120, 300),
         "early": ("interrupted", 0, 100),
+        "exploded": ("diverged", 100, 100),
         "solved": ("finished", 0, 0),
         "busy": ("training", 50, 100),
         "broken": ("damaged", 0, None),

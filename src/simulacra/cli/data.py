@@ -130,6 +130,9 @@ def _lines(report: SourceCheck) -> list[str]:
         lines.append(f"duplicates: {len(report.duplicates) - SHOWN} more; --json lists them")
     lines += [f"note: {note}" for note in report.notes]
     lines.append(f"{_kind(report)}{_counts(', from ', report.sizes)}")
+    inputs = sum(column.role == "input" for column in report.table)
+    if inputs and inputs < report.shape[0]:
+        lines[-1] += f", which encode {inputs} column{'' if inputs == 1 else 's'}"
     if report.table:
         lines += _table(report.table)
     elif report.columns:

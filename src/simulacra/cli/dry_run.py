@@ -18,8 +18,10 @@ CLASSES = 12
 
 def dry_run(run: Run, config: RunConfig, data: Data) -> None:
     """Measure a training and print it. Writes nothing to the run folder."""
+    from simulacra.engine.precision import settled
     from simulacra.engine.rehearsal import rehearse
 
+    config = settled(run, config)
     rehearsal = rehearse(config, data)
     for name, text in _lines(run, config, data, rehearsal):
         print(f"{name:9} {text}")

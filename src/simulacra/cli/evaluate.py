@@ -80,28 +80,26 @@ def run(arguments: Evaluate) -> None:
     trained = Run(arguments.run)
     trained.check_trained()
     from simulacra.data import split_of
-    from simulacra.tasks.evaluate import evaluate
+    from simulacra.tasks.evaluate import applicable, evaluate
 
     features: object = arguments.features
     if Path(arguments.features, "config.yaml").is_file():
         features = Run(arguments.features).load()
     split = split_of(arguments.data)
     model = trained.load()
+    asked: dict[str, Any] = {
+        "metrics": arguments.metrics.split(",") if arguments.metrics else None,
+        "importance_samples": arguments.importance_samples,
+        "examples": arguments.examples,
+        "features": features,
+        "variants": arguments.variants,
+    }
+    # before the data are read, which may take long
+    applicable(model, **asked)
     data = trained.data(arguments.data)
     for note in data.notes:
         print(f"simulacra: {data.name}: {note}", file=sys.stderr)
-    numbers = evaluate(
-        model,
-        data,
-        split,
-        arguments.metrics.split(",") if arguments.metrics else None,
-        arguments.importance_samples,
-        arguments.examples,
-        seed=arguments.seed,
-        features=features,
-        weights=arguments.weights,
-        variants=arguments.variants,
-    )
+    numbers = evaluate(model, data, split, seed=arguments.seed, weights=arguments.weights, **asked)
     steps = trained.events("train")
     trained.log("evaluation", step=steps[-1]["step"] if steps else 0, **numbers)
     if arguments.json:

@@ -27,7 +27,9 @@ def main(argv: list[str]) -> int:
     from simulacra.errors import printable
     from simulacra.tasks.list_runs import RunSummary, list_runs
 
-    found = list_runs(arguments.folder)
+    # the default before the first training
+    missing = arguments.folder == Runs.folder and not arguments.folder.exists()
+    found = [] if missing else list_runs(arguments.folder)
     if arguments.json:
         print(json.dumps({"runs": [asdict(run) for run in found]}))
         return 0

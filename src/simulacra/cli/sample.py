@@ -65,14 +65,17 @@ def main(argv: list[str]) -> int:
         name = short_name(run.config.model)
         raise ConfigError(f"draw: this {name} has a deterministic decoder; omit --draw")
     draw = arguments.draw or None
-    x = model.sample(arguments.n, arguments.seed, truncation=arguments.truncation, draw=draw)
+    x, y = model.sample_labelled(arguments.n, arguments.seed, truncation=arguments.truncation, draw=draw)
+    target = run.config.options.target or "class"
+    labels = {} if y is None else {target: [spec.classes[k] for k in y.tolist()]}
     if spec.kind == "vector" and out.suffix == ".png":
         _draw(x.cpu().numpy(), spec.columns, out)
     else:
-        write_examples(x, spec, out)
+        write_examples(x, spec, out, labels=labels)
     print(out)
     if spec.schema is not None and not spec.schema.continuous:
-        print(f"{len(x):,} rows of {len(spec.schema.columns)} columns")
+        columns = len(spec.schema.columns) + len(labels)
+        print(f"{len(x):,} rows of {columns} column{'' if columns == 1 else 's'}")
     elif spec.kind == "vector":
         from simulacra.report.numbers import moments
 

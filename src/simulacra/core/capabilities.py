@@ -265,11 +265,18 @@ class Samples(Capability, LatentModel):
             draw: whether to draw from p(x | z), or to take its mean; by default vectors are drawn.
         """
 
+    def sample_labelled(
+        self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """As `sample`, and the class of each, int64 `(n,)`; None if the model is given no classes."""
+        return self.sample(n, seed, truncation=truncation, draw=draw), None
+
     def usage(self) -> list[str]:
         return ["x = model.sample(16, seed=0)"]
 
     def commands(self, run: str, source: str, seed: int) -> list[list[str]]:
-        n, file = "64", "samples.png" if self.spec.kind == "image" else "samples.npz"
+        n, table = "64", "samples.csv" if self.spec.columns else "samples.npz"
+        file = "samples.png" if self.spec.kind == "image" else table
         if self.untrained and self.spec.kind == "vector":
             n, file = str(UNTRAINED_POINTS), "samples.png"
         return [["sample", run, "-n", n, "--seed", str(seed), "--out", file]]
@@ -476,6 +483,7 @@ class EstimatesLikelihood(Capability):
 
     Attributes:
         exact: whether `log_likelihood` is exact and needs no samples.
+        draws: whether one that is not exact is estimated with draws of z.
         takes_categories: whether, for rows of a table with one-hot codes, it is the logarithm of a density of
             the numbers times probabilities of the categories. A density of codes as if they were numbers is
             unbounded and not comparable, so a model without this refuses such tables.
@@ -484,6 +492,7 @@ class EstimatesLikelihood(Capability):
     missing = "has no likelihood; train a vae or a pca"
     calls = ("log_likelihood",)
     exact: bool = False
+    draws: bool = True
     takes_categories: ClassVar[bool] = False
 
     def __init__(self, spec: DataSpec, config: Any) -> None:

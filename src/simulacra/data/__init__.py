@@ -4,7 +4,7 @@
 of tables share.
 """
 
-from simulacra.data.sources.registry import SOURCES, TABLES, load, parse, peek, split_of
+from simulacra.data.sources.registry import SOURCES, TABLES, full_name, load, parse, peek, split_of
 from simulacra.data.spec import SPLITS, Data, Dataset, DataSpec, Options, Truth
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Dataset",
     "Options",
     "Truth",
+    "full_name",
     "load",
     "parse",
     "peek",

@@ -18,10 +18,6 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from simulacra.data.paths import cache_folder
 from simulacra.data.splits import text_share
@@ -66,6 +62,9 @@ def thumbnails(x: np.ndarray) -> Thumbnails:
     >>> thumbnails(np.zeros((2, 3, 70, 64), np.uint8)).grey.shape
     (2, 35, 32)
     """
+    # slow to import, and not needed to refuse a command
+    from scipy.ndimage import gaussian_filter1d
+
     n, channels, height, width = x.shape
     rows, columns = max(1, height // SIDE), max(1, width // SIDE)
     h, w = height // rows, width // columns
@@ -152,6 +151,9 @@ def clusters(n: int, pairs: np.ndarray, shares: np.ndarray) -> np.ndarray:
     >>> clusters(5, np.array([[0, 1], [1, 4]]), np.linspace(0, 0.9, 5)).tolist()
     [0, 0, 2, 3, 0]
     """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     most = max(10, n // 20)
     graph = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
     _, label = connected_components(graph, directed=False)
@@ -194,6 +196,8 @@ def keep_together(shares: np.ndarray, cluster: np.ndarray) -> np.ndarray:
 
 def _candidates(coarse: np.ndarray) -> np.ndarray:
     """Pairs of neighbours closer than `RADIUS`, by their first principal components, `(P, 2)`."""
+    from scipy.spatial import cKDTree
+
     n = len(coarse)
     some = coarse[np.linspace(0, n - 1, min(n, 2000)).astype(int)]
     _, _, axes = np.linalg.svd(some - some.mean(axis=0), full_matrices=False)

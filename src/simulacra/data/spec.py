@@ -18,6 +18,8 @@ SPLITS = ("train", "validation", "test")
 # the source of a run that was trained on data which a program passed, before their hash
 ARRAYS = "arrays"
 
+# what a missing cell of a table may be
+FOR_MISSING = ("category", "mean", "drop")
 # how examples are split, beside column:NAME
 RULES = ("hash", "time", "blocks", "none")
 
@@ -74,6 +76,8 @@ class Options:
             raise DataError(f"image size {self.image_size} is out of range: choose from 4 to 4096 pixels")
         if self.channels not in (None, 1, 3):
             raise DataError(f"{self.channels} channels are not possible: choose 1 (grey) or 3 (colour)")
+        if self.missing not in FOR_MISSING:
+            raise DataError(f"missing: cannot be '{self.missing}', {nearest(self.missing, FOR_MISSING)}")
         if self.split not in RULES and not self.split_column:
             hint = nearest(self.split, (*RULES, "column:NAME"))
             raise DataError(f"split: there is no split by '{self.split}', {hint}")

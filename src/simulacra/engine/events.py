@@ -51,7 +51,7 @@ class Events:
         if not self.quiet:
             _drop_after(self.run, self.start)
             if self.start < self.steps:
-                self.run.log("start", step=self.start, steps=self.steps)
+                self.run.log("length", step=self.start, steps=self.steps)
             if find_spec("tensorboard"):
                 from torch.utils.tensorboard import SummaryWriter
 

@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import torch
 
-from simulacra.accelerate.processor import emulates_bf16
+from simulacra.accelerate.processor import gains_bf16
 from simulacra.core.model import Model
 from simulacra.data.spec import Data
 from simulacra.engine import checkpoint
 from simulacra.engine.distributed import is_first_process, launch
+from simulacra.engine.divergence import divergence
 from simulacra.engine.events import Events
 from simulacra.engine.interrupts import interrupts
 from simulacra.engine.monitors.checkpoints import Checkpoints
@@ -22,8 +23,10 @@ from simulacra.engine.monitors.sample_grids import SampleGrids
 from simulacra.engine.monitors.scores import Scores
 from simulacra.engine.monitors.validation import GRIDS, VALIDATIONS, Validation
 from simulacra.engine.monitors.warnings import TrainingWarnings
+from simulacra.engine.precision import settled
 from simulacra.engine.rehearsal import rehearse
 from simulacra.engine.session import Session
+from simulacra.errors import DivergedError
 from simulacra.run import Run, RunConfig
 
 
@@ -38,13 +41,27 @@ def train(run: Run, config: RunConfig, data: Data, quiet: bool = False) -> Model
 
     Raises:
         RunError: the folder is busy, of other settings, or cannot be written.
-        DivergedError: a loss became NaN or infinite; the last good checkpoint is left.
+        DivergedError: a loss became NaN or infinite, and the last good checkpoint is left; or it is far above
+            that of the first step at the end.
         KeyboardInterrupt: SIGINT or SIGTERM came; the step was finished and a checkpoint saved.
     """
-    config = _same_length(run, config)
+    config = settled(run, _same_length(run, config))
     with run.opened(config) if is_first_process() else nullcontext():
-        _train(run, config, data, quiet)
+        try:
+            _train(run, config, data, quiet)
+        except DivergedError as error:
+            if is_first_process() and not quiet:
+                _log_divergence(run, f"{error}")
+            raise
         return run.load()
+
+
+def _log_divergence(run: Run, text: str) -> None:
+    """Keep a warning for report and model card, once."""
+    if all(event["text"] != text for event in run.events("warning")):
+        # after the last step that counts: a training that goes on forgets it
+        step = max((event["step"] for event in run.events("train")), default=0)
+        run.log("warning", step=step + 1, cause="divergence", text=text)
 
 
 def _same_length(run: Run, config: RunConfig) -> RunConfig:
@@ -101,8 +118,13 @@ def _train(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
             events.message(f"{run}: {verb} at step {start} of {steps}")
         if training.minutes is not None and 0 == start < steps:
             events.message(f"{training.minutes:g} minutes are enough for {steps:,} steps")
-        if training.precision == "bf16" and emulates_bf16(fabric.device) and start < steps:
-            events.message("this processor emulates bfloat16: --precision 32 is faster here")
+        if start < steps:
+            arithmetic = "bfloat16 where that is safe" if training.precision == "bf16" else "float32"
+            events.message(
+                f"precision {training.precision}: computing in {arithmetic}, on {fabric.device.type}"
+            )
+        if training.precision == "bf16" and start < steps and not gains_bf16(fabric.device.type):
+            events.message("bfloat16 is not faster on this device: --precision 32 is")
         logged = time.monotonic()
         for step in range(start, steps):
             rate = session.play(step)
@@ -114,6 +136,9 @@ def _train(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
                 continue
             speed = session.batch_size * players.steps / (time.monotonic() - logged)
             events.log("train", state.step, players.averages(state.step), lr=rate, images_per_second=speed)
+            if players.first:
+                events.log("start", 0, players.first)
+                players.first = {}
             stop = torch.tensor(float(interrupted.is_set()), device=fabric.device)
             state.stop = bool(fabric.all_reduce(stop, reduce_op="sum"))
             for monitor in monitors if rank == 0 else []:
@@ -125,6 +150,9 @@ def _train(run: Run, config: RunConfig, data: Data, quiet: bool) -> None:
         if steps == 0 and start == 0 and rank == 0:
             checkpoint.save(run, 0, model, {})
         fabric.barrier()
+    if rank == 0 and state.last and (text := divergence(run.events())):
+        kept = "" if best is None else f"; the weights that are kept are those of step {best.step:,}"
+        raise DivergedError(f"{text}{kept}. Try a smaller --lr, or --clip 1, in another --out")
     if state.stop and not state.last:
         if rank > 0:
             raise SystemExit(0)

@@ -72,6 +72,7 @@ class Players:
     Attributes:
         optimizers: player -> its optimizer.
         steps: steps since the last call of `averages`.
+        first: the loss of every player at the first step of the training, after the first call of `averages`.
     """
 
     def __init__(self, model: Model, training: Training, fabric: Fabric) -> None:
@@ -91,6 +92,7 @@ class Players:
                 self.stage._modules[name] = self._wrap(getattr(model, name))
             self.optimizers[player] = fabric.setup_optimizers(optimizer(training, self.parameters[player]))
         self.steps = 0
+        self.first: dict[str, float] = {}
         # term -> its values since the last log
         self._record: dict[str, ScalarBuffer] = {}
 
@@ -99,7 +101,7 @@ class Players:
         if not any(True for _ in net.parameters()):
             return net
         alone = self.fabric.world_size == 1
-        if alone and self.training.precision != "32":
+        if alone and self.training.precision == "bf16":
             net = AutocastNet(net, self.fabric)
         if self.training.compile:
             net = torch.compile(net)  # type: ignore[assignment]  # compiled, and a module still
@@ -179,6 +181,9 @@ class Players:
             }
         for player in self.parameters:
             self._check(player, terms.get(self._named(player, "loss")), step)
+        if step == self.steps:
+            losses = [self._named(player, "loss") for player in self.parameters]
+            self.first = {name: terms[name][0].item() for name in losses if name in terms}
         self.steps = 0
         return {name: values.mean().item() for name, values in terms.items()}
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -101,6 +102,15 @@ def _prdc(comparison: Comparison) -> dict[str, float]:
     return vars(prdc(real.features, comparison.samples.features, k, real.radii(k))) | {"neighbours": k}
 
 
+def _caution(found: Mapping[str, Any], real: Mapping[str, Any]) -> str:
+    if found["recall"] > real["recall"] / 10:
+        return ""
+    return (
+        f"recall is {100 * found['recall']:.1f}%, that of real examples {100 * real['recall']:.1f}%: the"
+        " samples repeat, or vary too little to reach the data around them"
+    )
+
+
 CHART = Metric("prdc", "fidelity and variety",
     meaning="precision: share of samples that lie among the data; recall: share of the data that lie among"
     " the samples; density and coverage: the same, counted in neighbours", reference=1.0)  # fmt: skip
@@ -116,5 +126,5 @@ PRDC = register(Score(
             chart=CHART),
     ),
     settings=("neighbours",), score=_prdc, fewest=NEIGHBOURS + 1, in_training=True, whole=True,
-    reference=True, order=111,
+    reference=True, caution=_caution, order=111,
 ))  # fmt: skip

@@ -131,6 +131,7 @@ class Score(Measurement):
         whole: whether it needs the features of all examples at a time.
         reference: whether the score of real examples against real ones, as many, is given beside it.
         covariance: whether it needs more samples than features, for a covariance of full rank.
+        caution: a sentence about its values that those of real examples suggest, or an empty one.
     """
 
     needs: tuple[type[Capability], ...] = (Samples, Translates)
@@ -142,6 +143,7 @@ class Score(Measurement):
     whole: bool = False
     reference: bool = False
     covariance: bool = False
+    caution: Callable[[Mapping[str, Any], Mapping[str, Any]], str] = lambda found, real: ""
 
     def measure(self, evaluation: Evaluation) -> Mapping[str, Any]:
         comparisons = evaluation.comparisons.items()
@@ -163,12 +165,14 @@ class Score(Measurement):
             scored = real.scored(self)
             known = {m.key: scored[m.key] for m in self.metrics if m.key in scored}
             found["real_against_real"] = known
+            text = self.caution(found, known)
             if few:
-                key = self.metrics[0].key
-                found["cautions"] = {
-                    self.name: f"{n:,} samples are fewer than the {width:,} features, so that most of this"
-                    f" score is bias: real examples score {known[key]:.4g} against real ones"
-                }
+                text = (
+                    f"{n:,} samples are fewer than the {width:,} features, so that most of this score is"
+                    f" bias: real examples score {known[self.metrics[0].key]:.4g} against real ones"
+                )
+            if text:
+                found["cautions"] = {self.name: text}
         elif few:
             return {"left_out": f"{self.name} needs more samples than its {width:,} features, not {n:,}"}
         elif comparison.no_reference:

@@ -46,6 +46,10 @@ def model_card(name: str) -> ModelCard:
     Raises:
         ConfigError: there is no such model, file or class.
     """
+    if not isinstance(name, str):
+        known = {card.path.rpartition(":")[2]: key for key, card in MODELS.items()}
+        example = known.get(getattr(name, "__name__", ""), "vae")
+        raise ConfigError(f"the model must be a name, e.g. '{example}', not a {type(name).__name__}")
     if _is_file(name):
         return _card_of_file(name)
     if name not in MODELS:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from simulacra.core.noise import Noise
 from simulacra.data.tables.schema import Schema
+
+# of the relaxation of one-hot codes, as in CTGAN (Xu et al. 2019, section 4.4)
+TEMPERATURE = 0.2
 
 
 class Layout(nn.Module):
@@ -59,6 +66,12 @@ class Layout(nn.Module):
             rows = x[:, self.codes[entry]] == 1
             self.special[entry, i] = float(x[rows, self.numbers[i]].mean()) if rows.any() else 0.0
 
+    def own_values(self, x: np.ndarray) -> Iterator[np.ndarray]:
+        """For each number its values in rows `(N, D)` where it has one of its own, float64 `(M,)`."""
+        present = self.present(torch.from_numpy(x[:, self.codes])).numpy() > 0
+        for i, number in enumerate(self.numbers.tolist()):
+            yield x[present[:, i], number].astype(np.float64)
+
     def present(self, codes: Tensor) -> Tensor:
         """Whether, or with which probability, numbers have a value of their own: `(B, C)` to `(B, n)`."""
         return self.always + codes @ self.own.to(codes)
@@ -71,12 +84,27 @@ class Layout(nn.Module):
         y[..., self.numbers], y[..., self.codes] = self.present(code), code @ member @ member.T
         return y
 
-    def join(self, numbers: Tensor, codes: Tensor) -> Tensor:
-        """Rows `(B, D)` of numbers `(B, n)`, which apply where they are present, and codes `(B, C)`."""
-        numbers = self.present(codes) * numbers + codes @ self.special.to(codes)
+    def join(self, numbers: Tensor, codes: Tensor, special: bool = True) -> Tensor:
+        """Rows `(B, D)` of numbers `(B, n)`, which apply where they are present, and codes `(B, C)`.
+
+        Elsewhere the numbers are as in the data, or 0 without `special`.
+        """
+        numbers = self.present(codes) * numbers
+        if special:
+            numbers = numbers + codes @ self.special.to(codes)
         x = numbers.new_empty(*numbers.shape[:-1], len(self.numbers) + len(self.codes))
         x[..., self.numbers], x[..., self.codes] = numbers, codes
         return x
+
+    def straight_through(self, logits: Tensor, noise: Noise) -> Tensor:
+        """One-hot codes `(B, C)`, drawn from a softmax for each block, with the gradients of a relaxation.
+
+        Gumbel-softmax (Jang et al. 2017, eq. 2, and section 2.2).
+        """
+        u = noise.uniform(*logits.shape).clamp(1e-6, 1 - 1e-6)
+        soft = self.log_softmax((logits - torch.log(-torch.log(u))) / TEMPERATURE).exp()
+        hard = [F.one_hot(part.argmax(dim=-1), part.shape[-1]) for part in self.split(soft)]
+        return torch.cat(hard, dim=-1).to(soft) + soft - soft.detach() if hard else soft
 
     def log_softmax(self, logits: Tensor) -> Tensor:
         """Log-probabilities `(B, C)`, normalised in every block."""

@@ -1,9 +1,9 @@
-"""The likelihood of the rows of a table: a mixture of normals for each number, a softmax for each code."""
+"""The likelihood of the rows of a table: a mixture of logistics for each number, a softmax for each code."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import log, pi, sqrt
+from math import pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from simulacra.data.tables.schema import Schema
 from simulacra.probability.layout import Layout
 from simulacra.probability.likelihoods import SMALLEST_SIGMA, Likelihood
 
-# normals of each number
+# logistics of each number
 COMPONENTS = 5
 # rows that they are fitted to before the training, and steps of that
 LOOKED_AT, STEPS = 10_000, 100
@@ -25,12 +25,16 @@ LOOKED_AT, STEPS = 10_000, 100
 class Mixed(Likelihood):
     """Every column of a table has its likelihood, given the net's output independent of the others.
 
-    A number: sum_k pi_k N(x; mu_k, sigma_k^2), with mu_k = m_k + s_k a_k and sigma_k = s_k softplus(b_k);
-    the net gives pi (softmax), a and b. The m_k and s_k are those of a mixture that is fitted to the column
-    (`fit`), so that several modes, long tails and any unit suit the net. No sigma is smaller than the
-    rounding of the column, 10^-decimals / sqrt(12). A code: softmax. A number with special values contributes
-    its density only where it has a value of its own. A code without a 1 (a category that the training data
-    lack) contributes nothing.
+    A number: a mixture of logistics, each averaged over the interval that rounds to x, of r = 10^-decimals:
+
+        p(x) = sum_k pi_k (F_k(x + r / 2) - F_k(x - r / 2)) / r,
+
+    so that the density of rounded numbers is their probability divided by r, and never infinite (Salimans et
+    al. 2017, PixelCNN++, eq. 2). The net gives pi (softmax), a and b; the location is m_k + s_k a_k and the
+    scale s_k softplus(b_k), with the m_k and s_k of a mixture fitted to the column (`fit`), so that several
+    modes, long tails and any unit suit the net. A code: softmax. A number with special values contributes its
+    density only where it has a value of its own. A code without a 1 (a category that the training data lack)
+    contributes nothing.
 
     Args:
         schema: the columns.
@@ -45,7 +49,7 @@ class Mixed(Likelihood):
     (torch.Size([5]), tensor([0.0000, 0.5000, 0.5000]), torch.Size([5, 3]))
     """
 
-    rounding: Tensor  # (n, 1)
+    step: Tensor  # (n,)
     loc: Tensor  # (n, K)
     spread: Tensor  # (n, K)
     log_weight: Tensor  # (n, K)
@@ -54,9 +58,9 @@ class Mixed(Likelihood):
         super().__init__(scale, sigma)
         self.layout = Layout(schema)
         columns = [block.column for block in schema.blocks if block.number is not None]
-        # the standard deviation of what rounding takes away, uniform on an interval
-        rounding = [10.0**-column.decimals / sqrt(12) for column in columns]
-        self.register_buffer("rounding", torch.tensor(rounding)[:, None], persistent=False)
+        # days of dates
+        step = [10.0**-column.decimals for column in columns]
+        self.register_buffer("step", torch.tensor(step), persistent=False)
         shape = (len(columns), COMPONENTS)
         self.register_buffer("loc", torch.zeros(shape))
         self.register_buffer("spread", torch.ones(shape))
@@ -68,38 +72,38 @@ class Mixed(Likelihood):
     def fit(self, x: np.ndarray) -> None:
         """Fit the mixture of each number, by its own values in rows `(N, D)`."""
         self.layout.fit(x)
-        present = self.layout.present(torch.from_numpy(x[:, self.layout.codes])).numpy() > 0
-        for i, number in enumerate(self.layout.numbers.tolist()):
-            own = x[present[:, i], number][:LOOKED_AT].astype(np.float64)
-            if len(own):
-                fitted = mixture(own, COMPONENTS, float(self.rounding[i]))
+        for i, values in enumerate(self.layout.own_values(x)):
+            if len(values):
+                fitted = mixture(values[:LOOKED_AT], COMPONENTS, float(self.step[i]))
                 for buffer, value in zip((self.log_weight, self.loc, self.spread), fitted, strict=True):
                     buffer[i] = torch.from_numpy(value)
 
     def forward(self, output: Tensor) -> Rows:
         numbers, logits = output.split([3 * self.loc.numel(), len(self.layout.codes)], dim=-1)
         w, a, b = numbers.unflatten(-1, (3, *self.loc.shape)).unbind(dim=-3)  # (B, n, K) each
-        mu = self.loc + self.spread * a
-        # softplus and exp are 1 at 0.54 and 0
-        sigma = self.spread * (self.scale(b) * self.sigma + SMALLEST_SIGMA) + self.rounding
-        return Rows(self.layout, (w + self.log_weight).log_softmax(dim=-1), mu, sigma, logits)
+        loc = self.loc + self.spread * a
+        scale = self.spread * (self.scale(b) * self.sigma + SMALLEST_SIGMA)
+        return Rows(self.layout, (w + self.log_weight).log_softmax(dim=-1), loc, scale, logits, self.step)
 
 
 class Rows(Distribution):
-    """Rows of a table `(B, D)` with independent columns: mixtures of normals, and categories.
+    """Rows of a table `(B, D)` with independent columns: mixtures of logistics, rounded, and categories.
 
     Args:
         layout: where the columns are.
         log_pi: log-weights of the components of every number, `(B, n, K)`.
-        mu: their means, `(B, n, K)`.
-        sigma: their standard deviations, `(B, n, K)`.
+        loc: their means, `(B, n, K)`.
+        scale: their scales, `(B, n, K)`.
         logits: of the entries of the codes, `(B, C)`.
+        step: what the numbers are rounded to multiples of, `(n,)`.
     """
 
     arg_constraints: dict[str, Any] = {}
 
-    def __init__(self, layout: Layout, log_pi: Tensor, mu: Tensor, sigma: Tensor, logits: Tensor) -> None:
-        self.layout, self.log_pi, self.mu, self.sigma = layout, log_pi, mu, sigma
+    def __init__(
+        self, layout: Layout, log_pi: Tensor, loc: Tensor, scale: Tensor, logits: Tensor, step: Tensor
+    ) -> None:
+        self.layout, self.log_pi, self.loc, self.scale, self.step = layout, log_pi, loc, scale, step
         self.log_p = layout.log_softmax(logits)
         width = len(layout.numbers) + len(layout.codes)
         super().__init__(logits.shape[:-1], torch.Size([width]), validate_args=False)
@@ -107,11 +111,13 @@ class Rows(Distribution):
     @property
     def mean(self) -> Tensor:
         """The expected row: of a code the probabilities."""
-        return self.layout.join((self.log_pi.exp() * self.mu).sum(dim=-1), self.log_p.exp())
+        return self.layout.join((self.log_pi.exp() * self.loc).sum(dim=-1), self.log_p.exp())
 
     @property
     def variance(self) -> Tensor:
-        second = self.log_pi.exp() * (self.mu.square() + self.sigma.square())
+        # of a logistic, and of what rounding takes away
+        variance = (pi * self.scale).square() / 3 + self.step[:, None].square() / 12
+        second = self.log_pi.exp() * (self.loc.square() + variance)
         p = self.log_p.exp()
         present = self.layout.present(p)
         square = present * second.sum(dim=-1) + p @ self.layout.special.square()
@@ -123,29 +129,65 @@ class Rows(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """A density of the numbers that have a value of their own, times probabilities of the codes; nats."""
         x, code = value[..., self.layout.numbers], value[..., self.layout.codes]
-        # ln sum_k pi_k N(x; mu_k, sigma_k^2)
-        log_normal = -0.5 * ((x[..., None] - self.mu) / self.sigma).square() - self.sigma.log()
-        log_density = torch.logsumexp(self.log_pi + log_normal, dim=-1) - 0.5 * log(2 * pi)
+        # sigmoid(b) - sigmoid(a) = e^b (1 - e^(a - b)) / ((1 + e^a) (1 + e^b)), a and b half a step from x
+        width = self.step[:, None] / self.scale
+        middle = (x[..., None] - self.loc) / self.scale
+        a, b = middle - width / 2, middle + width / 2
+        log_mass = b + torch.log(-torch.expm1(-width)) - F.softplus(a) - F.softplus(b)
+        log_density = torch.logsumexp(self.log_pi + log_mass, dim=-1) - self.step.log()
         of_numbers = (self.layout.present(code) * log_density).sum(dim=-1)
         return of_numbers + (code * self.log_p).sum(dim=-1)
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
-        """Rows with one-hot codes."""
+        """Rows with one-hot codes and rounded numbers."""
         shape = torch.Size(sample_shape)
         k = _categories(self.log_pi, shape)[..., None]
-        mu, sigma = (t.expand(*shape, *t.shape).gather(-1, k).squeeze(-1) for t in (self.mu, self.sigma))
+        loc, scale = (t.expand(*shape, *t.shape).gather(-1, k).squeeze(-1) for t in (self.loc, self.scale))
+        u = torch.rand_like(loc).clamp(1e-6, 1 - 1e-6)
+        # the inverse of the distribution function
+        numbers = ((loc + scale * (u.log() - torch.log1p(-u))) / self.step).round() * self.step
+        return self.layout.join(numbers, self._codes(shape))
+
+    def _codes(self, shape: torch.Size) -> Tensor:
+        """One-hot codes `(*shape, B, C)`."""
         codes = [
             F.one_hot(_categories(part, shape), part.shape[-1]) for part in self.layout.split(self.log_p)
         ]
-        code = torch.cat(codes, dim=-1) if codes else self.log_p.expand(*shape, *self.log_p.shape)
-        return self.layout.join(mu + sigma * torch.randn_like(mu), code.to(mu))
+        return torch.cat(codes, dim=-1).to(self.log_p) if codes else self.log_p.expand(*shape, -1, -1)
+
+
+class PointRows(Rows):
+    """Rows of a table `(B, D)` whose numbers are given, and only the codes are random.
+
+    Args:
+        layout: where the columns are.
+        numbers: `(B, n)`.
+        logits: of the entries of the codes, `(B, C)`.
+    """
+
+    def __init__(self, layout: Layout, numbers: Tensor, logits: Tensor) -> None:
+        one = torch.zeros_like(numbers)[..., None]
+        super().__init__(layout, one, numbers[..., None], one, logits, torch.ones_like(numbers[0]))
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        """Rows with one-hot codes."""
+        code = self._codes(torch.Size(sample_shape))
+        return self.layout.join(self.loc.squeeze(-1).expand(*code.shape[:-1], -1), code)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Infinite where the numbers are those given, else -infinite; without numbers that of the codes."""
+        code = value[..., self.layout.codes]
+        if not len(self.layout.numbers):
+            return (code * self.log_p).sum(dim=-1)
+        same = (value[..., self.layout.numbers] == self.loc.squeeze(-1)) | (self.layout.present(code) == 0)
+        return torch.where(same.all(dim=-1), torch.inf, -torch.inf)
 
 
 def _categories(log_p: Tensor, shape: torch.Size) -> Tensor:
     return Categorical(logits=log_p, validate_args=False).sample(shape)
 
 
-def mixture(x: np.ndarray, components: int, rounding: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def mixture(x: np.ndarray, components: int, step: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Log-weights, means and standard deviations `(K,)` of a mixture of normals for numbers `(N,)`.
 
     By expectation maximisation (Bishop 2006, section 9.2.2), from K parts with equally many numbers each.
@@ -153,14 +195,14 @@ def mixture(x: np.ndarray, components: int, rounding: float) -> tuple[np.ndarray
     Args:
         x: the numbers.
         components: K.
-        rounding: the smallest standard deviation.
+        step: what they are rounded to multiples of; no standard deviation is below that of the rounding.
 
     >>> x = np.random.default_rng(0).normal(size=1000) * [0.1] + np.repeat([0, 5], 500)
     >>> _, mu, sigma = mixture(x, 2, 0.01)
     >>> np.abs(mu).round(1), sigma.round(1)
     (array([0., 5.]), array([0.1, 0.1]))
     """
-    floor = max(rounding, SMALLEST_SIGMA * x.std())
+    floor = max(step / sqrt(12), SMALLEST_SIGMA * x.std())
     parts = np.array_split(np.sort(x), components)
     mu = np.array([part.mean() if len(part) else x.mean() for part in parts])
     sigma = np.array([max(part.std(), floor) if len(part) else floor for part in parts])

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from simulacra.data import SPLITS, Data
+from simulacra.data import SPLITS, TABLES, Data, parse
+from simulacra.data.leaks import leak
+from simulacra.data.sources.tables import open_table
 from simulacra.data.spec import Dataset, DataSpec, Options
 from simulacra.data.tables.schema import Column
 from simulacra.metrics.neighbours import copies, duplicates
@@ -32,7 +34,8 @@ class DataSection:
         chart: how many examples each class has; empty without classes.
         header: of the table of columns.
         columns: its rows, of the training split; empty without named columns.
-        more: columns that are left out.
+        more: columns that are not listed.
+        leak: a sentence about test examples that are near-copies of training examples; empty if none are.
     """
 
     facts: Facts
@@ -40,6 +43,7 @@ class DataSection:
     header: tuple[str, ...]
     columns: list[tuple[str, ...]]
     more: int
+    leak: str
 
 
 def data_section(m: Material[Any]) -> DataSection:
@@ -52,7 +56,7 @@ def data_section(m: Material[Any]) -> DataSection:
         facts.append(("splits", _sizes(data)))
     facts.append(("split by", split_rule(config.options)))
     if data is not None:
-        facts += _duplicates(data)
+        facts += [*_duplicates(data), *_left_out(data, config.spec)]
     spec = config.spec
     facts += [(name, listed(names)) for name, names in (("attributes", spec.attributes),) if names]
     counts = _classes(data, spec) if data is not None else Markup()
@@ -65,6 +69,7 @@ def data_section(m: Material[Any]) -> DataSection:
         ("column", "holds", "mean (standard deviation)", "range", "missing"),
         rows[:COLUMNS],
         max(0, len(rows) - COLUMNS),
+        "" if data is None else leak(data) or "",
     )
 
 
@@ -107,6 +112,27 @@ def _duplicates(data: Data) -> Facts:
         )
     text = "; ".join(f"{count:,} of {n:,} {what}" for count, n, what in found if count)
     return [("duplicates", text or "none, neither in the training split nor across splits")]
+
+
+def _left_out(data: Data, spec: DataSpec) -> Facts:
+    """Near-copies among images, and files, rows and columns that are not used."""
+    facts = []
+    if data.copies is not None:
+        images = len(np.unique(data.copies))
+        facts.append(
+            ("near-copies", f"{images:,} images are near-copies of others" if images else "none found")
+        )
+    lost = len(data.names) - sum(len(data.split(split)) for split in SPLITS)
+    notes = [f"{lost:,} files that cannot be used"] if data.names and lost else []
+    name, path, _ = parse(data.name)
+    if name in TABLES and spec.schema is not None:
+        used = {column.name for column in spec.schema.columns}
+        used |= set() if spec.target is None else {*spec.target.columns}
+        if unused := [column for column in open_table(name, path).names if column not in used]:
+            notes.append(f"columns of the file that are no inputs: {listed(unused)}")
+    if notes := [*notes, *data.notes]:
+        facts.append(("left out", "; ".join(notes)))
+    return facts
 
 
 def _classes(data: Data, spec: DataSpec) -> Markup:

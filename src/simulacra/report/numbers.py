@@ -210,6 +210,8 @@ def examples(config: RunConfig) -> str:
     """
     spec = config.spec
     text = _shaped(spec) if spec.kind == "image" else f"vectors of {_shaped(spec)}"
+    if spec.schema is not None:
+        text = f"rows of {len(spec.schema.columns):,} column{'s' if len(spec.schema.columns) > 1 else ''}"
     if spec.target is not None:
         text += f", {_shaped(spec.target)} to predict"
     return text + (f", {len(spec.classes):,} classes" if spec.classes else "")

@@ -124,7 +124,7 @@ def _cards(m: Material[Any]) -> list[ReportCard]:
 def _placed(cards: Sequence[ReportCard]) -> list[tuple[ReportCard, str]]:
     """Each card with its CSS class: `wide`, `alone` in a row of two columns, or none.
 
-    >>> a, b = (ReportCard(name, "", Markup(), "", wide=name == "b") for name in "ab")
+    >>> a, b = (ReportCard(name, "", "", "", wide=name == "b") for name in "ab")
     >>> [css for _, css in _placed([a, a, a, b, a])]
     ['', '', 'alone', 'wide', 'alone']
     """

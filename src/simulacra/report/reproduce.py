@@ -39,7 +39,11 @@ def command(config: RunConfig, out: str | Path | None = None) -> str:
 
 def retrained(config: RunConfig) -> dict[str, Any]:
     """The settings of the training that are not at the defaults of the model."""
-    settings = changed(config.training, model_card(config.model).training)
+    card = model_card(config.model)
+    settings = changed(config.training, card.training)
+    if settings.get("precision") == "32" and not card.gains_bf16(config.config, config.spec):
+        # what it is by itself, on every machine
+        del settings["precision"]
     if "steps" in settings:
         # how many fitted the minutes on that machine
         settings.pop("minutes", None)

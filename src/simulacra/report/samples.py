@@ -14,6 +14,7 @@ from simulacra.report.inline_images import LABELLED_WIDTH, WIDTH, chart, layout,
 from simulacra.report.material import Material
 from simulacra.report.numbers import moments
 from simulacra.report.report_card import Cards, ReportCard
+from simulacra.report.tables import column_charts, sampled_rows
 from simulacra.report.templating import render
 
 # vectors without data to be drawn over
@@ -83,7 +84,9 @@ def nearest_rows(x: np.ndarray, train: np.ndarray) -> np.ndarray:
 
 def vector_samples(m: Material[Samples]) -> ReportCard | None:
     """Samples that are vectors, over the data; the density of very many from an untrained net."""
-    if m.config.spec.kind != "vector":
+    spec = m.config.spec
+    # codes of categories are no coordinates
+    if spec.kind != "vector" or (spec.schema is not None and not spec.schema.continuous):
         return None
     return _density(m) if m.model.untrained else _over_data(m)
 
@@ -175,4 +178,14 @@ def class_shares(m: Material[Samples]) -> ReportCard | None:
     return ReportCard("classes", "Classes", chart(figure, "shares of the classes"), caption)
 
 
-CARDS: Cards = {Samples: (image_samples, nearest_images, vector_samples, mode_shares, class_shares)}
+CARDS: Cards = {
+    Samples: (
+        image_samples,
+        nearest_images,
+        sampled_rows,
+        column_charts,
+        vector_samples,
+        mode_shares,
+        class_shares,
+    ),
+}

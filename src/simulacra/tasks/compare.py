@@ -17,7 +17,7 @@ from simulacra.core.model import Model
 from simulacra.core.noise import Noise
 from simulacra.data.spec import Data, Dataset
 from simulacra.errors import ConfigError
-from simulacra.metrics.registry import Metric, metric, settings
+from simulacra.metrics.registry import Metric, check, groups, metric, settings
 from simulacra.run import Run
 from simulacra.tasks.evaluate import evaluate
 
@@ -113,6 +113,7 @@ def compare(
     opened = {name: Run(one) if isinstance(one, str | Path) else one for name, one in named.items()}
     if data is None:
         _check_same_source(opened)
+    check(measuring.get("metrics") or (), groups())
     numbers: dict[str, dict[str, Any]] = {}
     likelihoods: dict[str, str] = {}
     first: tuple[str, Dataset] | None = None

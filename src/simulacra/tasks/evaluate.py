@@ -16,7 +16,7 @@ from simulacra.data.spec import Data, Dataset
 from simulacra.errors import ConfigError, DataError, nearest
 from simulacra.metrics.evaluation import Evaluation
 from simulacra.metrics.features import EXTRACTORS
-from simulacra.metrics.registry import check, groups, measurements, merge
+from simulacra.metrics.registry import Measurement, check, groups, measurements, merge
 
 
 @torch.no_grad()
@@ -70,24 +70,13 @@ def evaluate(
     >>> round(evaluate(model, sim.load_data("digits"))["linear_probe_accuracy"], 1)
     0.9
     """
-    metrics = groups(features=False) if metrics is None else metrics
-    check(metrics, groups())
-    if isinstance(features, str) and features not in EXTRACTORS:
-        known = [*EXTRACTORS, "the run folder of a classifier"]
-        raise ConfigError(f"features: unknown '{features}', {nearest(features, known)}")
-    if importance_samples < 1 or (examples is not None and examples < 1):
-        raise ConfigError("importance_samples and examples: must be at least 1")
-    if variants < 2:
-        raise ConfigError(f"variants: must be at least 2, not {variants}")
+    chosen = applicable(model, metrics, importance_samples, examples, features, variants)
     dataset = _first(model, data.split(split), examples)
     if len(dataset) == 0:
         raise DataError(
             f"{data.name}@{split}: no examples to evaluate on; take more data, or --data {data.name}@train to"
             " evaluate on what it was trained on"
         )
-    chosen = [m for m in measurements() if m.name in metrics and isinstance(model, m.needs)]
-    if not chosen:
-        raise ConfigError(f"metrics: {', '.join(metrics)} do not apply to this model")
     held_out = split != "train"
     evaluation = Evaluation(
         model,
@@ -107,6 +96,34 @@ def evaluate(
         for measurement in chosen:
             merge(numbers, measurement.measure(evaluation))
     return numbers
+
+
+def applicable(
+    model: Model,
+    metrics: Sequence[str] | None = None,
+    importance_samples: int = 100,
+    examples: int | None = None,
+    features: str | object = "raw",
+    variants: int = 4,
+) -> list[Measurement]:
+    """What `evaluate` measures with these arguments; data are not needed to refuse them.
+
+    Raises:
+        ConfigError: an argument is out of range or unknown, or the model has no capability for any metric.
+    """
+    metrics = groups(features=False) if metrics is None else metrics
+    check(metrics, groups())
+    if isinstance(features, str) and features not in EXTRACTORS:
+        known = [*EXTRACTORS, "the run folder of a classifier"]
+        raise ConfigError(f"features: unknown '{features}', {nearest(features, known)}")
+    if importance_samples < 1 or (examples is not None and examples < 1):
+        raise ConfigError("importance_samples and examples: must be at least 1")
+    if variants < 2:
+        raise ConfigError(f"variants: must be at least 2, not {variants}")
+    chosen = [m for m in measurements() if m.name in metrics and isinstance(model, m.needs)]
+    if not chosen:
+        raise ConfigError(f"metrics: {', '.join(metrics)} do not apply to this model")
+    return chosen
 
 
 def _first(model: Model, dataset: Dataset, n: int | None) -> Dataset:

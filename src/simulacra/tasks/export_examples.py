@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,13 @@ def check_output(out: Path, spec: DataSpec, charts: bool = False) -> None:
         raise ConfigError(f"out: {out} is a file; give a .png, a .npz or a folder")
 
 
-def write_examples(x: Tensor, spec: DataSpec, out: Path, columns: int | None = None) -> None:
+def write_examples(
+    x: Tensor,
+    spec: DataSpec,
+    out: Path,
+    columns: int | None = None,
+    labels: Mapping[str, Sequence[str]] | None = None,
+) -> None:
     """Write examples: of pictures `.png` is a grid, and no ending a folder; of vectors `.csv` is a table.
 
     Args:
@@ -47,10 +54,11 @@ def write_examples(x: Tensor, spec: DataSpec, out: Path, columns: int | None = N
         spec: of the examples.
         out: the file or the folder.
         columns: of the grid.
+        labels: more columns of a table.
     """
     if out.suffix in SUFFIXES:
         schema = schema_of(spec)
-        write_table(schema.decode(x.cpu().numpy()), out, schema)
+        write_table({**schema.decode(x.cpu().numpy()), **(labels or {})}, out, schema)
     elif out.suffix == ".npz":
         with replacing(out) as file, file.open("wb") as stream:
             np.savez_compressed(stream, x=x.cpu().numpy())

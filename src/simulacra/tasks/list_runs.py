@@ -29,7 +29,7 @@ class RunSummary:
         data: its source.
         step: training steps done.
         steps: training steps asked for; None where it is not known, 0 for a model that is solved.
-        state: `finished`, `interrupted`, `training`, or `damaged`.
+        state: `finished`, `interrupted`, `training`, `diverged`, or `damaged`.
         key: of its key number, of the last evaluation or else the last validation; empty without one.
         value: its key number; None without one.
         on: what the number was measured on.
@@ -79,12 +79,16 @@ def _summary(run: Run) -> RunSummary:
         )
     events = run.events()
     step = max((event["step"] for event in events if event["event"] == "train"), default=0)
-    steps = next((event["steps"] for event in reversed(events) if event["event"] == "start"), None)
+    steps = next((event["steps"] for event in reversed(events) if event["event"] == "length"), None)
     if steps is None:
         # a model that is solved has weights and no steps
         steps = 0 if run.weights.is_file() and not step else config.training.steps
     finished = run.weights.is_file() and (steps is None or step >= steps)
-    state = "training" if run.busy else "finished" if finished else "interrupted"
+    state = "finished" if finished else "interrupted"
+    if any(event["event"] == "warning" and event["cause"] == "divergence" for event in events):
+        state = "diverged"
+    if run.busy:
+        state = "training"
     key, value, on = _key_number(events)
     return RunSummary(
         str(run), short_name(config.model), config.source, step, steps, state, key, value, on, age

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from torch.distributions import Categorical, MixtureSameFamily
 from simulacra.core.batch import in_order, to_bytes
 from simulacra.core.capabilities import Predicts
 from simulacra.data.spec import Dataset, DataSpec
-from simulacra.data.tables.text import escape
+from simulacra.data.tables.rows import schema_of
+from simulacra.data.tables.writer import write_table
 from simulacra.errors import ConfigError
 from simulacra.files import replacing
 from simulacra.images import grid, save_png
@@ -105,12 +105,7 @@ def write_csv(inputs: Inputs, arrays: dict[str, np.ndarray], spec: DataSpec, out
     Of classes the columns `predicted` and `p_CLASS`; of numbers `TARGET_mean`, `TARGET_std`, `TARGET_mode`,
     `TARGET_q05` and so on, `TARGET_sample_1` and so on. No cell is a formula for a spreadsheet.
     """
-    columns = about(inputs) | dict(_columns(arrays, spec))
-    with replacing(out) as file, file.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(map(escape, columns))
-        for row in zip(*columns.values(), strict=True):
-            writer.writerow([escape(cell) if isinstance(cell, str) else cell for cell in row])
+    write_table(about(inputs) | dict(_columns(arrays, spec)), out)
 
 
 def _columns(arrays: dict[str, np.ndarray], spec: DataSpec) -> Iterator[tuple[str, Sequence[object]]]:
@@ -124,16 +119,18 @@ def _columns(arrays: dict[str, np.ndarray], spec: DataSpec) -> Iterator[tuple[st
         return
     assert spec.target is not None
     names = spec.target.columns or tuple(f"y_{i + 1}" for i in range(spec.target.shape[0]))
-    for i, name in enumerate(names):
+    for i, (name, column) in enumerate(zip(names, schema_of(spec.target).columns, strict=True)):
+        # dates are written as dates, and their standard deviation in days
+        written = column.cells if column.kind == "date" else list
         for key in ("mean", "std", "mode"):
             if key in arrays:
-                yield f"{name}_{key}", list(arrays[key][:, i])
+                yield f"{name}_{key}", (list if key == "std" else written)(arrays[key][:, i])
         if "quantiles" in arrays:
             for k, q in enumerate(QUANTILES):
-                yield f"{name}_q{round(100 * q):02d}", list(arrays["quantiles"][:, k, i])
+                yield f"{name}_q{round(100 * q):02d}", written(arrays["quantiles"][:, k, i])
         if "samples" in arrays:
             for k in range(arrays["samples"].shape[1]):
-                yield f"{name}_sample_{k + 1}", list(arrays["samples"][:, k, i])
+                yield f"{name}_sample_{k + 1}", written(arrays["samples"][:, k, i])
 
 
 def write_pictures(arrays: dict[str, np.ndarray], out: Path) -> None:

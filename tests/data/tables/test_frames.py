@@ -38,8 +38,8 @@ def test_types_of_columns() -> None:
         }
     )
     columns = {column.name: column for column in schema_of(read_arrays(frame, Options()).spec).columns}
-    assert columns["flag"].categories == ("false", "true", "")
-    assert columns["sure"].categories == ("false", "true")
+    assert columns["flag"].categories == ("False", "True", "")
+    assert columns["sure"].categories == ("False", "True")
     assert columns["code"].categories == ("1", "2", "3")
     assert columns["minute"].form == "%Y-%m-%d %H:%M:%S"
     assert columns["count"].special == ("",)

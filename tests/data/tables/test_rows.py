@@ -10,7 +10,7 @@ import pytest
 
 from simulacra.data import SPLITS, Data, Options, load
 from simulacra.data.tables.reader import TextTable
-from simulacra.data.tables.rows import read_inputs, schema_of
+from simulacra.data.tables.rows import read, read_inputs, schema_of
 from simulacra.errors import DataError
 from tests import tables
 
@@ -128,6 +128,7 @@ def test_columns_are_chosen(adult: str) -> None:
         ),
         ({"target": "age", "drop": "age"}, "column 'age' is a target and cannot be dropped"),
         ({"columns": "age", "target": "age"}, "every column is a target or left out"),
+        ({"missing": "meen"}, "missing: cannot be 'meen', did you mean 'mean'?"),
         ({"columns": "age,age"}, "the columns 'age,age' names column 'age' twice"),
     ],
 )
@@ -208,6 +209,15 @@ def test_cells_of_new_rows(name: str, cell: str, said: str | None, adult: str, t
         return
     with pytest.raises(DataError, match=said):
         read_inputs(table, spec)
+
+
+def test_a_single_new_row_is_enough(adult: str, tmp_path: Path) -> None:
+    data = load(adult)
+    path = tables.write({name: cells[:1] for name, cells in ADULT.items()}, tmp_path / "new.csv")
+    rows = read(TextTable.open("new", path.removeprefix("csv:")), Options(), data.spec)
+    np.testing.assert_array_equal(schema_of(data.spec).impute(rows.everything.x), everything(data)[:1])
+    with pytest.raises(DataError, match="there is only one row"):
+        load(path)
 
 
 def test_classes_that_no_training_row_has(adult: str, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_columns_of_a_data_frame(tmp_path: Path) -> None:
         column.name: column for column in schema_of(load(f"parquet:{tmp_path / 'a.parquet'}").spec).columns
     }
     assert list(columns) == list(frame)
-    assert columns["flag"].categories == ("false", "true", "")
+    assert columns["flag"].categories == ("False", "True", "")
     assert columns["code"].categories == ("1", "2", "3")
     assert (columns["day"].form, columns["day"].low) == ("%Y-%m-%d", 19723)
     assert columns["minute"].form == "%Y-%m-%d %H:%M:%S"

@@ -100,12 +100,14 @@ class Memorises(Sampler, Discriminates):
 
 
 def test_the_same_point_every_time_has_no_diversity() -> None:
-    assert gan_diagnostics(Sampler(0.0), Sampler(), DATA, 0) == {"diversity": 0}
+    found = gan_diagnostics(Sampler(0.0), Sampler(), DATA, 0)
+    assert found == {"diversity": 0, "distinct": 1, "held_out_distinct": 500}
 
 
 def test_samples_as_the_data_are_as_diverse() -> None:
     found = gan_diagnostics(Sampler(), Sampler(), DATA, 0)
-    assert set(found) == {"diversity"}
+    assert set(found) == {"diversity", "distinct", "held_out_distinct"}
+    assert found["distinct"] == 500
     # the mean distance of two points, sqrt(pi), varies by 1.3% over samples of 500
     assert found["diversity"] == pytest.approx(1, abs=0.06)
     assert gan_diagnostics(Sampler(0.5), Sampler(), DATA, 0)["diversity"] == pytest.approx(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import exp, sqrt
+from math import exp, hypot, log, sqrt
 
 import numpy as np
 from scipy.stats import beta, norm
@@ -70,7 +70,8 @@ def share_difference(first: Estimate, second: Estimate, correlation: float = 0.0
 
 
 def katz(k1: int, n1: int, k2: int, n2: int, level: float = LEVEL) -> Estimate | None:
-    """The ratio (k1 / n1) / (k2 / n2) of independent shares; log interval (Katz et al. 1978).
+    """The ratio (k1 / n1) / (k2 / n2) of independent shares; log interval (Katz et al. 1978), not where a
+    share is 1 and its error would be 0.
 
     None where either count is 0: the ratio, or its interval, has no end.
 
@@ -79,8 +80,14 @@ def katz(k1: int, n1: int, k2: int, n2: int, level: float = LEVEL) -> Estimate |
     """
     if k1 == 0 or k2 == 0:
         return None
-    # exp(log ratio +- z sqrt(1/k1 - 1/n1 + 1/k2 - 1/n2))
     ratio = (k1 / n1) / (k2 / n2)
+    if k1 == n1 or k2 == n2:
+        # 1/k - 1/n of a share of 1 is 0: Wilson's intervals of both, on the log scale (Zou and Donner 2008)
+        (l1, u1), (l2, u2) = wilson(k1, n1, level).ends, wilson(k2, n2, level).ends
+        p1, p2 = k1 / n1, k2 / n2
+        down, up = hypot(log(p1 / l1), log(u2 / p2)), hypot(log(u1 / p1), log(p2 / l2))
+        return Estimate(ratio, ratio * exp(-down), ratio * exp(up))
+    # exp(log ratio +- z sqrt(1/k1 - 1/n1 + 1/k2 - 1/n2))
     half = float(norm.ppf((1 + level) / 2)) * sqrt(max(1 / k1 - 1 / n1 + 1 / k2 - 1 / n2, 0.0))
     return Estimate(ratio, ratio * exp(-half), ratio * exp(half))
 

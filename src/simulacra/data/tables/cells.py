@@ -161,6 +161,8 @@ def date_cells(days: Sequence[float] | np.ndarray, form: str) -> list[str]:
     low, high = ((date - EPOCH).days for date in (datetime(1000, 1, 2), datetime(9999, 12, 30)))
     whole = np.clip(np.asarray(days, dtype=np.float64), low, high)
     values, place = np.unique(np.round(whole * unit), return_inverse=True)
+    # days are those of UTC
+    form = form.replace("%z", "Z")
     written = [
         "" if math.isnan(value) else (EPOCH + timedelta(days=value / unit)).strftime(form) for value in values
     ]

@@ -22,7 +22,7 @@ def is_frame(data: Any) -> bool:
 
 @dataclass(frozen=True)
 class FrameTable(Table):
-    """The columns of a DataFrame: categories and booleans are text, dates are written in ISO's form.
+    """The columns of a DataFrame, with text as in the CSV that pandas writes.
 
     >>> import pandas as pd
     >>> table = FrameTable.of(pd.DataFrame({"n": [1, None], "sex": ["f", "m"]}))
@@ -68,8 +68,6 @@ class FrameTable(Table):
         series = self.frame.iloc[:, place]
         lacking = series.isna()
         cells = ["" if lost else str(value).strip() for value, lost in zip(series, lacking, strict=True)]
-        if getattr(series.dtype, "kind", "O") == "b" or set(cells) <= {"True", "False", ""}:
-            return [cell.lower() for cell in cells]
         dates = getattr(series.dtype, "kind", "O") == "M" and all(
             not c or c.endswith(MIDNIGHT) for c in cells
         )

@@ -11,6 +11,7 @@ import numpy as np
 from simulacra.data.paths import find
 from simulacra.data.tables.cells import MIDNIGHT, Cells, as_words
 from simulacra.data.tables.reader import Table, all_numbers
+from simulacra.data.tables.schema import as_option
 from simulacra.errors import DataError
 
 
@@ -77,7 +78,7 @@ class ParquetTable(Table):
                 read[name] = as_words(cells) if numbers is None else numbers
         if nested:
             held = ", ".join(f"'{name}' ({kind})" for name, kind in nested.items())
-            raise self.error(f"columns of other kinds: {held}; leave them out: --drop {','.join(nested)}")
+            raise self.error(f"columns of other kinds: {held}; leave them out: --drop {as_option(nested)}")
         return read
 
     @property
@@ -93,6 +94,9 @@ class ParquetTable(Table):
         column = self.table.column(place)
         if arrow.types.is_timestamp(column.type):
             column = column.cast(arrow.timestamp("s"), safe=False)
+        if arrow.types.is_boolean(column.type):
+            # as in a CSV of pandas
+            return ["" if value is None else str(value) for value in column.to_pylist()]
         cells = ["" if cell is None else cell.strip() for cell in column.cast(arrow.string()).to_pylist()]
         dates = arrow.types.is_timestamp(column.type) and all(not c or c.endswith(MIDNIGHT) for c in cells)
         return [cell.removesuffix(MIDNIGHT) for cell in cells] if dates else cells

@@ -119,10 +119,12 @@ class Table(ABC):
         for column in columns:
             for row, cell in enumerate(self.cells(column.name), 1):
                 fault, remedy = _cell_fault(cell, column, column.name in required)
-                if fault:
-                    count += 1
-                    remedies.add(remedy)
-                    first.setdefault(column.name, f"column '{column.name}', {self.row(row)}: {fault}")
+                if not fault:
+                    continue
+                count += 1
+                remedies.add(remedy)
+                if column.name not in first:
+                    first[column.name] = f"column '{column.name}', {self.row(row)}: {fault}"
         shown = "; ".join(list(first.values())[:FAULTS])
         if len(first) > FAULTS:
             shown += f"; and {len(first) - FAULTS} more columns"

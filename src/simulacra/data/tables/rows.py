@@ -12,7 +12,7 @@ from simulacra.data.splits import split_data
 from simulacra.data.tables.cells import MOST_DECIMALS, Cells, missing
 from simulacra.data.tables.infer import examples, infer, is_ambiguous
 from simulacra.data.tables.reader import TOO_LARGE, Table
-from simulacra.data.tables.schema import MISSING_CELL, Column, Schema, no_columns
+from simulacra.data.tables.schema import MISSING_CELL, Column, Schema, as_option, no_columns
 from simulacra.data.tables.text import MOST_CATEGORIES, read_rows
 from simulacra.errors import DataError, shorten
 
@@ -99,7 +99,7 @@ def read(table: Table, options: Options, spec: DataSpec | None = None) -> Rows:
     cells = table.read([*names, *targets], categorical)
     lacking = {name: int(missing(values).sum()) for name, values in cells.items()}
     keep = ~_any_missing(cells, targets)
-    if len(keep) == 1:
+    if len(keep) == 1 and spec is None:
         raise table.error("there is only one row below the column names; add more")
     notes = _rows_left_out(~keep, f"no value of {_quoted(targets)}")
     left_out: dict[str, str] = {}
@@ -275,7 +275,7 @@ def _numbers(
         optional = [column.name for column in bad if column.name not in targets]
         more = ", or remove the row"
         if optional and not fitted and len(columns) > len(targets) + len(optional):
-            more += f", or leave out the column: --drop {','.join(optional)}"
+            more += f", or leave out the column: --drop {as_option(optional)}"
         elif len(targets) > 1 and not fitted:
             more += "; only a single target may be text"
         raise table.fault(bad, required, more)
@@ -367,7 +367,8 @@ def _counting(schema: Schema, x: np.ndarray) -> list[str]:
     """Remarks about columns that number the rows."""
     places = [(block.column.name, block.number) for block in schema.blocks if block.number is not None]
     return [
-        f"column '{name}' numbers the rows; if it means nothing else, leave it out: --drop {name}"
+        f"column '{name}' numbers the rows; if it means nothing else, leave it out: --drop "
+        f"{as_option([name])}"
         for name, place in places
         if len(x) > 2 and (np.diff(x[:, place]) == 1).all()
     ]

@@ -8,7 +8,8 @@ code of its states: has a value of its own, is missing, is that value.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import shlex
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -273,6 +274,15 @@ class Schema:
                 ]
             table[column.name] = cells
         return table
+
+
+def as_option(names: Iterable[str]) -> str:
+    """Columns as the value of an option like --drop, for a shell.
+
+    >>> print(as_option(["age", "sex"]), as_option(["height, cm"]))
+    age,sex '"height, cm"'
+    """
+    return shlex.quote(",".join(f'"{name}"' if set(name) & set(',;"') else name for name in names))
 
 
 def no_columns(lost: Sequence[str], present: Collection[str], kind: str = "column") -> str:

@@ -15,7 +15,7 @@ from simulacra.files import replacing
 
 # the endings of the files
 SUFFIXES = (".csv", ".parquet")
-BOOLEANS = {"true": True, "false": False}
+BOOLEANS = {"True": True, "False": False, "true": True, "false": False}
 
 
 def write_table(columns: Mapping[str, Sequence[object]], out: Path, schema: Schema | None = None) -> None:

@@ -26,7 +26,7 @@ class AutoencoderConfig:
     """resnet: residual blocks per level"""
     likelihood: LikelihoodName | Literal["mixed", "auto"] = "auto"
     """p(x | z); auto: bernoulli for grey images, normal-shared for colour, normal-learned for vectors, mixed
-    for tables: a mixture of normals for each number, probabilities for each category"""
+    for tables: a mixture of logistics for each number, probabilities for each category"""
     scale: Literal["softplus", "exp"] = "softplus"
     """activation of predicted scales"""
     sigma: float = 1.0

@@ -28,5 +28,7 @@ CARD = ModelCard(
         "It is linear and Gaussian: samples are sums of a mean and a few components, and resemble the"
         " data only as far as that goes.",
         "It is a baseline, which better models should beat.",
+        "Its log-likelihood of a table with categories or special values is a lower bound, by uniform"
+        " dequantisation; otherwise it is exact.",
     ),
 )

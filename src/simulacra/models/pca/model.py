@@ -50,6 +50,7 @@ class PCA(Generates, Reconstructs, EstimatesLikelihood, BoundsLikelihood):
 
     card = CARD
     exact = True
+    draws = False
     takes_categories = True
     config: PCAConfig
     W: Tensor  # (D, Z)
