@@ -4,7 +4,7 @@ A robot arm moves along smooth random trajectories; the noise of its measured ha
 is trained on one recording, with `--split hash` and `--split blocks`, and scored on its own test split and on
 five other recordings. Likewise for two signals that have nothing to do with each other.
 
-    python benchmarks/recordings.py                   about 3 minutes on 2 cores
+    python benchmarks/recordings.py                   2 minutes of one core
 
 NLL in nats and RMSE; +- one standard error, over consecutive fifths of the test split or over recordings.
 """
