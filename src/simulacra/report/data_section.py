@@ -70,7 +70,7 @@ def data_section(m: Material[Any]) -> DataSection:
         ("column", "holds", "mean (standard deviation)", "range", "missing"),
         rows[:COLUMNS],
         max(0, len(rows) - COLUMNS),
-        "" if data is None else leak(data) or "",
+        "" if data is None else leak(data, config.options) or "",
     )
 
 
