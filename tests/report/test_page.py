@@ -134,8 +134,8 @@ def test_how_a_game_went(gan: Run) -> None:
     drawn = [image["alt"].removesuffix(" by step") for image in page.images]
     assert drawn == [
         "discriminator loss", "output of the discriminator", "norm of the gradient", "generator loss",
-        "diversity", "accuracy of the discriminator", "Fréchet distance", "kernel distance",
-        "fidelity and variety", "samples and data", "shares of samples and data at every mode",
+        "diversity", "distinct samples", "accuracy of the discriminator", "Fréchet distance",
+        "kernel distance", "fidelity and variety", "samples and data", "shares of samples and data at every mode",
     ]  # fmt: skip
     assert "Step 30: samples <vary> little. Try more." in page.words
     n = len(gan.data().validation)
