@@ -76,6 +76,17 @@ def test_load_data_takes_settings_and_everything_that_train_takes() -> None:
     assert len(sim.load_data(sim.load_data("digits").test).train) > 90
 
 
+def test_the_readmes_arrays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## Data\n")[1].split("\n## ")[0]
+    (code,) = re.findall(r"```python\n(.*?)```", data, re.DOTALL)
+    exec(compile(code.replace("steps=500", "steps=20"), "README.md", "exec"), {})
+    table = capsys.readouterr().out
+    assert re.search(r"better +vae +pca\nnll +lower +\d\.\d{4}\*? +\d\.\d{4}\*?", table)
+
+
 def test_short_reprs(tmp_path: Path) -> None:
     model = sim.train("pca", (X, Y), tmp_path / "run", latent_dim=2)
     assert repr(model) == (

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
-
-from numpy.typing import ArrayLike
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from simulacra import data as sources
 from simulacra.config import Training, configure
-from simulacra.data import Data, Dataset, Options
-from simulacra.data.arrays import fingerprint, read_arrays
+from simulacra.data import Data, Options
+from simulacra.data.arrays import Trainable, fingerprint, read_arrays
 from simulacra.data.leaks import leak
 from simulacra.data.spec import is_arrays
 from simulacra.engine.distributed import find_device, is_first_process
@@ -32,9 +30,6 @@ if TYPE_CHECKING:
     from simulacra.models.pix2pix.model import Pix2Pix
     from simulacra.models.regressor.model import Regressor
     from simulacra.models.vae.model import VAE
-
-# a source, arrays X or (X, y), or data that are loaded
-Trainable: TypeAlias = "str | Path | ArrayLike | tuple[ArrayLike, ArrayLike] | Data | Dataset"
 
 
 # a type for each registered model
@@ -143,7 +138,7 @@ def prepare(
     if loaded is None:
         loaded = sources.load(source, options)
     model_card(model).check(loaded.spec)
-    if is_first_process() and not run.started and (found := leak(loaded)) is not None:
+    if is_first_process() and not run.started and (found := leak(loaded, options)) is not None:
         print(f"simulacra: {loaded.name}: {found}", file=sys.stderr)
     return run, RunConfig(model, config, source, options, loaded.spec, training), loaded
 

@@ -77,3 +77,13 @@ def test_minutes_are_stored_with_their_steps(tmp_path: Path) -> None:
     assert training.minutes == 0.005
     assert training.steps is not None
     assert Run(out).events("train")[-1]["step"] == training.steps
+
+
+def test_a_dry_run_of_the_same_minutes_has_their_steps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", "vae", *SMALL, "--minutes", "0.005", "--out", str(tmp_path / "run")]
+    assert main(words) == 0
+    steps = Run(tmp_path / "run").config.training.steps
+    assert main([*words, "--dry-run"]) == 0
+    assert f"{steps:,} steps of 128" in capsys.readouterr().out

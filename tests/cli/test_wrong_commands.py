@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 from simulacra.cli.main import main
@@ -173,8 +174,47 @@ def test_ctrl_c_leaves_with_a_line(
         "runs": ("simulacra.tasks.list_runs.list_runs", f"runs {files}"),
         "compare": ("simulacra.tasks.compare.compare", f"compare {files / 'vae'} {files / 'gan'}"),
         "doctor": ("simulacra.cli.doctor.examine", "doctor"),
-        "train": ("simulacra.engine.rehearsal.rehearse", "train vae --data digits --dry-run"),
+        "train": ("simulacra.engine.dry_run.dry_run", "train vae --data digits --dry-run"),
     }[verb]
     monkeypatch.setattr(where, interrupted)
     assert main(shlex.split(words)) == 130
     assert capsys.readouterr() == ("", "simulacra: interrupted\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("train vae --data digits --device cuda", "cuda is not available"),
+        ("train classifier --data faces", "needs labels"),
+        ("train classifier --data faces --target glases", "did you mean 'glasses'"),
+        ("train classifier --data folder:pictures", "needs labels"),
+        ("train regressor --data csv:houses.csv", "--target"),
+        ("train vae --data digits --latent-dim 0", "at least 1"),
+        ("train vae --data digits --out note.txt", "is a file"),
+        ("train vae --data digits --out gan", "holds a training with other settings"),
+        ("train vae --data faces --image-size 16", "32 to 128 pixels"),
+        ("evaluate vae --metrics nlll", "did you mean 'nll'"),
+        ("evaluate vae --metrics prediction", "do not apply"),
+        ("compare vae gan --metrics nlll", "did you mean 'nll'"),
+    ],
+)
+def test_it_comes_before_the_data_are_loaded(
+    files: Path, words: str, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(*_: object) -> None:
+        raise AssertionError("the data are loaded")
+
+    monkeypatch.chdir(files)
+    monkeypatch.setattr("simulacra.data.load", load)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert main(shlex.split(words)) in (1, 2)
+    assert said in capsys.readouterr().err
+
+
+def test_a_busy_run_is_refused_before_the_data_are_loaded(
+    files: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simulacra.data.load", lambda *_: pytest.fail("the data are loaded"))
+    with FileLock(files / "vae" / ".lock"):
+        assert main(["train", *TRAINED["vae"].split()[1:], "--out", str(files / "vae")]) == 1
+    assert "another process is training here" in capsys.readouterr().err

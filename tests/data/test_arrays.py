@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from simulacra.data import Data, Dataset, DataSpec, Options, load
-from simulacra.data.arrays import fingerprint, read_arrays
+from simulacra.data.arrays import fingerprint, frame_inputs, read_arrays
+from simulacra.data.fitting import fitting
 from simulacra.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -140,3 +141,16 @@ def test_what_cannot_be_used(data: Any, options: dict[str, Any], message: str) -
     with pytest.raises(DataError, match=message) as error:
         read_arrays(data, Options(**options))
     assert "\n" not in str(error.value)
+
+
+def test_a_frame_for_a_model_is_encoded_by_its_schema() -> None:
+    frame = pd.DataFrame({"n": ROWS[:, 0], "word": np.array(["a", "b", "c"])[LABELS]})
+    spec = read_arrays(frame, Options()).spec
+    # the rows of fewer categories, and in another order of columns
+    few = frame[frame.word != "c"][["word", "n"]]
+    data = fitting(few, spec)
+    assert data.spec == spec
+    assert np.array_equal(everything(data).x, frame_inputs(few, spec))
+    assert frame_inputs(few, spec)[:, 1:].sum(axis=0).tolist() == [20, 20, 0]
+    predicting = read_arrays(frame, Options(target="n")).spec
+    assert fitting(few, predicting).test.target is not None

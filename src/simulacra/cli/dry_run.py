@@ -9,25 +9,24 @@ from simulacra.data.spec import SPLITS, Data, DataSpec
 from simulacra.errors import printable
 
 if TYPE_CHECKING:
-    from simulacra.engine.rehearsal import Rehearsal
+    from simulacra.engine.dry_run import DryRun
     from simulacra.run import Run, RunConfig
 
 # classes that are listed
 CLASSES = 12
 
 
-def dry_run(run: Run, config: RunConfig, data: Data) -> None:
+def print_dry_run(run: Run, config: RunConfig, data: Data) -> None:
     """Measure a training and print it. Writes nothing to the run folder."""
+    from simulacra.engine.dry_run import dry_run, kept_length
     from simulacra.engine.precision import settled
-    from simulacra.engine.rehearsal import rehearse
 
-    config = settled(run, config)
-    rehearsal = rehearse(config, data)
-    for name, text in _lines(run, config, data, rehearsal):
+    config = settled(run, kept_length(run, config))
+    for name, text in _lines(run, config, data, dry_run(config, data)):
         print(f"{name:9} {text}")
 
 
-def _lines(run: Run, config: RunConfig, data: Data, measured: Rehearsal) -> Iterator[tuple[str, str]]:
+def _lines(run: Run, config: RunConfig, data: Data, measured: DryRun) -> Iterator[tuple[str, str]]:
     spec, training = data.spec, config.training
     yield "data", f"{data.name}: {_examples(spec)}"
     yield "splits", ", ".join(f"{name} {len(data.split(name)):,}" for name in SPLITS)

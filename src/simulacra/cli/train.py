@@ -142,9 +142,9 @@ def run(model: str, arguments: Arguments) -> Path:
     out = arguments.run.out or default_run(model, data.data)
     settings = model, data.data, out, arguments.model, arguments.training, data.options
     if arguments.run.dry_run:
-        from simulacra.cli.dry_run import dry_run
+        from simulacra.cli.dry_run import print_dry_run
 
-        dry_run(*prepare(*settings))
+        print_dry_run(*prepare(*settings))
         return out
     start(*settings)
     if is_first_process():

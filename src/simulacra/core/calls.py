@@ -30,7 +30,9 @@ import torch
 from torch import Tensor
 
 from simulacra.core.noise import Noise
+from simulacra.data.arrays import frame_inputs
 from simulacra.data.images.scale import rescaling
+from simulacra.data.tables.frames import is_frame
 from simulacra.errors import ConfigError, DataError
 
 # images may lie outside [0, 1] by so much, as means of a normal likelihood do; other scales are further out
@@ -78,6 +80,8 @@ def checked(call: Callable[..., Any]) -> Callable[..., Any]:
 def _examples(model: Any, what: str, value: Any, _: Mapping[str, Any]) -> Tensor:
     """Images `(N, C, H, W)` or vectors `(N, D)`, floats on the model's device."""
     shape = model.spec.shape
+    if model.spec.columns and is_frame(value):
+        value = frame_inputs(value, model.spec)
     x = _numbers(model, what, value)
     if x.numel() == 0:
         raise DataError(f"{what} is empty: its shape is {tuple(x.shape)}")

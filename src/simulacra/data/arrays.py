@@ -9,22 +9,27 @@ from __future__ import annotations
 import dataclasses
 import json
 from hashlib import blake2b
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from simulacra.data.sources.npz import from_arrays
 from simulacra.data.spec import ARRAYS, SPLITS, Data, Dataset, DataSpec, Options
 from simulacra.data.splits import content_shares, split_data
 from simulacra.data.tables.frames import FrameTable, is_frame
-from simulacra.data.tables.rows import read
+from simulacra.data.tables.rows import read, read_inputs
 from simulacra.errors import DataError
+
+# a source, arrays X or (X, y), or loaded data
+Trainable: TypeAlias = "str | Path | ArrayLike | tuple[ArrayLike, ArrayLike] | Data | Dataset"
 
 # options that fit arrays; those of Data and Dataset are read already
 FITTING = ("image_size", "channels", "split")
 
 
-def read_arrays(data: Any, options: Options) -> Data:
+def read_arrays(data: Any, options: Options, spec: DataSpec | None = None) -> Data:
     """Data of arrays, with three splits.
 
     >>> X, y = np.random.default_rng(0).random((50, 8, 8)), np.arange(50) % 2
@@ -43,13 +48,14 @@ def read_arrays(data: Any, options: Options) -> Data:
             classes `(N,)`, whole numbers or strings, or targets: floats `(N,)`, `(N, T)`, or images. Whole
             numbers that belong to vectors are both. X may be a pandas DataFrame, with words and dates.
         options: how they are read.
+        spec: of a model, whose schema encodes the rows of a DataFrame; inferred when not given.
 
     Raises:
         DataError: they cannot be used, or the options do not fit them.
     """
     frame = data[0] if isinstance(data, tuple) and data else data
     if is_frame(frame):
-        return _titled(_frame(frame, data, options))
+        return _titled(_frame(frame, data, options, spec))
     given = isinstance(data, Data | Dataset)
     for field in dataclasses.fields(options):
         changed = getattr(options, field.name) != field.default
@@ -67,7 +73,7 @@ def read_arrays(data: Any, options: Options) -> Data:
     return _titled(from_arrays("data", _arrays(data), options))
 
 
-def _frame(frame: Any, data: Any, options: Options) -> Data:
+def _frame(frame: Any, data: Any, options: Options, spec: DataSpec | None) -> Data:
     """A DataFrame, or a tuple of one and the column to predict."""
     for option in ("image_size", "channels", "swap", "skip_bad"):
         if getattr(options, option) != getattr(Options(), option):
@@ -85,7 +91,16 @@ def _frame(frame: Any, data: Any, options: Options) -> Data:
             raise DataError(f"data: '{both.pop()}' is a column of x and of y; rename one")
         frame = frame.assign(**targets)
         options = dataclasses.replace(options, target=",".join(f'"{name}"' for name in targets))
-    return read(FrameTable.of(frame), options).split(options)
+    return read(FrameTable.of(frame), options, spec).split(options)
+
+
+def frame_inputs(frame: Any, spec: DataSpec) -> np.ndarray:
+    """The rows of a DataFrame as a model takes them, float32 `(N, D)`; columns are found by name.
+
+    Raises:
+        DataError: a column is missing, or a cell cannot be used.
+    """
+    return read_inputs(FrameTable.of(frame), spec)[0]
 
 
 def fingerprint(data: Data) -> str:

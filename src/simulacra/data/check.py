@@ -105,7 +105,7 @@ def check(source: str, options: Options | None = None) -> SourceCheck:
         total=sum(map(len, parts)),
         kind=data.spec.kind,
         shape=data.spec.shape,
-        notes=(*data.notes, *_constant_columns(data), *filter(None, [leak(data)])),
+        notes=(*data.notes, *_constant_columns(data), *filter(None, [leak(data, options)])),
         splits=dict(zip(SPLITS, map(len, parts), strict=True)),
         classes=dict(zip(data.spec.classes, map(int, counts), strict=True)),
         attributes=data.spec.attributes,
@@ -173,7 +173,7 @@ def _check_images(title: str, path: str, options: Options, read: Read) -> Source
         notes=(
             *_upright_halves(layout, sizes),
             *_notes(groups, dict(zip(usable.tolist(), place.tolist(), strict=True)), layout),
-            *_copy_notes(copies, cluster, share, place),
+            *_copy_notes(copies, cluster, share, place, options),
         ),
         sizes=dict(sizes.most_common()),
         splits=dict(zip(SPLITS, map(int, splits), strict=True)),
@@ -201,7 +201,7 @@ def _notes(groups: list[list[int]], place: dict[int, int], layout: Layout) -> tu
 
 
 def _copy_notes(
-    copies: np.ndarray, cluster: np.ndarray, share: np.ndarray, place: np.ndarray
+    copies: np.ndarray, cluster: np.ndarray, share: np.ndarray, place: np.ndarray, options: Options
 ) -> Iterator[str]:
     """Notes about images that are near-copies of each other, but not the same."""
     different = copies[share[copies[:, 0]] != share[copies[:, 1]]]
@@ -210,7 +210,8 @@ def _copy_notes(
     images = np.unique(different)
     together = len(np.unique(cluster[images]))
     yield f"{len(images)} images are near-copies of others, in {together} groups; each shares a split"
-    if found := image_leak(copies, np.flatnonzero(place == TRAIN), np.flatnonzero(place == TEST)):
+    training, test = (np.flatnonzero(place == split) for split in (TRAIN, TEST))
+    if found := image_leak(copies, training, test, options):
         yield found
 
 

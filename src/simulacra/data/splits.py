@@ -30,7 +30,7 @@ HELD_OUT = 0.95
 # `blocks`: training, validation, test, validation, training, in twentieths of a period
 PERIOD = np.repeat([TRAIN, VALIDATION, TEST, VALIDATION, TRAIN], [8, 1, 2, 1, 8])
 # a validation block has at least this many rows, if there are enough for one period of them
-VALIDATION_ROWS = 100
+VALIDATION_ROWS = 250
 MOST_PERIODS = 10
 
 # what a column that names the splits may hold

@@ -153,7 +153,9 @@ def _settings(m: Material[Any]) -> list[tuple[str, dict[str, Any], dict[str, Any
 
 def _described(spec: DataSpec) -> dict[str, Any]:
     """What one example is; long lists of names shortened."""
-    names = {key: listed(getattr(spec, key)) for key in ("classes", "attributes", "columns")}
+    columns = spec.columns if spec.schema is None else [column.name for column in spec.schema.columns]
+    several = {"classes": spec.classes, "attributes": spec.attributes, "columns": columns}
+    names = {key: listed(value) for key, value in several.items()}
     return {"kind": spec.kind, "shape": to_dict(spec)["shape"], **names}
 
 

@@ -31,17 +31,16 @@ def image_samples(m: Material[Samples]) -> ReportCard | None:
         return None
     seed = m.config.training.seed
     scale, columns = layout(m.config.spec.shape, target=58, width=WIDTH, most=8)
-    x = to_bytes(draw(m.model, columns**2, seed))
-    caption = f"{len(x)} draws of z ~ p(z), {_decoded(m.model)}"
-    samples = tiles(x, columns, scale, f"{len(x)} samples")
+    n = columns**2 if m.held is None else min(columns**2, len(m.held))
+    caption = f"{n} draws of z ~ p(z), {_decoded(m.model)}"
+    samples = tiles(to_bytes(draw(m.model, n, seed)), columns, scale, f"{n} samples")
     if m.held is None:
         return ReportCard("samples", "Samples", samples, f"{caption}. Seed {seed}; not selected.")
-    real = m.held.x[: len(x)]
     grids = [
-        (f"images of the {m.split} split", tiles(real, columns, scale, f"{len(real)} real images")),
+        (f"images of the {m.split} split", tiles(m.held.x[:n], columns, scale, f"{n} real images")),
         ("samples", samples),
     ]
-    caption = f"{len(real)} random images of the {m.split} split, and {caption}. Seed {seed}; none selected."
+    caption = f"{n} random images of the {m.split} split, and {caption}. Seed {seed}; none selected."
     return ReportCard("samples", "Real images and samples", render("beside.html", grids=grids), caption, True)
 
 
@@ -50,14 +49,14 @@ def nearest_images(m: Material[Samples]) -> ReportCard | None:
     if m.config.spec.kind != "image" or m.data is None or m.held is None or m.model.untrained:
         return None
     scale, columns = layout(m.config.spec.shape, target=48, width=LABELLED_WIDTH, most=8)
-    samples = to_bytes(draw(m.model, columns**2, m.config.training.seed))[:columns]
+    samples = to_bytes(draw(m.model, columns, m.config.training.seed))
     rows = []
     for name, x in (("sample", samples), (m.split, m.held.x[:columns])):
         index = nearest_rows(x, m.data.train.x)
         rows.append((name, tiles(x, columns, scale, f"{len(x)} images: {name}")))
         rows.append(("nearest", tiles(m.data.train.x[index], columns, scale, f"nearest to each: {name}")))
     caption = (
-        f"The first samples, and images of the {m.split} split, each above the nearest of all"
+        f"Samples, and images of the {m.split} split, each above the nearest of all"
         f" {len(m.data.train):,} training images (Euclidean distance of the pixels). Samples that are much"
         f" nearer to theirs than images of the {m.split} split are to theirs may be memorised."
     )

@@ -12,7 +12,10 @@ import torch
 from simulacra.core.calls import trusted
 from simulacra.core.inference import eval_mode
 from simulacra.core.model import Model
-from simulacra.data.spec import Data, Dataset
+from simulacra.data import split_of
+from simulacra.data.arrays import Trainable
+from simulacra.data.fitting import fitting
+from simulacra.data.spec import Dataset
 from simulacra.errors import ConfigError, DataError, nearest
 from simulacra.metrics.evaluation import Evaluation
 from simulacra.metrics.features import EXTRACTORS
@@ -22,8 +25,8 @@ from simulacra.metrics.registry import Measurement, check, groups, measurements,
 @torch.no_grad()
 def evaluate(
     model: Model,
-    data: Data,
-    split: str = "test",
+    data: Trainable,
+    split: str | None = None,
     metrics: Sequence[str] | None = None,
     importance_samples: int = 100,
     examples: int | None = None,
@@ -37,8 +40,9 @@ def evaluate(
 
     Args:
         model: a trained model.
-        data: the splits; some measurements also read the training split.
-        split: `train`, `validation` or `test`.
+        data: the splits, loaded; or what `sim.load_data` takes: a source, arrays X or (X, y). Some
+            measurements also read the training split.
+        split: `train`, `validation` or `test`; `test`, or the split that a source names, when not given.
         metrics: groups of `metrics.registry`: `elbo`, `nll`, `reconstruction`, `latents`, `prediction`,
             `samples`, `table`, `translation`, and those that compare features, `fid`, `kid`, `prdc`, `is`,
             `classes`, `memorisation`, `perceptual`. Those that the model has no capability for are left out.
@@ -70,7 +74,13 @@ def evaluate(
     >>> round(evaluate(model, sim.load_data("digits"))["linear_probe_accuracy"], 1)
     0.9
     """
+    if not isinstance(model, Model):
+        raise ConfigError(
+            f"evaluate: the model is a {type(model).__name__}; pass a model, e.g. sim.load(RUN)"
+        )
     chosen = applicable(model, metrics, importance_samples, examples, features, variants)
+    split = split or split_of(str(data) if isinstance(data, str | Path) else None)
+    data = fitting(data, model.spec)
     dataset = _first(model, data.split(split), examples)
     if len(dataset) == 0:
         raise DataError(

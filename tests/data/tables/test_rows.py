@@ -106,6 +106,25 @@ def test_splits_do_not_depend_on_what_a_missing_cell_becomes(adult: str) -> None
         np.testing.assert_array_equal(data.split(split).x, again.split(split).x)
 
 
+def test_equal_rows_of_words_are_in_all_splits(tmp_path: Path) -> None:
+    """Not so equal rows of measurements, which are copies."""
+    words = {"a": ["x", "y"] * 200, "b": ["p", "q", "q", "p"] * 100}
+    data = load(tables.write(words, tmp_path / "a.csv"))
+    assert [len(np.unique(data.split(split).x, axis=0)) for split in SPLITS] == [4, 4, 4]
+    assert len(data.train) == pytest.approx(320, abs=25)
+    # those that are there stay where they are
+    more = load(
+        tables.write({name: [*cells, *cells[:50]] for name, cells in words.items()}, tmp_path / "b.csv")
+    )
+    assert data.test.rows is not None
+    assert more.test.rows is not None
+    assert data.test.rows.tolist() == [row for row in more.test.rows.tolist() if row < 400]
+
+    both = load(tables.write({**words, "n": [str(i % 7) for i in range(400)]}, tmp_path / "c.csv"))
+    held = [{row.tobytes() for row in both.split(split).x} for split in SPLITS]
+    assert not held[0] & held[2]
+
+
 def test_columns_are_chosen(adult: str) -> None:
     data = load(adult, Options(columns="sex,age", target="income"))
     assert data.spec.columns == ("age", "sex is Female", "sex is Male")

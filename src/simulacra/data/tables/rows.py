@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simulacra.data.spec import SPLITS, Data, Dataset, DataSpec, Options
-from simulacra.data.splits import split_data
+from simulacra.data.splits import content_shares, split_data
 from simulacra.data.tables.cells import MOST_DECIMALS, Cells, missing
 from simulacra.data.tables.infer import examples, infer, is_ambiguous
 from simulacra.data.tables.reader import TOO_LARGE, Table
@@ -62,14 +62,27 @@ class Rows:
             every = self.table.cells(column)
             return [every[row] for row in rows]
 
-        data = split_data(self.table.title, self.everything, options, cells)
-        schema = schema_of(data.spec)
+        schema = schema_of(self.everything.spec)
+        shares = content_shares(_distinct(schema, self.everything.x))
+        data = split_data(self.table.title, self.everything, options, cells, shares)
         if not self.fitted:
             schema = schema.with_means(data.train.x, every=options.missing == "mean")
         spec = replace(data.spec, schema=schema)
         parts = (data.split(name) for name in SPLITS)
         train, validation, test = (replace(part, spec=spec, x=schema.impute(part.x)) for part in parts)
         return Data(data.name, train, validation, test, notes=self.notes)
+
+
+def _distinct(schema: Schema, x: np.ndarray) -> np.ndarray:
+    """Rows `(N, width)`; equal rows of categories alone are numbered, since they are no copies."""
+    if any(column.continuous for column in schema.columns):
+        return x
+    _, group = np.unique(x, axis=0, return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    first = np.searchsorted(group[order], group[order])
+    number = np.empty(len(x), dtype=x.dtype)
+    number[order] = np.arange(len(x)) - first
+    return np.column_stack([x, number])
 
 
 def schema_of(spec: DataSpec) -> Schema:

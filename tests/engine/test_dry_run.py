@@ -1,4 +1,4 @@
-"""Rehearsals: what a training will take, and how many steps fit the minutes."""
+"""Dry runs: what a training will take, and how many steps fit the minutes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 from simulacra.config import Training, configure
 from simulacra.data import Data, Options
-from simulacra.engine import rehearsal
-from simulacra.engine.rehearsal import Rehearsal, rehearse
+from simulacra.engine import dry_run as module
+from simulacra.engine.dry_run import DryRun, dry_run
 from simulacra.errors import ConfigError
 from simulacra.models.pca.card import PCAConfig
 from simulacra.models.vae.card import VAEConfig
@@ -28,7 +28,7 @@ def test_it_measures_and_leaves_no_file(
     config: RunConfig, digits: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    measured = rehearse(config, digits)
+    measured = dry_run(config, digits)
     # encoder 64-32-4, decoder 2-32-64
     parameters = (64 * 32 + 32) + (32 * 4 + 4) + (2 * 32 + 32) + (32 * 64 + 64)
     assert measured.parameters == {"vae": parameters}
@@ -41,13 +41,13 @@ def test_it_measures_and_leaves_no_file(
 
 def test_a_model_that_is_solved_has_no_steps(digits: Data) -> None:
     config = RunConfig("pca", PCAConfig(latent_dim=2), "digits", Options(), digits.spec, Training(minutes=1))
-    measured = rehearse(config, digits)
+    measured = dry_run(config, digits)
     assert (measured.steps, measured.step, measured.parameters) == (0, 0.0, {})
     assert measured.seconds() == measured.preparation > 0
 
 
 def test_seconds_to_the_end() -> None:
-    measured = Rehearsal("cpu", 64, 100, {}, preparation=3.0, step=0.5, monitors=10.0, memory=None)
+    measured = DryRun("cpu", 64, 100, {}, preparation=3.0, step=0.5, monitors=10.0, memory=None)
     assert measured.seconds() == 3 + 50 + 10
     assert measured.seconds(start=40) == 30 + 6
     assert measured.seconds(start=200) == 0
@@ -67,12 +67,12 @@ def test_steps_that_fit_the_minutes(
 ) -> None:
     training = Training(minutes=1, batch_size=64, **settings)
 
-    def validations(*_: object) -> list[rehearsal._Recurring]:
-        return [rehearsal._Recurring(0.5, training.validate_every, rehearsal.VALIDATIONS)]
+    def validations(*_: object) -> list[module._Recurring]:
+        return [module._Recurring(0.5, training.validate_every, module.VALIDATIONS)]
 
-    monkeypatch.setattr(rehearsal, "_seconds_a_step", lambda *_: 0.1)
-    monkeypatch.setattr(rehearsal, "_recurring", validations)
-    measured = rehearse(replace(config, training=training), digits)
+    monkeypatch.setattr(module, "_seconds_a_step", lambda *_: 0.1)
+    monkeypatch.setattr(module, "_recurring", validations)
+    measured = dry_run(replace(config, training=training), digits)
     assert measured.steps == steps
     assert measured.seconds() - measured.preparation == pytest.approx(60)
 
@@ -91,8 +91,8 @@ def test_minutes_give_steps_that_are_kept_and_the_same_weights(trains: Trains) -
 
 def test_other_minutes_are_measured_anew(trains: Trains, monkeypatch: pytest.MonkeyPatch) -> None:
     run, _ = trains("run", steps=None, minutes=0.005)
-    monkeypatch.setattr(rehearsal, "_seconds_a_step", lambda *_: 0.001)
-    monkeypatch.setattr(rehearsal, "_recurring", lambda *_: [])
+    monkeypatch.setattr(module, "_seconds_a_step", lambda *_: 0.001)
+    monkeypatch.setattr(module, "_recurring", lambda *_: [])
     first = run.config.training.steps
     assert first is not None
     trains("run", steps=None, minutes=(first + 20) * 0.001 / 60)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,7 +17,7 @@ from simulacra.engine.monitors.sample_grids import sample_grid
 from simulacra.engine.monitors.scores import Scores
 from simulacra.engine.monitors.validation import GRIDS, VALIDATIONS, all_terms
 from simulacra.engine.session import Session
-from simulacra.run import RunConfig
+from simulacra.run import Run, RunConfig
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -31,7 +31,7 @@ SHARE = 1 / 30
 
 
 @dataclass(frozen=True)
-class Rehearsal:
+class DryRun:
     """What was measured.
 
     Attributes:
@@ -72,7 +72,7 @@ class _Recurring(NamedTuple):
         return self.seconds * (self.times if self.every is None else ceil(steps / self.every))
 
 
-def rehearse(config: RunConfig, data: Data, fabric: Fabric | None = None) -> Rehearsal:
+def dry_run(config: RunConfig, data: Data, fabric: Fabric | None = None) -> DryRun:
     """Measure a training, and with `Training.minutes` how many steps fit.
 
     Args:
@@ -105,7 +105,18 @@ def rehearse(config: RunConfig, data: Data, fabric: Fabric | None = None) -> Reh
     parameters = {player: sum(p.numel() for p in of) for player, of in session.players.parameters.items()}
     device = fabric.device.type
     memory = _peak_memory(fabric.device)
-    return Rehearsal(device, session.batch_size, steps, parameters, preparation, step, monitors, memory)
+    return DryRun(device, session.batch_size, steps, parameters, preparation, step, monitors, memory)
+
+
+def kept_length(run: Run, config: RunConfig) -> RunConfig:
+    """The config with the steps that fitted the same minutes when the training in this folder began."""
+    training = config.training
+    if training.minutes is None or not run.started:
+        return config
+    stored = run.config.training
+    if stored.minutes != training.minutes:
+        return config
+    return replace(config, training=replace(training, steps=stored.steps))
 
 
 def _seconds_a_step(session: Session, seconds: float) -> float:
@@ -141,7 +152,7 @@ def _recurring(session: Session, config: RunConfig, data: Data) -> list[_Recurri
         add(lambda: all_terms(average, model, data, seed), training.validate_every, VALIDATIONS)
     add(lambda: sample_grid(average, data, seed), training.sample_every, GRIDS)
     if training.evaluate_every is not None:
-        scores = Scores(model, config.model, data.validation, training.evaluate_features, 1, 0, seed)
+        scores = Scores(model, config.model, data.validation, training.evaluate_features, 1, seed)
         add(lambda: scores.scores(average), training.evaluate_every, 0)
     return found
 
