@@ -29,6 +29,7 @@ from simulacra.data.spec import Dataset, DataSpec
 from simulacra.data.tables.schema import Column, Schema
 from simulacra.engine.distributed import launch
 from simulacra.engine.players import Players
+from simulacra.errors import ConfigError
 from simulacra.models.registry import MODELS, build, model_card, short_name
 
 SCHEMA = Schema(
@@ -96,6 +97,11 @@ def built(name: str, kind: str) -> Model:
     model = untrained(name, kind)
     model.prepare(dataset(SPECS[kind]))
     return model
+
+
+def test_a_strangers_density_refuses_categories() -> None:
+    with pytest.raises(ConfigError, match="the table has categories or special values; train a vae"):
+        untrained(NAMES[-1], "mixed")
 
 
 @pytest.fixture(params=CASES, ids=[f"{short_name(m)}-{k}" for m, k in CASES])

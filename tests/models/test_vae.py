@@ -14,6 +14,7 @@ import simulacra as sim
 from simulacra.core.batch import Batch
 from simulacra.core.noise import Noise
 from simulacra.data.spec import DataSpec
+from simulacra.data.tables.schema import Column, Schema
 from simulacra.errors import ConfigError
 from simulacra.models.vae.card import VAEConfig
 from simulacra.models.vae.model import VAE
@@ -230,3 +231,13 @@ def test_columns_of_any_unit_are_learned_as_well_as_by_pca(tmp_path: Path) -> No
     samples = models["vae"].sample(5000, seed=0)
     torch.testing.assert_close(samples.mean(dim=0), torch.tensor([170.0, 70, 40]), rtol=0, atol=2)
     torch.testing.assert_close(torch.cov(samples.T), torch.from_numpy(A @ A.T).float(), rtol=0.2, atol=10)
+
+
+def test_the_likelihood_suits_the_columns() -> None:
+    schema = Schema((Column("age", "number"), Column("sex", "category", ("f", "m"))))
+    table = DataSpec("vector", (3,), schema=schema)
+    assert VAE(table, VAEConfig()).likelihood_name == "mixed"
+    with pytest.raises(ConfigError, match="normal does not suit the table's categories; use mixed"):
+        VAE(table, VAEConfig(likelihood="normal"))
+    with pytest.raises(ConfigError, match="mixed needs the columns of a table"):
+        VAE(DataSpec("vector", (3,)), VAEConfig(likelihood="mixed"))

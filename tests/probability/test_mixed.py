@@ -82,7 +82,7 @@ def test_rounded_numbers_have_probabilities_that_add_up_to_1() -> None:
     mixed.fit(np.random.default_rng(0).poisson(1.5, (500, 1)).astype(np.float32))
     output = torch.randn(1, *mixed.outputs((1,)), generator=torch.Generator().manual_seed(0))
     # scales far below the rounding: spikes
-    output[:, 2 * COMPONENTS :] -= 5
+    output[:, -COMPONENTS:] -= 5
     p = mixed(output)
     every = torch.arange(-200.0, 200)[:, None]
     probability = p.log_prob(every).exp()
@@ -93,9 +93,29 @@ def test_rounded_numbers_have_probabilities_that_add_up_to_1() -> None:
     assert (x == every[frequent]).float().mean() == pytest.approx(float(probability[frequent]), abs=0.01)
 
 
+def test_values_of_many_rows_are_components_of_their_own() -> None:
+    rng = np.random.default_rng(0)
+    hours = np.where(
+        rng.random(5000) < 0.3, rng.choice([40.0, 50, 60], 5000), rng.normal(40, 10, 5000).round(2)
+    )
+    mixed = Mixed(Schema((Column("hours", "number", decimals=2),)))
+    mixed.fit(hours[:, None].astype(np.float32))
+    p = mixed(torch.zeros(1, *mixed.outputs((1,))))
+    # a tenth of the rows each, in a step of 0.01
+    probability = p.log_prob(torch.tensor([[40.0], [50], [60], [55]])).exp() * 0.01
+    torch.testing.assert_close(probability[:3], torch.full((3,), 0.1), rtol=0, atol=0.02)
+    assert probability[3] < 0.001
+    x = Noise(0).draw(p, 20_000)
+    assert (x == 50).float().mean().item() == pytest.approx(0.1, abs=0.02)
+    # no value of a continuous column is
+    mixed.fit(rng.normal(size=(5000, 1)).astype(np.float32))
+    assert (mixed.log_weight[0, COMPONENTS:] == -torch.inf).all()
+
+
 def test_without_rounding_the_density_is_that_of_the_logistics() -> None:
     schema = Schema((Column("a", "number", decimals=6),))
-    p = Mixed(schema)(torch.zeros(1, 3 * COMPONENTS))
+    mixed = Mixed(schema)
+    p = mixed(torch.zeros(1, *mixed.outputs((1,))))
     x = torch.tensor([[-3.0], [0.5], [20.0]])
     scale = p.scale[0, 0, 0]
     # e^-z / (s (1 + e^-z)^2)

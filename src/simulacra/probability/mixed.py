@@ -18,6 +18,8 @@ from simulacra.probability.likelihoods import SMALLEST_SIGMA, Likelihood
 
 # logistics of each number
 COMPONENTS = 5
+# values of each number that have a component of their own, at most; the share of rows that such a value has
+HEAPS, HEAPED = 32, 0.01
 # rows that they are fitted to before the training, and steps of that
 LOOKED_AT, STEPS = 10_000, 100
 
@@ -32,9 +34,10 @@ class Mixed(Likelihood):
     so that the density of rounded numbers is their probability divided by r, and never infinite (Salimans et
     al. 2017, PixelCNN++, eq. 2). The net gives pi (softmax), a and b; the location is m_k + s_k a_k and the
     scale s_k softplus(b_k), with the m_k and s_k of a mixture fitted to the column (`fit`), so that several
-    modes, long tails and any unit suit the net. A code: softmax. A number with special values contributes its
-    density only where it has a value of its own. A code without a 1 (a category that the training data lack)
-    contributes nothing.
+    modes, long tails and any unit suit the net. A value of many rows (50 hours a week, 12 years of school) is
+    a component of its own, with all its mass on that value. A code: softmax. A number with special values
+    contributes its density only where it has a value of its own. A code without a 1 (a category that the
+    training data lack) contributes nothing.
 
     Args:
         schema: the columns.
@@ -52,7 +55,8 @@ class Mixed(Likelihood):
     step: Tensor  # (n,)
     loc: Tensor  # (n, K)
     spread: Tensor  # (n, K)
-    log_weight: Tensor  # (n, K)
+    heaps: Tensor  # (n, H)
+    log_weight: Tensor  # (n, K + H)
 
     def __init__(self, schema: Schema, scale: str = "softplus", sigma: float = 1.0) -> None:
         super().__init__(scale, sigma)
@@ -61,29 +65,48 @@ class Mixed(Likelihood):
         # days of dates
         step = [10.0**-column.decimals for column in columns]
         self.register_buffer("step", torch.tensor(step), persistent=False)
-        shape = (len(columns), COMPONENTS)
-        self.register_buffer("loc", torch.zeros(shape))
-        self.register_buffer("spread", torch.ones(shape))
-        self.register_buffer("log_weight", torch.zeros(shape))
+        n = len(columns)
+        self.register_buffer("loc", torch.zeros(n, COMPONENTS))
+        self.register_buffer("spread", torch.ones(n, COMPONENTS))
+        self.register_buffer("heaps", torch.zeros(n, HEAPS))
+        unused = torch.full((n, HEAPS), -torch.inf)
+        self.register_buffer("log_weight", torch.cat([torch.zeros(n, COMPONENTS), unused], dim=1))
+        self.sizes = [self.log_weight.numel(), self.loc.numel(), self.loc.numel(), len(self.layout.codes)]
 
     def outputs(self, shape: Sequence[int]) -> tuple[int, ...]:
-        return (3 * self.loc.numel() + len(self.layout.codes),)
+        return (sum(self.sizes),)
 
     def fit(self, x: np.ndarray) -> None:
         """Fit the mixture of each number, by its own values in rows `(N, D)`."""
         self.layout.fit(x)
         for i, values in enumerate(self.layout.own_values(x)):
-            if len(values):
-                fitted = mixture(values[:LOOKED_AT], COMPONENTS, float(self.step[i]))
-                for buffer, value in zip((self.log_weight, self.loc, self.spread), fitted, strict=True):
-                    buffer[i] = torch.from_numpy(value)
+            if not len(values):
+                continue
+            heaps, shares = heaped(values)
+            rest = values[~np.isin(values, heaps)]
+            # where every value is a heap, other values are possible
+            log_pi, mu, sigma = mixture(
+                (rest if len(rest) else values)[:LOOKED_AT], COMPONENTS, float(self.step[i])
+            )
+            left = max(1 - shares.sum(), 1 / len(values))
+            self.loc[i], self.spread[i] = torch.from_numpy(mu), torch.from_numpy(sigma)
+            self.heaps[i, : len(heaps)] = torch.from_numpy(heaps)
+            self.log_weight[i] = -torch.inf
+            log_weight = np.concatenate([np.log(left) + log_pi, np.log(shares)])
+            self.log_weight[i, : len(log_weight)] = torch.from_numpy(log_weight)
 
     def forward(self, output: Tensor) -> Rows:
-        numbers, logits = output.split([3 * self.loc.numel(), len(self.layout.codes)], dim=-1)
-        w, a, b = numbers.unflatten(-1, (3, *self.loc.shape)).unbind(dim=-3)  # (B, n, K) each
-        loc = self.loc + self.spread * a
-        scale = self.spread * (self.scale(b) * self.sigma + SMALLEST_SIGMA)
-        return Rows(self.layout, (w + self.log_weight).log_softmax(dim=-1), loc, scale, logits, self.step)
+        w, a, b, logits = output.split(self.sizes, dim=-1)
+        log_pi = (w.unflatten(-1, self.log_weight.shape) + self.log_weight).log_softmax(dim=-1)
+        loc = self.loc + self.spread * a.unflatten(-1, self.loc.shape)  # (B, n, K)
+        scale = self.spread * (self.scale(b).unflatten(-1, self.loc.shape) * self.sigma + SMALLEST_SIGMA)
+        # so narrow that all mass is on one value
+        narrow = (self.step[:, None] / 50).expand_as(self.heaps)
+        loc, scale = (
+            torch.cat([free, fixed.expand(*free.shape[:-1], -1)], dim=-1)
+            for free, fixed in ((loc, self.heaps), (scale, narrow))
+        )
+        return Rows(self.layout, log_pi, loc, scale, logits, self.step)
 
 
 class Rows(Distribution):
@@ -181,6 +204,19 @@ class PointRows(Rows):
             return (code * self.log_p).sum(dim=-1)
         same = (value[..., self.layout.numbers] == self.loc.squeeze(-1)) | (self.layout.present(code) == 0)
         return torch.where(same.all(dim=-1), torch.inf, -torch.inf)
+
+
+def heaped(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The most frequent values `(H,)` of numbers `(N,)`, and the shares of rows that have them.
+
+    >>> heaped(np.array([40.0, 40, 50, 40, 50, 50.5] * 10))
+    (array([40. , 50. , 50.5]), array([0.5       , 0.33333333, 0.16666667]))
+    """
+    values, counts = np.unique(x, return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:HEAPS]
+    # a value of few rows may be frequent by chance
+    order = order[counts[order] >= max(HEAPED * len(x), 10)]
+    return values[order], counts[order] / len(x)
 
 
 def _categories(log_p: Tensor, shape: torch.Size) -> Tensor:

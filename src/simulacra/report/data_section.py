@@ -19,6 +19,7 @@ from simulacra.report import figures
 from simulacra.report.inline_images import chart
 from simulacra.report.material import Material
 from simulacra.report.numbers import examples, listed, written
+from simulacra.run import RunConfig
 
 # columns that are described, and categories of each
 COLUMNS, CATEGORIES = 100, 5
@@ -52,12 +53,12 @@ def data_section(m: Material[Any]) -> DataSection:
     config, data = m.config, m.data
     facts = [("source", config.source), ("examples", examples(config))]
     if data is None:
-        facts.append(("splits", f"unknown, since the data could not be read: {m.missing}"))
+        facts.append(("splits", "unknown, since the data could not be read"))
     else:
         facts.append(("splits", _sizes(data)))
     facts.append(("split by", split_rule(config.options)))
     if data is not None:
-        facts += [*_duplicates(data), *_left_out(data, config.spec)]
+        facts += [*_duplicates(data), *_left_out(data, config)]
     spec = config.spec
     facts += [(name, listed(names)) for name, names in (("attributes", spec.attributes),) if names]
     counts = _classes(data, spec) if data is not None else Markup()
@@ -95,7 +96,7 @@ def _duplicates(data: Data) -> Facts:
     return [("duplicates", text or "none, neither in the training split nor across splits")]
 
 
-def _left_out(data: Data, spec: DataSpec) -> Facts:
+def _left_out(data: Data, config: RunConfig) -> Facts:
     """Near-copies among images, and files, rows and columns that are not used."""
     facts = []
     if data.copies is not None:
@@ -105,9 +106,11 @@ def _left_out(data: Data, spec: DataSpec) -> Facts:
         )
     lost = len(data.names) - sum(len(data.split(split)) for split in SPLITS)
     notes = [f"{lost:,} files that cannot be used"] if data.names and lost else []
+    spec = config.spec
     name, path, _ = parse(data.name)
     if name in TABLES and spec.schema is not None:
-        used = {column.name for column in spec.schema.columns}
+        # a target that is words has no columns, but classes
+        used = {column.name for column in spec.schema.columns} | {config.options.target}
         used |= set() if spec.target is None else {*spec.target.columns}
         if unused := [column for column in open_table(name, path).names if column not in used]:
             notes.append(f"columns of the file that are no inputs: {listed(unused)}")
