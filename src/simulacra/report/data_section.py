@@ -11,7 +11,8 @@ from markupsafe import Markup
 from simulacra.data import SPLITS, TABLES, Data, parse
 from simulacra.data.leaks import leak
 from simulacra.data.sources.tables import open_table
-from simulacra.data.spec import Dataset, DataSpec, Options
+from simulacra.data.spec import Dataset, DataSpec
+from simulacra.data.splits import split_rule
 from simulacra.data.tables.schema import Column
 from simulacra.metrics.neighbours import copies, duplicates
 from simulacra.report import figures
@@ -72,26 +73,6 @@ def data_section(m: Material[Any]) -> DataSection:
         max(0, len(rows) - COLUMNS),
         "" if data is None else leak(data, config.options) or "",
     )
-
-
-def split_rule(options: Options) -> str:
-    """A sentence: what decides the split of an example.
-
-    >>> split_rule(Options(split="time"))
-    'time: the first 80% are for training, the last 10% for testing'
-    >>> split_rule(Options(group="patient"))
-    "hash of the group, 80 / 10 / 10: examples of one 'patient' share a split"
-    """
-    if options.split_column is not None:
-        return f"column '{options.split_column}'"
-    if options.group is not None and options.split == "hash":
-        return f"hash of the group, 80 / 10 / 10: examples of one '{options.group}' share a split"
-    rule = {
-        "hash": "hash of the content, 80 / 10 / 10, unless the source has splits of its own",
-        "time": "time: the first 80% are for training, the last 10% for testing",
-        "blocks": "contiguous blocks; blocks of validation separate those of training from those of testing",
-    }[options.split]
-    return rule if options.group is None else f"{rule}; examples of one '{options.group}' share a split"
 
 
 def _sizes(data: Data) -> str:
