@@ -10,6 +10,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
 demo: $(VENV)/installed
 	$(BIN)/simulacra recipe digits-vae
+	@echo "To put simulacra on the path of this shell: . $(BIN)/activate"
 
 test: lint
 	$(PYTEST)

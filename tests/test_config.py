@@ -46,7 +46,7 @@ def test_differences_leave_out_what_may_change() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"steps": 1, "epochs": 1.0}, "not both"),
+        ({"steps": 1, "epochs": 1.0}, "give one of"),
         ({"steps": 0}, "steps"),
         ({"lr": -1.0}, "lr"),
         ({"lr": float("nan")}, "lr"),
@@ -97,7 +97,7 @@ def test_a_missing_run(tmp_path: Path) -> None:
 
 def test_a_broken_config(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(
-        "layout: 2\nmodel: {name: vae, latent_dimm: 3}\ndata: {source: a, spec: {}}\n"
+        "layout: 3\nmodel: {name: vae, latent_dimm: 3}\ndata: {source: a, spec: {}}\n"
     )
     with pytest.raises(RunError, match="did you mean 'latent_dim'"):
         _ = Run(tmp_path).config

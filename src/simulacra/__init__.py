@@ -11,14 +11,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simulacra.api import load, train
+    from simulacra.api import load, load_data, train
     from simulacra.config import Training
     from simulacra.core.batch import Batch
     from simulacra.core.card import ModelCard
     from simulacra.core.latents import LatentSpace
     from simulacra.core.model import Model, Turn
     from simulacra.core.noise import Noise
-    from simulacra.data import load as load_data
     from simulacra.data.spec import DataSpec
     from simulacra.estimators import DistributionRegressor, MDNRegressor
     from simulacra.models.autoencoder.model import Autoencoder
@@ -53,7 +52,7 @@ _LAZY = {
     "compare": "simulacra.tasks.compare",
     "evaluate": "simulacra.tasks.evaluate",
     "load": "simulacra.api",
-    "load_data": "simulacra.data:load",
+    "load_data": "simulacra.api",
     "train": "simulacra.api",
 }
 __all__ = [  # names that are imported when first used
@@ -91,7 +90,12 @@ __all__ = [  # names that are imported when first used
 def __getattr__(name: str) -> Any:
     lazy = _LAZY if name in _LAZY else _LAZY | _model_classes()
     if name not in lazy:
-        raise AttributeError(f"module 'simulacra' has no attribute '{name}'")
+        from difflib import get_close_matches
+
+        known = {one.casefold(): one for one in reversed(__all__)}
+        close = get_close_matches(name.casefold(), known, n=1)
+        hint = f"; did you mean '{known[close[0]]}'?" if close else ""
+        raise AttributeError(f"module 'simulacra' has no attribute '{name}'{hint}")
     module, _, attribute = lazy[name].partition(":")
     return getattr(import_module(module), attribute or name)
 
@@ -105,4 +109,4 @@ def _model_classes() -> dict[str, str]:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

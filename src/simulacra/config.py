@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from numbers import Integral, Real
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from simulacra.errors import ConfigError, nearest
 
 T = TypeVar("T")
 
+# settings of the length of a training
+LENGTHS = ("steps", "epochs", "minutes")
+ONE_LENGTH = "give one of --steps, --epochs and --minutes"
 DEFAULT_EPOCHS, DEFAULT_STEPS = 20, 2000
 
 
@@ -19,9 +25,11 @@ class Training:
     """How a model is trained."""
 
     steps: int | None = None
-    """training steps; an alternative to --epochs"""
+    """training steps; an alternative to --epochs and --minutes"""
     epochs: float | None = None
-    """passes over the training data; without --steps and --epochs 20, but at least 2,000 steps"""
+    """passes over the training data; without any length 20, but at least 2,000 steps"""
+    minutes: float | None = None
+    """minutes to train for; the steps that fit are measured at the first start and kept"""
     batch_size: int = 128
     """examples per step, over all devices and accumulation parts"""
     lr: float = 1e-3
@@ -45,8 +53,9 @@ class Training:
     """decay of a moving average of the weights, e.g. 0.999; the run keeps the average"""
     keep: Literal["last", "best"] = "last"
     """which weights the run keeps: the last ones, or those with the lowest validation loss"""
-    precision: Literal["32", "bf16"] = "32"
-    """arithmetic: float32, or mixed precision with bfloat16"""
+    precision: Literal["auto", "32", "bf16"] = "auto"
+    """arithmetic: float32, or mixed precision with bfloat16; auto: bf16 where the model gains by it and the
+    device computes in it, else 32, as found when the training begins"""
     compile: bool = False
     """compile the nets with torch.compile"""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
@@ -67,14 +76,17 @@ class Training:
     """features that the scores compare: raw, efficientnet-lite0, inception, or a classifier's run folder"""
     checkpoint_every: float = 60.0
     """seconds between checkpoints"""
+    on_signal: Literal["stop", "requeue"] = "stop"
+    """after SIGTERM, SIGUSR1 or SIGUSR2 and a checkpoint: leave, or put the SLURM job into the queue again"""
 
     def __post_init__(self) -> None:
         """Raises ConfigError for impossible settings."""
-        if self.steps is not None and self.epochs is not None:
-            raise ConfigError("give --steps or --epochs, not both")
+        # steps and minutes: the steps are those that fit the minutes
+        if self.epochs is not None and (self.steps is not None or self.minutes is not None):
+            raise ConfigError(ONE_LENGTH)
         check_ranges(
             self,
-            positive=("steps", "epochs", "lr", "clip", "validate_every", "sample_every", "evaluate_every"),
+            positive=(*LENGTHS, "lr", "clip", "validate_every", "sample_every", "evaluate_every"),
             at_least_1=("batch_size", "accumulate", "devices", "log_every"),
             at_least_0=("weight_decay", "warmup", "checkpoint_every", "seed"),
         )
@@ -155,12 +167,17 @@ def configure(groups: Sequence[Any], settings: Mapping[str, Any]) -> tuple[Any, 
     0.01
 
     Raises:
-        ConfigError: no field has the name of a setting; the message names the nearest.
+        ConfigError: no field has the name of a setting, and the message names the nearest; a value is not of
+            the field's type; or more than one setting gives the length of a training.
     """
+    if len(settings.keys() & set(LENGTHS)) > 1:
+        raise ConfigError(ONE_LENGTH)
     fields = [{field.name for field in dataclasses.fields(group)} for group in groups]
     _check_names(settings, set().union(*fields))
     return tuple(
-        dataclasses.replace(group, **{name: _field(settings[name]) for name in names & settings.keys()})
+        dataclasses.replace(
+            group, **{name: _typed(type(group), name, settings[name]) for name in names & settings.keys()}
+        )
         for group, names in zip(groups, fields, strict=True)
     )
 
@@ -187,3 +204,58 @@ def _check_names(settings: Collection[str], known: Collection[str]) -> None:
 def _field(value: Any) -> Any:
     """A YAML value as a field of a dataclass holds it."""
     return tuple(value) if isinstance(value, list) else value
+
+
+def _typed(cls: type[Any], name: str, value: Any) -> Any:
+    """A value as the type of its field holds it.
+
+    >>> _typed(Training, "lr", 1), _typed(Training, "betas", [0, 0.9])
+    (1.0, (0.0, 0.9))
+
+    Raises:
+        ConfigError: it is not of this type.
+    """
+    try:
+        hint = get_type_hints(cls)[name]
+    # an annotation that a model in a file of its own did not import
+    except NameError:
+        return _field(value)
+    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    for kind in kinds:
+        with suppress(ValueError):
+            return _converted(kind, value)
+    choices = [choice for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]
+    if choices and isinstance(value, str):
+        raise ConfigError(f"{name}: unknown '{value}', {nearest(value, choices)}")
+    wanted = [f"one of {', '.join(choices)}"] if choices else []
+    wanted += [_NAMES.get(kind) or _list(get_args(kind)) for kind in kinds if get_origin(kind) is not Literal]
+    raise ConfigError(f"{name}: must be {' or '.join(wanted)}, not {value!r}")
+
+
+def _list(parts: Sequence[Any]) -> str:
+    return "a list of numbers" if ... in parts else f"{len(parts)} numbers"
+
+
+_NAMES = {int: "a whole number", float: "a number", bool: "True or False", str: "a text", NoneType: "None"}
+
+
+def _converted(kind: Any, value: Any) -> Any:
+    """The value as one type; ValueError if it is of another."""
+    if get_origin(kind) is tuple and isinstance(value, list | tuple):
+        parts = get_args(kind)
+        each = [parts[0]] * len(value) if parts[-1] is ... else parts
+        return tuple(_converted(one, part) for one, part in zip(each, value, strict=True))
+    fits = {
+        NoneType: value is None,
+        bool: isinstance(value, bool),
+        int: isinstance(value, Integral) and not isinstance(value, bool),
+        float: isinstance(value, Real) and not isinstance(value, bool),
+        str: isinstance(value, str),
+    }
+    if get_origin(kind) is Literal:
+        # 32 for "32"
+        value = str(value) if isinstance(value, int) else value
+        fits[kind] = value in get_args(kind)
+    if not fits.get(kind, get_origin(kind) is not tuple):
+        raise ValueError
+    return kind(value) if kind in (int, float) else value

@@ -27,14 +27,15 @@ class DivergedError(SimulacraError):
 def nearest(word: str, valid: Iterable[str]) -> str:
     """End an error about an unknown `word`: the nearest valid one, or all of them.
 
-    >>> nearest("vea", ["vae", "pca"])
-    "did you mean 'vae'?"
+    >>> nearest("vea", ["vae", "pca"]), nearest("VAE", ["vae", "pca"])
+    ("did you mean 'vae'?", "did you mean 'vae'?")
     >>> nearest("unicorn", ["vae", "pca"])
     'choose from pca, vae'
     """
     valid = sorted(valid)
-    close = get_close_matches(word, valid, n=1)
-    return f"did you mean '{close[0]}'?" if close else f"choose from {', '.join(valid)}"
+    folded = {one.casefold(): one for one in valid}
+    close = get_close_matches(word.casefold(), folded, n=1)
+    return f"did you mean '{folded[close[0]]}'?" if close else f"choose from {', '.join(valid)}"
 
 
 def printable(text: str) -> str:

@@ -2,7 +2,7 @@
 
 config.yaml            model, data, training, versions
 model.safetensors      weights (the moving average where one is kept)
-checkpoints/last/      everything needed to go on bit for bit
+checkpoints/000500.safetensors   everything needed to go on bit for bit; the last two are kept
 metrics.jsonl          one line an event
 samples/000500.png     drawn as training goes
 report.html, MODEL_CARD.md
@@ -11,23 +11,25 @@ report.html, MODEL_CARD.md
 from __future__ import annotations
 
 import json
+import os
 import platform
+import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
 import yaml
 
 from simulacra.config import Training, from_dict, to_dict
 from simulacra.data import Data, Options
-from simulacra.data.spec import DataSpec
+from simulacra.data.spec import DataSpec, is_arrays
 from simulacra.data.tables.schema import Column, Schema
-from simulacra.errors import ConfigError, RunError
-from simulacra.files import write_text
+from simulacra.errors import ConfigError, RunError, shorten
+from simulacra.files import clear_leftovers, write_text
 from simulacra.models.registry import full_name, model_card, short_name
 
 if TYPE_CHECKING:
@@ -37,11 +39,12 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound="Capability")
 
 # version of config.yaml and of the names of weights
-LAYOUT = 2
+LAYOUT = 3
 # Settings that may differ when a training goes on: they change no weight, or only lengthen it.
 FREE_TO_CHANGE = {
-    "steps", "epochs", "device", "devices", "compile",
+    "steps", "epochs", "minutes", "device", "devices", "compile",
     "log_every", "validate_every", "sample_every", "evaluate_every", "evaluate_features", "checkpoint_every",
+    "on_signal",
 }  # fmt: skip
 
 
@@ -73,6 +76,8 @@ class RunConfig:
     @classmethod
     def from_yaml(cls, text: str) -> RunConfig:
         document = yaml.safe_load(text)
+        if not isinstance(document, dict):
+            raise RunError("config.yaml is damaged; delete the folder, or train in another --out")
         if document.get("layout") != LAYOUT:
             raise RunError("made by another version of simulacra; train it again in another --out")
         model, data = document["model"], document["data"]
@@ -86,17 +91,38 @@ class RunConfig:
             from_dict(Training, document["training"]),
         )
 
+    def settings(self) -> dict[str, Any]:
+        """Every setting by its name, as plain values: of the model, the data and the training."""
+        parts = (self.config, self.options, self.spec, self.training)
+        flat: dict[str, Any] = {"model": full_name(self.model), "data": self.source}
+        for part in parts:
+            flat |= to_dict(part)
+        return flat
+
     def differences(self, other: RunConfig) -> list[str]:
         """Settings of `other` that a training under this config cannot go on with."""
-        mine, theirs = _flat(self), _flat(other)
+        mine, theirs = self.settings(), other.settings()
         # another model or source brings other settings with it
         roots = [key for key in ("model", "data") if mine[key] != theirs[key]]
         keys = roots or dict.fromkeys([*mine, *theirs])
-        return [
-            f"{key} {mine.get(key)} there, {theirs.get(key)} here"
-            for key in keys
-            if key not in FREE_TO_CHANGE and mine.get(key) != theirs.get(key)
-        ]
+        free = set(FREE_TO_CHANGE)
+        if self.training.keep == "best":
+            # validations choose the best weights
+            free.discard("validate_every")
+        if theirs["precision"] == "auto":
+            # left open, it is what the training began with
+            free.add("precision")
+        different = [key for key in keys if key not in free and mine.get(key) != theirs.get(key)]
+        if "schema" in different:
+            # it changes with the table, and classes, columns and shape with it
+            changed = _changed_columns(self.spec.schema, other.spec.schema)
+            others = [
+                key for key in different if key not in ("schema", "classes", "columns", "shape", "target")
+            ]
+            return [f"{key} {mine.get(key)} there, {theirs.get(key)} here" for key in others] + [
+                f"columns of the table that changed: {changed}"
+            ]
+        return [f"{key} {mine.get(key)} there, {theirs.get(key)} here" for key in different]
 
 
 def _spec(values: dict[str, Any]) -> DataSpec:
@@ -106,12 +132,11 @@ def _spec(values: dict[str, Any]) -> DataSpec:
     return from_dict(DataSpec, {**values, **known})
 
 
-def _flat(config: RunConfig) -> dict[str, Any]:
-    parts = [to_dict(config.config), to_dict(config.options), to_dict(config.spec), to_dict(config.training)]
-    flat: dict[str, Any] = {"model": full_name(config.model), "data": config.source}
-    for part in parts:
-        flat |= part
-    return flat
+def _changed_columns(mine: Schema | None, theirs: Schema | None) -> str:
+    """The names of columns that differ."""
+    ours, others = ({c.name: c for c in schema.columns} if schema else {} for schema in (mine, theirs))
+    names = [name for name in dict.fromkeys([*ours, *others]) if ours.get(name) != others.get(name)]
+    return shorten(", ".join(names) or "their order", 200)
 
 
 class Run:
@@ -122,13 +147,19 @@ class Run:
     """
 
     def __init__(self, path: str | Path) -> None:
+        """Raises RunError for what is no path."""
+        if not isinstance(path, str | Path):
+            raise RunError(f"a run folder is a path, e.g. 'runs/first', not {path!r}")
         self.path = Path(path)
         self.metrics = self.path / "metrics.jsonl"
         self.weights = self.path / "model.safetensors"
-        self.checkpoint = self.path / "checkpoints" / "last" / "training.pt"
+        self.checkpoints = self.path / "checkpoints"
 
     def __str__(self) -> str:
         return str(self.path)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
 
     @property
     def config(self) -> RunConfig:
@@ -139,9 +170,7 @@ class Run:
         """
         file = self.path / "config.yaml"
         if not file.is_file():
-            raise RunError(
-                f"{self.path}: no run here (config.yaml is missing); train one with --out {self.path}"
-            )
+            raise RunError(f"{self.path}: no run here (config.yaml is missing); {self._hint()}")
         try:
             return RunConfig.from_yaml(file.read_text(encoding="utf-8"))
         except RunError as error:
@@ -156,44 +185,110 @@ class Run:
         ) as error:
             raise RunError(f"{file}: cannot be read ({str(error).splitlines()[0]})") from error
 
+    @property
+    def started(self) -> bool:
+        """Whether there is a training to go on with: what was never saved is none."""
+        return (self.path / "config.yaml").exists() and any(self.checkpoints.glob("*.safetensors"))
+
+    @property
+    def busy(self) -> bool:
+        """Whether a process is training here."""
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.path / ".lock")
+        try:
+            if (self.path / ".lock").exists():
+                lock.acquire(timeout=0)
+        except Timeout:
+            return True
+        except OSError:
+            return False
+        lock.release()
+        return False
+
+    def check_free(self) -> None:
+        """Check that a training may be started or resumed here, without touching anything.
+
+        Raises:
+            RunError: it is busy, holds something else, or cannot be written.
+        """
+        folder = next(folder for folder in (self.path, *self.path.parents) if folder.exists())
+        if not folder.is_dir():
+            raise RunError(f"{folder}: is a file; choose another --out")
+        foreign = folder == self.path and not (self.path / "config.yaml").exists()
+        if foreign and {p.name for p in self.path.iterdir()} - {".lock"}:
+            raise RunError(f"{self.path}: is not empty and is not a run folder; choose another --out")
+        if not os.access(folder, os.W_OK):
+            raise RunError(f"{folder}: cannot be written; choose another --out")
+        if self.busy:
+            raise self._busy()
+
+    def check_settings(self, config: RunConfig) -> None:
+        """Raises RunError for a training that cannot go on under `config`."""
+        if self.started and (different := self.config.differences(config)):
+            raise RunError(
+                f"{self.path}: holds a training with other settings ({'; '.join(different)});"
+                " choose another --out, or delete that folder"
+            )
+
+    def _hint(self) -> str:
+        """What to do about a folder without a run."""
+        runs = {str(file.parent): file for file in self.path.parent.glob("*/config.yaml")}
+        close = get_close_matches(str(self.path), runs, n=1)
+        if close:
+            return f"did you mean {close[0]}?"
+        if self.path.exists():
+            return "'simulacra runs FOLDER' lists the runs in a folder"
+        return f"train one with --out {shlex.quote(str(self))}"
+
     @contextmanager
     def opened(self, config: RunConfig) -> Iterator[None]:
         """Hold the folder for a training under `config`; make it when it is new.
+
+        A training that is refused before it begins leaves no new folder.
 
         Raises:
             RunError: it is busy, belongs to other settings, or holds something else.
         """
         from filelock import FileLock, Timeout
 
-        file = self.path / "config.yaml"
-        if self.path.exists() and not self.path.is_dir():
-            raise RunError(f"{self.path}: is a file; choose another --out")
-        if not file.exists() and self.path.is_dir() and {p.name for p in self.path.iterdir()} - {".lock"}:
-            raise RunError(f"{self.path}: is not empty and is not a run folder; choose another --out")
+        self.check_free()
+        new = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.path / ".lock")
             lock.acquire(timeout=0)
         except Timeout:
-            raise RunError(
-                f"{self.path}: another process is training here; wait for it, or choose another --out"
-            ) from None
+            raise self._busy() from None
         except OSError as error:
             raise RunError(
                 f"{self.path}: cannot be written ({error.strerror}); choose another --out"
             ) from error
         try:
-            # what was never saved is no training to go on with
-            saved = file.exists() and self.checkpoint.exists()
-            if saved and (different := self.config.differences(config)):
-                raise RunError(
-                    f"{self.path}: holds a training with other settings ({'; '.join(different)});"
-                    " choose another --out, or delete that folder"
-                )
-            write_text(file, config.to_yaml())
+            self.check_settings(config)
+            for folder in (self.path, self.checkpoints, self.path / "samples"):
+                clear_leftovers(folder)
+            self.save(config)
             yield
         finally:
             lock.release()
+            left = {file.name for file in self.path.iterdir()} if self.path.exists() else set()
+            if new and left and left <= {"config.yaml", ".lock"}:
+                for file in self.path.iterdir():
+                    file.unlink()
+                # others may have put something beside it
+                with suppress(OSError):
+                    for folder in new:
+                        folder.rmdir()
+
+    def save(self, config: RunConfig) -> None:
+        """Write config.yaml."""
+        write_text(self.path / "config.yaml", config.to_yaml())
+
+    def _busy(self) -> RunError:
+        return RunError(
+            f"{self.path}: another process is training here; wait for it, or choose another --out"
+        )
 
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl in order, of one `kind` or all; a torn last line is left out."""
@@ -210,9 +305,40 @@ class Run:
         return events
 
     def log(self, kind: str, **values: Any) -> None:
-        """Append one event."""
-        with self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"event": kind, **values}) + "\n")
+        """Append one event.
+
+        Raises:
+            RunError: metrics.jsonl cannot be written.
+        """
+        line = json.dumps({"event": kind, **values}) + "\n"
+        try:
+            with self.metrics.open("ab+") as file:
+                if file.tell():
+                    file.seek(-1, os.SEEK_END)
+                    # a line that was torn by a kill
+                    if file.read(1) != b"\n":
+                        line = "\n" + line
+                file.write(line.encode())
+        except OSError as error:
+            raise RunError(f"{self.metrics}: could not be written ({error.strerror})") from error
+
+    def check_there(self) -> None:
+        """Raises RunError when the folder was deleted, so that no part of it is made anew."""
+        if not (self.path / "config.yaml").exists():
+            raise RunError(
+                f"{self.path}: was deleted during the training; run the same command to start again"
+            )
+
+    @property
+    def whole(self) -> bool:
+        """Whether the weights are there and undamaged."""
+        from simulacra import tensors
+
+        try:
+            tensors.check(self.weights)
+        except RunError:
+            return False
+        return True
 
     def load_with(self, capability: type[C]) -> C:
         """The trained model, which has to have a capability.
@@ -225,6 +351,18 @@ class Run:
         config = self.config
         return require(self.load(), capability, self, short_name(config.model), config.source)
 
+    def check_trained(self) -> None:
+        """Refuse a folder without a trained model. Imports no torch.
+
+        Raises:
+            RunError: there is no run here, or it has no weights yet.
+        """
+        _ = self.config
+        if not self.weights.is_file():
+            raise RunError(
+                f"{self.path}: no weights yet (model.safetensors is missing); finish its training first"
+            )
+
     def load(self) -> Model:
         """The trained model, ready to use: evaluation mode, on the CPU.
 
@@ -232,44 +370,31 @@ class Run:
             RunError: there is no run, no weights yet, or weights that do not fit.
         """
         import torch
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
 
+        from simulacra import tensors
         from simulacra.models.registry import build
 
+        self.check_trained()
         config = self.config
-        if not self.weights.is_file():
-            raise RunError(
-                f"{self.path}: no weights yet (model.safetensors is missing); finish its training first"
-            )
         model = build(config.model, config.spec, config.config)
+        weights = tensors.read(self.weights)[0]
         try:
             state = model.state_dict()
             missing = {name: state[name] for name in model.training_only}
-            model.load_state_dict(missing | load_file(self.weights))
-        except (SafetensorError, RuntimeError, OSError) as error:
+            model.load_state_dict(missing | weights)
+        except RuntimeError as error:
             raise RunError(f"{self.weights}: cannot be loaded ({str(error).splitlines()[0]})") from error
         # convolutions on CPU took 1.4 to 1.6 times as long without channels_last (fp32, no gradients)
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
         return model.eval().requires_grad_(False)
 
-    def inputs(self, source: str) -> np.ndarray:
-        """What to predict for: every row of a table in its order, of another source one split.
-
-        Raises:
-            DataError: the source is not there, or its examples have another shape.
-        """
-        from simulacra import data
-
-        name, path, split = data.parse(source)
-        if name == "csv" and split is None:
-            from simulacra.data.tables.reader import read_inputs
-
-            return read_inputs(source, path, self.config.spec.columns)
-        return self.data(source).split(data.split_of(source)).x
-
-    def data(self, source: str | None = None) -> Data:
+    def data(self, source: str | None = None, whole: bool = False) -> Data:
         """The data it was trained on, or another source brought to the same shape.
+
+        Args:
+            source: as the user writes it; the run's own by default.
+            whole: whether all examples of another source are its test split, whether or not it has what is
+                to be predicted.
 
         Raises:
             DataError: the source is not there, or its examples have another shape.
@@ -278,23 +403,42 @@ class Run:
         from simulacra.errors import DataError
 
         config = self.config
-        if source is None or data.parse(source)[:2] == data.parse(config.source)[:2]:
-            return data.load(config.source, config.options)
+        # arrays are not stored, and loading them says so
+        own = None if is_arrays(config.source) else data.parse(config.source)[:2]
+        if source is None or data.parse(source)[:2] == own:
+            return data.load(config.source, config.options, config.spec)
         spec, options = config.spec, config.options
         square = spec.kind == "image" and spec.shape[1] == spec.shape[2]
         channels, size = spec.shape[:2] if square else (None, None)
-        wanted = {"image_size": size, "channels": channels, "target": options.target, "swap": options.swap}
+        wanted = {
+            "image_size": size,
+            "channels": channels,
+            "target": options.target,
+            "swap": options.swap,
+            "missing": options.missing,
+        }
+        if whole:
+            wanted |= {"target": None, "split": "none"}
         accepted = data.SOURCES[data.parse(source)[0]].options
         chosen: dict[str, Any] = {name: value for name, value in wanted.items() if name in accepted}
-        loaded = data.load(source, Options(skip_bad=options.skip_bad, **chosen))
+        loaded = data.load(
+            source, Options(skip_bad=options.skip_bad, **chosen), spec if spec.kind == "vector" else None
+        )
         for what, ours, theirs in (
             ("examples", spec, loaded.spec),
             ("targets", spec.target, loaded.spec.target),
         ):
+            if whole and what == "targets":
+                continue
             if ours is not None and (theirs is None or theirs.shape != ours.shape):
                 there = "are missing" if theirs is None else f"have shape {theirs.shape}"
                 raise DataError(f"{source}: {what} {there}, {self.path} was trained on {ours.shape}")
             if ours is not None and theirs is not None and theirs.columns != ours.columns:
                 named = [", ".join(columns[:10]) for columns in (theirs.columns, ours.columns)]
                 raise DataError(f"{source}: columns {named[0]}; {self.path} was trained on {named[1]}")
+        if whole and options.target is not None:
+            from simulacra.data.images.attributes import with_classes
+
+            with suppress(DataError):
+                return with_classes(loaded, options.target)
         return loaded

@@ -70,9 +70,23 @@ def test_arrays(run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert first["x"].shape == first["start"].shape == (100, 1, 8, 8)
     assert first["probabilities"].shape == first["probabilities_before"].shape == (100, 10)
     assert first["linf"].max() <= 0.3001
-    assert (first["fooled"] == (first["probabilities"].argmax(axis=1) == 0)).all()
+    # a digit that was read as 0 before was not attacked into it
+    was, became = (first[name].argmax(axis=1) == 0 for name in ("probabilities_before", "probabilities"))
+    assert (first["fooled"] == (became & ~was)).all()
     # those that are of the class already are left out
     assert (first["y"] != 0).all()
+
+
+def test_a_picture_that_was_misread_before_fools_nobody(
+    run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "a.npz"
+    numbers = told([run, "--data", "digits@validation", "--out", str(out), "--method", "fgsm"], capsys)
+    held = np.load(out)
+    misread = held["probabilities_before"].argmax(axis=1) != held["y"]
+    assert misread.any()
+    assert not held["fooled"][misread].any()
+    assert numbers["fooled"] == held["fooled"][~misread].mean()
 
 
 def test_words_for_people(run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

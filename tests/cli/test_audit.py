@@ -1,6 +1,8 @@
 """`simulacra audit` from end to end: pages, findings.json, gates, runs, plain words."""
 
 import json
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -8,7 +10,6 @@ import pytest
 
 import simulacra as sim
 from simulacra.audit.shared.arguments import Shared
-from simulacra.cli import audit
 from simulacra.cli.audit import KINDS
 from simulacra.cli.main import main
 from simulacra.errors import RunError
@@ -91,6 +92,56 @@ def test_every_kind_is_in_order() -> None:
         assert summary.endswith("?")
 
 
+def test_formulas_and_tags_are_text(here: Path) -> None:
+    names = ["=HYPERLINK(1)", "<script>alert(1)</script>", "$x_{$"]
+    rows = [f"{names[i % 3]},{i % 2},{(i * 7) % 5},{'fm'[i % 2]}" for i in range(600)]
+    (here / "evil.csv").write_text("g,flag,=1+1,sex\n" + "\n".join(rows))
+    amplify = ["amplify", "evil.csv", "evil.csv", "--object", "flag", "--group", "g", "--rba", "out.csv"]
+    predictions = ["predictions", "evil.csv", "--y", "=1+1>=2", "--pred", "flag", "--group", "g,sex"]
+    for command in (amplify, predictions, ["correlations", "evil.csv"]):
+        assert main(["audit", *command]) == 0
+        page = (here / "audits" / command[0] / "audit.html").read_text(encoding="utf-8")
+        standing_alone(page)
+        assert "<script>alert" not in page
+    head, *cells = (here / "out.csv").read_text().splitlines()
+    assert head == "g,flag,'=1+1,sex"
+    assert {line.split(",")[0] for line in cells} == {f"'{names[0]}", *names[1:]}
+    # what was written is read as what it was
+    again = ["predictions", "out.csv", *predictions[2:], "--out", "again"]
+    assert main(["audit", *again]) == 0
+    assert "'=HYPERLINK" not in (here / "again" / "audit.html").read_text(encoding="utf-8")
+
+
+def test_what_needs_no_extra_runs_without(here: Path) -> None:
+    """Three numbers and a cost matrix need no pandas, networkx, pydantic or statsmodels."""
+    table = ["fallacy", "scores.csv", "--a", "y", "--b", "sex=f"]
+    commands = [
+        COMMANDS["fallacy"],
+        table,
+        COMMANDS["decide"],
+        ["feedback", "--preset", "urn", "--seeds", "20"],
+    ]
+    script = f"""
+import sys
+for name in ("pandas", "networkx", "pydantic", "statsmodels"):
+    sys.modules[name] = None
+from simulacra.cli.main import main
+codes = [main(["audit", *command]) for command in {commands}]
+codes.append(main(["audit", "correlations", "scores.csv"]))
+print(codes, file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    *_, said, codes = done.stderr.splitlines()
+    assert codes == "[0, 0, 0, 0, 2]", done.stderr
+    assert (
+        said
+        == "simulacra: audit correlations: needs pandas, networkx, pydantic: pip install simulacra[audit]"
+    )
+    without = (here / "audits" / "decide" / "findings.json").read_bytes()
+    assert main(["audit", *COMMANDS["decide"]]) == 0
+    assert (here / "audits" / "decide" / "findings.json").read_bytes() == without
+
+
 def test_gates(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["audit", "predictions", "people.csv", "--y", "recidivated", "--pred", "flagged"]
     command += ["--group", "race"]
@@ -149,12 +200,6 @@ def test_plain_words(
     assert said in err
     assert err.count("\n") <= 1
     assert not (here / "audits").exists()
-
-
-def test_without_the_extra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(audit, "find_spec", lambda name: None)
-    assert main(DRUGS) == 2
-    assert "pip install simulacra[audit]" in capsys.readouterr().err
 
 
 def test_of_a_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

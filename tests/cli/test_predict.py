@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from simulacra.cli.main import main
 
@@ -99,6 +101,102 @@ def test_one_split_when_one_is_named(folder: Path, tmp_path: Path) -> None:
     assert 20 < len(read(out)) < 70
 
 
+def test_every_row_with_its_id_its_truth_and_its_split(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "p.csv"
+    source = f"csv:{folder}/numbers.csv"
+    assert main(["predict", str(folder / "mdn"), "--data", source, "--out", str(out)]) == 0
+    rows = read(out)
+    table = read(folder / "numbers.csv")
+    assert [row["row"] for row in rows] == [str(i) for i in range(1, 401)]
+    assert [row["y_true"] for row in rows] == [row["y"] for row in table]
+    counts = Counter(row["split"] for row in rows)
+    assert set(counts) == {"train", "validation", "test"}
+    # rows of the training table in another file, with ids, beside new ones
+    lines = ["patient_id,a,b,y"]
+    lines += [f"p{i},{row['a']},{row['b']},{row['y']}" for i, row in enumerate(table[100:150])]
+    lines += [f"new{i},{i}.123,{i}.456," for i in range(5)]
+    (tmp_path / "mixed.csv").write_text("\n".join(lines))
+    mixed = f"csv:{tmp_path}/mixed.csv"
+    assert main(["predict", str(folder / "mdn"), "--data", mixed, "--out", str(out)]) == 0
+    found = read(out)
+    assert [row["patient_id"] for row in found] == [line.partition(",")[0] for line in lines[1:]]
+    assert [row["split"] for row in found[:50]] == [row["split"] for row in rows[100:150]]
+    assert [row["split"] for row in found[50:]] == ["new"] * 5
+    for split in ("train", "test", "new"):
+        argv = ["predict", str(folder / "mdn"), "--data", mixed, "--split", split, "--out", str(out)]
+        assert main(argv) == 0
+        assert [row["patient_id"] for row in read(out)] == [
+            row["patient_id"] for row in found if row["split"] == split
+        ]
+
+
+def test_no_cell_is_a_formula(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    lines = ["a,id,kind"]
+    for i, a in enumerate(rng.normal(size=200).round(4)):
+        lines.append(f"{a},@{i},{'=HYPERLINK(1)' if a > 0 else '-2+3'}")
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    run, out = str(tmp_path / "run"), tmp_path / "p.csv"
+    source = f"csv:{tmp_path}/t.csv"
+    assert (
+        main(["train", "regressor", "--data", source, "--target", "kind", "--steps", "20", "--out", run]) == 0
+    )
+    assert main(["predict", run, "--data", source, "--out", str(out)]) == 0
+    with out.open(newline="") as stream:
+        for row in csv.reader(stream):
+            for cell in row:
+                assert not cell.startswith(("=", "@", "+")), cell
+                assert not cell.startswith("-") or float(cell) < 0
+    assert {row["predicted"] for row in read(out)} <= {"'=HYPERLINK(1)", "'-2+3"}
+    assert {row["kind_true"] for row in read(out)} == {"'=HYPERLINK(1)", "'-2+3"}
+
+
+def pictures(folder: Path, n: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    for i in range(n):
+        place = folder / ("dark" if i % 2 else "bright")
+        place.mkdir(parents=True, exist_ok=True)
+        x = rng.integers(0, 100, (16, 16), np.uint8) + np.uint8(0 if i % 2 else 120)
+        Image.fromarray(x).save(place / f"{i}.png")
+
+
+def test_every_picture_with_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures(tmp_path / "own", 60, seed=0)
+    pictures(tmp_path / "more", 57, seed=1)
+    run, out = str(tmp_path / "run"), tmp_path / "p.csv"
+    own = f"folder:{tmp_path}/own"
+    assert main(["train", "classifier", "--data", own, "--steps", "30", "--out", run]) == 0
+    assert main(["predict", run, "--data", f"folder:{tmp_path}/more", "--out", str(out)]) == 0
+    rows = read(out)
+    assert len(rows) == 57
+    assert rows[0]["file"] == "bright/0.png"
+    assert {row["split"] for row in rows} == {"new"}
+    assert {row["file"].partition("/")[0] == row["true"] for row in rows} == {True}
+    # a picture alone, a folder, one of the training set, and one that is none
+    trained = read_splits(run, own, out)
+    name = next(file for file, split in trained.items() if split == "train")
+    (tmp_path / "bad.png").write_text("a diary")
+    inputs = [tmp_path / "more" / "dark", tmp_path / "own" / name, tmp_path / "bad.png"]
+    capsys.readouterr()
+    assert main(["predict", run, *map(str, inputs), "--out", str(out)]) == 1
+    assert "bad.png: not an image" in capsys.readouterr().err
+    rows = read(out)
+    assert len(rows) == 29
+    assert rows[-1]["file"] == str(tmp_path / "own" / name)
+    assert [row["split"] for row in rows] == ["new"] * 28 + ["train"]
+    assert {row["predicted"] for row in rows[:-1]} <= {"dark", "bright"}
+    # one picture in a folder is no data set, but can be predicted for
+    (tmp_path / "one").mkdir()
+    (tmp_path / "more" / "dark" / "1.png").rename(tmp_path / "one" / "1.png")
+    assert main(["predict", run, "--data", f"folder:{tmp_path}/one", "--out", str(out)]) == 0
+    assert [row["file"] for row in read(out)] == ["1.png"]
+
+
+def read_splits(run: str, source: str, out: Path) -> dict[str, str]:
+    assert main(["predict", run, "--data", source, "--out", str(out)]) == 0
+    return {row["file"]: row["split"] for row in read(out)}
+
+
 def test_pictures(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     y = rng.integers(0, 256, (60, 8, 8), dtype=np.uint8)
@@ -121,6 +219,10 @@ def test_pictures(tmp_path: Path) -> None:
         (["--data", "csv:{folder}/new.csv", "--out", "{tmp}/p.png"], 2, "ends in .csv or .npz"),
         (["--data", "csv:{folder}/new.csv", "--out", "{tmp}"], 2, "must be a file"),
         (["--data", "csv:{folder}/new.csv", "--out", "{tmp}/p.csv", "--samples", "-1"], 2, "samples"),
+        (["--out", "{tmp}/p.csv"], 2, "name image files or folders, or a source with --data"),
+        (["{folder}/new.csv", "--out", "{tmp}/p.csv"], 1, "not trained on square images"),
+        (["--data", "csv:{folder}/new.csv", "--split", "train", "--out", "{tmp}/p.csv"], 1, "no examples"),
+        (["--data", "csv:{folder}/new.csv", "--split", "trian", "--out", "{tmp}/p.csv"], 2, "split"),
     ],
 )  # fmt: skip
 def test_mistakes_are_said_plainly(

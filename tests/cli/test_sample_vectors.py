@@ -92,8 +92,12 @@ def test_a_single_column(runs: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        ("generator --out {tmp}/folder", 2, "vectors, not pictures; give a .npz, or a .png for a chart"),
-        ("generator --out {tmp}/x.jpg", 2, "give a .png"),
+        (
+            "generator --out {tmp}/folder",
+            2,
+            "vectors, not pictures; give a .csv, .parquet or .npz, or a .png for a chart",
+        ),
+        ("generator --out {tmp}/x.jpg", 2, "or a .png for a chart, not"),
         ("mdn --out {tmp}/x.png", 1, "this mdn does not sample; train a vae or a gan, or use"),
         (
             "mdn --out {tmp}/folder",
@@ -117,4 +121,4 @@ def test_reconstructions_of_vectors_are_no_pictures(
     runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["reconstruct", str(runs / "pca"), "--out", str(tmp_path / "x.png")]) == 2
-    assert "vectors, not pictures; give a .npz" in capsys.readouterr().err
+    assert "vectors, not pictures; give a .csv, .parquet or .npz, not" in capsys.readouterr().err

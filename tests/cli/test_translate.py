@@ -190,6 +190,11 @@ def test_interrupted_it_leaves_whole_files(
     assert f"{out}: already has translations of 1 of the images" in told.err
     assert len(files(out)) == 2
     assert np.array_equal(read(out / "a.png"), first)
+    # and a third time it is done
+    assert main(["translate", str(runs / "cyclegan"), str(pictures), "--out", str(out)]) == 0
+    told = capsys.readouterr()
+    assert told.out == f"{out}\n"
+    assert f"{out}: already has translations of 2 of the images" in told.err
 
 
 def test_pictures_far_from_the_size_that_the_model_knows_are_mentioned(
@@ -228,7 +233,6 @@ def inputs(pictures: Path) -> Iterator[Path]:
         ("{runs}/pix2pix {inputs} --out {inputs}/a.png", 2, "is a file; give a folder"),
         ("{runs}/pix2pix {inputs} {runs}/a.png --out {out}", 1, "would both become"),
         ("{runs}/pix2pix {runs}/pca --out {out}", 1, "no images found"),
-        ("{runs}/pix2pix {inputs}/a.png --out {out}/sub", 1, "a.png: already exists"),
     ],
 )
 def test_mistakes_get_a_plain_line_and_no_work_is_done(

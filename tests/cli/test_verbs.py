@@ -153,14 +153,6 @@ def test_bad_input_gets_a_plain_line(
     assert (tmp_path / "file").read_text() == "mine"
 
 
-@pytest.mark.parametrize("words", ["train vae --data digits --latent-dimm 3", "sample", "evaluate x --jsn"])
-def test_unknown_options_exit_with_2(words: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main(words.split())
-    assert stop.value.code == 2
-    assert capsys.readouterr().out == ""
-
-
 def test_debug_shows_the_traceback() -> None:
     from simulacra.errors import RunError
 

@@ -55,6 +55,18 @@ def test_ties_go_to_the_first() -> None:
     assert nearest(np.array([[1.0]]), np.array([[2.0], [0.0], [2.0]]))[0].tolist() == [0]
 
 
+def test_equal_rows_have_no_distance_and_equal_distances_are_equal() -> None:
+    # a matrix product would give equal rows some 1e-7
+    x = np.random.default_rng(0).normal(size=(30, 50))
+    assert nearest(x, x[::-1])[1].tolist() == [0.0] * 30
+    assert nearest_other(np.concatenate([x, x]))[1].tolist() == [0.0] * 60
+    # every other row differs in one column by the same
+    steps = x[0] + 0.1 * np.eye(50)
+    index, distance = nearest(x[:1], steps[:, None].repeat(2, axis=1).reshape(100, 50)[::2])
+    exact = np.sqrt(np.square(x[0] - steps).sum(axis=1))
+    assert (index[0], distance[0]) == (exact.argmin(), exact.min())
+
+
 def test_new_examples_are_as_close_as_chance() -> None:
     rng = np.random.default_rng(0)
     found = memorisation(rng.uniform(size=(3000, 2)), rng.uniform(size=(3000, 2)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -57,6 +58,49 @@ def test_by_definition(monkeypatch: pytest.MonkeyPatch, features: int, k: int, b
     assert vars(found) == pytest.approx(vars(by_definition(real, fake, k)))
     assert 0 < found.precision < 1 or 0 < found.recall < 1
     assert prdc(real, fake, k, radii(real, k)) == found
+
+
+def bits(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    return rng.integers(0, 2, (300, 32)), rng.integers(0, 2, (300, 32))
+
+
+def grey(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Bytes of four levels as images store them, divided by 255 in float32."""
+    levels = 85 * rng.integers(0, 4, (2, 200, 48))
+    return tuple(np.float32(levels) / np.float32(255))  # type: ignore[return-value]  # two of them
+
+
+def standardised(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Columns of one bit each, with means and deviations of their own: no integers, many equal distances."""
+    real, fake = bits(rng)
+    mean, std = real.mean(axis=0), real.std(axis=0)
+    return (real - mean) / std, (fake - mean) / std
+
+
+@pytest.mark.parametrize("made", [bits, grey, standardised])
+def test_ties_are_exact(made: Callable[..., tuple[np.ndarray, np.ndarray]]) -> None:
+    real, fake = made(np.random.default_rng(0))
+    # whole numbers where there are some
+    known = [np.rint(255 * x) for x in (real, fake)] if made is grey else (real, fake)
+    found = prdc(real, fake, k=5)
+    assert vars(found) == pytest.approx(vars(brute(*known, k=5)), rel=1e-12)
+    if made is bits:
+        assert found.density == pytest.approx(0.672)
+
+
+def brute(real: np.ndarray, fake: np.ndarray, k: int) -> Prdc:
+    def all_pairs(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return np.stack([np.sqrt(np.square(row - y).sum(axis=1)) for row in x])
+
+    of_real, of_fake = (np.sort(all_pairs(x, x), axis=1)[:, k] for x in (real, fake))
+    d = all_pairs(real, fake)
+    inside = d < of_real[:, None]
+    return Prdc(
+        precision=inside.any(axis=0).mean(),
+        recall=(d < of_fake).any(axis=1).mean(),
+        density=inside.sum() / (k * len(fake)),
+        coverage=inside.any(axis=1).mean(),
+    )
 
 
 def test_samples_elsewhere_and_the_data_itself() -> None:

@@ -16,7 +16,7 @@ from simulacra.core.capabilities import Encodes, Samples
 from simulacra.metrics import registry
 from simulacra.metrics.registry import Measurement, Metric, Score, measurements, metric, register, settings
 from simulacra.report.curves import curves
-from simulacra.report.numbers import last_numbers
+from simulacra.report.numbers import numbers_of
 from simulacra.run import Run
 
 
@@ -57,7 +57,7 @@ def test_a_score_declared_once_is_everywhere(tmp_path: Path, capsys: pytest.Capt
         sim.evaluate(sim.load(run.path), run.data(), metrics=["median"])["median_gap"] == found["median_gap"]
     )
     # the report's table of numbers
-    (row,) = last_numbers(run).rows
+    (row,) = numbers_of(run)[0].rows
     assert (row.name, row.value, row.unit) == ("median gap", f"{100 * found['median_gap']:.1f}", "%")
     assert row.meaning == "between samples and data; lower is better"
     # help of --metrics

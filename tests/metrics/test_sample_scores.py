@@ -102,6 +102,45 @@ def test_repeated_training_examples_are_seen() -> None:
     assert score_samples(samples, held_out, "raw", ["memorisation"])["copies"] == 0
 
 
+def test_scores_of_as_many_real_examples_stand_beside_those_of_samples() -> None:
+    train = RNG.normal(size=(400, 3)).astype(np.float32)
+    found = score_samples(FAKE, REAL, "raw", METRICS, train=train)
+    rows = np.sort(np.random.default_rng(0).permutation(400)[: len(FAKE)])
+    expected = score_samples(train[rows], REAL, "raw", ("fid", "kid", "prdc"))
+    scores = ("fid", "kid", "kid_error", "precision", "recall", "density", "coverage")
+    assert found["real_against_real"] == {name: expected[name] for name in scores}
+    assert found["real_against_real"]["fid"] < 0.1 < found["fid"]
+    assert "cautions" not in found
+    # with fewer training examples than samples there are none
+    found = score_samples(FAKE, REAL, "raw", ["kid"], train=train[:100])
+    assert "real_against_real" not in found
+    assert found["cautions"] == {
+        "kid": "what real examples would score is unknown: 150 training examples are needed, and there are"
+        " 100"
+    }
+
+
+def test_a_score_of_fewer_samples_than_features_is_marked_or_withheld() -> None:
+    train, real, samples = np.random.default_rng(0).normal(size=(3, 46, 3072)).astype(np.float32)
+    found = score_samples(samples, real, "raw", ("fid", "kid"), train=train)
+    bias = found["real_against_real"]["fid"]
+    # all three have one distribution, whose distance is 0
+    assert bias == pytest.approx(found["fid"], rel=0.05)
+    assert bias > 1000
+    assert found["cautions"] == {
+        "fid": "46 samples are fewer than the 3,072 features, so that most of this score is bias: real"
+        f" examples score {bias:.4g} against real ones"
+    }
+    withheld = score_samples(samples, real, "raw", ("fid", "kid"), train=train[:20])
+    assert "fid" not in withheld
+    assert withheld["left_out"] == "fid needs more samples than its 3,072 features, not 46"
+    assert withheld["kid"] == found["kid"]
+    # as while a model trains: the change from step to step counts
+    alone = score_samples(samples, real, "raw", ("fid", "kid"))
+    assert alone["fid"] == found["fid"]
+    assert alone["cautions"]["fid"].endswith("so that most of this score is bias")
+
+
 def test_the_seed_matters_and_repeats() -> None:
     one, same, other = (score_samples(FAKE, REAL, metrics=["kid"], seed=seed) for seed in (1, 1, 2))
     assert one == same

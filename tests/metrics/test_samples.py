@@ -3,9 +3,13 @@
 import numpy as np
 import pytest
 
-from simulacra.metrics.samples import diversity, mean_distance, mode_coverage, variance_ratio
+from simulacra.metrics.samples import mean_distance, mode_coverage, repeats, variance_ratio, variety
 
 MODES = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0], [10.0, 10.0]])
+
+
+def diversity(samples: np.ndarray, data: np.ndarray) -> float:
+    return variety(samples, data).diversity
 
 
 def test_samples_of_every_mode_cover_all() -> None:
@@ -54,6 +58,43 @@ def test_diversity_is_one_of_equal_distributions_and_none_after_a_collapse() -> 
     # two corners of a square, next to each other, of four: 10 / 2 against (10 + 10 + 200^(1/2)) / 4
     two, four = np.tile(MODES[:2], (200, 1)), np.tile(MODES, (100, 1))
     assert diversity(two, four) == pytest.approx(20 / (20 + 200**0.5))
+
+
+def curves(n: int, seed: int) -> np.ndarray:
+    """Pictures of 64 numbers that three numbers determine."""
+    phase, height, width = np.random.default_rng(seed).normal(size=(3, n, 1))
+    return np.exp(height) * np.sin(np.linspace(0, 6, 64) * (2 + width / 3) + phase)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 5, 10])
+@pytest.mark.parametrize("noise", [0.0, 1e-3])
+def test_repeated_pictures_are_counted(k: int, noise: float) -> None:
+    data, drawn = curves(500, 0), curves(k, 1)
+    rng = np.random.default_rng(2)
+    samples = drawn[rng.integers(0, k, 500)] + noise * rng.normal(size=(500, 64))
+    found = variety(samples, data)
+    assert found.distinct == pytest.approx(k, rel=0.1)
+    assert found.distinct_data == 500
+    assert repeats(found.distinct, found.distinct_data)
+    if k == 10:
+        # which their distances alone do not show
+        assert found.diversity > 0.4
+
+
+def test_healthy_samples_do_not_repeat() -> None:
+    data, samples = curves(500, 0), curves(500, 1)
+    assert variety(samples, data).distinct == 500
+    # blurred, and nearer to the mean
+    assert variety(0.4 * samples.mean(axis=0) + 0.6 * samples, data).distinct == 500
+    # of two latent numbers
+    z = np.random.default_rng(3).normal(size=(500, 2))
+    found = variety(z @ np.random.default_rng(4).normal(size=(2, 64)), data)
+    assert not repeats(found.distinct, found.distinct_data)
+    # data of few values repeat too
+    bits = np.random.default_rng(5).integers(0, 2, size=(2, 300, 3))
+    found = variety(*bits)
+    assert found.distinct == pytest.approx(8, rel=0.1)
+    assert not repeats(found.distinct, found.distinct_data)
 
 
 def test_bytes_do_not_overflow() -> None:

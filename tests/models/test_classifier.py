@@ -152,4 +152,4 @@ def test_colour_is_standardised_by_channel() -> None:
     x[:, 1] = 51
     model = Classifier(spec, ClassifierConfig(width=4))
     model.prepare(Dataset(spec, x, np.arange(10) % 2))
-    assert model.x_mean[:, 0, 0].tolist() == pytest.approx([0, 0.2, 0])
+    assert model.standardise_x.mean[:, 0, 0].tolist() == pytest.approx([0, 0.2, 0])

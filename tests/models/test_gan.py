@@ -110,7 +110,7 @@ def test_samples_are_in_the_units_of_the_data() -> None:
     x = (1000 + 50 * rng.normal(size=(500, 2))).astype(np.float32)
     model = made()
     model.prepare(Dataset(PLANE, x))
-    assert float(model.std[0]) == pytest.approx(50, rel=0.1)
+    assert float(model.standardise.std[0]) == pytest.approx(50, rel=0.1)
     samples = model.sample(100, Noise(0))
     assert (samples.mean(dim=0) - 1000).abs().max() < 100
     images = made(DataSpec("image", (3, 16, 16))).sample(4, Noise(0))
@@ -149,7 +149,10 @@ def test_the_discriminator_sees_changed_images_only(augment: str, monkeypatch: p
     monkeypatch.setattr(model.augment, "forward", brighter)
     x = torch.rand(4, 1, 16, 16)
     d, g = model.play(Batch(x, None, Noise(0, 1), step=0, steps=10))
-    real, fake = (x - model.mean) / model.std, model._generate_standardised(Noise(0, 1).normal(4, 2))
+    real, fake = (
+        model.standardise(x),
+        model._generate_standardised(Noise(0, 1).normal(4, 2), noise=Noise(0, 1)),
+    )
     # real and fake of the discriminator's turn, then fake and real of the generator's
     outputs = [model.discriminator(y + k) for y, k in ((real, 1), (fake, 2), (fake, 3), (real, 4))]
     objective = OBJECTIVES["relativistic"]
@@ -175,8 +178,8 @@ def test_augmentation_needs_images() -> None:
 
 def test_judging_is_what_the_discriminator_says_of_examples_in_their_own_units() -> None:
     model, x = made(), 3 + torch.rand(8, 2)
-    model.mean.fill_(3.0)
-    torch.testing.assert_close(model.discriminate(x), model.discriminator((x - 3) / model.std))
+    model.standardise.mean.fill_(3.0)
+    torch.testing.assert_close(model.discriminate(x), model.discriminator((x - 3) / model.standardise.std))
 
 
 @pytest.mark.parametrize("net", ["mlp", "dcgan", "conv", "upsample", "resnet"])

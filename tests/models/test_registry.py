@@ -50,6 +50,16 @@ def test_unknown_models_are_refused(name: str, message: str) -> None:
         model_card(name)
 
 
+def test_the_card_in_a_file_says_what_its_model_needs(tmp_path: Path) -> None:
+    (tmp_path / "picky.py").write_text(
+        "import simulacra as sim\n"
+        "class Picky(sim.PCA):\n"
+        "    card = sim.ModelCard('', sim.PCA.card.Config, 'picky', needs=lambda spec: 'it needs more')\n"
+    )
+    with pytest.raises(ConfigError, match="it needs more"):
+        model_card(f"{tmp_path / 'picky.py'}:Picky").check(sim.DataSpec("vector", (3,)))
+
+
 def test_a_file_that_fails_says_so(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("1 / 0\n")
     with pytest.raises(ConfigError, match=r"broken.py cannot be imported \(ZeroDivisionError"):

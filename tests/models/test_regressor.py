@@ -62,7 +62,7 @@ def test_a_constant_input_column_is_no_input() -> None:
     other = x.copy()
     other[:, 1] = 8
     assert model.predict(torch.from_numpy(x)).mean.isfinite().all()
-    assert model.x_std[1] == 1
+    assert model.standardise_x.std[1] == 1
     assert model.predict(torch.from_numpy(other)).mean.isfinite().all()
 
 
@@ -72,8 +72,8 @@ def test_images_are_standardised_by_channel() -> None:
     x = rng.integers(0, [[[[100]], [[200]], [[256]]]], (50, 3, 8, 8)).astype(np.uint8)
     model = made(spec, x, target=x[:, :1])
     floats = torch.from_numpy(x) / 255
-    torch.testing.assert_close(model.x_mean.flatten(), floats.mean(dim=(0, 2, 3)))
-    torch.testing.assert_close(model.x_std.flatten(), floats.std(dim=(0, 2, 3), correction=0))
+    torch.testing.assert_close(model.standardise_x.mean.flatten(), floats.mean(dim=(0, 2, 3)))
+    torch.testing.assert_close(model.standardise_x.std.flatten(), floats.std(dim=(0, 2, 3), correction=0))
     p = model.predict(floats)
     assert p.mean.shape == p.stddev.shape == (50, 1, 8, 8)
 

@@ -1,19 +1,25 @@
 """The VAE against a linear-Gaussian world, where everything has a closed form."""
 
 from math import log, pi
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
+import simulacra as sim
 from simulacra.core.batch import Batch
 from simulacra.core.noise import Noise
 from simulacra.data.spec import DataSpec
+from simulacra.data.tables.schema import Column, Schema
 from simulacra.errors import ConfigError
 from simulacra.models.vae.card import VAEConfig
 from simulacra.models.vae.model import VAE
 from simulacra.probability.distributions import kl_to_standard_normal
+from simulacra.tasks.evaluate import evaluate
 
 SIGMA = 0.5
 D, Z = 6, 2
@@ -206,3 +212,32 @@ def test_impossible_settings_are_named(settings: dict[str, object], words: str) 
 def test_convolutions_need_images() -> None:
     with pytest.raises(ConfigError, match="needs images"):
         VAE(DataSpec("vector", (5,)), VAEConfig(net="conv"))
+
+
+def test_columns_of_any_unit_are_learned_as_well_as_by_pca(tmp_path: Path) -> None:
+    A = np.array([[8.0, 0, 0], [6, 5, 0], [-9, 4, 12]])
+    x = (np.random.default_rng(0).normal(size=(2000, 3)) @ A.T + [170, 70, 40]).astype(np.float32)
+    np.savez(tmp_path / "people.npz", x=x)
+    data = sim.load_data(f"npz:{tmp_path}/people.npz")
+    settings: dict[str, Any] = {"pca": {}, "vae": {"steps": 800}}
+    models = {
+        name: sim.train(name, f"npz:{tmp_path}/people.npz", tmp_path / name, **settings[name])
+        for name in ("pca", "vae")
+    }
+    nll = {name: evaluate(model, data, metrics=["nll"])["nll"] for name, model in models.items()}
+    exact = 0.5 * np.linalg.slogdet(2 * np.pi * np.e * A @ A.T)[1]
+    assert nll["vae"] < nll["pca"] + 0.05
+    assert nll["vae"] == pytest.approx(exact, abs=0.2)
+    samples = models["vae"].sample(5000, seed=0)
+    torch.testing.assert_close(samples.mean(dim=0), torch.tensor([170.0, 70, 40]), rtol=0, atol=2)
+    torch.testing.assert_close(torch.cov(samples.T), torch.from_numpy(A @ A.T).float(), rtol=0.2, atol=10)
+
+
+def test_the_likelihood_suits_the_columns() -> None:
+    schema = Schema((Column("age", "number"), Column("sex", "category", ("f", "m"))))
+    table = DataSpec("vector", (3,), schema=schema)
+    assert VAE(table, VAEConfig()).likelihood_name == "mixed"
+    with pytest.raises(ConfigError, match="normal does not suit the table's categories; use mixed"):
+        VAE(table, VAEConfig(likelihood="normal"))
+    with pytest.raises(ConfigError, match="mixed needs the columns of a table"):
+        VAE(DataSpec("vector", (3,)), VAEConfig(likelihood="mixed"))

@@ -4,12 +4,16 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from markdown_it import MarkdownIt
 
+import simulacra as sim
 from simulacra.errors import RunError
 from simulacra.report.model_card_file import write_model_card
 from simulacra.run import Run
+from simulacra.tasks.evaluate import evaluate
 
 SECTIONS = [
     "What it was trained on", "How it was trained", "Metrics", "Limits", "Audit findings", "How to load it",
@@ -57,6 +61,25 @@ def test_without_an_evaluation_it_says_so(pca: Run, autoencoder: Run) -> None:
     for run in (pca, autoencoder):
         assert "It has not been evaluated" in card(run)
     assert "Solved in closed form, without training steps." in card(pca)
+
+
+def test_whether_examples_are_memorised_is_said(pca: Run, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(pca.path, tmp_path / "run"))
+    asked = f"This was not checked: `simulacra evaluate {run} --metrics memorisation` does."
+    assert asked in card(run)
+    data, model = run.data(), run.load()
+    # other data have other training examples
+    run.log("evaluation", **evaluate(model, data, metrics=["memorisation"]) | {"data": "other@test"})
+    assert asked in card(run)
+    found = evaluate(model, data, metrics=["memorisation"])
+    run.log("evaluation", step=0, **found)
+    text = card(run)
+    assert "not checked" not in text
+    assert (
+        f": {100 * found['closer_to_train']:.1f}% of 157 samples are nearer to one of 1,465 training examples"
+        in text
+    )
+    assert "0 samples equal a training example (evaluated at step 0)." in text
 
 
 def test_limits_go_with_the_model(vae: Run, autoencoder: Run, pca: Run) -> None:
@@ -121,3 +144,29 @@ def test_without_the_data(vectors: Run, tmp_path: Path) -> None:
 def test_an_untrained_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no run here"):
         write_model_card(Run(tmp_path))
+
+
+def test_names_are_text(tmp_path: Path) -> None:
+    """Names of columns and classes that are HTML or Markdown are shown as they are."""
+    columns = ("<script>alert(1)</script>", "a | b", "_x_ *y*", "[link](z)", "5 < 6 & 7")
+    rng, run = np.random.default_rng(0), Run(tmp_path / "a *b* run")
+    source = tmp_path / "odd `name`.npz"
+    labels = np.array(["`</b>`", "**bold**"])[np.arange(90) % 2]
+    np.savez(source, x=rng.normal(size=(90, 5)), column_names=np.array(columns), labels=labels)
+    sim.train("classifier", f"npz:{source}", run.path, steps=2)
+    run.log(
+        "evaluation", step=2, data=f"npz:{source}@test", columns={name: {"rmse": 1.0} for name in columns}
+    )
+    tokens = MarkdownIt("commonmark").enable("table").parse(card(run))
+    inline = [child for token in tokens for child in token.children or ()]
+    kinds = {token.type for token in (*tokens, *inline)}
+    assert not kinds & {"html_block", "html_inline", "link_open", "em_open"}
+    lines = ["".join(child.content for child in token.children or ()) for token in tokens]
+    for text in (
+        "a *b* run",
+        f"Source: npz:{source}",
+        f"Columns: {', '.join(columns)}",
+        "Classes: **bold**, `</b>`",
+        *columns,
+    ):
+        assert text in lines, text

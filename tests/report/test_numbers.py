@@ -7,12 +7,12 @@ import pytest
 from simulacra.config import Training
 from simulacra.data import DataSpec, Options
 from simulacra.models.mdn.card import MDNConfig
-from simulacra.report.numbers import examples, kept, last_numbers
+from simulacra.report.numbers import examples, kept, numbers_of
 from simulacra.run import Run, RunConfig
 
 
-def numbers_of(run: Run) -> dict[str, tuple[str, str, str]]:
-    return {row.name: (row.value, row.unit, row.meaning) for row in last_numbers(run).rows}
+def in_words(run: Run) -> dict[str, tuple[str, str, str]]:
+    return {row.name: (row.value, row.unit, row.meaning) for row in numbers_of(run)[0].rows}
 
 
 def run_with(folder: Path, *events: dict[str, object], keep: str = "best") -> Run:
@@ -29,7 +29,7 @@ def run_with(folder: Path, *events: dict[str, object], keep: str = "best") -> Ru
 
 
 def test_predictions_in_words(arm: Run) -> None:
-    numbers = numbers_of(arm)
+    numbers = in_words(arm)
     assert numbers["negative log-likelihood"][1:] == (
         "nats", "-log p(y | x) of the target or class of an example; lower is better",
     )  # fmt: skip
@@ -43,7 +43,7 @@ def test_predictions_in_words(arm: Run) -> None:
 
 
 def test_a_table_for_every_column_that_is_predicted(arm: Run) -> None:
-    columns = last_numbers(arm).columns
+    columns = numbers_of(arm)[0].columns
     assert list(columns) == ["theta_1", "theta_2"]
     names = [[row.name for row in rows] for rows in columns.values()]
     assert names[0] == names[1]
@@ -61,7 +61,7 @@ def test_shares_are_percent_and_counts_say_out_of_how_many(tmp_path: Path) -> No
         "nll_exact": -1.2, "mean_distance": 0.01,
     }  # fmt: skip
     run = run_with(tmp_path, event, keep="last")
-    numbers = numbers_of(run)
+    numbers = in_words(run)
     assert numbers["modes covered"][:2] == ("3", "of 8")
     assert "mode shares" not in numbers
     assert numbers["samples at a mode"][:2] == ("25.0", "%")
@@ -69,7 +69,7 @@ def test_shares_are_percent_and_counts_say_out_of_how_many(tmp_path: Path) -> No
     assert numbers["calibration error"][:2] == ("3.1", "%")
     assert numbers["variance ratio"][:2] == ("0.5000", "")
     assert numbers["exact negative log-likelihood"][:2] == ("-1.200", "nats")
-    assert last_numbers(run).title == "Evaluated on gaussians-8@test, 50 examples and 40 samples, at step 5."
+    assert numbers_of(run)[0].title == "Evaluated on gaussians-8@test, 50 examples and 40 samples, at step 5."
 
 
 def test_the_weights_that_are_kept_are_named(tmp_path: Path) -> None:
@@ -79,13 +79,51 @@ def test_the_weights_that_are_kept_are_named(tmp_path: Path) -> None:
     run = run_with(tmp_path / "best", *events, {"kind": "evaluation", "step": 15, "rmse": 1.0})
     assert kept(run) == 10
     assert kept(run, until=5) == 5
-    assert "at step 15, with the weights of step 10, where" in last_numbers(run).title
+    assert "at step 15, with the weights of step 10, where" in numbers_of(run)[0].title
     # not evaluated yet: the look at those weights
-    assert "at step 10." in last_numbers(run_with(tmp_path / "new", *events)).title
+    assert "at step 10." in numbers_of(run_with(tmp_path / "new", *events))[0].title
     last = run_with(tmp_path / "last", *events, keep="last")
-    assert "at step 15." in last_numbers(last).title
+    assert "at step 15." in numbers_of(last)[0].title
     assert kept(last) is None
     assert kept(run_with(tmp_path / "none")) is None
+
+
+def test_no_evaluation_erases_another(tmp_path: Path) -> None:
+    own: dict[str, object] = {"kind": "evaluation", "step": 5, "data": "robot-arm@test", "examples": 50}
+    scores = {"extractor": "raw", "weights": "", "resize": "none", "features": 2, "samples": 50, "real": 50}
+    run = run_with(
+        tmp_path,
+        {"kind": "train", "step": 5},
+        own | {"nll": 1.0, "elbo": -3.0, "importance_samples": 100},
+        own | {"data": "other@test", "nll": 7.0, "importance_samples": 100},
+        own | {"fid": 0.25, "real_against_real": {"fid": 0.125}} | scores,
+        own | {"fid": 9.0} | scores | {"extractor": "inception"},
+        own | {"nll": 2.0, "importance_samples": 100},
+        own | {"nll": 3.0, "importance_samples": 1000},
+        own | {"data": "robot-arm@train", "nll": 0.5, "importance_samples": 100},
+        keep="last",
+    )
+    found = [(numbers.heading, {row.name: row.value for row in numbers.rows}) for numbers in numbers_of(run)]
+    nll = "negative log-likelihood"
+    assert found == [
+        # more samples of z are another measurement
+        ("robot-arm@test", {"ELBO": "-3.000", nll: "3.000"}),
+        # the newest of the same
+        ("robot-arm@test", {nll: "2.000"}),
+        ("robot-arm@test, inception features", {"Fréchet distance": "9.000"}),
+        ("robot-arm@test, raw features", {"Fréchet distance": "0.2500"}),
+        ("robot-arm@train", {nll: "0.5000"}),
+        ("other@test", {nll: "7.000"}),
+    ]
+    (row,) = numbers_of(run)[3].rows
+    assert row.real == "0.1250"
+    # of weights that have been trained on since
+    run.log("train", step=10)
+    run.log(**own | {"step": 10, "nll": 0.0})  # type: ignore[arg-type]  # kind and values
+    assert [numbers.heading for numbers in numbers_of(run)][:2] == [
+        "robot-arm@test",
+        "robot-arm@test, step 5",
+    ]
 
 
 @pytest.mark.parametrize(

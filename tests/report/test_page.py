@@ -20,7 +20,7 @@ from tests.pages import Page, standing_alone
 
 from .conftest import save_vectors
 
-ALWAYS = {"numbers", "settings", "reproduce"}
+ALWAYS = {"numbers", "data", "settings", "reproduce"}
 
 
 def report(run: Run) -> Page:
@@ -31,7 +31,7 @@ def report(run: Run) -> Page:
 
 def test_a_vae_has_everything(vae: Run) -> None:
     page = report(vae)
-    assert page.ids == ALWAYS | {"curves", "samples", "reconstructions", "map", "lattice", "kl"}
+    assert page.ids == ALWAYS | {"curves", "samples", "nearest", "reconstructions", "map", "lattice", "kl"}
     alts = [image["alt"] for image in page.images]
     assert alts[:3] == ["loss by step", "reconstruction by step", "KL by step"]
     assert "64 samples" in alts
@@ -83,7 +83,7 @@ def test_an_autoencoder_draws_no_samples(autoencoder: Run) -> None:
 
 def test_pca_has_no_curves(pca: Run) -> None:
     page = report(pca)
-    assert page.ids == ALWAYS | {"samples", "reconstructions", "map", "lattice", "kl"}
+    assert page.ids == ALWAYS | {"samples", "nearest", "reconstructions", "map", "lattice", "kl"}
     assert "Trained for" not in page.words
 
 
@@ -110,7 +110,7 @@ def test_predictions_of_numbers(mdn: Run, arm: Run) -> None:
 
 def test_predictions_of_classes_and_images(classifier: Run, painter: Run) -> None:
     page = report(classifier)
-    assert page.ids == ALWAYS | {"curves", "predictions", "calibration"}
+    assert page.ids == ALWAYS | {"curves", "predictions", "calibration", "confusion", "by-class"}
     assert "calibration error" in page.words
     page = report(painter)
     assert page.ids == ALWAYS | {"curves", "predicted-images", "calibration"}
@@ -134,8 +134,9 @@ def test_how_a_game_went(gan: Run) -> None:
     drawn = [image["alt"].removesuffix(" by step") for image in page.images]
     assert drawn == [
         "discriminator loss", "output of the discriminator", "norm of the gradient", "generator loss",
-        "diversity", "accuracy of the discriminator", "Fréchet distance", "kernel distance",
-        "fidelity and variety", "samples and data", "shares of samples and data at every mode",
+        "diversity", "distinct samples", "accuracy of the discriminator", "Fréchet distance",
+        "kernel distance", "fidelity and variety", "samples and data",
+        "shares of samples and data at every mode",
     ]  # fmt: skip
     assert "Step 30: samples <vary> little. Try more." in page.words
     n = len(gan.data().validation)
@@ -180,7 +181,7 @@ def test_wide_colour_images_without_labels(tmp_path: Path) -> None:
     np.savez(source, images=np.random.default_rng(0).integers(0, 256, (90, 8, 24, 3), dtype=np.uint8))
     sim.train("pca", f"npz:{source}", run.path, latent_dim=3)
     page = report(run)
-    assert page.ids == ALWAYS | {"samples", "reconstructions", "map", "lattice", "kl"}
+    assert page.ids == ALWAYS | {"samples", "nearest", "reconstructions", "map", "lattice", "kl"}
     assert "8x24 colour images." in page.words
     assert "coloured by class" not in page.words
 

@@ -19,7 +19,10 @@ from simulacra.report.material import gather
 from simulacra.report.predictions import effective_count, predicted_kind
 from simulacra.run import Run
 
-CARDS = ("conditional_density", "calibration", "observed", "predicted_images", "classified_images")
+CARDS = (
+    "conditional_density", "calibration", "observed", "predicted_images", "classified_images", "reliability",
+    "confusion", "by_class",
+)  # fmt: skip
 
 
 def made(run: Run) -> dict[str, Any]:
@@ -190,10 +193,11 @@ def test_mistakes_are_framed_and_the_most_confident_come_first(classifier: Run) 
     material = gather(classifier)
     card = predictions.classified_images(material)
     assert card is not None
-    assert material.held is not None
+    assert material.data is not None
     assert isinstance(material.model, Predicts)
-    p: Any = material.model.predict(torch.from_numpy(material.held.x).float() / 255)
-    wrong = p.probs.argmax(dim=1).numpy() != material.held.y
+    test = material.data.test
+    p: Any = material.model.predict(torch.from_numpy(test.x).float() / 255)
+    wrong = p.probs.argmax(dim=1).numpy() != test.y
     assert f"{wrong.sum()} of 157 are wrong" in card.caption
     assert card.body.count('class="wrong"') == card.body.count("true: ")
     last = card.body.split("most confident mistakes")[1]
@@ -210,7 +214,7 @@ def test_two_classes_by_either_likelihood(
     run = Run(folder / f"cancer-{likelihood}")
     sim.train("regressor", "breast-cancer", run.path, likelihood=likelihood, steps=30)
     drawn = called(monkeypatch, "reliability")
-    assert set(made(run)) == {"calibration"}
+    assert set(made(run)) == {"reliability", "confusion", "by_class"}
     confidence, right = drawn
     assert confidence.min() >= 0.5
     numbers = sim.evaluate(sim.load(run.path), run.data())
@@ -236,9 +240,9 @@ def test_other_heads_of_numbers(folder: Path) -> None:
 
 def test_without_labels_there_are_no_cards(classifier: Run, tmp_path: Path) -> None:
     material = gather(classifier)
-    held = material.held
-    assert held is not None
-    empty = replace(material, held=type(held)(held.spec, held.x))
+    data = material.data
+    assert data is not None
+    empty = replace(material, data=replace(data, test=replace(data.test, y=None)))
     assert predicted_kind(empty) is None
-    assert predictions.calibration(empty) is None
-    assert predictions.classified_images(empty) is None
+    for name in CARDS:
+        assert getattr(predictions, name)(empty) is None, name

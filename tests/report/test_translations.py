@@ -18,7 +18,7 @@ from simulacra.core.capabilities import Cycles
 from simulacra.core.noise import Noise
 from simulacra.report import translations
 from simulacra.report.material import gather
-from simulacra.report.numbers import last_numbers
+from simulacra.report.numbers import numbers_of
 from simulacra.run import Run
 from tests.metrics.translators import Stub
 from tests.report.test_model_card_file import card
@@ -57,7 +57,7 @@ def test_pairs_are_shown_with_two_variants_and_the_target(pix2pix: Run) -> None:
     assert f"Evaluated on {m.config.source}@test" in page.words
     assert "each translated 4 times (scores of translations as samples by raw features, resize" in page.words
     assert "simulacra translate" in page.words
-    numbers = {row.name for row in last_numbers(pix2pix).rows}
+    numbers = {row.name for row in numbers_of(pix2pix)[0].rows}
     names = ("distance", "best variant", "between variants", "between targets")
     assert {f"perceptual{',' * name.startswith('best')} {name}" for name in names} <= numbers
     assert {"L1 distance", "L1, best variant", "kernel distance"} <= numbers
@@ -104,7 +104,7 @@ def test_numbers_of_both_directions(cyclegan: Run) -> None:
         "translations classified as the target",
     ):
         assert text in page.words, text
-    numbers = last_numbers(cyclegan)
+    numbers = numbers_of(cyclegan)[0]
     assert numbers.rows == []
     assert list(numbers.directions) == ["day to night", "night to day"]
     rows = {number.name: values for number, values in numbers.by_direction()}
@@ -118,16 +118,17 @@ def test_numbers_of_both_directions(cyclegan: Run) -> None:
 
 def test_what_was_left_out_is_said(pix2pix: Run, tmp_path: Path) -> None:
     run = Run(shutil.copytree(pix2pix.path, tmp_path / "run"))
-    run.log("evaluation", l1=0.5, left_out="kid needs 4 examples, not 3")
-    assert last_numbers(run).title.endswith(". Left out: kid needs 4 examples, not 3.")
-    assert [row.name for row in last_numbers(run).rows] == ["L1 distance"]
+    run.log("evaluation", step=4, data="other@test", l1=0.5, left_out="kid needs 4 examples, not 3")
+    *_, last = numbers_of(run)
+    assert last.title.endswith(". Left out: kid needs 4 examples, not 3.")
+    assert [row.name for row in last.rows] == ["L1 distance"]
 
 
 def test_a_number_of_one_direction_leaves_the_other_empty(cyclegan: Run, tmp_path: Path) -> None:
     run = Run(shutil.copytree(cyclegan.path, tmp_path / "run"))
     both = {"day to night": {"kid": 0.5}, "night to day": {"kid": 0.25, "cycle_as_source": 0.5}}
-    run.log("evaluation", directions=both)
-    values = [values for _, values in last_numbers(run).by_direction()]
+    run.log("evaluation", step=4, data="other@test", directions=both)
+    values = [values for _, values in numbers_of(run)[-1].by_direction()]
     assert values == [["0.5000", "0.2500"], ["", "50.0"]]
     assert "| cycles classified as the source |  | 50.0 | % |" in card(run)
 

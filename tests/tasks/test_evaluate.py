@@ -13,9 +13,11 @@ from simulacra.core.capabilities import Samples
 from simulacra.core.model import Model
 from simulacra.core.noise import Noise
 from simulacra.data import load
-from simulacra.data.spec import Data, DataSpec
+from simulacra.data.spec import Data, Dataset, DataSpec
+from simulacra.data.tables.schema import Column, Schema
 from simulacra.errors import ConfigError, DataError
 from simulacra.metrics.sample_scores import score_samples
+from simulacra.models.registry import build, model_card
 from simulacra.tasks.evaluate import evaluate
 from tests.metrics.translators import (
     DOMAINS,
@@ -38,7 +40,9 @@ class AtModes(Samples):
         points = np.stack([modes[0], modes[1], modes[0], np.zeros(2)])
         self.register_buffer("points", torch.from_numpy(points).float())
 
-    def sample(self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool = False) -> Tensor:
+    def sample(
+        self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
+    ) -> Tensor:
         points = self.get_buffer("points")
         return points[torch.arange(n) % len(points)]
 
@@ -227,3 +231,20 @@ def test_extractors_are_refused_before_anything_is_translated() -> None:
     # and nothing is translated for numbers of other models
     with pytest.raises(ConfigError, match="latents, nll do not apply to this model"):
         evaluate(Refuses(pairs().spec), pairs(), metrics=["latents", "nll"])
+
+
+def test_rows_with_unseen_categories_are_counted() -> None:
+    schema = Schema((Column("age", "number"), Column("sex", "category", ("f", "m"))))
+    spec = DataSpec("vector", (3,), schema=schema)
+    rng = np.random.default_rng(0)
+    x = np.column_stack([rng.normal(40, 10, 50), np.eye(2)[rng.integers(0, 2, 50)]]).astype(np.float32)
+    model = build("pca", spec, model_card("pca").Config())
+    model.prepare(Dataset(spec, x))
+    new = x.copy()
+    new[:4, 1:] = 0
+    for rows, counted in ((x, {}), (new, {"unseen_rows": 4})):
+        numbers = evaluate(
+            model, Data("table", *(Dataset(spec, part) for part in (x, x, rows))), metrics=["nll"]
+        )
+        assert {key: value for key, value in numbers.items() if key == "unseen_rows"} == counted
+        assert "importance_samples" not in numbers

@@ -54,11 +54,8 @@ def sheet(
         largest = float(np.abs(delta).max())
         _change(axes[1, i], delta, largest)
         _label(axes[1, i], f"up to ±{largest:.2g}", f"L2 {float(found.l2[i]):.2g}", MUTED)
-        read = int(found.probabilities[i].argmax())
-        # an image that was misclassified as this class before the attack is no success
-        fooled = bool(found.fooled[i]) and (y is None or int(before[i].argmax()) != read)
         name, percent = _prediction(found.probabilities[i], classes)
-        _image(axes[2, i], found.x[i].cpu().numpy(), name, percent, FOOLED if fooled else INK)
+        _image(axes[2, i], found.x[i].cpu().numpy(), name, percent, FOOLED if found.fooled[i] else INK)
     return figure
 
 

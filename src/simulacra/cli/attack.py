@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from simulacra.cli.usage import parse
+
 if TYPE_CHECKING:
     from simulacra.attacks.rounds import Round
 
@@ -64,15 +66,18 @@ OPTIONS = ("norm", "epsilon", "steps", "restarts", "size", "target")
 
 
 def main(argv: list[str]) -> int:
-    arguments = tyro.cli(Arguments, args=argv, prog="simulacra attack")
+    arguments = parse(Arguments, argv, "simulacra attack")
     settings = resolved(arguments)
+    from simulacra.run import Run
+
+    run = Run(arguments.run)
+    run.check_trained()
     import json
     from dataclasses import asdict
 
     from simulacra.attacks.gradient import check
     from simulacra.data import split_of
     from simulacra.errors import DataError
-    from simulacra.run import Run
     from simulacra.tasks.attack import (
         adversarial_training,
         attack,
@@ -83,7 +88,7 @@ def main(argv: list[str]) -> int:
     )
 
     method, out, seed = arguments.method, arguments.out, arguments.seed
-    run, split = Run(arguments.run), split_of(arguments.data)
+    split = split_of(arguments.data)
     model = run.load()
     check(model)
     target = settings["target"] = target_class(settings["target"], model)

@@ -27,8 +27,9 @@ KINDS = {
     "generator": ("generator", "who is generated, how well, and who is memorised?"),
     "checklist": ("checklist", "who answers what no number answers?"),
 }
-# the extra `audit`
-NEEDED = ("pandas", "statsmodels", "networkx", "pydantic")
+# what of the extra `audit` a kind needs, if not all of it
+EXTRA = ("pandas", "networkx", "pydantic")
+NEEDED: dict[str, tuple[str, ...]] = {"fallacy": (), "decide": (), "feedback": ()}
 
 HELP = """usage: simulacra audit KIND ...
 
@@ -51,16 +52,15 @@ def main(argv: list[str]) -> int:
     kind, *rest = argv
     if kind not in KINDS:
         raise ConfigError(f"unknown kind of audit '{kind}', {nearest(kind, KINDS)}")
-    import tyro
-
     from simulacra.audit.shared.arguments import folder
     from simulacra.audit.shared.gates import Gate
+    from simulacra.cli.usage import parse
 
     module: Any = import_module(f"simulacra.audit.{KINDS[kind][0]}.command")
-    arguments = tyro.cli(module.Arguments, args=rest, prog=f"simulacra audit {kind}")
+    arguments = parse(module.Arguments, rest, f"simulacra audit {kind}")
     gates = [Gate.parse(text) for text in arguments.fail_on]
-    if missing := [name for name in NEEDED if find_spec(name) is None]:
-        raise ConfigError(f"audit: needs {', '.join(missing)}: pip install simulacra[audit]")
+    if missing := [name for name in NEEDED.get(kind, EXTRA) if find_spec(name) is None]:
+        raise ConfigError(f"audit {kind}: needs {', '.join(missing)}: pip install simulacra[audit]")
     out = folder(kind, arguments)
     audit = module.audit(arguments)
     return _answer(audit, arguments, gates, out)

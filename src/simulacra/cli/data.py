@@ -12,15 +12,17 @@ from typing import Annotated, Literal
 import numpy as np
 import tyro
 
+from simulacra.cli.usage import parse as parse_options
 from simulacra.data import SOURCES, Dataset, DataSpec, Options, load, parse
 from simulacra.data.check import SourceCheck, check
 from simulacra.data.images.labels import FILE_NAME
 from simulacra.data.paths import data_folders
-from simulacra.errors import ConfigError, DataError
+from simulacra.data.tables.summary import ColumnSummary
+from simulacra.errors import ConfigError, DataError, nearest, printable
 from simulacra.images import grid, save_png
 
 # entries of a long list that are printed; --json has all
-SHOWN = 20
+SHOWN, SHOWN_COLUMNS = 20, 60
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,27 +31,23 @@ class List:
 
 
 @dataclasses.dataclass(frozen=True)
-class Check:
-    """Check every file of a source; exit 1 if any of them cannot be used.
+class _Checked:
+    source: tyro.conf.Positional[str]
+    json: tyro.conf.FlagCreatePairsOff[bool] = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Check(Options, _Checked):
+    """Check every file of a source, or every column of a table; exit 1 if any of the files cannot be used.
 
     Attributes:
         source: data source, e.g. folder:holiday.zip.
-        image_size: resize images to this height and width in pixels; the source's own by default.
-        channels: convert images to 1 (grey) or 3 (colour) channels; the source's own by default.
-        target: what to predict: columns of a table, separated by commas; or an attribute of images as their
-            class, e.g. glasses or age>=60.
-        split: hash, time, blocks or column:NAME; what decides the split of an example.
-        group: a column (of a table or labels.csv), or folder: examples of one value share a split.
         json: print one JSON object and nothing else.
     """
 
-    source: tyro.conf.Positional[str]
-    image_size: int | None = None
     channels: Literal[1, 3] | None = None
-    target: str | None = None
-    split: str = "hash"
-    group: str | None = None
-    json: tyro.conf.FlagCreatePairsOff[bool] = False
+    # every file is checked
+    skip_bad: tyro.conf.Suppress[bool] = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +70,18 @@ class Preview(Options, _Sheet):
     """
 
 
+VERBS: dict[str, type[List | Check | Preview]] = {"list": List, "check": Check, "preview": Preview}
+
+HELP = """usage: simulacra data VERB ...
+
+  list     list the sources, and the folders where named data sets are found
+  check    check every file of a source
+  preview  tile random images of a source into a PNG
+
+  simulacra data VERB --help    the options of a verb
+"""
+
+
 def main(argv: list[str]) -> int:
     """Run `simulacra data ARGV`; returns the exit code.
 
@@ -79,12 +89,12 @@ def main(argv: list[str]) -> int:
         SimulacraError: the source or the output is at fault.
         SystemExit: bad usage (2), or --help (0).
     """
-    verb = tyro.extras.subcommand_cli_from_dict(
-        {"list": List, "check": Check, "preview": Preview},
-        prog="simulacra data",
-        description="Data sources: list them, check one, or preview its images.",
-        args=argv,
-    )
+    if not argv or argv[0] in ("-h", "--help"):
+        print(HELP, end="")
+        return 0 if argv else 2
+    if argv[0] not in VERBS:
+        raise ConfigError(f"data: unknown verb '{argv[0]}', {nearest(argv[0], VERBS)}")
+    verb = parse_options(VERBS[argv[0]], argv[1:], f"simulacra data {argv[0]}")
     if isinstance(verb, Check):
         return _check(verb)
     if isinstance(verb, Preview):
@@ -104,8 +114,7 @@ def _list() -> int:
 
 
 def _check(verb: Check) -> int:
-    names = {field.name for field in dataclasses.fields(Options)} & set(vars(verb))
-    report = check(verb.source, Options(**{name: getattr(verb, name) for name in names}))
+    report = check(verb.source, verb)
     if verb.json:
         print(json.dumps({"ok": report.ok, **dataclasses.asdict(report)}))
     else:
@@ -121,12 +130,19 @@ def _lines(report: SourceCheck) -> list[str]:
         lines.append(f"duplicates: {len(report.duplicates) - SHOWN} more; --json lists them")
     lines += [f"note: {note}" for note in report.notes]
     lines.append(f"{_kind(report)}{_counts(', from ', report.sizes)}")
-    if report.columns:
+    inputs = sum(column.role == "input" for column in report.table)
+    if inputs and inputs < report.shape[0]:
+        lines[-1] += f", which encode {inputs} column{'' if inputs == 1 else 's'}"
+    if report.table:
+        lines += _table(report.table)
+    elif report.columns:
         lines.append(f"columns: {_shown(report.columns)}")
     if report.target:
         named = report.target.columns
         lines.append(f"target: {f'{_shown(named)} (numbers)' if named else _kind(report.target)}")
     lines.append(_counts("splits: ", report.splits))
+    if report.split_by:
+        lines.append(f"split by {report.split_by}")
     if report.classes:
         lines.append(_counts("classes: ", report.classes))
     if report.attributes:
@@ -137,6 +153,24 @@ def _lines(report: SourceCheck) -> list[str]:
     else:
         verdict = f"{FILE_NAME} needs corrections" if report.problems else "ok"
     return [*lines, f"{report.source}: {usable} of {report.total} can be used: {verdict}"]
+
+
+def _table(columns: Sequence[ColumnSummary]) -> list[str]:
+    """A line for each column of a table."""
+    cells = [["column", "kind", "missing", "values"]]
+    for one in columns[:SHOWN_COLUMNS]:
+        kind = f"{one.kind} (target)" if one.role == "target" else one.kind or one.role
+        cells.append(
+            [printable(one.name), kind, f"{one.missing:,}" if one.missing else "", printable(one.values)]
+        )
+    widths = [max(len(row[i]) for row in cells) for i in range(3)]
+    lines = [
+        f"  {name:{widths[0]}}  {kind:{widths[1]}}  {missing:>{widths[2]}}  {values}"
+        for name, kind, missing, values in cells
+    ]
+    if len(columns) > SHOWN_COLUMNS:
+        lines.append(f"  and {len(columns) - SHOWN_COLUMNS} more columns; --json lists them")
+    return lines
 
 
 def _kind(described: SourceCheck | DataSpec) -> str:

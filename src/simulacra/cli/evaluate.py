@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +11,14 @@ from typing import Annotated, Any
 
 import tyro
 
+from simulacra.cli.usage import parse
+
 # longer lists are in JSON only, e.g. the shares of all classes of ImageNet
 LISTED = 100
 
 
 def _groups() -> str:
-    """Help for `--metrics`; imports torch."""
+    """Help for `--metrics`."""
     from simulacra.metrics.registry import groups
 
     plain, compared = (", ".join(groups(features)) for features in (False, True))
@@ -29,7 +33,8 @@ class Evaluate:
     """run folder"""
     data: str | None = None
     """data source, e.g. mnist@validation; the run's own test split when not given"""
-    metrics: Annotated[str | None, tyro.conf.arg(help=_groups())] = None
+    metrics: str | None = None
+    """comma-separated groups of metrics, e.g. nll,fid"""
     features: str = "raw"
     """features that samples are compared by: raw, efficientnet-lite0, inception, or the run folder of a
     classifier"""
@@ -48,61 +53,85 @@ class Evaluate:
 
 
 def main(argv: list[str]) -> int:
-    run(tyro.cli(Evaluate, args=argv, prog="simulacra evaluate"))
+    asked = not {"-h", "--help"}.isdisjoint(argv)
+    run(parse(_with_groups() if asked else Evaluate, argv, "simulacra evaluate"))
     return 0
+
+
+def _with_groups() -> type[Evaluate]:
+    """The options with all metrics in their help; imports torch."""
+    metrics = Annotated[str | None, tyro.conf.arg(help=_groups())]
+    shape: type[Evaluate] = dataclasses.make_dataclass(
+        "Evaluate",
+        [("metrics", metrics, dataclasses.field(default=None))],
+        bases=(Evaluate,),
+        namespace={"__doc__": Evaluate.__doc__},
+        frozen=True,
+    )
+    return shape
 
 
 def run(arguments: Evaluate) -> None:
     """Evaluate a run and print the numbers."""
     import json
 
-    from simulacra.data import split_of
     from simulacra.run import Run
-    from simulacra.tasks.evaluate import evaluate
 
     trained = Run(arguments.run)
+    trained.check_trained()
+    from simulacra.data import split_of
+    from simulacra.tasks.evaluate import applicable, evaluate
+
     features: object = arguments.features
     if Path(arguments.features, "config.yaml").is_file():
         features = Run(arguments.features).load()
     split = split_of(arguments.data)
     model = trained.load()
-    numbers = evaluate(
-        model,
-        trained.data(arguments.data),
-        split,
-        arguments.metrics.split(",") if arguments.metrics else None,
-        arguments.importance_samples,
-        arguments.examples,
-        seed=arguments.seed,
-        features=features,
-        weights=arguments.weights,
-        variants=arguments.variants,
-    )
-    steps = trained.events("train")
-    trained.log("evaluation", step=steps[-1]["step"] if steps else 0, **numbers)
+    asked: dict[str, Any] = {
+        "metrics": arguments.metrics.split(",") if arguments.metrics else None,
+        "importance_samples": arguments.importance_samples,
+        "examples": arguments.examples,
+        "features": features,
+        "variants": arguments.variants,
+    }
+    # before the data are read, which may take long
+    applicable(model, **asked)
+    data = trained.data(arguments.data)
+    for note in data.notes:
+        print(f"simulacra: {data.name}: {note}", file=sys.stderr)
+    numbers = evaluate(model, data, split, seed=arguments.seed, weights=arguments.weights, **asked)
     if arguments.json:
         print(json.dumps({"run": str(trained), **numbers}))
     else:
         print("\n".join(lines(numbers)))
+    # behind the numbers, which are not lost where the log cannot be written
+    steps = trained.events("train")
+    trained.log("evaluation", step=steps[-1]["step"] if steps else 0, **numbers)
 
 
 def lines(numbers: dict[str, Any]) -> Iterator[str]:
-    """Numbers as text, one a line; those of single columns and directions at the end.
+    """Numbers as text, one a line; those of single columns and directions, and cautions, at the end.
 
     >>> print("\\n".join(lines({"nll": 1.25, "columns": {"height": {"rmse": 0.5}}, "pit": [0.5, 0.5]})))
     nll                                    1.2500
     pit                                    0.50 0.50
     height rmse                            0.5000
     """
-    flat = {name: value for name, value in numbers.items() if not isinstance(value, dict)}
-    for part, values in (numbers.get("columns", {}) | numbers.get("directions", {})).items():
-        flat |= {f"{part} {name}": value for name, value in values.items()}
+    parts: dict[str, Any] = {"": numbers, **numbers.get("columns", {}), **numbers.get("directions", {})}
+    flat, cautions = {}, []
+    for part, values in parts.items():
+        real = values.get("real_against_real", {})
+        for name, value in values.items():
+            if not isinstance(value, dict) and not (isinstance(value, list) and len(value) > LISTED):
+                of_real = f"    real data {real[name]:.4f}" if name in real else ""
+                flat[f"{part} {name}".strip()] = _written(value) + of_real
+        cautions += [f"{part} {name}: {text}".strip() for name, text in values.get("cautions", {}).items()]
     width = max(38, *map(len, flat))
-    for name, value in flat.items():
-        if isinstance(value, list):
-            if len(value) > LISTED:
-                continue
-            text = " ".join(f"{number:.2f}" for number in value)
-        else:
-            text = f"{value:.4f}" if isinstance(value, float) else str(value)
-        yield f"{name:{width}} {text}"
+    yield from (f"{name:{width}} {text}" for name, text in flat.items())
+    yield from cautions
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(f"{number:.2f}" for number in value)
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stderr
 from importlib import import_module
 from importlib.metadata import version
 
 from simulacra.errors import ConfigError, SimulacraError, nearest
+from simulacra.terminal import tolerant_stderr
 
 VERBS = {
     "train": "train a model on data, or resume its training",
@@ -19,8 +21,11 @@ VERBS = {
     "evaluate": "measure a trained model on held-out data",
     "audit": "audit what data or a model do to people before they are used",
     "report": "write the report of a run as one HTML page",
+    "runs": "list the runs of a folder",
+    "compare": "measure runs side by side",
     "recipe": "list the recipes, or run one",
     "data": "list, check and preview data sources",
+    "doctor": "check the installation and this machine",
 }
 
 HELP = """usage: simulacra VERB ...
@@ -38,9 +43,14 @@ Start with:  simulacra recipe digits-vae
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line. Returns the exit code: 0 done, 1 input or run at fault, 2 usage, 130 interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    with redirect_stderr(tolerant_stderr()):
+        return _main(arguments)
+
+
+def _main(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
-    if not arguments or arguments[0] in ("-h", "--help"):
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(HELP.format(verbs="\n".join(f"  {verb:12} {text}" for verb, text in VERBS.items())), end="")
         return 0 if arguments else 2
     if arguments[0] == "--version":
@@ -49,11 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     verb, *rest = arguments
     try:
         if verb not in VERBS:
-            raise ConfigError(f"unknown verb '{verb}', {nearest(verb, VERBS)}")
-        from simulacra.cli.optional import OPTIONAL
-
-        with OPTIONAL:
-            code: int = import_module(f"simulacra.cli.{verb}").main(rest)
+            raise ConfigError(_unknown(verb))
+        code: int = import_module(f"simulacra.cli.{verb}").main(rest)
         return code
     except KeyboardInterrupt as error:
         return _fail(str(error) or "interrupted", 130)
@@ -68,6 +75,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         where = f"{error.filename}: " if error.filename else ""
         return _fail(f"{where}{error.strerror or error}", 1)
+
+
+def _unknown(verb: str) -> str:
+    from simulacra.models.registry import MODELS
+
+    if verb.startswith("-"):
+        return f"unknown option {verb}; write simulacra VERB {verb}, or simulacra --help"
+    if verb in MODELS:
+        return f"'{verb}' is a model: simulacra train {verb} --data SOURCE"
+    return f"unknown verb '{verb}', {nearest(verb, VERBS)}"
 
 
 def _fail(text: str, code: int) -> int:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import tyro
+
+from simulacra.cli.usage import parse
 
 
 @dataclass(frozen=True)
@@ -14,11 +19,14 @@ class Predict:
 
     run: tyro.conf.Positional[Path]
     """run folder"""
-    data: str
-    """data source; of csv:PATH every row in the order of the file, whether its target is known or not; of
-    others one split, the test split when none is named"""
+    inputs: tyro.conf.Positional[tuple[Path, ...]]
+    """image files, folders and .zip files of images; or --data"""
     out: Path
     """predictions.csv: a line for every example; predictions.npz: arrays; of images also means.png"""
+    data: str | None = None
+    """data source: every example in its order, whether or not it is known what is to be predicted"""
+    split: Literal["all", "train", "validation", "test", "new"] = "all"
+    """examples of one of the run's splits; new: those that are in none of them"""
     samples: int = 0
     """draws of every predicted distribution"""
     seed: int = 0
@@ -26,27 +34,49 @@ class Predict:
 
 
 def main(argv: list[str]) -> int:
-    arguments = tyro.cli(Predict, args=argv, prog="simulacra predict")
-    from simulacra.core.capabilities import Predicts
-    from simulacra.errors import ConfigError, DataError
+    arguments = parse(Predict, argv, "simulacra predict")
     from simulacra.run import Run
+
+    run = Run(arguments.run)
+    run.check_trained()
+    import numpy as np
+
+    from simulacra.core.capabilities import Predicts
+    from simulacra.errors import ConfigError, DataError, printable
+    from simulacra.tasks.inputs import read_files, read_source
     from simulacra.tasks.predict import check_out, predictions, write_csv, write_npz, write_pictures
 
+    if (arguments.data is None) == (not arguments.inputs):
+        raise ConfigError("inputs: name image files or folders, or a source with --data")
     if arguments.samples < 0:
         raise ConfigError(f"samples: must be 0 or more, not {arguments.samples}")
-    run, out = Run(arguments.run), arguments.out
+    out = arguments.out
     spec = run.config.spec
     check_out(out, spec)
     model = run.load_with(Predicts)
-    x = run.inputs(arguments.data)
-    if len(x) == 0:
-        raise DataError(f"{arguments.data}: no examples; choose another split")
-    arrays = predictions(model, x, arguments.samples, arguments.seed)
+    bad: dict[str, str] = {}
+    if arguments.data is not None:
+        inputs = read_source(run, arguments.data)
+    else:
+        inputs, bad = read_files(run, arguments.inputs)
+    for note in (*inputs.notes, *(f"{file}: {reason}" for file, reason in bad.items())):
+        print(f"simulacra: {printable(note)}", file=sys.stderr)
+    if arguments.split != "all":
+        inputs = inputs.take(np.flatnonzero(inputs.split == arguments.split))
+    if len(inputs) == 0:
+        raise DataError(f"{arguments.data or 'inputs'}: no examples; choose another split")
+    arrays = predictions(model, inputs.x, arguments.samples, arguments.seed)
     if out.suffix == ".npz":
-        write_npz(arrays, out)
+        write_npz(inputs, arrays, out)
     elif out.suffix == ".png":
         write_pictures(arrays, out)
     else:
-        write_csv(arrays, spec, out)
+        write_csv(inputs, arrays, spec, out)
     print(out)
+    counts = Counter(inputs.split.tolist())
+    print(f"{len(inputs):,} predictions: " + ", ".join(f"{n:,} {name}" for name, n in counts.most_common()))
+    if bad:
+        raise DataError(
+            f"{len(bad):,} of {len(bad) + len(inputs):,} files could not be read, as reported above"
+        )
     return 0

@@ -40,10 +40,11 @@ def main(argv: list[str]) -> int:
 
     recipe = known[name]
     settings = {"out": Path("runs") / name, **recipe["train"]}
-    out = train.run(*train.parse([recipe["model"], *words], settings, f"simulacra recipe {name}"))
+    model, arguments = train.parse([recipe["model"], *words], settings, f"simulacra recipe {name}")
+    out = train.run(model, arguments)
     from simulacra.engine.distributed import is_first_process
 
-    if not is_first_process():
+    if arguments.run.dry_run or not is_first_process():
         return 0
     evaluate.run(evaluate.Evaluate(out, **recipe.get("evaluate", {})))
     return report.main([str(out)])

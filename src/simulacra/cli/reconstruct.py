@@ -8,6 +8,8 @@ from typing import Annotated
 
 import tyro
 
+from simulacra.cli.usage import parse
+
 
 @dataclass(frozen=True)
 class Reconstruct:
@@ -24,19 +26,21 @@ class Reconstruct:
 
 
 def main(argv: list[str]) -> int:
-    arguments = tyro.cli(Reconstruct, args=argv, prog="simulacra reconstruct")
+    arguments = parse(Reconstruct, argv, "simulacra reconstruct")
+    from simulacra.run import Run
+
+    run = Run(arguments.run)
+    run.check_trained()
     import torch
 
     from simulacra.core.batch import tensor
     from simulacra.core.capabilities import Reconstructs
     from simulacra.data import split_of
     from simulacra.errors import ConfigError, DataError
-    from simulacra.run import Run
     from simulacra.tasks.export_examples import check_output, write_examples
 
     if arguments.n < 1:
         raise ConfigError(f"n: must be at least 1, not {arguments.n}")
-    run = Run(arguments.run)
     check_output(arguments.out, run.config.spec)
     split = split_of(arguments.data)
     model = run.load_with(Reconstructs)
@@ -45,6 +49,6 @@ def main(argv: list[str]) -> int:
         raise DataError(f"{arguments.data or run.config.source}@{split}: no examples; choose another split")
     x = tensor(dataset.x)
     y = model.reconstruct(x)
-    write_examples(torch.stack([x, y], dim=1).flatten(0, 1), arguments.out, columns=8)
+    write_examples(torch.stack([x, y], dim=1).flatten(0, 1), run.config.spec, arguments.out, columns=8)
     print(arguments.out)
     return 0

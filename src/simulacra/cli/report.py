@@ -7,6 +7,8 @@ from pathlib import Path
 
 import tyro
 
+from simulacra.cli.usage import parse
+
 
 @dataclass(frozen=True)
 class Report:
@@ -17,12 +19,14 @@ class Report:
 
 
 def main(argv: list[str]) -> int:
-    arguments = tyro.cli(Report, args=argv, prog="simulacra report")
-    from simulacra.report.model_card_file import write_model_card
-    from simulacra.report.page import write_report
+    arguments = parse(Report, argv, "simulacra report")
     from simulacra.run import Run
 
     run = Run(arguments.run)
+    run.check_trained()
+    from simulacra.report.model_card_file import write_model_card
+    from simulacra.report.page import write_report
+
     write_model_card(run)
     print(f"report: {write_report(run)}")
     return 0

@@ -1,4 +1,4 @@
-"""`simulacra sample RUN --out grid.png | folder/ | samples.npz`; vectors: `points.png | samples.npz`."""
+"""`simulacra sample RUN --out grid.png | folder/ | x.npz`; of vectors `new.csv | new.parquet | chart.png`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
+
+from simulacra.cli.usage import parse
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,8 +21,8 @@ class Sample:
     run: tyro.conf.Positional[Path]
     """run folder"""
     out: Path
-    """grid.png: one picture, of vectors a chart; folder/ or a name without ending: a PNG each; samples.npz:
-    an array"""
+    """grid.png: one picture, of vectors a chart; folder/ or a name without ending: a PNG each; new.csv or
+    new.parquet: a table with the columns of the data; samples.npz: an array"""
     n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 64
     """number of samples"""
     seed: int = 0
@@ -30,7 +32,7 @@ class Sample:
     truncation: float = 1.0
     """factor on the distance of latents from their mean; below 1: more typical, less varied"""
     draw: tyro.conf.FlagCreatePairsOff[bool] = False
-    """draw from p(x | z) instead of taking its mean"""
+    """draw images from p(x | z) instead of taking its mean; vectors are always drawn"""
 
 
 # points up to which each is drawn; more are counted in bins
@@ -40,18 +42,21 @@ PRINTED = 8
 
 
 def main(argv: list[str]) -> int:
-    arguments = tyro.cli(Sample, args=argv, prog="simulacra sample")
+    arguments = parse(Sample, argv, "simulacra sample")
+    from simulacra.run import Run
+
+    run = Run(arguments.run)
+    run.check_trained()
     from simulacra.core.capabilities import Conditional, Samples
     from simulacra.errors import ConfigError
     from simulacra.models.registry import short_name
-    from simulacra.run import Run
     from simulacra.tasks.export_examples import check_output, write_examples
 
     if arguments.n < 1:
         raise ConfigError(f"n: must be at least 1, not {arguments.n}")
     if not arguments.truncation >= 0:
         raise ConfigError(f"truncation: must be 0 or more, not {arguments.truncation}")
-    run, out = Run(arguments.run), arguments.out
+    out = arguments.out
     spec, model = run.config.spec, run.load_with(Samples)
     check_output(out, spec, charts=True)
     if arguments.class_ is not None:
@@ -59,13 +64,19 @@ def main(argv: list[str]) -> int:
     if arguments.draw and not model.has_likelihood:
         name = short_name(run.config.model)
         raise ConfigError(f"draw: this {name} has a deterministic decoder; omit --draw")
-    x = model.sample(arguments.n, arguments.seed, truncation=arguments.truncation, draw=arguments.draw)
+    draw = arguments.draw or None
+    x, y = model.sample_labelled(arguments.n, arguments.seed, truncation=arguments.truncation, draw=draw)
+    target = run.config.options.target or "class"
+    labels = {} if y is None else {target: [spec.classes[k] for k in y.tolist()]}
     if spec.kind == "vector" and out.suffix == ".png":
         _draw(x.cpu().numpy(), spec.columns, out)
     else:
-        write_examples(x, out)
+        write_examples(x, spec, out, labels=labels)
     print(out)
-    if spec.kind == "vector":
+    if spec.schema is not None and not spec.schema.continuous:
+        columns = len(spec.schema.columns) + len(labels)
+        print(f"{len(x):,} rows of {columns} column{'' if columns == 1 else 's'}")
+    elif spec.kind == "vector":
         from simulacra.report.numbers import moments
 
         means = moments(x.cpu().numpy(), spec.columns, PRINTED)

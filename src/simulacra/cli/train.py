@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 
 import tyro
 
-from simulacra.config import Training, configure
-from simulacra.data import Options
+from simulacra.cli import usage
+from simulacra.config import LENGTHS, ONE_LENGTH, Training, configure
+from simulacra.data import SOURCES, Options
 from simulacra.errors import ConfigError, nearest
 from simulacra.models.registry import MODELS, model_card
 
@@ -37,6 +39,8 @@ class RunArguments:
 
     out: Path | None = None
     """run folder; runs/SOURCE-MODEL by default"""
+    dry_run: tyro.conf.FlagCreatePairsOff[bool] = False
+    """show the data, the model, its memory and the time to the end, measured on some steps; write nothing"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,14 +74,18 @@ def parse(argv: list[str], recipe: Mapping[str, Any] | None = None, prog: str = 
     if not argv or argv[0].startswith("-"):
         raise ConfigError(f"train: name a model first: {', '.join(MODELS)}")
     name, *words = argv
+    if name not in MODELS and name.partition(":")[0] in SOURCES:
+        raise ConfigError(f"train: '{name}' is a data source; write train MODEL --data {shlex.quote(name)}")
     card = model_card(name)
     chosen = dict(recipe or {})
     preset, words = _take_preset(words)
     default_preset = chosen.pop("preset", None)
     settings = {**_preset_settings(name, default_preset if preset is None else preset), **chosen}
-    for option, other in (("steps", "epochs"), ("epochs", "steps")):
-        if any(word.partition("=")[0] == f"--{option}" for word in words):
-            settings.pop(other, None)
+    given = {word.partition("=")[0].removeprefix("--") for word in words} & set(LENGTHS)
+    if len(given) > 1:
+        raise ConfigError(f"train: {ONE_LENGTH}")
+    if given:
+        settings = {key: value for key, value in settings.items() if key not in LENGTHS}
     groups = DataArguments(tyro.MISSING), RunArguments(), card.Config(), card.training
     data, run, model, training = configure(groups, settings)
     fields: list[Any] = [
@@ -89,11 +97,12 @@ def parse(argv: list[str], recipe: Mapping[str, Any] | None = None, prog: str = 
         f"\n\n--preset {preset}: " + ", ".join(f"{key} {value}" for key, value in one.items())
         for preset, one in card.presets.items()
     )
-    parsed = tyro.cli(
+    parsed = usage.parse(
         tyro.conf.OmitArgPrefixes[shape],  # type: ignore[valid-type,misc]  # made at run time
-        args=words,
-        prog=prog or f"simulacra train {name}",
-        description=f"Train {name}: {card.summary}. Run the same command again to resume.{presets}",
+        words,
+        prog or f"simulacra train {name}",
+        f"Train {name}: {card.summary}. Run the same command again to resume.{presets}",
+        more=["--preset"],
     )
     return name, parsed
 
@@ -126,13 +135,20 @@ def main(argv: list[str]) -> int:
 
 def run(model: str, arguments: Arguments) -> Path:
     """Train as the options say; returns the run folder."""
-    from simulacra.api import default_run, start
+    from simulacra.api import default_run, prepare, start
     from simulacra.engine.distributed import is_first_process
 
     data = arguments.data
     out = arguments.run.out or default_run(model, data.data)
-    start(model, data.data, out, arguments.model, arguments.training, data.options)
+    settings = model, data.data, out, arguments.model, arguments.training, data.options
+    if arguments.run.dry_run:
+        from simulacra.cli.dry_run import print_dry_run
+
+        print_dry_run(*prepare(*settings))
+        return out
+    start(*settings)
     if is_first_process():
         print(f"trained {model}: {out}", file=sys.stderr)
-        print(f"next: simulacra evaluate {out}; simulacra report {out}", file=sys.stderr)
+        commands = (shlex.join(["simulacra", verb, str(out)]) for verb in ("evaluate", "report"))
+        print(f"next: {'; '.join(commands)}", file=sys.stderr)
     return out

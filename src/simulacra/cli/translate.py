@@ -9,6 +9,8 @@ from pathlib import Path
 
 import tyro
 
+from simulacra.cli.usage import parse
+
 # ratio of both sides to those of the training images, beyond which objects have an unfamiliar size
 LARGE, SMALL = 2, 2 / 3
 
@@ -35,13 +37,16 @@ class Translate:
 
 
 def main(argv: list[str]) -> int:
-    arguments = tyro.cli(Translate, args=argv, prog="simulacra translate")
+    arguments = parse(Translate, argv, "simulacra translate")
+    from simulacra.run import Run
+
+    run = Run(arguments.run)
+    run.check_trained()
     from simulacra.core.capabilities import Translates
     from simulacra.core.noise import derive_seed
     from simulacra.data.images.decode import BadImage, open_with_alpha
     from simulacra.data.images.parallel import progress
     from simulacra.errors import ConfigError, DataError, RunError
-    from simulacra.run import Run
     from simulacra.tasks.translate import (
         display,
         exists,
@@ -57,7 +62,6 @@ def main(argv: list[str]) -> int:
         raise ConfigError("inputs: name images or folders to translate")
     if variants < 1:
         raise ConfigError(f"variants: must be at least 1, not {variants}")
-    run = Run(arguments.run)
     model = run.load_with(Translates)
     to = model.domain(arguments.to)
     if variants > 1 and not varies(model, to):
@@ -98,8 +102,9 @@ def main(argv: list[str]) -> int:
             f"interrupted: {done} of {len(jobs)} images are translated, in {out}; run the same command to"
             " resume"
         ) from None
-    if done:
+    if done or (there and not jobs):
         print(out)
+    if done:
         print(f"{done:,} {'image' if done == 1 else 'images'} translated{f' to {to}' if to else ''}")
     if unlike:
         print(

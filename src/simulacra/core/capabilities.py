@@ -11,6 +11,8 @@ import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+from inspect import isfunction
 from typing import Any, ClassVar, TypeVar, cast
 
 import torch
@@ -18,9 +20,10 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution
 
 from simulacra.core.batch import Batch, in_order, max_batch, random_subset, tensor
+from simulacra.core.calls import checked, whole_number
 from simulacra.core.model import LatentModel, Model
 from simulacra.core.noise import Noise
-from simulacra.data.spec import Dataset
+from simulacra.data.spec import Dataset, DataSpec, is_arrays
 from simulacra.errors import ConfigError, RunError, nearest
 
 # samples decoded at a time
@@ -41,6 +44,14 @@ class Preview:
     columns: int | None = None
 
 
+# name of a call -> the capability that has it
+_CAPABILITY_OF: dict[str, type[Capability]] = {}
+
+
+class MissingCapabilityError(RunError, AttributeError):
+    """A call that a model has no capability for."""
+
+
 class Capability(Model, ABC):
     """Something a trained model can do.
 
@@ -49,12 +60,51 @@ class Capability(Model, ABC):
         verb: the command that needs it; empty where it is only one option of a command.
         cards: module with its report cards, in a `CARDS`; empty for none.
         takes_x: whether `usage` starts from examples x.
+        calls: its methods whose arguments are checked (`simulacra.core.calls`).
+        any_size: whether images x may have any height and width.
     """
 
     missing: ClassVar[str]
     verb: ClassVar[str] = ""
     cards: ClassVar[str] = ""
     takes_x: ClassVar[bool] = False
+    calls: ClassVar[tuple[str, ...]] = ()
+    any_size: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "calls" in vars(cls):
+            _CAPABILITY_OF.update(dict.fromkeys(cls.calls, cls))
+        for name in _CAPABILITY_OF.keys() & vars(cls).keys():
+            call = vars(cls)[name]
+            if isfunction(call) and not getattr(call, "__isabstractmethod__", False):
+                setattr(cls, name, checked(call))
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError as error:
+            if name in _CAPABILITY_OF:
+                raise MissingCapabilityError(
+                    f"this {type(self).__name__} {_CAPABILITY_OF[name].missing}"
+                ) from None
+            close = () if name.startswith("_") else get_close_matches(name, self._calls(), n=1)
+            if not close:
+                raise
+            raise AttributeError(f"{error}; did you mean '{close[0]}'?") from None
+
+    def forward(self, *_: Any, **__: Any) -> Any:
+        """Raises ConfigError: a model is used through its capabilities."""
+        raise ConfigError(
+            f"a {type(self).__name__} is not called itself; call its {', '.join(self._calls())}"
+        )
+
+    def __repr__(self) -> str:
+        """Name, data, size and calls in a line; its nets print as in torch."""
+        return f"{super().__repr__()[:-1]}: {', '.join(self._calls())})"
+
+    def _calls(self) -> list[str]:
+        return [name for name, kind in _CAPABILITY_OF.items() if isinstance(self, kind)]
 
     def usage(self) -> list[str]:
         """Lines of Python that use it, for the model card."""
@@ -62,10 +112,6 @@ class Capability(Model, ABC):
 
     def commands(self, run: str, source: str, seed: int) -> list[list[str]]:
         """Commands that use it on a run trained on `source`, for the report."""
-        return []
-
-    def limits(self) -> list[str]:
-        """Sentences about its limits, for the model card."""
         return []
 
     def preview(self, examples: Dataset, seed: int) -> Preview | None:
@@ -93,14 +139,10 @@ def usage(model: Model) -> list[str]:
     return [f"x = ...  # float32, (N, {', '.join(map(str, spec.shape))}){values}", *lines]
 
 
-def limits(model: Model) -> list[str]:
-    """Sentences about the limits of what a model can do."""
-    return [line for kind in capabilities(model) for line in kind.limits(cast(Any, model))]
-
-
 def commands(model: Model, run: str, source: str, seed: int) -> list[list[str]]:
     """Words of the commands that use a run of the model, after `simulacra`."""
     kinds = capabilities(model)
+    source = "SOURCE" if is_arrays(source) else source
     return [words for kind in kinds for words in kind.commands(cast(Any, model), run, source, seed)]
 
 
@@ -136,6 +178,7 @@ class Encodes(Capability, LatentModel):
     """Encodes examples as latents."""
 
     missing = "has no encoder; train an autoencoder, a vae or a pca"
+    calls = ("encode",)
     cards = "simulacra.report.latents"
     takes_x = True
 
@@ -159,6 +202,7 @@ class Decodes(Capability, LatentModel):
     """Decodes latents to examples."""
 
     missing = "has no decoder; train a vae, a gan or a pca"
+    calls = ("decode",)
     cards = "simulacra.report.latents"
 
     @abstractmethod
@@ -176,6 +220,7 @@ class Reconstructs(Encodes, Decodes):
 
     verb = "reconstruct"
     missing = "cannot reconstruct, since it has no encoder; train an autoencoder, a vae or a pca"
+    calls = ("reconstruct",)
     cards = "simulacra.report.latents"
 
     def reconstruct(self, x: Tensor) -> Tensor:
@@ -199,14 +244,17 @@ class Reconstructs(Encodes, Decodes):
 
 
 class Samples(Capability, LatentModel):
-    """Draws new examples: z ~ p(z), then the mean of p(x | z) or a draw from it."""
+    """Draws new examples: z ~ p(z), then x ~ p(x | z), or the mean of p(x | z), as for images."""
 
     verb = "sample"
     missing = "does not sample; train a vae or a gan"
+    calls = ("sample",)
     cards = "simulacra.report.samples"
 
     @abstractmethod
-    def sample(self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool = False) -> Tensor:
+    def sample(
+        self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
+    ) -> Tensor:
         """New examples `(n, C, H, W)` in [0, 1], or `(n, D)`.
 
         Args:
@@ -214,22 +262,24 @@ class Samples(Capability, LatentModel):
             seed: random seed, or a source of noise.
             truncation: factor on the distance of z from the mean of the prior; below 1 samples are more
                 typical and less varied.
-            draw: draw from p(x | z) instead of taking its mean.
+            draw: whether to draw from p(x | z), or to take its mean; by default vectors are drawn.
         """
+
+    def sample_labelled(
+        self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """As `sample`, and the class of each, int64 `(n,)`; None if the model is given no classes."""
+        return self.sample(n, seed, truncation=truncation, draw=draw), None
 
     def usage(self) -> list[str]:
         return ["x = model.sample(16, seed=0)"]
 
     def commands(self, run: str, source: str, seed: int) -> list[list[str]]:
-        n, file = "64", "samples.png" if self.spec.kind == "image" else "samples.npz"
+        n, table = "64", "samples.csv" if self.spec.columns else "samples.npz"
+        file = "samples.png" if self.spec.kind == "image" else table
         if self.untrained and self.spec.kind == "vector":
             n, file = str(UNTRAINED_POINTS), "samples.png"
         return [["sample", run, "-n", n, "--seed", str(seed), "--out", file]]
-
-    def limits(self) -> list[str]:
-        if self.untrained:
-            return []
-        return ["Samples may be close to single training examples; this was not checked."]
 
     def preview(self, examples: Dataset, seed: int) -> Preview | None:
         return Preview(self.sample(PREVIEWED, seed))
@@ -238,9 +288,13 @@ class Samples(Capability, LatentModel):
 class Generates(Samples, Decodes):
     """Samples by decoding draws from the prior of its default latent space."""
 
-    def sample(self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool = False) -> Tensor:
-        """As `Samples.sample`: the mean of p(x | z), or a draw from it, for z ~ p(z)."""
+    def sample(
+        self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
+    ) -> Tensor:
+        """As `Samples.sample`: a draw from p(x | z), or its mean, for z ~ p(z)."""
         noise = Noise.of(seed)
+        # the mean of a picture is a picture, that of rows is no row
+        draw = self.spec.kind == "vector" if draw is None else draw
         z = self.latent.sample(n, noise, truncation).to(self.device, self.dtype)
         p = (self.decode(part) for part in z.split(AT_ONCE[self.spec.kind]))
         return torch.cat([noise.draw(part) if draw else part.mean for part in p])
@@ -251,6 +305,7 @@ class Conditional(Samples):
 
     verb = ""
     missing = "is not conditioned on classes; train a conditional_gan, or leave --class out"
+    calls = ("for_class",)
 
     @abstractmethod
     def for_class(self, y: int | str) -> Generates:
@@ -274,9 +329,10 @@ class Conditional(Samples):
             if y not in classes:
                 raise ConfigError(f"class: unknown '{y}', {nearest(y, classes)}")
             return classes.index(y)
-        if not 0 <= y < len(classes):
-            raise ConfigError(f"class: {y} is out of range; choose 0 to {len(classes) - 1}")
-        return y
+        k = whole_number(y)
+        if k is None or not 0 <= k < len(classes):
+            raise ConfigError(f"class: {y!r} is not a class; choose a name, or 0 to {len(classes) - 1}")
+        return k
 
     def preview(self, examples: Dataset, seed: int) -> Preview | None:
         rows = [
@@ -290,6 +346,8 @@ class Translates(Capability):
 
     verb = "translate"
     missing = "does not translate; train a pix2pix or a cyclegan"
+    calls = ("translate",)
+    any_size = True
     cards = "simulacra.report.translations"
     takes_x = True
 
@@ -334,6 +392,7 @@ class Cycles(Translates):
 
     verb = ""
     missing = "translates in one direction; leave --to out"
+    calls = ("cycle",)
     class_balanced = True
 
     @abstractmethod
@@ -379,6 +438,7 @@ class Predicts(Capability):
 
     verb = "predict"
     missing = "does not predict; train a regressor, an mdn or a classifier"
+    calls = ("predict",)
     cards = "simulacra.report.predictions"
     takes_x = True
 
@@ -406,6 +466,7 @@ class Discriminates(Capability):
     """Discriminates real examples from samples."""
 
     missing = "has no discriminator; train a gan"
+    calls = ("discriminate",)
 
     @abstractmethod
     def discriminate(self, x: Tensor, y: Tensor | None = None) -> Tensor:
@@ -418,11 +479,30 @@ class Discriminates(Capability):
 
 
 class EstimatesLikelihood(Capability):
-    """Computes or estimates the log-likelihood of examples."""
+    """Computes or estimates the log-likelihood of examples.
+
+    Attributes:
+        exact: whether `log_likelihood` is exact and needs no samples.
+        draws: whether one that is not exact is estimated with draws of z.
+        takes_categories: whether, for rows of a table with one-hot codes, it is the logarithm of a density of
+            the numbers times probabilities of the categories. A density of codes as if they were numbers is
+            unbounded and not comparable, so a model without this refuses such tables.
+    """
 
     missing = "has no likelihood; train a vae or a pca"
-    exact: ClassVar[bool] = False
-    """Whether `log_likelihood` is exact and needs no samples."""
+    calls = ("log_likelihood",)
+    exact: bool = False
+    draws: bool = True
+    takes_categories: ClassVar[bool] = False
+
+    def __init__(self, spec: DataSpec, config: Any) -> None:
+        """Raises ConfigError for data that the model cannot be trained on."""
+        super().__init__(spec, config)
+        if spec.schema is not None and not spec.schema.continuous and not self.takes_categories:
+            raise ConfigError(
+                "this model has a density of numbers, and the table has categories or special values; train a"
+                " vae, a pca or a gan, or choose other columns"
+            )
 
     @abstractmethod
     def log_likelihood(self, x: Tensor, seed: int | Noise = 0, samples: int = 100) -> Tensor:
@@ -433,6 +513,7 @@ class BoundsLikelihood(Capability):
     """Computes an evidence lower bound of the log-likelihood."""
 
     missing = "has no evidence lower bound; train a vae or a pca"
+    calls = ("elbo",)
     cards = "simulacra.report.latents"
 
     @abstractmethod

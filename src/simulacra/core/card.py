@@ -22,6 +22,8 @@ class ModelCard:
         limits: what it cannot do, sentences for the model card.
         training: defaults of its training.
         presets: settings of model and training by name.
+        gains_bf16: whether the nets of a Config for data of a spec train clearly faster in bfloat16, and as
+            well.
         needs: what a spec of data lacks for this model, a sentence; empty when the data suit.
     """
 
@@ -31,6 +33,7 @@ class ModelCard:
     limits: tuple[str, ...] = ()
     training: Training = field(default_factory=Training)
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    gains_bf16: Callable[[Any, DataSpec], bool] = lambda config, spec: False
     needs: Callable[[DataSpec], str] = lambda spec: ""
 
     def check(self, spec: DataSpec) -> None:

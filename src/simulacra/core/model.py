@@ -87,6 +87,11 @@ class Model(nn.Module):
         self.spec = spec
         self.config = config
 
+    def __repr__(self) -> str:
+        """Name, data and size in a line; its nets print as in torch."""
+        size = sum(p.numel() for p in self.parameters())
+        return f"{type(self).__name__}({self.spec!r}, {size:,} parameters)"
+
     def prepare(self, train: Dataset) -> None:
         """Initialise from the training data, before the first step. The default does nothing."""
 
@@ -116,13 +121,15 @@ class Model(nn.Module):
     @property
     def device(self) -> torch.device:
         """Device of the parameters and buffers."""
-        return next(chain(self.parameters(), self.buffers())).device
+        return next(
+            (tensor.device for tensor in chain(self.parameters(), self.buffers())), torch.device("cpu")
+        )
 
     @property
     def dtype(self) -> torch.dtype:
         """Floating-point type of the parameters and buffers."""
         tensors = chain(self.parameters(), self.buffers())
-        return next(tensor.dtype for tensor in tensors if tensor.is_floating_point())
+        return next((tensor.dtype for tensor in tensors if tensor.is_floating_point()), torch.float32)
 
 
 class LatentModel(Model):

@@ -4,18 +4,21 @@
 of tables share.
 """
 
-from simulacra.data.sources.registry import SOURCES, load, parse, split_of
+from simulacra.data.sources.registry import SOURCES, TABLES, full_name, load, parse, peek, split_of
 from simulacra.data.spec import SPLITS, Data, Dataset, DataSpec, Options, Truth
 
 __all__ = [
     "SOURCES",
     "SPLITS",
+    "TABLES",
     "Data",
     "DataSpec",
     "Dataset",
     "Options",
     "Truth",
+    "full_name",
     "load",
     "parse",
+    "peek",
     "split_of",
 ]

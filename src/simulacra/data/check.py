@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,11 +14,17 @@ from simulacra.data.images.decode import BadImage
 from simulacra.data.images.examples import SideBySide
 from simulacra.data.images.files import open_image_files
 from simulacra.data.images.labels import FILE_NAME
-from simulacra.data.images.layout import TRAIN, Layout, Read
+from simulacra.data.images.layout import Layout, Read, grouped
+from simulacra.data.leaks import image_leak, leak
+from simulacra.data.near_duplicates import Thumbnails, clusters, keep_together, near_copies, thumbnails
 from simulacra.data.sources import folder, pairs, unpaired
-from simulacra.data.sources.registry import check_usage, load, parse
+from simulacra.data.sources.registry import TABLES, check_usage, load, parse
+from simulacra.data.sources.tables import open_table
 from simulacra.data.spec import SPLITS, Data, DataSpec, Options
-from simulacra.errors import printable
+from simulacra.data.splits import TEST, TRAIN, split_rule
+from simulacra.data.tables.rows import read, schema_of
+from simulacra.data.tables.summary import ColumnSummary, summaries
+from simulacra.errors import DataError, printable
 
 # the sources of image files
 READERS = {"folder": folder.read_layout, "pairs": pairs.read_layout, "unpaired": unpaired.read_layout}
@@ -33,6 +40,7 @@ class SourceCheck:
         kind: `image` or `vector`.
         shape: of an example as a model receives it.
         splits: examples in each split.
+        split_by: what decides the split of an example, as the options have it.
         classes: examples in each class.
         notes: remarks that do not prevent training.
         bad: each file that cannot be used, and why.
@@ -42,6 +50,7 @@ class SourceCheck:
         attributes: the names of the attributes.
         columns: the names of the numbers of a vector; empty if they have none.
         target: what is predicted from an example; None without a target.
+        table: what was found in each column of a table.
     """
 
     source: str
@@ -51,6 +60,7 @@ class SourceCheck:
     splits: dict[str, int]
     classes: dict[str, int]
     notes: tuple[str, ...]
+    split_by: str = ""
     bad: dict[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     duplicates: tuple[tuple[str, ...], ...] = ()
@@ -58,6 +68,7 @@ class SourceCheck:
     attributes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     target: DataSpec | None = None
+    table: tuple[ColumnSummary, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -82,7 +93,12 @@ def check(source: str, options: Options | None = None) -> SourceCheck:
     check_usage(name, argument, options)
     if name in READERS:
         return _check_images(f"{name}:{argument}", argument, options, READERS[name])
-    data = load(source, options)
+    table: tuple[ColumnSummary, ...] = ()
+    if name in TABLES:
+        rows = read(open_table(name, argument), options)
+        data, table = rows.split(options), summaries(rows)
+    else:
+        data = load(source, options)
     parts = [data.split(split) for split in SPLITS]
     labels = [part.y for part in parts if part.y is not None]
     counts = np.bincount(np.concatenate(labels or [np.empty(0, np.int64)]), minlength=len(data.spec.classes))
@@ -91,12 +107,14 @@ def check(source: str, options: Options | None = None) -> SourceCheck:
         total=sum(map(len, parts)),
         kind=data.spec.kind,
         shape=data.spec.shape,
-        notes=_constant_columns(data),
+        notes=(*data.notes, *_constant_columns(data), *filter(None, [leak(data, options)])),
+        split_by=split_rule(options) if options.split != "hash" or options.group else "",
         splits=dict(zip(SPLITS, map(len, parts), strict=True)),
         classes=dict(zip(data.spec.classes, map(int, counts), strict=True)),
         attributes=data.spec.attributes,
         columns=data.spec.columns,
         target=data.spec.target,
+        table=table,
     )
 
 
@@ -105,8 +123,9 @@ def _constant_columns(data: Data) -> tuple[str, ...]:
     if data.spec.kind != "vector":
         return ()
     x = np.concatenate([data.split(split).x for split in SPLITS])
-    names = data.spec.columns or [str(i + 1) for i in range(x.shape[1])]
-    constant = [names[i] for i in np.flatnonzero((x == x[0]).all(axis=0))]
+    blocks = schema_of(data.spec).blocks
+    same = (x == x[0]).all(axis=0)
+    constant = [block.column.name for block in blocks if same[block.start :][: block.column.width].all()]
     return (f"the same value in every example: column {', '.join(constant)}",) if constant else ()
 
 
@@ -115,23 +134,33 @@ def _check_images(title: str, path: str, options: Options, read: Read) -> Source
     sizes: Counter[str] = Counter()
     same: defaultdict[float, list[int]] = defaultdict(list)
     with open_image_files(title, path) as files:
-        layout = read(title, files)
+        layout = grouped(title, read(title, files), options)
         examples, labels = layout.examples, layout.labels
         if options.target is not None and not labels.problems:
             found, y = classes_of(title, labels.attributes, labels.values, options.target)
             labels = replace(labels, classes=found, y=y)
         stacked = find_shape(examples, options)
         names = [printable(name) for name in examples.names]
-        placed: dict[int, int] = {}
+        shares: dict[int, float] = {}
+        thumbs = []
         for i, example in enumerate(decode_all(examples, stacked)):
             if isinstance(example, BadImage):
                 bad[names[i]] = str(example)
                 continue
             sizes["{}x{}".format(*example.size)] += 1
-            placed[i] = layout.place(i, example.share)
+            shares[i] = example.share
             same[example.share].append(i)
-    usable = np.array(list(placed), dtype=np.int64)
-    place = layout.settle(usable, np.array(list(placed.values()), dtype=np.int64))
+            thumbs.append(thumbnails(example.x[None]))
+    usable = np.array(list(shares), dtype=np.int64)
+    share = np.array(list(shares.values()))
+    copies = np.zeros((0, 2), np.int64)
+    if thumbs:
+        copies = near_copies(Thumbnails(*map(np.concatenate, zip(*thumbs, strict=True))))
+    cluster = clusters(len(usable), copies, share)
+    try:
+        place = layout.places(usable, keep_together(share, cluster), options)
+    except DataError as error:
+        raise DataError(f"{title}: {error}") from None
     splits = np.bincount(place, minlength=len(SPLITS))
     groups = [group for group in same.values() if len(group) > 1]
     classes = Counter() if labels.y is None else Counter(labels.y[usable].tolist())
@@ -147,8 +176,10 @@ def _check_images(title: str, path: str, options: Options, read: Read) -> Source
         notes=(
             *_upright_halves(layout, sizes),
             *_notes(groups, dict(zip(usable.tolist(), place.tolist(), strict=True)), layout),
+            *_copy_notes(copies, cluster, share, place, options),
         ),
         sizes=dict(sizes.most_common()),
+        split_by=split_rule(options) if options.split != "hash" or options.group else "",
         splits=dict(zip(SPLITS, map(int, splits), strict=True)),
         classes={name: classes[c] for c, name in enumerate(labels.classes)},
         attributes=labels.attributes,
@@ -171,6 +202,21 @@ def _notes(groups: list[list[int]], place: dict[int, int], layout: Layout) -> tu
     if TRAIN not in place.values():
         notes.append(f"no {what[:-1]} is left for training; add more")
     return tuple(notes)
+
+
+def _copy_notes(
+    copies: np.ndarray, cluster: np.ndarray, share: np.ndarray, place: np.ndarray, options: Options
+) -> Iterator[str]:
+    """Notes about images that are near-copies of each other, but not the same."""
+    different = copies[share[copies[:, 0]] != share[copies[:, 1]]]
+    if len(different) == 0:
+        return
+    images = np.unique(different)
+    together = len(np.unique(cluster[images]))
+    yield f"{len(images)} images are near-copies of others, in {together} groups; each shares a split"
+    training, test = (np.flatnonzero(place == split) for split in (TRAIN, TEST))
+    if found := image_leak(copies, training, test, options):
+        yield found
 
 
 def _are(n: int, what: str) -> str:

@@ -15,9 +15,22 @@ from simulacra.data.tables.schema import Schema
 from simulacra.errors import DataError, nearest
 
 SPLITS = ("train", "validation", "test")
+# the source of a run that was trained on data which a program passed, before their hash
+ARRAYS = "arrays"
 
+# what a missing cell of a table may be
+FOR_MISSING = ("category", "mean", "drop")
 # how examples are split, beside column:NAME
-RULES = ("hash", "time", "blocks")
+RULES = ("hash", "time", "blocks", "none")
+
+
+# names of columns, classes and attributes that a spec prints
+NAMED = 5
+
+
+def is_arrays(source: str) -> bool:
+    """Whether the source of a run stands for data that a program passed, which it does not store."""
+    return source.startswith(f"{ARRAYS}:")
 
 
 @dataclass(frozen=True)
@@ -31,8 +44,14 @@ class Options:
         target: what to predict: columns of a table, separated by commas; or an attribute of images as their
             class, e.g. glasses or age>=60.
         swap: exchange the two images of every pair.
+        columns: the columns of a table to use, separated by commas; all by default.
+        drop: columns of a table to leave out.
+        categorical: columns of a table whose numbers are codes of categories.
+        missing: what a missing cell of a table is: category (a value of its own), mean (for a number the mean
+            of the training rows), or drop (the row is left out).
         split: what decides the split of an example: hash (of its content), time (the last rows are the test
-            split), blocks (of rows; for recordings), or column:NAME, which says train, validation or test.
+            split), blocks (of rows; for recordings), or column:NAME, which says train, validation or test;
+            none: all are the test split, of a source that is not trained on.
         group: a column whose examples of one value share a split, e.g. patient; it is no input. For image
             files a column of labels.csv, or folder: images of one folder share a split.
 
@@ -45,6 +64,10 @@ class Options:
     skip_bad: bool = False
     target: str | None = None
     swap: bool = False
+    columns: str | None = None
+    drop: str | None = None
+    categorical: str | None = None
+    missing: Literal["category", "mean", "drop"] = "category"
     split: str = "hash"
     group: str | None = None
 
@@ -53,6 +76,8 @@ class Options:
             raise DataError(f"image size {self.image_size} is out of range: choose from 4 to 4096 pixels")
         if self.channels not in (None, 1, 3):
             raise DataError(f"{self.channels} channels are not possible: choose 1 (grey) or 3 (colour)")
+        if self.missing not in FOR_MISSING:
+            raise DataError(f"missing: cannot be '{self.missing}', {nearest(self.missing, FOR_MISSING)}")
         if self.split not in RULES and not self.split_column:
             hint = nearest(self.split, (*RULES, "column:NAME"))
             raise DataError(f"split: there is no split by '{self.split}', {hint}")
@@ -65,7 +90,7 @@ class Options:
         return self.split.removeprefix("column:") if self.split.startswith("column:") else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DataSpec:
     """The kind and shape of one example, and the names that go with it.
 
@@ -87,8 +112,27 @@ class DataSpec:
     target: DataSpec | None = None
     schema: Schema | None = None
 
+    def __repr__(self) -> str:
+        """Kind and shape, and what there is of classes, attributes and targets, in a line.
 
-@dataclass(frozen=True)
+        >>> DataSpec("image", (1, 28, 28), ("cat", "dog"))
+        DataSpec('image', (1, 28, 28), 2 classes: cat, dog)
+        """
+        parts = [repr(self.kind), repr(self.shape)]
+        for names, what in (
+            (self.columns, "columns"),
+            (self.classes, "classes"),
+            (self.attributes, "attributes"),
+        ):
+            if names:
+                listed = ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
+                parts.append(f"{len(names)} {what}: {listed}")
+        if self.target is not None:
+            parts.append(f"target={self.target!r}")
+        return f"DataSpec({', '.join(parts)})"
+
+
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """One split, in memory or memory-mapped.
 
@@ -110,6 +154,9 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def __repr__(self) -> str:
+        return f"Dataset({len(self):,} examples of {self.spec!r})"
 
     def take(self, index: np.ndarray | slice) -> Dataset:
         """The examples at `index`, in that order."""
@@ -155,15 +202,33 @@ class Truth:
     size: float = 1.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Data:
-    """A loaded source: its name as the user wrote it, its three disjoint splits, and the truth about it."""
+    """A loaded source.
+
+    Attributes:
+        name: as the user wrote it.
+        train: a split; the three have no example in common.
+        validation: likewise.
+        test: likewise.
+        truth: what is known about it.
+        names: of its files, to which `Dataset.rows` point; empty for other sources.
+        copies: the rows of images that are near-copies of each other, int64 `(P, 2)`; None if not looked for.
+        notes: remarks about columns and rows of a table that are left out.
+    """
 
     name: str
     train: Dataset
     validation: Dataset
     test: Dataset
     truth: Truth = Truth()
+    names: tuple[str, ...] = ()
+    copies: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{len(self.split(name)):,} {name}" for name in SPLITS)
+        return f"Data({self.name!r}, {sizes}: {self.spec!r})"
 
     @property
     def spec(self) -> DataSpec:
@@ -182,7 +247,8 @@ class Data:
 
     def swapped(self) -> Data:
         """The data with every split `Dataset.swapped`, without a truth."""
-        return Data(self.name, self.train.swapped(), self.validation.swapped(), self.test.swapped())
+        train, validation, test = (self.split(name).swapped() for name in SPLITS)
+        return replace(self, train=train, validation=validation, test=test, truth=Truth())
 
 
 def refuse_missing_classes(data: Data) -> None:
@@ -193,7 +259,7 @@ def refuse_missing_classes(data: Data) -> None:
     """
     for name, count in zip(data.spec.classes, data.train.class_counts, strict=True):
         if count == 0:
-            raise DataError(f"{data.name}: no image of '{name}' is left to train on; add more")
+            raise DataError(f"{data.name}: no example of '{name}' is left to train on; add more")
 
 
 def encode_labels(values: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:

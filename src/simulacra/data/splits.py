@@ -5,6 +5,7 @@ time            the order of the source: first 80% training, then 10% validation
 blocks          contiguous blocks: training, validation, test, validation, training, ... so that validation
                 blocks separate every test block from the training blocks; for recordings
 column:NAME     the column says train, validation or test
+none            all examples are the test split, of a source that is not trained on
 
 Examples of one group (`Options.group`) share a split. With `hash` the hash of the group's name decides, with
 `time` the group's first example.
@@ -29,7 +30,7 @@ HELD_OUT = 0.95
 # `blocks`: training, validation, test, validation, training, in twentieths of a period
 PERIOD = np.repeat([TRAIN, VALIDATION, TEST, VALIDATION, TRAIN], [8, 1, 2, 1, 8])
 # a validation block has at least this many rows, if there are enough for one period of them
-VALIDATION_ROWS = 100
+VALIDATION_ROWS = 250
 MOST_PERIODS = 10
 
 # what a column that names the splits may hold
@@ -71,9 +72,10 @@ def split_data(
         place = places(shares, options, column)
     except DataError as error:
         raise DataError(f"{name}: {error}") from None
-    if TRAIN not in place:
+    if TRAIN not in place and options.split != "none":
         raise DataError(f"{name}: {len(everything)} examples are too few to train on")
-    everything = replace(everything, rows=np.arange(len(everything)))
+    if everything.rows is None:
+        everything = replace(everything, rows=np.arange(len(everything)))
     train, validation, test = (everything.take(np.flatnonzero(place == split)) for split in range(3))
     return Data(name, train, validation, test, truth or Truth())
 
@@ -95,6 +97,8 @@ def places(shares: np.ndarray, options: Options, column: Column | None = None) -
     if options.split_column is not None:
         assert column is not None
         return named_splits(options.split_column, column(options.split_column))
+    if options.split == "none":
+        return np.full(len(shares), TEST)
     if options.split == "blocks":
         return block_places(len(shares))
     groups = None
@@ -107,6 +111,32 @@ def places(shares: np.ndarray, options: Options, column: Column | None = None) -
         return np.digitize(shares, CUTS)
     assert column is not None
     return group_places(*groups)
+
+
+def split_rule(options: Options) -> str:
+    """A sentence: what decides the split of an example.
+
+    >>> split_rule(Options(split="time"))
+    'time: the first 80% are for training, the last 10% for testing'
+    >>> split_rule(Options(group="patient"))
+    "hash of the group, 80 / 10 / 10: examples of one 'patient' share a split"
+    """
+    if options.split_column is not None:
+        return f"column '{options.split_column}'"
+    if options.group is not None and options.split == "hash":
+        return f"hash of the group, 80 / 10 / 10: examples of one '{options.group}' share a split"
+    rule = {
+        "hash": "hash of the content, 80 / 10 / 10, unless the source has splits of its own",
+        "time": "time: the first 80% are for training, the last 10% for testing",
+        "blocks": "contiguous blocks; blocks of validation separate those of training from those of testing",
+        "none": "none: all are for testing",
+    }[options.split]
+    return rule if options.group is None else f"{rule}; examples of one '{options.group}' share a split"
+
+
+def splitting_columns(options: Options) -> list[str]:
+    """The columns that decide the splits."""
+    return [name for name in (options.group, options.split_column) if name is not None]
 
 
 def content_shares(x: np.ndarray) -> np.ndarray:

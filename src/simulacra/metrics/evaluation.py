@@ -33,6 +33,7 @@ class Evaluation:
         model: a trained model, which has the capabilities that the measurements need.
         data: what it is measured on, and what it was trained on.
         dataset: the examples that it is measured on.
+        held_out: whether none of them is in the training split of `data`.
         measurements: what is measured.
         features: what `load_extractor` takes.
         weights: a file of weights, for `inception`.
@@ -45,6 +46,7 @@ class Evaluation:
     model: Any
     data: Data
     dataset: Dataset
+    held_out: bool
     measurements: Sequence[Measurement]
     features: str | object = "raw"
     weights: str | Path | None = None
@@ -105,7 +107,9 @@ class Evaluation:
         found = {}
         for sets in self.sample_sets:
             samples, real, train = (x[:MOST] for x in (sets.samples, sets.real, sets.train))
-            found[sets.name] = Comparison(samples, real, self.extractor, scores, self.seed, train)
+            found[sets.name] = Comparison(
+                samples, real, self.extractor, scores, self.seed, train, held_out=self.held_out
+            )
         return found
 
 

@@ -159,5 +159,5 @@ FID = register(Score(
             meaning="between normal distributions fitted to the features of samples and data (FID)",
             better="lower"),
     ),
-    score=_fid, fewest=2, in_training=True, order=100,
+    score=_fid, fewest=2, in_training=True, reference=True, covariance=True, order=100,
 ))  # fmt: skip

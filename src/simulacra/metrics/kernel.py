@@ -140,5 +140,5 @@ KID = register(Score(
         Metric("kid_error", "its standard error", meaning="of the kernel distance, over subsets"),
     ),
     settings=("kid_subsets", "kid_subset_size"), score=_kid, fewest=4, in_training=True, whole=True,
-        order=110,
+    reference=True, order=110,
 ))  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from torch import Tensor
 
 from simulacra.core.batch import Batch
@@ -23,8 +24,15 @@ def _nll(evaluation: Evaluation, batch: Batch, x: Tensor) -> dict[str, Tensor]:
     return {"nll": -evaluation.model.log_likelihood(x, batch.noise, evaluation.importance_samples)}
 
 
-def _importance_samples(evaluation: Evaluation) -> dict[str, int]:
-    return {} if evaluation.model.exact else {"importance_samples": evaluation.importance_samples}
+def _settings(evaluation: Evaluation) -> dict[str, int]:
+    model = evaluation.model
+    drawn = {} if model.exact or not model.draws else {"importance_samples": evaluation.importance_samples}
+    schema, x = model.spec.schema, evaluation.dataset.x
+    unseen = np.zeros(len(x), dtype=bool)
+    for code in () if schema is None else schema.codes:
+        unseen |= (x[:, code] == 0).all(axis=1)
+    # only where there are some: a row of zeros everywhere helps nobody
+    return {**drawn, **({"unseen_rows": int(unseen.sum())} if unseen.any() else {})}
 
 
 ELBO = register(PerExample(
@@ -42,6 +50,8 @@ NLL = register(PerExample(
     metrics=(
         Metric("nll", "negative log-likelihood", "nats", "-log p(x) of an example", "lower",
             circumstances=", estimated with {importance_samples:,} samples of z unless exact"),
+        Metric("unseen_rows", "rows with unseen categories", "", "rows with a category that no training row"
+            " has; it contributes nothing to their likelihood"),
     ),
-    settings=("importance_samples",), values=_nll, compute=_importance_samples, order=11,
+    settings=("importance_samples",), values=_nll, compute=_settings, order=11,
 ))  # fmt: skip

@@ -18,31 +18,114 @@ if TYPE_CHECKING:
     from simulacra.metrics.sample_scores import Comparison
 
 # distances held at a time
-BLOCK = 2**22
+BLOCK = 2**20
 # With fewer features than this, differences are squared one by one, so that ties are exact.
 FEW = 32
+# unit roundoff of float64
+UNIT = 2.0**-53
+
+
+@dataclass
+class Block:
+    """Distances of some rows of x to all rows of y, rounded where a matrix product gives them.
+
+    Attributes:
+        part: the rows of x.
+        squared: squared distances `(B, N)`.
+        error: what they are wrong by at most, `(B, N)`; None where they are exact.
+        x: all rows `(M, F)`.
+        y: all rows `(N, F)`.
+    """
+
+    part: slice
+    squared: Tensor
+    error: Tensor | None
+    x: np.ndarray
+    y: np.ndarray
+
+    @property
+    def distance(self) -> Tensor:
+        """`(B, N)`."""
+        return self.squared.sqrt()
+
+    def settle(self, limit: Tensor, below: bool = False) -> None:
+        """Make distances exact that rounding may have put on the wrong side of a limit.
+
+        Args:
+            limit: distances, of a shape that fits `(B, N)`.
+            below: also all that are smaller than the limit.
+        """
+        if self.error is None:
+            return
+        above = self.squared - limit.square()
+        near = above <= 2 * self.error if below else above.abs() <= 2 * self.error
+        rows, columns = near.nonzero(as_tuple=True)
+        step = max(1, BLOCK // self.x.shape[1])
+        for i, j in zip(rows.split(step), columns.split(step), strict=True):
+            difference = self.x[self.part][i.numpy()] - self.y[j.numpy()].astype(np.float64)
+            self.squared[i, j] = torch.from_numpy(np.square(difference).sum(axis=1))
+            self.error[i, j] = 0
+
+
+def blocks(x: np.ndarray, y: np.ndarray) -> Iterator[Block]:
+    """Euclidean distances of rows x `(M, F)` to all rows y `(N, F)` in float64, a few million at a time.
+
+    Equal distances come out equal: exact are those of few features, of integers and of bytes that are stored
+    as fractions of 255; of others `Block.settle` makes exact what is compared.
+    """
+    few = y.shape[1] < FEW
+    a, b, scale = _integers(x, y)
+    if scale is None and not few:
+        # |x - y|^2 = |x|^2 + |y|^2 - 2 x.y loses the least around the mean
+        centre = b.mean(axis=0)
+        a, b = a - centre, b - centre
+    all_y = torch.from_numpy(b)
+    y2 = all_y.square().sum(dim=1)
+    # of a product of F terms (Higham 2002, section 3.1), of the norms, and of the subtraction of the centre
+    rounding = 2 * (y.shape[1] + 16) * UNIT
+    rows = max(1, BLOCK // max(1, len(y)))
+    for start in range(0, len(x), rows):
+        part = slice(start, min(start + rows, len(x)))
+        some = torch.from_numpy(a[part])
+        if few:
+            direct = torch.cdist(some, all_y, compute_mode="donot_use_mm_for_euclid_dist")
+            yield Block(part, direct.mul_(scale or 1).square_(), None, x, y)
+            continue
+        norms = some.square().sum(dim=1, keepdim=True) + y2
+        squared = torch.addmm(norms, some, all_y.T, alpha=-2).clamp_(min=0)
+        if scale is None:
+            yield Block(part, squared, norms.mul_(rounding), x, y)
+        else:
+            yield Block(part, squared.mul_(scale**2), None, x, y)
+
+
+def _integers(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, float | None]:
+    """x and y in float64; as integers and their scale where sums of their products are exact, else None."""
+    for per_unit in (1, 255):
+        # most data fail at their first rows
+        if _on_grid(x[:8], per_unit) and _on_grid(x, per_unit) and _on_grid(y, per_unit):
+            a, b = (np.rint(per_unit * values.astype(np.float64)) for values in (x, y))
+            largest = max(np.abs(whole).max(initial=0) for whole in (a, b))
+            if 4 * x.shape[1] * largest**2 < 1 / UNIT:
+                return a, b, 1 / per_unit
+    return x.astype(np.float64), y.astype(np.float64), None
+
+
+def _on_grid(x: np.ndarray, per_unit: int) -> bool:
+    """Whether the numbers of x are integers divided by `per_unit` and rounded to the type of x."""
+    return np.array_equal((np.rint(per_unit * x.astype(np.float64)) / per_unit).astype(x.dtype), x)
 
 
 def distances(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[slice, Tensor]]:
-    """Euclidean distances of rows x `(M, F)` to all rows y `(N, F)`: a slice of x and its distances `(B, N)`.
+    """Distances of rows x `(M, F)` to all rows y `(N, F)`: a slice of x and its distances `(B, N)`.
 
-    In float64; never more than a few million at a time.
+    In float64, rounded; never more than a few million at a time.
 
     >>> [d.tolist() for _, d in distances(np.array([[0.0], [3.0]]), np.array([[1.0], [5.0]]))]
     [[[1.0, 5.0], [2.0, 2.0]]]
     """
-    # |x - y|^2 = |x|^2 + |y|^2 - 2 x.y loses the least around the mean
-    few = y.shape[1] < FEW
-    mode = "donot_use_mm_for_euclid_dist" if few else "use_mm_for_euclid_dist"
-    centre = 0.0 if few else y.mean(axis=0, dtype=np.float64)
-    all_y = torch.from_numpy(y.astype(np.float64) - centre)
-    rows = max(1, BLOCK // max(1, len(y)))
-    for start in range(0, len(x), rows):
-        part = slice(start, min(start + rows, len(x)))
-        yield (
-            part,
-            torch.cdist(torch.from_numpy(x[part].astype(np.float64) - centre), all_y, compute_mode=mode),
-        )
+    for block in blocks(x, y):
+        yield block.part, block.distance
 
 
 def nearest(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -58,8 +141,7 @@ def nearest(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     if len(y) == 0:
         raise DataError("cannot find nearest neighbours: the reference set is empty")
-    found = [_first(d) for _, d in distances(x, y)]
-    return _joined(found)
+    return _joined([_first(block) for block in blocks(x, y)])
 
 
 def nearest_other(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -71,9 +153,10 @@ def nearest_other(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if len(x) < 2:
         raise DataError("one example has no neighbour")
     found = []
-    for part, d in distances(x, x):
-        d[torch.arange(len(d)), torch.arange(part.start, part.stop)] = torch.inf
-        found.append(_first(d))
+    for block in blocks(x, x):
+        rows = torch.arange(len(block.squared))
+        block.squared[rows, rows + block.part.start] = torch.inf
+        found.append(_first(block))
     return _joined(found)
 
 
@@ -141,8 +224,9 @@ def copies(samples: np.ndarray, train: np.ndarray) -> int:
     return sum(digest in known for digest in _digests(samples))
 
 
-def _first(d: Tensor) -> tuple[Tensor, Tensor]:
-    distance, index = d.min(dim=1)
+def _first(block: Block) -> tuple[Tensor, Tensor]:
+    block.settle(block.distance.amin(dim=1, keepdim=True), below=True)
+    distance, index = block.distance.min(dim=1)
     return index, distance
 
 
@@ -174,16 +258,18 @@ def _memorisation(comparison: Comparison) -> dict[str, float]:
     }
 
 
+COMPARED_WITH = "; {train:,} training examples were compared"
 MEMORISATION = register(Score(
     name="memorisation",
     metrics=(
         Metric("closer_to_train", "closer to training data", "%",
             "samples nearer to a training example than that is to its own nearest neighbour; a share far"
-            " above the expected one indicates memorised examples"),
+            " above the expected one indicates memorised examples", circumstances=COMPARED_WITH),
         Metric("closer_expected", "expected of new data", "%",
             "the same for new examples, estimated from the training data"),
         Metric("duplicates", "duplicates", meaning="samples that are equal to another sample"),
-        Metric("copies", "copies", meaning="samples that are equal to a training example"),
+        Metric("copies", "copies", meaning="samples that are equal to a training example",
+            circumstances=COMPARED_WITH),
     ),
     settings=("train",), score=_memorisation, order=140,
 ))  # fmt: skip

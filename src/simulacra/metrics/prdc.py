@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from simulacra.errors import ConfigError
-from simulacra.metrics.neighbours import distances
+from simulacra.metrics.neighbours import blocks
 from simulacra.metrics.registry import Metric, Score, register
 
 if TYPE_CHECKING:
@@ -49,14 +50,18 @@ def radii(x: np.ndarray, k: int) -> np.ndarray:
         raise ConfigError(
             f"neighbours: {len(x)} examples have no {k} neighbours each; take more, or fewer of them"
         )
-    # each row is the nearest to itself
-    return torch.cat([d.kthvalue(k + 1, dim=1).values for _, d in distances(x, x)]).numpy()
+    found = []
+    for block in blocks(x, x):
+        # each row is the nearest to itself
+        block.settle(block.distance.kthvalue(k + 1, dim=1, keepdim=True).values, below=True)
+        found.append(block.distance.kthvalue(k + 1, dim=1).values)
+    return torch.cat(found).numpy()
 
 
 def prdc(real: np.ndarray, fake: np.ndarray, k: int = 5, real_radii: np.ndarray | None = None) -> Prdc:
     """Of fake features `(M, F)` against real ones `(N, F)`, as the authors' package `prdc` counts.
 
-    Inside is strictly inside. Distances are taken by blocks: no matrix of M x N is held.
+    Inside is strictly inside, and ties are exact. Distances are taken by blocks: no matrix of M x N is held.
 
     Args:
         real: features of data.
@@ -73,23 +78,37 @@ def prdc(real: np.ndarray, fake: np.ndarray, k: int = 5, real_radii: np.ndarray 
     """
     of_real = torch.from_numpy(radii(real, k) if real_radii is None else real_radii)
     of_fake = torch.from_numpy(radii(fake, k))
-    inside, nearest = torch.zeros(len(fake)), torch.full((len(real),), torch.inf, dtype=torch.float64)
-    recalled = torch.zeros(len(real), dtype=torch.bool)
-    for part, d in distances(fake, real):
-        inside[part] = (d < of_real).float().sum(dim=1)
-        recalled |= (d < of_fake[part, None]).any(dim=0)
-        nearest = torch.minimum(nearest, d.amin(dim=0))
+    inside = torch.zeros(len(fake))
+    covered, recalled = torch.zeros(2, len(real), dtype=torch.bool)
+    for block in blocks(fake, real):
+        reach = of_fake[block.part, None]
+        block.settle(of_real)
+        block.settle(reach)
+        d = block.distance
+        within = d < of_real
+        inside[block.part] = within.float().sum(dim=1)
+        covered |= within.any(dim=0)
+        recalled |= (d < reach).any(dim=0)
     return Prdc(
         precision=(inside > 0).double().mean().item(),
         recall=recalled.double().mean().item(),
         density=inside.double().mean().item() / k,
-        coverage=(nearest < of_real).double().mean().item(),
+        coverage=covered.double().mean().item(),
     )
 
 
 def _prdc(comparison: Comparison) -> dict[str, float]:
     k, real = NEIGHBOURS, comparison.real
     return vars(prdc(real.features, comparison.samples.features, k, real.radii(k))) | {"neighbours": k}
+
+
+def _caution(found: Mapping[str, Any], real: Mapping[str, Any]) -> str:
+    if found["recall"] > real["recall"] / 10:
+        return ""
+    return (
+        f"recall is {100 * found['recall']:.1f}%, that of real examples {100 * real['recall']:.1f}%: the"
+        " samples repeat, or vary too little to reach the data around them"
+    )
 
 
 CHART = Metric("prdc", "fidelity and variety",
@@ -106,5 +125,6 @@ PRDC = register(Score(
         Metric("coverage", "coverage", "%", "data with a sample among their nearest neighbours", "higher",
             chart=CHART),
     ),
-    settings=("neighbours",), score=_prdc, fewest=NEIGHBOURS + 1, in_training=True, whole=True, order=111,
+    settings=("neighbours",), score=_prdc, fewest=NEIGHBOURS + 1, in_training=True, whole=True,
+    reference=True, caution=_caution, order=111,
 ))  # fmt: skip

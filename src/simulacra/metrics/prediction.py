@@ -23,6 +23,7 @@ from torch.distributions import (
 from simulacra.core.batch import Batch, in_order
 from simulacra.core.capabilities import Predicts
 from simulacra.data.spec import Truth
+from simulacra.metrics.confusion import Confusion
 from simulacra.metrics.registry import Measurement, Metric, register
 from simulacra.probability.distributions import marginals
 
@@ -162,6 +163,7 @@ def _each_number(model: Any, batch: Batch) -> dict[str, Tensor]:
 def _of_classes(model: Any, batches: Sequence[Batch]) -> dict[str, Any]:
     """Of a categorical `(B,)` over K classes, or of Bernoulli numbers."""
     means, targets = [], torch.cat([model.targets(batch) for batch in batches])
+    labels = targets.dtype == torch.int64 or model.spec.target is None
     for batch in batches:
         p = model.predict(batch.x)
         means.append(p.probs if targets.dtype == torch.int64 else p.mean)
@@ -172,10 +174,13 @@ def _of_classes(model: Any, batches: Sequence[Batch]) -> dict[str, Any]:
         # every number is a prediction of its own with two classes
         probs, targets = probs.flatten(), targets.flatten().long()
         probs = torch.stack([1 - probs, probs], dim=1)
-    return {
-        "accuracy": (probs.argmax(dim=1) == targets).double().mean().item(),
-        "calibration_error": calibration_error(probs, targets),
-    }
+    guess, classes = probs.argmax(dim=1), model.spec.classes
+    numbers: dict[str, Any] = {"accuracy": (guess == targets).double().mean().item()}
+    if labels:
+        confusion = Confusion.of(targets.cpu().numpy(), guess.cpu().numpy(), len(classes))
+        numbers["balanced_accuracy"] = float(np.nanmean(confusion.recall.value))
+        numbers["by_class"] = confusion.by_class(classes)
+    return numbers | {"calibration_error": calibration_error(probs, targets)}
 
 
 def _of_truth(model: Any, truth: Truth, batches: Sequence[Batch]) -> dict[str, Any]:
@@ -215,6 +220,8 @@ PREDICTION = register(Measurement(
             for percent in INTERVALS
         ),
         Metric("accuracy", "accuracy", "%", "examples whose class is predicted correctly", "higher"),
+        Metric("balanced_accuracy", "balanced accuracy", "%",
+            "mean over the classes of the share of their examples that is predicted correctly", "higher"),
         Metric("calibration_error", "calibration error", "%",
             "mean difference between the probability of the predicted class and how often it is correct"
             " (ECE, 15 bins)", "lower"),
@@ -230,5 +237,5 @@ PREDICTION = register(Measurement(
         Metric("round_trip_within_2_percent_of_mean", "round trips of the mean within 2%", "%",
             "the same for the mean of the targets"),
     ),
-    settings=("pit_histogram",), compute=_prediction, order=40,
+    settings=("pit_histogram", "by_class"), compute=_prediction, order=40,
 ))  # fmt: skip

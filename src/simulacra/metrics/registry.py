@@ -129,6 +129,9 @@ class Score(Measurement):
         in_training: whether `--evaluate-every` computes it.
         classes: whether it needs the classes that the extractor predicts.
         whole: whether it needs the features of all examples at a time.
+        reference: whether the score of real examples against real ones, as many, is given beside it.
+        covariance: whether it needs more samples than features, for a covariance of full rank.
+        caution: a sentence about its values that those of real examples suggest, or an empty one.
     """
 
     needs: tuple[type[Capability], ...] = (Samples, Translates)
@@ -138,22 +141,51 @@ class Score(Measurement):
     in_training: bool = False
     classes: bool = False
     whole: bool = False
+    reference: bool = False
+    covariance: bool = False
+    caution: Callable[[Mapping[str, Any], Mapping[str, Any]], str] = lambda found, real: ""
 
     def measure(self, evaluation: Evaluation) -> Mapping[str, Any]:
-        found = {}
-        for name, comparison in evaluation.comparisons.items():
-            n = comparison.size
-            values: Mapping[str, Any] = {"left_out": f"{self.name} needs {self.fewest} examples, not {n}"}
-            if n >= self.fewest:
-                values = self.score(comparison)
-            found[name] = {**comparison.circumstances, **values}
-        return by_direction(found)
+        comparisons = evaluation.comparisons.items()
+        return by_direction({name: c.circumstances | self.values(c) for name, c in comparisons})
+
+    def values(self, comparison: Comparison) -> dict[str, Any]:
+        """Its values, beside them those of real examples, and what is to be said about them.
+
+        Scores of real examples are in `real_against_real`. `left_out` and `cautions` are by the group.
+        """
+        n, width = comparison.size, comparison.samples.features.shape[1]
+        biased = f"{n:,} samples are fewer than the {width:,} features, so that most of this score is bias"
+        if n < self.fewest:
+            return {"left_out": f"{self.name} needs {self.fewest} examples, not {n}"}
+        found = dict(comparison.scored(self))
+        if not self.reference:
+            return found
+        real, few = comparison.reference, self.covariance and n <= width
+        if real is not None:
+            scored = real.scored(self)
+            known = {m.key: scored[m.key] for m in self.metrics if m.key in scored}
+            found["real_against_real"] = known
+            text = self.caution(found, known)
+            if few:
+                score = known[self.metrics[0].key]
+                text = f"{biased}: real examples score {score:.4g} against real ones"
+            if text:
+                found["cautions"] = {self.name: text}
+        elif few and comparison.no_reference:
+            return {"left_out": f"{self.name} needs more samples than its {width:,} features, not {n:,}"}
+        elif few or comparison.no_reference:
+            found["cautions"] = {self.name: comparison.no_reference or biased}
+        return found
 
 
 # the same for both directions of a translation between domains
 SHARED = ("extractor", "weights", "resize", "features", "seed", "left_out")
 # keys of an event that are not metrics: of every evaluation, and of every comparison of samples
-SETTINGS = ("event", "step", "data", "examples", "seed", "columns", "directions", "left_out")
+SETTINGS = (
+    "event", "step", "data", "examples", "seed", "columns", "directions", "left_out", "cautions",
+    "real_against_real",
+)  # fmt: skip
 COMPARED = ("extractor", "weights", "resize", "features", "samples", "real")
 
 M = TypeVar("M", bound=Measurement)
@@ -235,14 +267,61 @@ def metric(key: str, event: Collection[str] = ()) -> Metric:
     >>> metric("kl").label, metric("generator_loss").label
     ('KL', 'generator loss')
     """
-    found = [m for m in measurements() if any(one.key == key for one in m.metrics)]
-    if found:
-        measurement = max(found, key=lambda m: len({one.key for one in m.metrics} & {*event}))
+    measurement = measurement_of(key, event)
+    if measurement is not None:
         return next(one for one in measurement.metrics if one.key == key)
     charts = [one.chart for m in measurements() for one in m.metrics if one.chart]
     charts += [one.chart for one in _TERMS if one.chart]
     known = {one.key: one for one in (*charts, *_TERMS)}
     return known.get(key, Metric(key, key.replace("_", " ")))
+
+
+def measurement_of(key: str, event: Collection[str] = ()) -> Measurement | None:
+    """The measurement that has the metric of a key, as `metric` chooses it."""
+    found = [m for m in measurements() if any(one.key == key for one in m.metrics)]
+    return max(found, key=lambda m: len({one.key for one in m.metrics} & {*event}), default=None)
+
+
+def by_group(event: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The values of each group of metrics in an event, by their keys, and beside them what they depend on.
+
+    Values of no known metric are in a group without a name. Lists for charts are left out.
+
+    >>> event = {"data": "digits@test", "elbo": -1.0, "nll": 0.5, "importance_samples": 9}
+    >>> by_group(event)["nll"]
+    {'data': 'digits@test', 'importance_samples': 9, 'nll': 0.5}
+    """
+    other = settings()
+    found: dict[str, dict[str, Any]] = {}
+
+    def of(measurement: Measurement | None) -> dict[str, Any]:
+        name = "" if measurement is None else measurement.name
+        if name not in found:
+            kept = {*SETTINGS, *(COMPARED if measurement and measurement.features else ())}
+            kept |= {key for m in measurements() if m.name == name for key in m.settings}
+            found[name] = {
+                key: value
+                for key, value in event.items()
+                if key in kept and isinstance(value, (str, int, float))
+            }
+        return found[name]
+
+    for key, value in event.items():
+        if key not in other:
+            of(measurement_of(key, event))[key] = value
+    for key, value in event.get("real_against_real", {}).items():
+        of(measurement_of(key, event)).setdefault("real_against_real", {})[key] = value
+    for part in ("columns", "directions"):
+        for name, values in event.get(part, {}).items():
+            for group, several in by_group(values).items():
+                measurement = next((m for m in measurements() if m.name == group), None)
+                of(measurement).setdefault(part, {})[name] = several
+    for group, text in event.get("cautions", {}).items():
+        found.setdefault(group, {})["cautions"] = {group: text}
+    if not found:
+        # everything was left out
+        of(None)
+    return found
 
 
 def by_direction(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -277,7 +356,9 @@ def merge(numbers: dict[str, Any], found: Mapping[str, Any]) -> None:
         if key == "directions":
             directions = numbers.setdefault(key, {})
             for name, values in value.items():
-                directions.setdefault(name, {}).update(values)
+                merge(directions.setdefault(name, {}), values)
+        elif key in ("real_against_real", "cautions"):
+            numbers[key] = {**numbers.get(key, {}), **value}
         elif key == "left_out" and key in numbers:
             numbers[key] += f", {value}"
         else:

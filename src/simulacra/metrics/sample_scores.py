@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from simulacra.core.capabilities import Conditional, Predicts
 from simulacra.core.inference import eval_mode
 from simulacra.errors import ConfigError, DataError
 from simulacra.metrics.features import Extractor, load_extractor
-from simulacra.metrics.registry import Measurement, Metric, Score, register, scores
+from simulacra.metrics.registry import Measurement, Metric, Score, merge, register, scores
 from simulacra.metrics.statistics import Statistics
 
 if TYPE_CHECKING:
@@ -50,6 +52,8 @@ class Comparison:
         seed: of their random choices.
         train: the examples that the model was trained on; `real` when not given.
         subsets: number of subsets of the kernel distance.
+        held_out: whether `real` has none of `train`, so that as many of `train` as there are samples, scored
+            against `real`, show what real examples score.
 
     Raises:
         ConfigError: the shapes differ.
@@ -65,10 +69,12 @@ class Comparison:
         seed: int = 0,
         train: np.ndarray | Tensor | None = None,
         subsets: int = 100,
+        held_out: bool = False,
     ) -> None:
         classes = any(score.classes for score in scores)
         whole = any(score.whole for score in scores)
-        self.extractor, self.seed, self.subsets = extractor, seed, subsets
+        self.extractor, self.seed, self.subsets, self.held_out = extractor, seed, subsets, held_out
+        self._scored: dict[str, Mapping[str, Any]] = {}
         self.samples = Statistics(samples, extractor, classes=classes)
         self.real = Statistics(real, extractor, classes=classes, keep=True, whole=whole)
         self.train = self.real if train is None else Statistics(train, extractor, keep=True)
@@ -83,6 +89,35 @@ class Comparison:
     def size(self) -> int:
         """Samples or real examples, whichever are fewer."""
         return min(len(self.samples), len(self.real))
+
+    def scored(self, score: Score) -> Mapping[str, Any]:
+        """The values of a score, computed once."""
+        if score.name not in self._scored:
+            self._scored[score.name] = score.score(self)
+        return self._scored[score.name]
+
+    @cached_property
+    def reference(self) -> Comparison | None:
+        """As many random training examples in place of the samples; None where there are not so many."""
+        n = len(self.samples)
+        if not self.held_out or len(self.train) < n:
+            return None
+        rows = np.sort(np.random.default_rng(self.seed).permutation(len(self.train))[:n])
+        real = copy(self)
+        real._scored = {}
+        real.samples = Statistics(self.train.x[rows], self.extractor, keep=True, whole=self.real.whole)
+        return real
+
+    @property
+    def no_reference(self) -> str:
+        """Why there is none; empty where no training examples were given."""
+        if self.train is self.real:
+            return ""
+        unknown = "what real examples would score is unknown"
+        if not self.held_out:
+            return f"{unknown}, since the samples are compared with training examples; take the test split"
+        n, there = len(self.samples), len(self.train)
+        return f"{unknown}: {n:,} training examples are needed, and there are {there:,}"
 
     @property
     def circumstances(self) -> dict[str, Any]:
@@ -118,12 +153,14 @@ def score_samples(
         metrics: groups of scores: `fid`, `kid`, `prdc`, `is`, `classes`, `memorisation`, or any other that is
             registered. Inception score and classes are left out where the extractor predicts no classes.
         seed: of the subsets of the kernel distance and of the order of the Inception score.
-        train: the examples the model was trained on, for `memorisation`; `real` when not given.
+        train: the examples the model was trained on, none of them in `real`: for `memorisation`, and to
+            score as many of them as there are samples against `real`. `real` itself when not given.
         subsets: number of subsets of the kernel distance.
 
     Returns:
         `extractor`, `weights` (a digest), `resize`, `features`, `samples`, `real`, `seed`, and the values of
-        each group, which the module that registers it describes.
+        each group, which the module that registers it describes. Given `train`, also `real_against_real`:
+        the same scores of training examples, for comparison.
 
     Raises:
         ConfigError: an unknown metric or extractor, one that does not fit the data, or missing packages.
@@ -135,7 +172,8 @@ def score_samples(
     (True, 'raw', 500, 0)
     """
     chosen = scores(metrics)
-    comparison = Comparison(samples, real, load_extractor(extractor), chosen, seed, train, subsets)
+    held_out = train is not None
+    comparison = Comparison(samples, real, load_extractor(extractor), chosen, seed, train, subsets, held_out)
     fewest = max((score.fewest for score in chosen), default=1)
     if comparison.size < fewest:
         raise DataError(
@@ -144,7 +182,7 @@ def score_samples(
         )
     numbers = comparison.circumstances
     for score in chosen:
-        numbers |= score.score(comparison)
+        merge(numbers, score.values(comparison))
     return numbers
 
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
+from simulacra.core.batch import random_subset
 from simulacra.core.capabilities import Samples
-from simulacra.metrics.neighbours import distances
+from simulacra.metrics.neighbours import blocks, nearest_other
 from simulacra.metrics.registry import Measurement, Metric, register
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 NEAR = 4.0
 # A mode is covered when it has this share of the samples it would have by right.
 ENOUGH = 0.1
+# So few different samples, or fewer, are a collapse; of so many samples at most.
+FEW, VARIED = 20, 500
 
 
 @dataclass(frozen=True)
@@ -64,26 +68,72 @@ def variance_ratio(samples: np.ndarray, data: np.ndarray) -> float:
     return float(_total_variance(samples) / max(_total_variance(data), 1e-12))
 
 
-def diversity(samples: np.ndarray, data: np.ndarray) -> float:
-    """Mean distance of two samples over that of two examples of the data; `(M, ...)`, `(N, ...)`, at least 2.
+@dataclass(frozen=True)
+class Variety:
+    """How much samples vary, and how often they repeat, beside as many examples of the data.
 
-    1 where both vary equally, 0 after a collapse.
-
-    >>> diversity(np.array([[0.0], [1.0], [2.0]]), np.array([[0.0], [4.0], [8.0]]))
-    0.25
+    Attributes:
+        diversity: mean distance of two samples over that of two examples: 1 where both vary equally, 0 after
+            a collapse to one point.
+        distinct: different samples there seem to be, at most as many as there are: were k different ones
+            drawn equally often, two of them would be the same with probability 1 / k (the birthday test of
+            Arora and Zhang 2017, arXiv 1706.08224). The same are those that are nearer than a quarter of the
+            median distance of an example of the data to its nearest other.
+        distinct_data: the same of the examples.
     """
-    return _mean_pair_distance(samples) / max(_mean_pair_distance(data), 1e-12)
+
+    diversity: float
+    distinct: float
+    distinct_data: float
 
 
-def _mean_pair_distance(x: np.ndarray) -> float:
-    x = x.reshape(len(x), -1)
-    # a sum over all pairs, each twice, and over each row with itself, which is 0
-    total = sum(d.sum().item() for _, d in distances(x, x))
-    return total / (len(x) * (len(x) - 1))
+def variety(samples: np.ndarray, data: np.ndarray) -> Variety:
+    """Of samples `(M, ...)` and data `(N, ...)`, at least 2 each.
+
+    >>> rng = np.random.default_rng(0)
+    >>> data, ten = rng.normal(size=(300, 8)), rng.normal(size=(10, 8))
+    >>> found = variety(np.repeat(ten, 30, axis=0), data)
+    >>> found.diversity > 0.8, round(found.distinct), found.distinct_data
+    (True, 10, 300.0)
+    """
+    samples, data = (x.reshape(len(x), -1) for x in (samples, data))
+    same = float(np.median(nearest_other(data)[1])) / 4
+    (between, distinct), (of_data, distinct_data) = (_pairs(x, same) for x in (samples, data))
+    return Variety(between / max(of_data, 1e-12), distinct, distinct_data)
+
+
+def _pairs(x: np.ndarray, same: float) -> tuple[float, float]:
+    """The mean distance of two rows, and the number of different ones."""
+    n, total, equal = len(x), 0.0, 0
+    limit = torch.tensor(same, dtype=torch.float64)
+    for block in blocks(x, x):
+        block.settle(limit)
+        total += block.distance.sum().item()
+        equal += int((block.distance <= limit).sum())
+    # all pairs are there twice, and each row with itself
+    pairs, equal = n * (n - 1), equal - n
+    return total / pairs, min(float(n), pairs / max(1, equal))
+
+
+def repeats(distinct: float, distinct_data: float) -> bool:
+    """Whether there are so few different samples that they repeat, although examples of the data do not.
+
+    >>> repeats(10, 500), repeats(200, 500), repeats(4, 4)
+    (True, False, False)
+    """
+    return distinct <= min(FEW, distinct_data / 2)
 
 
 def _total_variance(x: np.ndarray) -> float:
     return float(x.var(axis=0, dtype=np.float64).sum())
+
+
+def describe_repeats(distinct: float, distinct_data: float) -> str:
+    """A sentence, without its full stop."""
+    return (
+        f"samples repeat: they are as often the same as if there were {distinct:.0f} different ones; among"
+        f" examples of the data there are {distinct_data:.0f}"
+    )
 
 
 def _samples(evaluation: Evaluation) -> dict[str, Any]:
@@ -96,6 +146,13 @@ def _samples(evaluation: Evaluation) -> dict[str, Any]:
         "mean_distance": mean_distance(samples, data),
         "variance_ratio": variance_ratio(samples, data),
     }
+    if n > 1:
+        real = random_subset(evaluation.dataset, VARIED, evaluation.seed).x
+        found = variety(samples[:VARIED], real)
+        numbers |= {"distinct": found.distinct, "distinct_of": min(n, VARIED)}
+        numbers["real_against_real"] = {"distinct": found.distinct_data}
+        if repeats(found.distinct, found.distinct_data):
+            numbers["cautions"] = {"samples": describe_repeats(found.distinct, found.distinct_data)}
     if truth.modes is not None and truth.sigma is not None:
         coverage = mode_coverage(samples, truth.modes, truth.sigma)
         numbers |= {
@@ -107,6 +164,9 @@ def _samples(evaluation: Evaluation) -> dict[str, Any]:
     return numbers
 
 
+DISTINCT = Metric("distinct_chart", "distinct samples",
+    meaning="different ones there seem to be, judged by how often two are nearly the same: few where samples"
+    " repeat")  # fmt: skip
 SAMPLES = register(Measurement(
     name="samples", needs=(Samples,),
     metrics=(
@@ -115,10 +175,13 @@ SAMPLES = register(Measurement(
         Metric("variance_ratio", "variance ratio",
             meaning="total variance of samples over that of the data: 1 where both vary equally, 0 after a"
             " collapse"),
+        Metric("distinct", "distinct samples", "",
+            "different ones there seem to be, judged by how often two are nearly the same", "higher",
+            out_of="distinct_of", chart=DISTINCT, line="samples"),
         Metric("modes_covered", "modes covered",
             meaning="modes of the data that get at least a tenth of their share of samples; all is best",
             out_of="modes"),
         Metric("within_4_sigma", "samples at a mode", "%", "within 4 standard deviations of one", "higher"),
     ),
-    settings=("samples", "modes", "mode_shares"), compute=_samples, order=50,
+    settings=("samples", "modes", "mode_shares", "distinct_of"), compute=_samples, order=50,
 ))  # fmt: skip

@@ -21,7 +21,7 @@ from simulacra.metrics.neighbours import nearest_other
 from simulacra.metrics.prdc import radii
 
 # to be raised when the same examples would give other statistics
-VERSION = 1
+VERSION = 2
 # rows that are converted or read at a time
 ROWS = 1024
 # examples that the extractor takes at a time

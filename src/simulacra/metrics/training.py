@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simulacra.metrics.registry import Metric, describe
+from simulacra.metrics.samples import DISTINCT
 
 OUTPUTS = Metric("outputs", "output of the discriminator",
     meaning="averaged over training examples and over samples; its meaning depends on the objective",
@@ -12,7 +13,6 @@ GRADIENTS = Metric("gradients", "norm of the gradient",
 ACCURACIES = Metric("accuracies", "accuracy of the discriminator", "%",
     "share of each set that it classifies correctly; an accuracy on held-out examples far below that on"
     " training examples means that it memorises these", limits=(0.0, 105.0))  # fmt: skip
-
 describe(
     Metric("loss", "loss",
         meaning="what training minimises or, for translations, the mean distance from the targets",
@@ -26,6 +26,7 @@ describe(
     Metric("diversity", "diversity",
         meaning="mean distance of two samples over that of two held-out examples: 1 where both vary equally,"
         " 0 after a collapse", reference=1.0),
+    Metric("held_out_distinct", "distinct held-out examples", chart=DISTINCT, line="held-out"),
     Metric("real_accuracy", "accuracy on training examples", "%",
         "share that the discriminator classifies as real", chart=ACCURACIES, line="training"),
     Metric("held_out_accuracy", "accuracy on held-out examples", "%",

@@ -30,7 +30,7 @@ from simulacra.errors import DataError
 from simulacra.metrics.features import Extractor
 from simulacra.metrics.perceptual import map_distance, perceptual_distance, unit_maps
 from simulacra.metrics.reconstruction import PSNR, SSIM, l1, psnr, smoothed, ssim
-from simulacra.metrics.registry import Measurement, Metric, by_direction, register
+from simulacra.metrics.registry import Measurement, Metric, Score, by_direction, register
 from simulacra.metrics.sample_scores import SampleSets
 from simulacra.metrics.statistics import Statistics, as_examples
 
@@ -304,8 +304,9 @@ def cycle_sets(evaluation: Evaluation, size: int) -> list[Translated]:
     """
     model, data, groups = evaluation.model, evaluation.data, evaluation.groups
     parts = _by_domain(model.spec.classes, data.name, evaluation.dataset)
-    # only memorisation needs the training images, which are many
-    train = _by_domain(model.spec.classes, data.name, data.train) if "memorisation" in groups else parts
+    # only scores need the training images, which are many
+    scored = any(isinstance(m, Score) for m in evaluation.measurements)
+    train = _by_domain(model.spec.classes, data.name, data.train) if scored else parts
     sets = []
     for a, b in (tuple(parts), tuple(parts)[::-1]):
         batches = in_order(parts[a], size, model.device, evaluation.seed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -45,10 +46,14 @@ def model_card(name: str) -> ModelCard:
     Raises:
         ConfigError: there is no such model, file or class.
     """
+    if not isinstance(name, str):
+        known = {card.path.rpartition(":")[2]: key for key, card in MODELS.items()}
+        example = known.get(getattr(name, "__name__", ""), "vae")
+        raise ConfigError(f"the model must be a name, e.g. '{example}', not a {type(name).__name__}")
     if _is_file(name):
         return _card_of_file(name)
     if name not in MODELS:
-        raise ConfigError(f"unknown model '{name}', {nearest(name, MODELS)}, or path/to/file.py:Class")
+        raise ConfigError(f"unknown model '{name}', {nearest(name, [*MODELS, 'path/to/file.py:Class'])}")
     return MODELS[name]
 
 
@@ -95,9 +100,7 @@ def _card_of_file(name: str) -> ModelCard:
         raise ConfigError(
             f"model: {file} has no class {attribute} with an attribute `card`, a simulacra.ModelCard"
         )
-    return ModelCard(
-        f"{path}:{attribute}", card.Config, card.summary, card.limits, card.training, card.presets
-    )
+    return replace(card, path=f"{path}:{attribute}")
 
 
 @cache

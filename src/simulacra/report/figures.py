@@ -7,7 +7,7 @@ Charts are at most 520 pixels wide at 100 dpi, which keeps their text readable o
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from threading import RLock
@@ -250,14 +250,42 @@ def shares(names: Sequence[str], data: np.ndarray, samples: np.ndarray, of: str)
         places = np.arange(len(names))
         for name, values, colour, side in (("data", data, GREY, -0.2), ("samples", samples, BLUE, 0.2)):
             axes.bar(places + side, 100 * values, color=colour, width=0.4, label=name)
-        # few bars stay slender
-        axes.set_xlim(-0.75, max(len(names), 6) - 0.25)
-        if len(names) <= NAMED:
-            turned = max(map(len, names)) * len(names) > ACROSS
-            axes.set_xticks(places, [shortened(name) for name in names], rotation=90 if turned else 0)
-            axes.tick_params(axis="x", length=0)
+        _name_bars(axes, names)
         axes.set_xlabel(of)
         axes.set_ylabel("share (%)")
         axes.grid(axis="y")
         figure.legend(loc="outside upper right", ncols=2, handlelength=1)
     return figure
+
+
+def class_counts(names: Sequence[str], counts: Mapping[str, np.ndarray]) -> Figure:
+    """How many examples of each class are in each split, as stacked bars.
+
+    Args:
+        names: of the classes.
+        counts: split -> `(K,)`.
+    """
+    with style():
+        figure, axes = single(520, 300)
+        places, below = np.arange(len(names)), np.zeros(len(names))
+        for (split, values), colour in zip(counts.items(), (BLUE, GREY, ORANGE), strict=True):
+            axes.bar(places, values, bottom=below, color=colour, width=0.75, label=split)
+            below = below + values
+        _name_bars(axes, names)
+        axes.set_xlabel("class")
+        axes.set_ylabel("examples")
+        axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.grid(axis="y")
+        figure.legend(loc="outside upper right", ncols=3, handlelength=1)
+    return figure
+
+
+def _name_bars(axes: Axes, names: Sequence[str]) -> None:
+    """Names under bars at 0, 1, ..., where they fit."""
+    # few bars stay slender
+    axes.set_xlim(-0.75, max(len(names), 6) - 0.25)
+    if len(names) <= NAMED:
+        turned = max(map(len, names)) * len(names) > ACROSS
+        places = np.arange(len(names))
+        axes.set_xticks(places, [shortened(name) for name in names], rotation=90 if turned else 0)
+        axes.tick_params(axis="x", length=0)

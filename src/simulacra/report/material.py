@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import numpy as np
+import torch
 from torch import Tensor
+from torch.distributions import Categorical
 
-from simulacra.core.batch import random_subset
-from simulacra.core.capabilities import Encodes
-from simulacra.core.inference import encode_all
+from simulacra.core.batch import at_most, random_subset, tensor
+from simulacra.core.capabilities import Encodes, Predicts
+from simulacra.core.inference import encode_all, predict_all
 from simulacra.core.model import Model
 from simulacra.data import Data
 from simulacra.data.spec import Dataset
@@ -20,6 +23,8 @@ from simulacra.run import Run, RunConfig
 
 # held-out examples that are encoded: enough for a map
 ENCODED = 2000
+# held-out examples that are classified
+CLASSIFIED = 10_000
 
 M = TypeVar("M", bound=Model)
 
@@ -50,6 +55,31 @@ class Codes:
 
 
 @dataclass(frozen=True)
+class Classified:
+    """The predicted classes of held-out examples.
+
+    Attributes:
+        examples: the examples.
+        probs: of the classes, `(N, K)`.
+        y: their labels, `(N,)`.
+    """
+
+    examples: Dataset
+    probs: np.ndarray
+    y: np.ndarray
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """The most probable class of each, `(N,)`."""
+        return np.asarray(self.probs.argmax(axis=1))
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """The probability of the predicted class of each, `(N,)`."""
+        return np.asarray(self.probs.max(axis=1))
+
+
+@dataclass(frozen=True)
 class Material(Generic[M]):
     """A run, opened for a report.
 
@@ -73,6 +103,24 @@ class Material(Generic[M]):
     split: str
     held: Dataset | None
     codes: Codes | None
+
+    @cached_property
+    def classified(self) -> Classified | None:
+        """At most 10,000 examples of `split`; None without labels, or if the model predicts no classes."""
+        spec, model = self.config.spec, self.model
+        if self.data is None or self.held is None or not isinstance(model, Predicts):
+            return None
+        examples = at_most(CLASSIFIED, self.data.split(self.split), self.config.training.seed)
+        if examples.y is None or examples.spec.classes != spec.classes:
+            return None
+        if spec.target is not None and not isinstance(model.predict(tensor(examples.x[:1])), Categorical):
+            return None
+        probs = []
+        for p, _ in predict_all(model, examples):
+            # of one number it is the probability of the second of two classes
+            one = p.probs if isinstance(p, Categorical) else torch.cat([1 - p.mean, p.mean], dim=1)
+            probs.append(one.cpu())
+        return Classified(examples, torch.cat(probs).numpy(), examples.y)
 
 
 def gather(run: Run) -> Material[Any]:

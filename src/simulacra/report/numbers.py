@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from simulacra.data.spec import DataSpec
-from simulacra.metrics.registry import metric, settings
+from simulacra.metrics.registry import by_group, groups, merge, metric, settings
 from simulacra.models.registry import model_card
 from simulacra.run import Run, RunConfig
 
@@ -21,19 +21,29 @@ SHOWN = 20
 
 @dataclass(frozen=True)
 class Number:
-    """One number: its name, its value written out, its unit ("" without one), and its meaning."""
+    """One number.
+
+    Attributes:
+        name: of its metric.
+        value: written out.
+        unit: empty without one.
+        meaning: half a sentence about it.
+        real: the same of real examples against real ones, written out; empty where it is unknown.
+    """
 
     name: str
     value: str
     unit: str
     meaning: str
+    real: str = ""
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """The latest numbers of a run.
+    """Numbers of a run that belong together.
 
     Attributes:
+        heading: the data, and what else distinguishes them from other numbers of the run.
         title: where the numbers come from; a sentence.
         rows: the numbers; empty when nothing was measured.
         evaluated: whether they come from an evaluation, not from the validation while it was trained.
@@ -41,41 +51,133 @@ class Numbers:
         directions: the numbers of every direction between two domains, by their keys.
     """
 
+    heading: str
     title: str
     rows: list[Number]
     evaluated: bool
     columns: Mapping[str, list[Number]] = field(default_factory=dict)
     directions: Mapping[str, Mapping[str, Number]] = field(default_factory=dict)
+    cautions: Sequence[str] = ()
+
+    @property
+    def compared(self) -> bool:
+        """Whether some numbers are known of real examples too."""
+        return any(row.real for row in self.rows)
 
     def by_direction(self) -> list[tuple[Number, list[str]]]:
         """Each number that a direction has, and its value in every direction, empty where it has none.
 
         >>> a, b = Number("L1", "0.1", "", ""), Number("L1", "0.2", "", "")
-        >>> Numbers("", [], True, {}, {"there": {"l1": a}, "back": {"l1": b}}).by_direction()[0][1]
+        >>> Numbers("", "", [], True, {}, {"there": {"l1": a}, "back": {"l1": b}}).by_direction()[0][1]
         ['0.1', '0.2']
         """
         of = list(self.directions.values())
         known = {key: number for numbers in reversed(of) for key, number in numbers.items()}
         order = dict.fromkeys(key for numbers in of for key in numbers)
         return [
-            (known[key], [numbers[key].value if key in numbers else "" for numbers in of]) for key in order
+            (known[key], [_with_real(numbers[key]) if key in numbers else "" for numbers in of])
+            for key in order
         ]
 
 
-def last_numbers(run: Run) -> Numbers:
-    """The last `evaluation` event of a run, or else the `validation` event of its weights."""
-    events = run.events()
-    for event in reversed(events):
-        if event["event"] == "evaluation":
-            columns = {name: _rows(values) for name, values in event.get("columns", {}).items()}
-            directions = {name: _by_key(values) for name, values in event.get("directions", {}).items()}
-            return Numbers(_origin(event, run), _rows(event), True, columns, directions)
+def _with_real(number: Number) -> str:
+    return f"{number.value} (real: {number.real})" if number.real else number.value
+
+
+def numbers_of(run: Run) -> list[Numbers]:
+    """All numbers of a run, at least one: its evaluations, or else the `validation` event of its weights.
+
+    What an evaluation measured is identified by the group of metrics, the data and their split, the number
+    of examples, the step of the weights, the features that are compared, and the seed. Of each only the
+    newest is given; those that agree in all but the group are together.
+    """
+    if found := _evaluations(run):
+        return found
     best = kept(run)
-    for event in reversed(events):
+    for event in reversed(run.events()):
         if event["event"] == "validation" and best in (None, event["step"]):
             title = f"Not evaluated yet: these are from the validation at step {event['step']:,}."
-            return Numbers(title, _rows(event), False)
-    return Numbers("Not evaluated yet.", [], False)
+            return [Numbers("validation", title, _rows(event), False)]
+    return [Numbers("", "Not evaluated yet.", [], False)]
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What one evaluation found for a group of metrics; its number, and whether features were compared."""
+
+    evaluation: int
+    group: str
+    values: dict[str, Any]
+
+    @property
+    def circumstances(self) -> dict[str, Any]:
+        of = settings() - {"left_out"}
+        return {k: v for k, v in self.values.items() if k in of and not isinstance(v, (dict, list))}
+
+    def belongs(self, others: Sequence[_Measured]) -> bool:
+        """Whether it was measured as others were, of which none is of its group."""
+        mine = self.circumstances
+        theirs = {key: value for other in others for key, value in other.circumstances.items()}
+        alike = [o for o in others if ("extractor" in o.circumstances) == ("extractor" in mine)]
+        return (
+            all(other.group != self.group for other in others)
+            and all(mine.get(key, value) == value for key, value in theirs.items())
+            and bool(alike or any(other.evaluation == self.evaluation for other in others))
+        )
+
+
+def _evaluations(run: Run) -> list[Numbers]:
+    newest: dict[Any, _Measured] = {}
+    for i, event in enumerate(reversed(run.events("evaluation"))):
+        for group, values in by_group(event).items():
+            one = _Measured(i, group, values)
+            newest.setdefault((group, frozenset(one.circumstances.items())), one)
+    together: list[list[_Measured]] = []
+    for one in newest.values():
+        fitting = next((several for several in together if one.belongs(several)), None)
+        if fitting is None:
+            together.append(fitting := [])
+        fitting.append(one)
+    order = [*groups(), ""]
+    events = []
+    for several in together:
+        merged: dict[str, Any] = {}
+        for one in sorted(several, key=lambda one: order.index(one.group)):
+            merge(merged, one.values)
+        left = dict.fromkeys(one.values["left_out"] for one in several if "left_out" in one.values)
+        events.append(merged | ({"left_out": ", ".join(left)} if left else {}))
+    source = run.config.source
+    events.sort(key=lambda event: _order(event, source))
+    return [_evaluated(event, run) for event in events]
+
+
+def _order(event: Mapping[str, Any], source: str) -> tuple[bool, int, bool, bool]:
+    """The run's own data come first, then the latest step, the test split, and what compares no features."""
+    data = event.get("data", f"{source}@test")
+    own, held_out = data.startswith(f"{source}@"), data.endswith("@test")
+    return not own, -event.get("step", 0), not held_out, "extractor" in event
+
+
+def _evaluated(event: dict[str, Any], run: Run) -> Numbers:
+    columns = {name: _rows(values) for name, values in event.get("columns", {}).items()}
+    directions = {name: _by_key(values) for name, values in event.get("directions", {}).items()}
+    cautions = [_caution(group, text) for group, text in event.get("cautions", {}).items()]
+    cautions += [
+        f"{name}: {_caution(group, text)}"
+        for name, values in event.get("directions", {}).items()
+        for group, text in values.get("cautions", {}).items()
+    ]
+    heading = event.get("data", "held-out data")
+    if "extractor" in event:
+        heading += f", {event['extractor']} features"
+    steps = played(run)
+    if event.get("step", steps) < steps:
+        heading += f", step {event['step']:,}"
+    return Numbers(heading, _origin(event, run), _rows(event), True, columns, directions, cautions)
+
+
+def _caution(group: str, text: str) -> str:
+    return f"{group}: {text}."
 
 
 def summary(config: RunConfig, steps: int) -> str:
@@ -108,6 +210,8 @@ def examples(config: RunConfig) -> str:
     """
     spec = config.spec
     text = _shaped(spec) if spec.kind == "image" else f"vectors of {_shaped(spec)}"
+    if spec.schema is not None:
+        text = f"rows of {len(spec.schema.columns):,} column{'s' if len(spec.schema.columns) > 1 else ''}"
     if spec.target is not None:
         text += f", {_shaped(spec.target)} to predict"
     return text + (f", {len(spec.classes):,} classes" if spec.classes else "")
@@ -199,6 +303,8 @@ def _origin(event: dict[str, Any], run: Run) -> str:
     title = f"Evaluated on {event.get('data', 'held-out data')}"
     if "examples" in event:
         title += f", {event['examples']:,} examples"
+    if event.get("seed"):
+        title += f", seed {event['seed']}"
     target = run.config.spec.target
     translates = "directions" in event or (target is not None and target.kind == "image")
     if "samples" in event and not translates:
@@ -231,5 +337,9 @@ def _number(key: str, value: Any, event: dict[str, Any]) -> Number:
     known = metric(key, event)
     unit = f"of {event[known.out_of]}" if known.out_of in event else known.unit
     share = known.unit == "%" and isinstance(value, (int, float))
-    text = f"{100 * value:.1f}" if share else written(value)
-    return Number(known.label, text, unit, known.described(event))
+    real = event.get("real_against_real", {}).get(key)
+
+    def text(value: Any) -> str:
+        return f"{100 * value:.1f}" if share else written(value)
+
+    return Number(known.label, text(value), unit, known.described(event), "" if real is None else text(real))

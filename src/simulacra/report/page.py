@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,15 @@ from simulacra.data.spec import DataSpec
 from simulacra.files import write_text
 from simulacra.metrics.registry import metric
 from simulacra.report import curves
+from simulacra.report.data_section import data_section
 from simulacra.report.inline_images import chart
 from simulacra.report.material import Material, gather
 from simulacra.report.numbers import (
     SHOWN,
     describe_scores,
     kept,
-    last_numbers,
     listed,
+    numbers_of,
     played,
     summary,
 )
@@ -55,11 +57,12 @@ def _page(m: Material[Any]) -> str:
         title=m.run.path.resolve().name,
         summary=summary(config, played(m.run)),
         missing=_missing(m),
-        numbers=last_numbers(m.run),
+        numbers_of_run=numbers_of(m.run),
         most_columns=SHOWN,
         evaluate=["simulacra", "evaluate", shlex.quote(run)],
         **_training(m.run),
-        cards=_cards(m),
+        cards=_placed(_cards(m)),
+        data=data_section(m),
         settings=_settings(m),
         train=shlex.split(command(config, run)),
         origin=_origin(m),
@@ -118,6 +121,22 @@ def _cards(m: Material[Any]) -> list[ReportCard]:
     return [card for make in makers if (card := make(m)) is not None]
 
 
+def _placed(cards: Sequence[ReportCard]) -> list[tuple[ReportCard, str]]:
+    """Each card with its CSS class: `wide`, `alone` in a row of two columns, or none.
+
+    >>> a, b = (ReportCard(name, "", "", "", wide=name == "b") for name in "ab")
+    >>> [css for _, css in _placed([a, a, a, b, a])]
+    ['', '', 'alone', 'wide', 'alone']
+    """
+    placed: list[tuple[ReportCard, str]] = []
+    left = True
+    for i, card in enumerate(cards):
+        last = i + 1 == len(cards) or cards[i + 1].wide
+        placed.append((card, "wide" if card.wide else "alone" if left and last else ""))
+        left = card.wide or not left
+    return placed
+
+
 def _settings(m: Material[Any]) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
     """Headings, settings, and those that differ from their defaults."""
     config = m.config
@@ -134,7 +153,9 @@ def _settings(m: Material[Any]) -> list[tuple[str, dict[str, Any], dict[str, Any
 
 def _described(spec: DataSpec) -> dict[str, Any]:
     """What one example is; long lists of names shortened."""
-    names = {key: listed(getattr(spec, key)) for key in ("classes", "attributes", "columns")}
+    columns = spec.columns if spec.schema is None else [column.name for column in spec.schema.columns]
+    several = {"classes": spec.classes, "attributes": spec.attributes, "columns": columns}
+    names = {key: listed(value) for key, value in several.items()}
     return {"kind": spec.kind, "shape": to_dict(spec)["shape"], **names}
 
 

@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from torch.distributions import Binomial
 
 from simulacra.report.clouds import plain_ticks
-from simulacra.report.figures import BLUE, GREEN, GREY, INK, ORANGE, RULE, dot, single, style
+from simulacra.report.figures import BLUE, GREEN, GREY, INK, ORANGE, RULE, dot, shortened, single, style
 
 # from zero to high density
 DENSITY = LinearSegmentedColormap.from_list(
@@ -26,6 +26,8 @@ DENSITY = LinearSegmentedColormap.from_list(
 BINS = 10
 # central intervals, percent
 LEVELS = np.arange(1, 100)
+# classes of a confusion matrix that fits beside others; with counts and shares, and with counts, in the cells
+NARROW, WITH_SHARES, WITH_COUNTS = 12, 10, 40
 
 
 def conditional(
@@ -173,6 +175,49 @@ def reliability(confidence: np.ndarray, right: np.ndarray) -> Figure:
         ]
         names = ["model", "perfect", "95% range"]
         figure.legend(marks, names, loc="outside upper right", ncols=3, handlelength=1.2)
+    return figure
+
+
+def confusion(counts: np.ndarray, classes: Sequence[str]) -> Figure:
+    """A confusion matrix: the share of its row colours a cell; the count, and the share, stand in it.
+
+    Args:
+        counts: `(K, K)`; rows are true classes, columns predicted ones.
+        classes: their names.
+    """
+    K = len(classes)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    # rare mistakes stay visible
+    depth = np.sqrt(shares)
+    colours = np.where(np.eye(K, dtype=bool)[..., None], to_rgb(BLUE), to_rgb(ORANGE))
+    # on white, so that text of one colour can be read on a cell
+    colours = 1 + depth[..., None] * (colours - 1)
+    side = 460 if K <= NARROW else 900
+    with style():
+        figure, axes = single(side + 60, side)
+        axes.imshow(colours, interpolation="nearest", aspect="auto")
+        size = min(9.0, 0.62 * 72 * side / 100 / K)
+        names = [shortened(name) for name in classes]
+        turned = max(map(len, names)) * K > side / 9
+        axes.set_xticks(range(K), names, rotation=90 if turned else 0, fontsize=size)
+        axes.set_yticks(range(K), names, fontsize=size)
+        axes.tick_params(length=0)
+        axes.set_xlabel("predicted")
+        axes.set_ylabel("true")
+        axes.set_xticks(np.arange(K + 1) - 0.5, minor=True)
+        axes.set_yticks(np.arange(K + 1) - 0.5, minor=True)
+        axes.tick_params(which="minor", length=0)
+        axes.grid(which="minor", color=RULE, linewidth=0.6 if K <= WITH_COUNTS else 0.3)
+        for edge in axes.spines.values():
+            edge.set_visible(False)
+        for i, j in zip(*np.nonzero(counts), strict=True):
+            if K > WITH_COUNTS:
+                break
+            text = f"{counts[i, j]:,}"
+            if K <= WITH_SHARES:
+                text += f"\n{100 * shares[i, j]:.0f}%"
+            ink = "white" if depth[i, j] > 0.8 else INK
+            axes.text(j, i, text, ha="center", va="center", fontsize=size, color=ink, linespacing=1.05)
     return figure
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -17,8 +17,9 @@ from simulacra.metrics.prediction import WITH_CDF, pit
 from simulacra.probability.distributions import Levels, LogisticLevels, marginals, quantile
 from simulacra.report import prediction_figures as figures
 from simulacra.report.arms import arms
+from simulacra.report.classes import by_class, classified_images, confusion, reliability
 from simulacra.report.figures import LONGEST_NAME, shortened
-from simulacra.report.inline_images import LABELLED_WIDTH, WIDTH, chart, layout, tiles
+from simulacra.report.inline_images import LABELLED_WIDTH, chart, layout, tiles
 from simulacra.report.material import Material
 from simulacra.report.numbers import column
 from simulacra.report.report_card import Cards, ReportCard
@@ -32,8 +33,8 @@ DOTS, MARGIN = 700, 0.06
 LINES, COLUMNS = 300, 4
 # examples with predicted images that calibration uses: each has very many numbers
 IMAGES = 256
-# predicted images in a row; classified images shown at random, and classified wrongly
-ACROSS, SHOWN, WRONG = 6, 12, 6
+# predicted images in a row
+ACROSS = 6
 PERCENT = 80
 
 
@@ -83,10 +84,10 @@ def _spaced(values: np.ndarray, margin: float) -> np.ndarray:
 
 
 def calibration(m: Material[Predicts]) -> ReportCard | None:
-    """Whether predicted probabilities agree with observed frequencies."""
+    """Whether predicted probabilities of numbers agree with observed frequencies."""
     kind = predicted_kind(m)
     if kind == "classes":
-        return _reliability(m)
+        return None
     transforms = []
     for p, y in predicted(m, IMAGES if kind == "image" else None):
         single = marginals(p)
@@ -125,18 +126,6 @@ def effective_count(u: Tensor) -> int:
     alone = (p * (1 - p)).sum() / T
     effect = float(shares.var(dim=0, correction=0).sum() / alone) if alone > 0 else float(T)
     return round(N * T / min(max(effect, 1.0), T))
-
-
-def _reliability(m: Material[Predicts]) -> ReportCard:
-    probs, y = _classes(m)
-    confidence, guess = probs.max(axis=1), probs.argmax(axis=1)
-    caption = (
-        "Left: accuracy by the probability of the predicted class, in ten bins; on the diagonal the model"
-        f" is calibrated. Right: how many of the {len(y):,} examples of the {m.split} split are in each bin."
-        " Grey: 95% range of a perfectly calibrated model."
-    )
-    figure = figures.reliability(confidence, guess == y)
-    return ReportCard("calibration", "Calibration", chart(figure, "reliability of classes"), caption)
 
 
 def observed(m: Material[Predicts]) -> ReportCard | None:
@@ -205,43 +194,14 @@ def _deviation(p: Distribution) -> Tensor:
     return each.stddev
 
 
-def classified_images(m: Material[Predicts]) -> ReportCard | None:
-    """Held-out images with their predicted classes, and the mistakes of highest confidence."""
-    if predicted_kind(m) != "classes" or m.held is None or m.config.spec.kind != "image":
-        return None
-    probs, y = _classes(m)
-    guess, confidence = probs.argmax(axis=1), probs.max(axis=1)
-    wrong = np.flatnonzero(guess != y)
-    confident = wrong[np.argsort(-confidence[wrong], kind="stable")][:WRONG]
-    scale, columns = layout(m.config.spec.shape, target=64, width=WIDTH, most=6)
-    x, classes, width = m.held.x, m.held.spec.classes, scale * m.config.spec.shape[2]
-
-    def cell(i: int) -> dict[str, Any]:
-        name, percent, right = shortened(classes[guess[i]]), f"{100 * confidence[i]:.0f}%", guess[i] == y[i]
-        image = tiles(x[i : i + 1], 1, scale, f"{name}, {percent}, {'right' if right else 'wrong'}")
-        true = "" if right else shortened(classes[y[i]])
-        return {"name": name, "percent": percent, "image": image, "true": true}
-
-    rows = [("random examples", [cell(i) for i in range(min(SHOWN, len(y)))])]
-    if len(confident):
-        rows.append(("most confident mistakes", [cell(i) for i in confident]))
-    caption = (
-        f"Images of the {m.split} split, the predicted class of each and its probability. Mistakes are"
-        f" framed, with the true class. {len(wrong):,} of {len(y):,} are wrong."
-    )
-    body = render("labelled.html", rows=rows, columns=columns, width=width)
-    return ReportCard("predictions", "Predictions", body, caption)
-
-
 def predicted_kind(m: Material[Predicts]) -> Literal["numbers", "image", "classes"] | None:
     """What the model predicts; None where the data lack the targets or the labels."""
-    if m.held is None:
+    if m.classified is not None:
+        return "classes"
+    target = m.config.spec.target
+    if m.held is None or target is None or isinstance(m.model.predict(tensor(m.held.x[:1])), Categorical):
         return None
-    spec = m.config.spec
-    p = m.model.predict(tensor(m.held.x[:1]))
-    if spec.target is None or isinstance(p, Categorical):
-        return "classes" if m.held.y is not None and m.held.spec.classes == spec.classes else None
-    return "image" if spec.target.kind == "image" else "numbers"
+    return "image" if target.kind == "image" else "numbers"
 
 
 def predicted(m: Material[Predicts], most: int | None = None) -> Iterator[tuple[Distribution, Tensor]]:
@@ -250,19 +210,16 @@ def predicted(m: Material[Predicts], most: int | None = None) -> Iterator[tuple[
         yield from predict_all(m.model, m.held.take(slice(0, most)))
 
 
-def _classes(m: Material[Predicts]) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities of the classes `(N, K)` and labels `(N,)` of held-out examples."""
-    probs = []
-    for p, _ in predicted(m):
-        if isinstance(p, Categorical):
-            probs.append(p.probs)
-        else:  # one number, the probability of the second of two
-            probs.append(torch.cat([1 - p.mean, p.mean], dim=1))
-    assert m.held is not None
-    assert m.held.y is not None
-    return torch.cat(probs).numpy(), m.held.y
-
-
 CARDS: Cards = {
-    Predicts: (conditional_density, arms, predicted_images, classified_images, observed, calibration)
+    Predicts: (
+        conditional_density,
+        arms,
+        predicted_images,
+        classified_images,
+        reliability,
+        confusion,
+        by_class,
+        observed,
+        calibration,
+    )
 }

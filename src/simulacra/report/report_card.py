@@ -21,12 +21,14 @@ class ReportCard:
         title: the heading, plain text.
         body: HTML.
         caption: plain text.
+        wide: whether it takes the whole width of the page.
     """
 
     name: str
     title: str
     body: Markup
     caption: str
+    wide: bool = False
 
 
 Cards = Mapping[type[Capability], tuple[Callable[[Material[Any]], ReportCard | None], ...]]

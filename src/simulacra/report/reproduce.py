@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from simulacra.data.spec import is_arrays
 from simulacra.models.registry import model_card
 from simulacra.run import Run, RunConfig
 
@@ -28,7 +29,9 @@ def command(config: RunConfig, out: str | Path | None = None) -> str:
     >>> command(RunConfig("vae", model, "folder:my pictures", Options(image_size=32), spec, training))
     "simulacra train vae --data 'folder:my pictures' --hidden 64 32 --binarise --image-size 32 --epochs 3.0"
     """
-    words = ["simulacra", "train", config.model, "--data", config.source]
+    # arrays are not stored
+    source = "SOURCE" if is_arrays(config.source) else config.source
+    words = ["simulacra", "train", config.model, "--data", source]
     words += [] if out is None else ["--out", str(out)]
     words += _words(changed(config.config)) + _words(changed(config.options))
     return shlex.join(words + _words(retrained(config)))
@@ -36,7 +39,15 @@ def command(config: RunConfig, out: str | Path | None = None) -> str:
 
 def retrained(config: RunConfig) -> dict[str, Any]:
     """The settings of the training that are not at the defaults of the model."""
-    return changed(config.training, model_card(config.model).training)
+    card = model_card(config.model)
+    settings = changed(config.training, card.training)
+    if settings.get("precision") == "32" and not card.gains_bf16(config.config, config.spec):
+        # what it is by itself, on every machine
+        del settings["precision"]
+    if "steps" in settings:
+        # how many fitted the minutes on that machine
+        settings.pop("minutes", None)
+    return settings
 
 
 def changed(part: Any, default: Any = None) -> dict[str, Any]:

@@ -7,33 +7,85 @@ import numpy as np
 from simulacra.core.batch import to_bytes
 from simulacra.core.capabilities import UNTRAINED_POINTS, Samples
 from simulacra.core.inference import draw
+from simulacra.metrics.neighbours import nearest
 from simulacra.metrics.samples import NEAR, mode_coverage
 from simulacra.report import clouds, figures
-from simulacra.report.inline_images import WIDTH, chart, layout, tiles
+from simulacra.report.inline_images import LABELLED_WIDTH, WIDTH, chart, layout, tiles
 from simulacra.report.material import Material
 from simulacra.report.numbers import moments
 from simulacra.report.report_card import Cards, ReportCard
+from simulacra.report.tables import column_charts, sampled_rows
+from simulacra.report.templating import render
 
 # vectors without data to be drawn over
 ALONE = 1000
 # enough for shares to a standard error of 0.005
 FOR_SHARES = 10_000
+# of training images that distances are computed to at a time
+NUMBERS = 2**24
 
 
 def image_samples(m: Material[Samples]) -> ReportCard | None:
-    """Samples that are images."""
+    """Samples that are images, beside as many held-out ones."""
     if m.config.spec.kind != "image":
         return None
     seed = m.config.training.seed
     scale, columns = layout(m.config.spec.shape, target=58, width=WIDTH, most=8)
-    x = to_bytes(draw(m.model, columns**2, seed))
-    caption = f"{len(x)} draws of z ~ p(z), {_decoded(m.model)}. Seed {seed}; not selected."
-    return ReportCard("samples", "Samples", tiles(x, columns, scale, f"{len(x)} samples"), caption)
+    n = columns**2 if m.held is None else min(columns**2, len(m.held))
+    caption = f"{n} draws of z ~ p(z), {_decoded(m.model)}"
+    samples = tiles(to_bytes(draw(m.model, n, seed)), columns, scale, f"{n} samples")
+    if m.held is None:
+        return ReportCard("samples", "Samples", samples, f"{caption}. Seed {seed}; not selected.")
+    grids = [
+        (f"images of the {m.split} split", tiles(m.held.x[:n], columns, scale, f"{n} real images")),
+        ("samples", samples),
+    ]
+    caption = f"{n} random images of the {m.split} split, and {caption}. Seed {seed}; none selected."
+    return ReportCard("samples", "Real images and samples", render("beside.html", grids=grids), caption, True)
+
+
+def nearest_images(m: Material[Samples]) -> ReportCard | None:
+    """Samples above the training images nearest to them, and held-out images above those nearest to them."""
+    if m.config.spec.kind != "image" or m.data is None or m.held is None or m.model.untrained:
+        return None
+    scale, columns = layout(m.config.spec.shape, target=48, width=LABELLED_WIDTH, most=8)
+    samples = to_bytes(draw(m.model, columns, m.config.training.seed))
+    rows = []
+    for name, x in (("sample", samples), (m.split, m.held.x[:columns])):
+        index = nearest_rows(x, m.data.train.x)
+        rows.append((name, tiles(x, columns, scale, f"{len(x)} images: {name}")))
+        rows.append(("nearest", tiles(m.data.train.x[index], columns, scale, f"nearest to each: {name}")))
+    caption = (
+        f"Samples, and images of the {m.split} split, each above the nearest of all"
+        f" {len(m.data.train):,} training images (Euclidean distance of the pixels). Samples that are much"
+        f" nearer to theirs than images of the {m.split} split are to theirs may be memorised."
+    )
+    body = render("strips.html", rows=rows, strips=False)
+    return ReportCard("nearest", "Nearest training images", body, caption)
+
+
+def nearest_rows(x: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """The index of the nearest of `train` `(N, ...)` for each of x `(M, ...)`, `(M,)`; a part at a time.
+
+    >>> nearest_rows(np.array([[0.9], [4.0]]), np.array([[0.0], [1.0], [5.0]]))
+    array([1, 2])
+    """
+    x = x.reshape(len(x), -1)
+    best, at = np.full(len(x), np.inf), np.zeros(len(x), np.int64)
+    rows = max(1, NUMBERS // x.shape[1])
+    for start in range(0, len(train), rows):
+        part = train[start : start + rows]
+        index, distance = nearest(x, part.reshape(len(part), -1))
+        at = np.where(distance < best, start + index, at)
+        best = np.minimum(best, distance)
+    return at
 
 
 def vector_samples(m: Material[Samples]) -> ReportCard | None:
     """Samples that are vectors, over the data; the density of very many from an untrained net."""
-    if m.config.spec.kind != "vector":
+    spec = m.config.spec
+    # codes of categories are no coordinates
+    if spec.kind != "vector" or (spec.schema is not None and not spec.schema.continuous):
         return None
     return _density(m) if m.model.untrained else _over_data(m)
 
@@ -75,7 +127,11 @@ def _density(m: Material[Samples]) -> ReportCard:
 
 
 def _decoded(model: Samples) -> str:
-    return "each shown as the mean of p(x | z)" if model.has_likelihood else "decoded to x = g(z)"
+    if not model.has_likelihood:
+        return "decoded to x = g(z)"
+    return (
+        "each the mean of p(x | z)" if model.spec.kind == "image" else "each decoded to a draw from p(x | z)"
+    )
 
 
 def _columns(m: Material[Samples]) -> str:
@@ -121,4 +177,14 @@ def class_shares(m: Material[Samples]) -> ReportCard | None:
     return ReportCard("classes", "Classes", chart(figure, "shares of the classes"), caption)
 
 
-CARDS: Cards = {Samples: (image_samples, vector_samples, mode_shares, class_shares)}
+CARDS: Cards = {
+    Samples: (
+        image_samples,
+        nearest_images,
+        sampled_rows,
+        column_charts,
+        vector_samples,
+        mode_shares,
+        class_shares,
+    ),
+}

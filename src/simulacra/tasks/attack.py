@@ -33,7 +33,7 @@ class Result:
     """Adversarial examples of held-out images.
 
     Attributes:
-        examples: the adversarial examples.
+        examples: the adversarial examples; images that were misread before the attack do not count as fooled.
         before: p(class | x) of the images that they were made from, `(N, K)`.
         y: labels of the held-out images, `(N,)`.
         numbers: accuracies, the share that fools the classifier, and median distances.
@@ -149,10 +149,10 @@ def attack(
         # images that were misclassified, or classified as the target, before the attack do not count
         counted = correct if target is None else p.argmax(dim=1) != target
         numbers["accuracy_under_attack"] = _share(examples.probabilities.argmax(dim=1) == y)
-    fooling = examples.fooled & counted
+    examples = replace(examples, fooled=examples.fooled & counted)
     numbers |= {"counted": int(counted.sum()), "fooled": _share(examples.fooled[counted])}
     for norm in ("l2", "linf"):
-        distances = getattr(examples, norm)[fooling]
+        distances = getattr(examples, norm)[examples.fooled]
         numbers[f"median_{norm}"] = distances.median().item() if len(distances) else None
     return Result(examples, before, np.asarray(held_out.y), numbers)
 

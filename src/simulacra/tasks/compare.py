@@ -15,9 +15,11 @@ from simulacra.core.batch import tensor
 from simulacra.core.capabilities import Decodes, Predicts
 from simulacra.core.model import Model
 from simulacra.core.noise import Noise
+from simulacra.data.arrays import Trainable
+from simulacra.data.fitting import fitting
 from simulacra.data.spec import Data, Dataset
 from simulacra.errors import ConfigError
-from simulacra.metrics.registry import Metric, metric, settings
+from simulacra.metrics.registry import Metric, check, groups, metric, settings
 from simulacra.run import Run
 from simulacra.tasks.evaluate import evaluate
 
@@ -83,7 +85,7 @@ def _number(value: float | None) -> str:
 
 def compare(
     models: Mapping[str, Model | Run | str | Path] | Iterable[Model | Run | str | Path],
-    data: Data | str | None = None,
+    data: Trainable | None = None,
     split: str = "test",
     **measuring: Any,
 ) -> ModelComparison:
@@ -91,7 +93,7 @@ def compare(
 
     Args:
         models: two or more trained models or run folders, as a list, or as a dict by the names to print.
-        data: `Data`, or for run folders a source; what the runs were trained on when not given.
+        data: as `sim.evaluate` takes them; what the runs were trained on when not given.
         split: `train`, `validation` or `test`.
         measuring: further arguments of `sim.evaluate`, e.g. `metrics=["nll"]` or `importance_samples=1000`.
 
@@ -113,11 +115,12 @@ def compare(
     opened = {name: Run(one) if isinstance(one, str | Path) else one for name, one in named.items()}
     if data is None:
         _check_same_source(opened)
+    check(measuring.get("metrics") or (), groups())
     numbers: dict[str, dict[str, Any]] = {}
     likelihoods: dict[str, str] = {}
     first: tuple[str, Dataset] | None = None
     for name, one in opened.items():
-        found = _data(name, one, data)
+        found = _data(one, data)
         dataset = found.split(split)
         if first is None:
             first = name, dataset
@@ -164,12 +167,10 @@ def _check_same_source(opened: Mapping[str, Model | Run]) -> None:
         raise ConfigError(f"compare: trained on different data ({trained}); name the data to compare on")
 
 
-def _data(name: str, one: Model | Run, data: Data | str | None) -> Data:
-    if isinstance(data, Data):
-        return data
-    if isinstance(one, Run):
-        return one.data(data)
-    raise ConfigError(f"compare: {name} is a model; load the data for it: sim.load_data({data!r})")
+def _data(one: Model | Run, data: Any) -> Data:
+    if isinstance(one, Run) and (data is None or isinstance(data, str | Path)):
+        return one.data(None if data is None else str(data))
+    return fitting(data, one.config.spec if isinstance(one, Run) else one.spec)
 
 
 def _difference(one: Dataset, other: Dataset) -> str:

@@ -9,19 +9,24 @@ from typing import Any
 import numpy as np
 import torch
 
+from simulacra.core.calls import trusted
 from simulacra.core.inference import eval_mode
 from simulacra.core.model import Model
-from simulacra.data.spec import Data, Dataset
-from simulacra.errors import ConfigError, DataError
+from simulacra.data import split_of
+from simulacra.data.arrays import Trainable
+from simulacra.data.fitting import fitting
+from simulacra.data.spec import Dataset
+from simulacra.errors import ConfigError, DataError, nearest
 from simulacra.metrics.evaluation import Evaluation
-from simulacra.metrics.registry import check, groups, measurements, merge
+from simulacra.metrics.features import EXTRACTORS
+from simulacra.metrics.registry import Measurement, check, groups, measurements, merge
 
 
 @torch.no_grad()
 def evaluate(
     model: Model,
-    data: Data,
-    split: str = "test",
+    data: Trainable,
+    split: str | None = None,
     metrics: Sequence[str] | None = None,
     importance_samples: int = 100,
     examples: int | None = None,
@@ -35,8 +40,9 @@ def evaluate(
 
     Args:
         model: a trained model.
-        data: the splits; some measurements also read the training split.
-        split: `train`, `validation` or `test`.
+        data: the splits, loaded; or what `sim.load_data` takes: a source, arrays X or (X, y). Some
+            measurements also read the training split.
+        split: `train`, `validation` or `test`; `test`, or the split that a source names, when not given.
         metrics: groups of `metrics.registry`: `elbo`, `nll`, `reconstruction`, `latents`, `prediction`,
             `samples`, `table`, `translation`, and those that compare features, `fid`, `kid`, `prdc`, `is`,
             `classes`, `memorisation`, `perceptual`. Those that the model has no capability for are left out.
@@ -54,7 +60,9 @@ def evaluate(
     Returns:
         `data`, `examples`, `seed`, and the values of each group by their keys, which the modules of
         `simulacra.metrics` declare and describe; those of single targets in `columns`, those of the two
-        directions between domains in `directions`. Groups that need more examples are named in `left_out`.
+        directions between domains in `directions`. Beside scores of samples, `real_against_real` has those of
+        as many training examples. Groups that need more examples are named in `left_out`; `cautions` has a
+        sentence for each group whose numbers are to be read with care.
 
     Raises:
         ConfigError: an unknown metric, none that the model has a capability for, or missing features.
@@ -66,29 +74,66 @@ def evaluate(
     >>> round(evaluate(model, sim.load_data("digits"))["linear_probe_accuracy"], 1)
     0.9
     """
-    metrics = groups(features=False) if metrics is None else metrics
-    check(metrics, groups())
-    if importance_samples < 1 or (examples is not None and examples < 1):
-        raise ConfigError("importance_samples and examples: must be at least 1")
-    if variants < 2:
-        raise ConfigError(f"variants: must be at least 2, not {variants}")
+    if not isinstance(model, Model):
+        raise ConfigError(
+            f"evaluate: the model is a {type(model).__name__}; pass a model, e.g. sim.load(RUN)"
+        )
+    chosen = applicable(model, metrics, importance_samples, examples, features, variants)
+    split = split or split_of(str(data) if isinstance(data, str | Path) else None)
+    data = fitting(data, model.spec)
     dataset = _first(model, data.split(split), examples)
     if len(dataset) == 0:
         raise DataError(
             f"{data.name}@{split}: no examples to evaluate on; take more data, or --data {data.name}@train to"
             " evaluate on what it was trained on"
         )
-    chosen = [m for m in measurements() if m.name in metrics and isinstance(model, m.needs)]
-    if not chosen:
-        raise ConfigError(f"metrics: {', '.join(metrics)} do not apply to this model")
+    held_out = split != "train"
     evaluation = Evaluation(
-        model, data, dataset, chosen, features, weights, importance_samples, variants, batch_size, seed
+        model,
+        data,
+        dataset,
+        held_out,
+        chosen,
+        features,
+        weights,
+        importance_samples,
+        variants,
+        batch_size,
+        seed,
     )
     numbers: dict[str, Any] = {"data": f"{data.name}@{split}", "examples": len(dataset), "seed": seed}
-    with eval_mode(model):
+    with eval_mode(model), trusted():
         for measurement in chosen:
             merge(numbers, measurement.measure(evaluation))
     return numbers
+
+
+def applicable(
+    model: Model,
+    metrics: Sequence[str] | None = None,
+    importance_samples: int = 100,
+    examples: int | None = None,
+    features: str | object = "raw",
+    variants: int = 4,
+) -> list[Measurement]:
+    """What `evaluate` measures with these arguments; data are not needed to refuse them.
+
+    Raises:
+        ConfigError: an argument is out of range or unknown, or the model has no capability for any metric.
+    """
+    metrics = groups(features=False) if metrics is None else metrics
+    check(metrics, groups())
+    if isinstance(features, str) and features not in EXTRACTORS:
+        known = [*EXTRACTORS, "the run folder of a classifier"]
+        raise ConfigError(f"features: unknown '{features}', {nearest(features, known)}")
+    if importance_samples < 1 or (examples is not None and examples < 1):
+        raise ConfigError("importance_samples and examples: must be at least 1")
+    if variants < 2:
+        raise ConfigError(f"variants: must be at least 2, not {variants}")
+    chosen = [m for m in measurements() if m.name in metrics and isinstance(model, m.needs)]
+    if not chosen:
+        raise ConfigError(f"metrics: {', '.join(metrics)} do not apply to this model")
+    return chosen
 
 
 def _first(model: Model, dataset: Dataset, n: int | None) -> Dataset:

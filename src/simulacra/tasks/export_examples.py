@@ -1,7 +1,8 @@
-"""Examples as files: one grid, a folder of PNGs, or a NumPy archive."""
+"""Examples as files: one grid, a folder of PNGs, a NumPy archive, or a table."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ from torch import Tensor
 
 from simulacra.core.batch import to_bytes
 from simulacra.data.spec import DataSpec
+from simulacra.data.tables.rows import schema_of
+from simulacra.data.tables.writer import SUFFIXES, write_table
 from simulacra.errors import ConfigError
 from simulacra.files import replacing
 from simulacra.images import grid, save_png
@@ -18,25 +21,45 @@ def check_output(out: Path, spec: DataSpec, charts: bool = False) -> None:
     """Refuse an output that examples of this kind cannot be written to, before any work is done.
 
     Args:
+        out: the file or the folder.
+        spec: of the examples.
         charts: vectors may be drawn, as a chart.
 
     Raises:
-        ConfigError: an ending other than .png and .npz, or pictures asked of data that are none.
+        ConfigError: an ending that does not fit the examples.
     """
-    if out.suffix not in (".png", ".npz", ""):
+    if spec.kind != "image":
+        if out.suffix not in (".npz", *SUFFIXES, *([".png"] if charts else [])):
+            files = f"a .csv, .parquet or .npz{', or a .png for a chart' if charts else ''}"
+            raise ConfigError(f"out: these examples are vectors, not pictures; give {files}, not {out}")
+    elif out.suffix not in (".png", ".npz", ""):
         raise ConfigError(f"out: {out} ends in '{out.suffix}'; give a .png, a .npz or a folder")
-    if spec.kind != "image" and out.suffix not in ((".png", ".npz") if charts else (".npz",)):
-        endings = "a .npz, or a .png for a chart," if charts else "a .npz,"
-        raise ConfigError(f"out: these examples are vectors, not pictures; give {endings} not {out}")
     if out.suffix and out.is_dir():
         raise ConfigError(f"out: {out} is a folder")
     if not out.suffix and out.is_file():
         raise ConfigError(f"out: {out} is a file; give a .png, a .npz or a folder")
 
 
-def write_examples(x: Tensor, out: Path, columns: int | None = None) -> None:
-    """Write examples `(N, C, H, W)` in [0, 1], or `(N, D)`: `.png` a grid, `.npz` key `x`, else a folder."""
-    if out.suffix == ".npz":
+def write_examples(
+    x: Tensor,
+    spec: DataSpec,
+    out: Path,
+    columns: int | None = None,
+    labels: Mapping[str, Sequence[str]] | None = None,
+) -> None:
+    """Write examples: of pictures `.png` is a grid, and no ending a folder; of vectors `.csv` is a table.
+
+    Args:
+        x: `(N, C, H, W)` in [0, 1], or `(N, D)`.
+        spec: of the examples.
+        out: the file or the folder.
+        columns: of the grid.
+        labels: more columns of a table.
+    """
+    if out.suffix in SUFFIXES:
+        schema = schema_of(spec)
+        write_table({**schema.decode(x.cpu().numpy()), **(labels or {})}, out, schema)
+    elif out.suffix == ".npz":
         with replacing(out) as file, file.open("wb") as stream:
             np.savez_compressed(stream, x=x.cpu().numpy())
     elif out.suffix == ".png":

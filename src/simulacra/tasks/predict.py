@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,14 +13,19 @@ from torch.distributions import Categorical, MixtureSameFamily
 from simulacra.core.batch import in_order, to_bytes
 from simulacra.core.capabilities import Predicts
 from simulacra.data.spec import Dataset, DataSpec
+from simulacra.data.tables.rows import schema_of
+from simulacra.data.tables.writer import write_table
 from simulacra.errors import ConfigError
 from simulacra.files import replacing
 from simulacra.images import grid, save_png
 from simulacra.metrics.prediction import WITH_CDF
 from simulacra.probability.distributions import marginals, modes, quantile
+from simulacra.tasks.inputs import Inputs
 
 # probabilities of the reported quantiles
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+# rows of a sheet of predicted images
+PICTURES = 50
 
 
 @torch.no_grad()
@@ -79,25 +84,28 @@ def check_out(out: Path, spec: DataSpec) -> None:
         raise ConfigError(f"out: {out} must be a file that ends in {' or '.join(endings)}")
 
 
-def write_npz(arrays: dict[str, np.ndarray], out: Path) -> None:
-    """The arrays by their names."""
+def about(inputs: Inputs) -> dict[str, Sequence[Any]]:
+    """What is known about every input: `row` from 1, `file`, ids, `split`, and what is to be predicted."""
+    columns: dict[str, Sequence[Any]] = {"row": (inputs.rows + 1).tolist()}
+    if inputs.files:
+        columns["file"] = inputs.files
+    return {**columns, **inputs.ids, "split": inputs.split.tolist(), **inputs.true}
+
+
+def write_npz(inputs: Inputs, arrays: dict[str, np.ndarray], out: Path) -> None:
+    """The arrays by their names, and what is known about every input."""
+    known = {name: np.array(values) for name, values in about(inputs).items()}
     with replacing(out) as file, file.open("wb") as stream:
-        np.savez_compressed(stream, allow_pickle=False, **arrays)
+        np.savez_compressed(stream, allow_pickle=False, **known | arrays)
 
 
-def write_csv(arrays: dict[str, np.ndarray], spec: DataSpec, out: Path) -> None:
-    """One line for every input, numbered from 1 in the column `row`.
+def write_csv(inputs: Inputs, arrays: dict[str, np.ndarray], spec: DataSpec, out: Path) -> None:
+    """One line for every input: what is known about it, and what is predicted.
 
     Of classes the columns `predicted` and `p_CLASS`; of numbers `TARGET_mean`, `TARGET_std`, `TARGET_mode`,
-    `TARGET_q05` and so on, `TARGET_sample_1` and so on.
+    `TARGET_q05` and so on, `TARGET_sample_1` and so on. No cell is a formula for a spreadsheet.
     """
-    columns: dict[str, Sequence[object]] = {"row": range(1, len(next(iter(arrays.values()))) + 1)}
-    for name, values in _columns(arrays, spec):
-        columns[name] = values
-    with replacing(out) as file, file.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
+    write_table(about(inputs) | dict(_columns(arrays, spec)), out)
 
 
 def _columns(arrays: dict[str, np.ndarray], spec: DataSpec) -> Iterator[tuple[str, Sequence[object]]]:
@@ -111,20 +119,23 @@ def _columns(arrays: dict[str, np.ndarray], spec: DataSpec) -> Iterator[tuple[st
         return
     assert spec.target is not None
     names = spec.target.columns or tuple(f"y_{i + 1}" for i in range(spec.target.shape[0]))
-    for i, name in enumerate(names):
+    for i, (name, column) in enumerate(zip(names, schema_of(spec.target).columns, strict=True)):
+        # dates are written as dates, and their standard deviation in days
+        written = column.cells if column.kind == "date" else list
         for key in ("mean", "std", "mode"):
             if key in arrays:
-                yield f"{name}_{key}", list(arrays[key][:, i])
+                yield f"{name}_{key}", (list if key == "std" else written)(arrays[key][:, i])
         if "quantiles" in arrays:
             for k, q in enumerate(QUANTILES):
-                yield f"{name}_q{round(100 * q):02d}", list(arrays["quantiles"][:, k, i])
+                yield f"{name}_q{round(100 * q):02d}", written(arrays["quantiles"][:, k, i])
         if "samples" in arrays:
             for k in range(arrays["samples"].shape[1]):
-                yield f"{name}_sample_{k + 1}", list(arrays["samples"][:, k, i])
+                yield f"{name}_sample_{k + 1}", written(arrays["samples"][:, k, i])
 
 
 def write_pictures(arrays: dict[str, np.ndarray], out: Path) -> None:
-    """Predicted images, a row each: mean, standard deviation (white is the largest of all), any samples."""
+    """The first 50 predicted images, a row each: mean, standard deviation (white: the largest), samples."""
+    arrays = {name: values[:PICTURES] for name, values in arrays.items()}
     std = arrays["std"] / max(float(arrays["std"].max()), 1e-12)
     columns = [arrays["mean"][:, None], std[:, None]]
     columns += [arrays["samples"]] if "samples" in arrays else []

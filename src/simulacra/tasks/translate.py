@@ -210,7 +210,7 @@ def plan(inputs: Sequence[Path], out: Path, variants: int) -> Plan:
     Raises:
         ConfigError: `out` is a file.
         DataError: two inputs have one name, or a folder holds no pictures.
-        RunError: an input would be overwritten, or all translations are there.
+        RunError: an input would be overwritten.
     """
     if out.is_file() or (is_image_file(out.name) and not out.is_dir()):
         raise ConfigError(f"out: {out} is a file; give a folder")
@@ -234,7 +234,7 @@ def plan(inputs: Sequence[Path], out: Path, variants: int) -> Plan:
                 " give them in two calls, each with its own --out"
             )
     missing = [job for job in jobs if not all(map(exists, job.outs))]
-    _refuse_overwriting(planned, done=not missing)
+    _refuse_overwriting(planned)
     return Plan(missing, bad, len(jobs) - len(missing))
 
 
@@ -283,16 +283,13 @@ def _written(name: PurePosixPath, alpha: bool) -> PurePosixPath:
     return name if known and (keeps_alpha or not alpha) else name.with_suffix(".png")
 
 
-def _refuse_overwriting(planned: Mapping[Path, Path], done: bool) -> None:
+def _refuse_overwriting(planned: Mapping[Path, Path]) -> None:
     existing = [file for file in planned if exists(file)]
     sources = {source.resolve() for source in planned.values()}
     if inputs := [file for file in existing if file.resolve() in sources]:
         raise RunError(
             f"{display(inputs[0])}: is one of the inputs, which are never overwritten; choose another --out"
         )
-    if existing and done:
-        more = f", as do {len(existing) - 1} more" if len(existing) > 1 else ""
-        raise RunError(f"{display(existing[0])}: already exists{more}; choose another --out, or delete it")
 
 
 def exists(file: Path) -> bool:

@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
-from simulacra.audit.causes.adjustment import Column, column, dependence, effect
+from simulacra.audit.causes.adjustment import Column, Effect, NoEffect, column, dependence, effect
 from simulacra.audit.causes.command import Arguments, audit
 from simulacra.audit.causes.graph import read_graph
 from simulacra.audit.causes.towns import GROUPS, Preset, town
-from simulacra.audit.shared.findings import Audit, Finding
+from simulacra.audit.shared.findings import Audit, Estimate, Finding
+from simulacra.audit.shared.intervals import newcombe, wilson
 from simulacra.audit.shared.poverty import STOPS, Group, policy
 from simulacra.errors import ConfigError, DataError, SimulacraError
 
@@ -51,11 +52,19 @@ def test_what_goes_together_is_not_what_it_does(confounded: pd.DataFrame, tmp_pa
     f = named(audit(Arguments(**files, do="x=1")))
     assert number(f["observed.y"]) == pytest.approx(1.0, abs=0.03)
     assert f["observed.y"].verdict == "finding"
+    # the graph excludes an effect: that it is 0 is a test of the graph
+    assert "effect.y" not in f
+    assert f["effect"].verdict == "withheld"
+    assert number(f["excluded.y"]) == pytest.approx(0, abs=0.03)
+    assert f["excluded.y"].verdict == "no finding"
+    assert "By the graph they are independent given z" in f["excluded.y"].sentence
+    # with an arrow it is an effect
+    f = named(audit(Arguments(**written(tmp_path, "arrows: {z: [x, y], x: [y]}", confounded), do="x=1")))
     assert number(f["effect.y"]) == pytest.approx(0, abs=0.03)
     assert f["effect.y"].verdict == "no finding"
     assert "adjusted for z" in f["effect.y"].sentence
-    assert "By the graph it is 0" in f["effect.y"].sentence
     assert number(f["gap.y"]) == pytest.approx(1.0, abs=0.03)
+    f = named(audit(Arguments(**written(tmp_path, "arrows: {z: [x, y]}", confounded), do="x=1")))
     # z acts on x: setting x does nothing to it, and there is no finding about it
     assert not [name for name in f if name.endswith(".z")]
     # the graph says x and y are independent given z; a graph without z's arrow to y is contradicted
@@ -108,11 +117,12 @@ def test_effects_are_those_of_least_squares() -> None:
     rng = np.random.default_rng(0)
     n = 500
     z = rng.normal(size=(n, 2))
-    x = z @ [1, -1] + rng.normal(size=n)
+    x = z @ [1, -1] + 2 * rng.normal(size=n)
     y = 3 * x + z @ [2, 1] + x * z[:, 0] + rng.normal(size=n) * (1 + np.abs(x))
     cx, cy, *cz = col("x", x), col("y", y), col("z", z[:, 0]), col("w", z[:, 1])
     found = effect(cx, cy, cz, 0.5)
-    assert found is not None
+    assert isinstance(found, Effect)
+    assert isinstance(found.done, Estimate)
     centred = z - z.mean(axis=0)
     design = np.c_[np.ones(n), x, centred, centred * x[:, None]]
     fit = sm.OLS(y, design).fit(cov_type="HC0")
@@ -129,7 +139,7 @@ def test_effects_are_those_of_least_squares() -> None:
     slopes = {"a": 1.0, "b": 3.0, "c": -2.0}
     y = np.array([slopes[k] for k in g]) * x
     found = effect(cx, col("y", y), [col("g", g)], 0.0)
-    assert found is not None
+    assert isinstance(found, Effect)
     assert found.effect.value == pytest.approx(np.mean([slopes[k] for k in g]))
 
 
@@ -152,7 +162,7 @@ def test_intervals_cover(kind: str) -> None:
         c = {"x": col("x", x), "y": col("y", y), "z": col("z", z), "n": col("n", noise)}
         found = effect(c["x"], c["y"], [c["z"]], 1.0)
         left = dependence(c, "x", "n", ["z"])
-        assert found is not None
+        assert isinstance(found, Effect)
         assert left is not None
         inside["effect"] += found.effect.holds(1.5)
         inside["gap"] += found.gap.holds(gap)
@@ -199,16 +209,137 @@ def test_columns_for_what_they_are() -> None:
         col("a", [f"person {i}" for i in range(51)])
 
 
+def logistic(rng: np.random.Generator, a: np.ndarray) -> np.ndarray:
+    return (rng.random(len(a)) < 1 / (1 + np.exp(-a))).astype(int)
+
+
+def test_shares_stay_shares_and_are_right() -> None:
+    """A steep binary outcome: a straight line gave 1.04 and -.047 here, and other shares inside."""
+    rng = np.random.default_rng(0)
+    truth = np.random.default_rng(1).normal(size=200_000)
+    inside = {(do, what): 0 for do in (-1.0, 0.0, 1.5) for what in ("done", "effect")}
+    runs = 100
+    for _ in range(runs):
+        z = rng.normal(size=500)
+        x = 0.3 * z + rng.normal(size=500)
+        y = logistic(rng, 3 * x - 2 * z)
+        c = {"x": col("x", x), "y": col("y", np.where(y, "yes", "no")), "z": col("z", z)}
+        for do in (-1.0, 0.0, 1.5):
+            found = effect(c["x"], c["y"], [c["z"]], do)
+            assert isinstance(found, Effect)
+            assert isinstance(found.done, Estimate)
+            assert 0 <= found.done.ends[0] <= found.done.ends[1] <= 1
+            share = float((1 / (1 + np.exp(-3 * do + 2 * truth))).mean())
+            inside[do, "done"] += found.done.holds(share)
+            inside[do, "effect"] += found.effect.holds(share - 0.5)
+    for name, k in inside.items():
+        assert k >= 0.88 * runs, name
+
+
+def test_an_effect_of_two_values_is_as_certain_as_newcombe_says() -> None:
+    """Without columns to adjust for; also where a share is 0, and where nobody differs."""
+    for k1, n1, k0, n0 in ((0, 40, 30, 100), (40, 40, 10, 100), (20, 40, 30, 60), (1, 30, 29, 30)):
+        x = np.repeat([1, 0], [n1, n0])
+        y = np.r_[np.arange(n1) < k1, np.arange(n0) < k0]
+        found = effect(col("x", x, "1"), col("y", y, "True"), [], 1.0)
+        assert isinstance(found, Effect)
+        assert isinstance(found.done, Estimate)
+        assert found.effect.ends == pytest.approx(newcombe(k1, n1, k0, n0).ends)
+        assert found.done.ends == pytest.approx(wilson(k1, n1).ends)
+    # one of many strata has nobody with y: its share is not known to be 0
+    g = np.repeat(["a", "b"], [20, 400])
+    x = np.tile([0, 1], 210)
+    y = np.where(g == "a", 0, np.arange(420) // 2 % 2)
+    found = effect(col("x", x, "1"), col("y", y, "1"), [col("g", g)], 1.0)
+    assert isinstance(found, Effect)
+    assert isinstance(found.done, Estimate)
+    assert found.done.value == pytest.approx(400 / 420 / 2)
+
+
+def test_nothing_is_extrapolated(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    n = 500
+    z = rng.normal(size=n)
+    graph = "arrows: {z: [x, y], x: [y]}"
+    # nobody with z < .3 has x = 1: the line gave 117 against 97.7 as a finding
+    apart = pd.DataFrame({"z": z, "x": (z > 0.3).astype(int), "y": 100 + 70 * z + rng.normal(size=n)})
+    f = named(audit(Arguments(**written(tmp_path, graph, apart), do="x=1")))
+    assert f["effect.y"].verdict == "outside the data"
+    assert f["effect.y"].number is None
+    assert "no row with another x has a comparable z" in f["effect.y"].sentence
+    assert "gap.y" not in f
+    # x follows z: nobody with a low z has x = 2.5. The line gave negative money
+    near = pd.DataFrame({"z": z, "x": z + 0.05 * rng.normal(size=n), "y": 1000 * np.exp(z)}).round(6)
+    f = named(audit(Arguments(**written(tmp_path, graph, near), do="x=2.4")))
+    assert f["done.y"].verdict == "outside the data"
+    assert "done" not in f["effect.y"].more
+    assert "set to" not in f["effect.y"].sentence
+    # a binary outcome: nothing but the mean at the value is asked
+    steep = near.assign(y=logistic(rng, 4 * z))
+    f = named(audit(Arguments(**written(tmp_path, graph, steep), do="x=2.4")))
+    assert f["effect.y"].verdict == "outside the data"
+    # a group whose x never comes near the value is left out, and the sentence says so
+    g = np.repeat(["a", "b"], [300, 200])
+    x = np.where(g == "a", rng.uniform(0, 10, n), rng.uniform(0, 3, n)).round(4)
+    table = pd.DataFrame({"z": g, "x": x, "y": 2 * x})
+    table.loc[0, "x"] = 8
+    f = named(audit(Arguments(**written(tmp_path, graph, table), do="x=8")))
+    assert "set to 8 for the 300 of 500 people who can be compared" in f["effect.y"].sentence
+    # a line below all values of y, inside of x
+    x = rng.uniform(0, 1, n).round(4)
+    x[0] = 0.001
+    table = pd.DataFrame({"z": g, "x": x, "y": np.exp(12 * x)})
+    f = named(audit(Arguments(**written(tmp_path, graph, table), do="x=0.001")))
+    assert f["done.y"].verdict == "outside the data"
+    assert "would leave the range" in f["done.y"].sentence
+
+
+def test_what_the_graph_excludes_tests_the_graph(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(500, 3))
+    table = pd.DataFrame(
+        {"z": x[:, 2], "x": x[:, 0], "y": x[:, 0] + x[:, 1], "kind": ["u", "v", "w", "w", "u"] * 100}
+    )
+    graph = "arrows: {z: [x, y, kind]}"
+    made = audit(Arguments(**written(tmp_path, graph, table), do="x=1"))
+    f = named(made)
+    assert f["excluded.y"].verdict == "finding"
+    assert number(f["excluded.y"]) == pytest.approx(0.5**0.5, abs=0.06)
+    assert f["excluded.y"].sentence.endswith("The data contradict the graph.")
+    assert f["excluded.kind"].verdict == "no finding"
+    assert not [name for name in f if name.startswith(("effect.", "gap."))]
+    section = next(s for s in made.sections if "excluded.y" in [g.name for g in s.findings])
+    assert section.title == "Does the graph fit the data?"
+    # something hidden acts on both: nothing tests it
+    f = named(audit(Arguments(**written(tmp_path, graph + "\nhidden: [z]", table), do="x=1")))
+    assert f["excluded.y"].verdict == "withheld"
+
+
+def test_few_rows_with_a_value_are_withheld(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"x": [1] * 5 + [0] * 195, "y": rng.normal(size=200)})
+    f = named(audit(Arguments(**written(tmp_path, "arrows: {x: [y]}", table), do="x=1")))
+    assert f["effect.y"].verdict == "withheld"
+    assert "5 rows with one of the values of x, 30 are needed" in f["effect.y"].sentence
+    # numbers whose squares overflow are refused in words
+    table["y"] *= 1e200
+    with pytest.raises(DataError, match="column 'y' holds numbers beyond 1e\\+100"):
+        audit(Arguments(**written(tmp_path, "arrows: {x: [y]}", table)))
+
+
 def test_nobody_to_compare_with() -> None:
     rng = np.random.default_rng(0)
     g = np.repeat(["a", "b", "c"], 100)
     x = np.where(g == "c", 1, rng.integers(0, 2, 300))
     found = effect(col("x", x), col("y", rng.normal(size=300)), [col("g", g)], 1.0)
-    assert found is not None
+    assert isinstance(found, Effect)
     assert (found.n, found.dropped) == (200, 100)
-    assert effect(col("x", g == "c"), col("y", rng.normal(size=300)), [col("g", g)], 1.0) is None
     z = rng.normal(size=300)
-    assert effect(col("x", 2 * z), col("y", z), [col("z", z)], 1.0) is None
+    for x, y, given in (("x", g == "c"), rng.normal(size=300), ("g", g)), (("x", 2 * z), z, ("z", z)):
+        none = effect(col(*x), col("y", y), [col(*given)], 1.0)
+        assert isinstance(none, NoEffect)
+        assert none.verdict == "outside the data"
+        assert "nobody to compare with" in none.why
 
 
 def test_many_groups_are_not_crossed() -> None:
@@ -218,7 +349,7 @@ def test_many_groups_are_not_crossed() -> None:
     x = (rng.random(2000) < 0.1 + 0.05 * z.sum(axis=1)).astype(int)
     y = 0.5 * x + z.sum(axis=1) + rng.normal(size=2000)
     found = effect(col("x", x), col("y", y), [col(str(k), z[:, k]) for k in range(5)], 1.0)
-    assert found is not None
+    assert isinstance(found, Effect)
     assert found.dropped == 0
     assert found.effect.holds(0.5)
     assert found.effect.ends[1] - found.effect.ends[0] < 0.3
@@ -252,7 +383,9 @@ def test_one_correlation_two_towns() -> None:
         assert direct.equals(poverty)
     assert direct["A", "yes"] / 2000 == 2 * direct["B", "yes"] / 8000 == 0.12
     # poverty taken away: nothing in one town, 20 of 100 in the other
-    assert number(made["direct"]["effect.offence"]) == pytest.approx(0)
+    assert number(made["direct"]["excluded.offence"]) == pytest.approx(0)
+    assert made["direct"]["excluded.offence"].verdict == "no finding"
+    assert "effect.offence" not in made["direct"]
     assert number(made["direct"]["observed.offence"]) < -0.01
     assert number(made["poverty"]["effect.offence"]) == pytest.approx(-0.2)
     for preset, f in made.items():

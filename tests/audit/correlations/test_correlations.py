@@ -218,6 +218,42 @@ def test_trends_go_together_and_their_changes_do_not(tmp_path: Path) -> None:
     assert "hardly new" in f["replication"].does_not_show
 
 
+def test_a_sorted_column_leaves_the_p_of_others(table: pd.DataFrame, tmp_path: Path) -> None:
+    """One id called every p of the table too small, and every withheld row not new."""
+    plain = named(audit(Arguments(table=written(tmp_path, table))))
+    f = named(audit(Arguments(table=written(tmp_path, table.assign(id=range(1, 401))))))
+    assert number(f["order"]) == 1
+    assert "In 1 of 21 columns (id)" in f["order"].sentence
+    assert "The rows are sorted by id, or numbered." in f["order"].sentence
+    assert "every p stands" in f["order"].sentence
+    assert "changes" not in f
+    assert f["strongest"].more["p"] == plain["strongest"].more["p"]
+    assert "hardly new" not in f["replication"].does_not_show
+    assert f["pair.c0.c1"].verdict == "finding"
+
+
+def test_two_walks_are_no_finding_beside_a_pair_that_is_one(table: pd.DataFrame, tmp_path: Path) -> None:
+    steps = np.random.default_rng(0).normal(size=(400, 2))
+    walks = table.assign(w1=steps[:, 0].cumsum(), w2=steps[:, 1].cumsum(), id=range(400))
+    f = named(audit(Arguments(table=written(tmp_path, walks))))
+    assert "(w1, w2, id)" in f["order"].sentence
+    assert "In 3 of 253 pairs both columns do" in f["order"].sentence
+    assert f["strongest"].sentence.startswith(
+        "The strongest pair of columns that do not both follow the order"
+    )
+    assert "is c0 and c1" in f["strongest"].sentence
+    assert f["pair.c0.c1"].verdict == "finding"
+    walked = [f[name] for name in f if name.startswith("pair.w1.")]
+    assert walked
+    assert {pair.verdict for pair in walked} == {"withheld"}
+    assert f["pairs"].more["ordered"].value >= 1
+    assert "In 3 of these pairs both columns" in f["replication"].does_not_show
+    # nothing but walks: nothing is found
+    f = named(audit(Arguments(table=written(tmp_path, walks[["w1", "w2", "id"]]))))
+    assert f["pairs"].verdict == f["replication"].verdict == "no finding"
+    assert f["strongest"].verdict == "withheld"
+
+
 def test_false_pairs_of_tall_and_wide_tables() -> None:
     assert float(expected(100, 11)) == pytest.approx(comb(100, 2) * stats.beta(4.5, 4.5, -1, 2).sf(0.5) * 2)
     assert expected(100, 11) > 500 > 1 > expected(100, 100)

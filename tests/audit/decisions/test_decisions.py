@@ -177,6 +177,7 @@ def test_an_action_that_is_never_the_cheapest(tmp_path: Path, people: Path) -> N
         ("actions: {a: {x: 1, y: much}, b: {x: 1, y: 2}}", "line 1: actions.a.y: 'much' is not a number"),
         ("actions: {a: 3, b: {x: 1}}", "actions.a: must look like"),
         ("actions: {a: {x: 1, y: 1}, b: {x: 1, y: 2}}\nunits: euros", "line 2: unknown key 'units', did you"),
+        ("actions: {a: {x: 1, y: 1e200}, b: {x: 1, y: 2}}", "actions.a.y: 1e200 is too large; use another"),
         ("actions: [", "is not YAML"),
     ],
 )  # fmt: skip
@@ -199,3 +200,13 @@ def test_bad_scores(tmp_path: Path, costs: Path, mail: Path) -> None:
     (tmp_path / "t.csv").write_text("p,q,r,y\n0.2,0.3,0.5,spam\n0.2,0.3,0.5,eggs\n")
     with pytest.raises(DataError, match="column 'y' holds 'eggs', for which there are no costs"):
         audit(Arguments(table=tmp_path / "t.csv", score="p,q,r", costs=tmp_path / "c.yaml", y="y"))
+
+
+def test_few_people_and_their_costs_are_withheld(tmp_path: Path, costs: Path) -> None:
+    """One person was a traceback; five were a finding."""
+    for n in (1, 5):
+        (tmp_path / "few.csv").write_text("p,y\n" + "0.9,1\n" * n)
+        made = audit(Arguments(table=tmp_path / "few.csv", score="p", costs=costs, y="y"))
+        (cost,) = (f for f in made.findings() if f.name == "cost")
+        assert cost.verdict == "withheld"
+        assert f"{n} people are fewer than 30" in cost.sentence

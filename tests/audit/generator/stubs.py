@@ -33,7 +33,9 @@ class Sampler(Samples):
         self.shares, self.shrunk = shares, shrunk
         self.register_buffer("anywhere", torch.zeros(()))
 
-    def sample(self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool = False) -> Tensor:
+    def sample(
+        self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
+    ) -> Tensor:
         """Truncation takes from the last group, too."""
         noise = Noise.of(seed)
         shares = torch.tensor(self.shares)

@@ -131,7 +131,9 @@ class Copier(Sampler):
         super().__init__([0.5, 0.5])
         self.train_x, self.often, self.moved = torch.from_numpy(train), often, moved
 
-    def sample(self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool = False) -> Tensor:
+    def sample(
+        self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
+    ) -> Tensor:
         noise = Noise.of(seed)
         z = super().sample(n, noise, truncation=truncation)
         copied = self.train_x[: len(z[:: self.often])]

@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 
 from simulacra.audit.generator.group_classifier import Grouping
 from simulacra.audit.generator.prevalence import Prevalence, discrepancy, discrepancy_interval
+from simulacra.audit.generator.quality import quality_section
 from simulacra.audit.generator.shares import Comparison, data_section, shares_section
 from simulacra.audit.generator.truncation import truncation_section
 from simulacra.audit.shared.findings import Estimate, Finding
@@ -170,6 +171,45 @@ def test_too_little_is_withheld() -> None:
     assert "predicts the same for some groups" in shares_section(at, 0).findings[0].sentence
 
 
+@pytest.mark.parametrize("accuracy", [0.55, 0.61, 0.75, 0.95])
+@pytest.mark.parametrize("sampled", [0.0, 0.3, 0.55])
+def test_what_a_classifier_can_carry(accuracy: float, sampled: float) -> None:
+    """At 61% a ratio of 1e-9 was a finding; at 75% the truth is within the interval."""
+    at = grouped_points([0.7, 0.3], [1 - sampled, sampled], accuracy=accuracy, n=2000, held=600, seed=1)
+    share = found(shares_section(at, 0))["share.kind"]
+    multiplied = at.prevalence(0, at.predicted[0]).multiplied
+    assert multiplied == pytest.approx(1 / (2 * accuracy - 1), rel=0.35)
+    if accuracy < 0.625:
+        assert share.verdict == "withheld"
+        assert not share.more
+        assert "It would need to be right about 63 of 100 or more" in share.sentence
+        # neither do its groups of samples have a quality
+        (quality,) = quality_section(at, 0).findings
+        assert quality.verdict == "withheld"
+        assert found(truncation_section(at, [0.5, 1.0]))["truncation.kind"].verdict == "withheld"
+        return
+    assert share.more["samples"].holds(sampled)
+    low, high = share.more["ratio"].ends
+    assert low <= sampled / 0.3 <= high
+    assert low < 0.1 if sampled == 0 else low > 0.4
+    # rounding is no ratio
+    assert share.more["ratio"].value == 0 or share.more["ratio"].value > 1e-4
+    assert (share.verdict == "no finding") == (sampled == 0.3)
+    assert len(quality_section(at, 0).findings) >= 1
+
+
+def test_few_labels_make_an_interval_useless() -> None:
+    at = grouped_points([0.5, 0.5], accuracy=0.7, held=70, samples=2000, minimum=20)
+    share = found(shares_section(at, 0))["share.kind"]
+    assert share.verdict == "withheld"
+    assert "labelled held-out examples instead of 70" in share.sentence
+    # as many as it says are enough
+    needed = int(share.sentence.split("need about ")[1].split()[0].replace(",", ""))
+    assert 70 < needed < 400
+    at = grouped_points([0.5, 0.5], accuracy=0.7, held=2 * needed, samples=2000, minimum=20)
+    assert found(shares_section(at, 0))["share.kind"].verdict != "withheld"
+
+
 def test_truncation() -> None:
     at = grouped_points([0.6, 0.4], accuracy=0.95, model=Sampler([0.6, 0.4]))
     both = found(truncation_section(at, [0.25, 1.0, 2.0]))
@@ -187,7 +227,7 @@ def test_truncation() -> None:
     assert cover.number.value < -0.3
     # the same shares: nothing to find
     still = Sampler([0.6, 0.4])
-    still.sample = lambda n, noise, truncation=1.0: Sampler.sample(still, n, noise)  # type: ignore[method-assign]  # of the test
+    still.sample = lambda n, noise, **_: Sampler.sample(still, n, noise)  # type: ignore[method-assign]  # of the test
     for name, finding in found(
         truncation_section(grouped_points([0.6, 0.4], model=still), [0.5, 1.0])
     ).items():

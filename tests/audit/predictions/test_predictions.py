@@ -49,6 +49,20 @@ def test_propublica(tmp_path: Path) -> None:
     assert found["precision.race"].more["group.caucasian"].value == pytest.approx(0.591, abs=5e-4)
 
 
+def test_people_that_the_model_was_fitted_to_are_left_out(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    flag = rng.random(4000) < 0.5
+    split = np.where(np.arange(4000) % 10 < 8, "train", "test")
+    # right on all of the training rows, and by chance on the others
+    y = np.where(split == "train", flag, rng.random(4000) < 0.5)
+    table = pd.DataFrame({"race": np.where(rng.random(4000) < 0.5, "a", "b"), "split": split})
+    table.assign(recidivated=y.astype(int), flagged=flag.astype(int)).to_csv(tmp_path / "t.csv", index=False)
+    made = run(tmp_path / "t.csv")
+    precision = named(made)["precision.race"].more["group.a"].value
+    assert precision == pytest.approx(0.5, abs=0.1)
+    assert "800 people; 3,200 of its training and validation splits are left out" in made.lead
+
+
 def test_equal_to_fairlearn(tmp_path: Path) -> None:
     table = pd.DataFrame(compas.rows(), columns=["race", "sex", "y", "flag"])
     table = table.assign(y=table["y"] == 1, flag=table["flag"] == 1)

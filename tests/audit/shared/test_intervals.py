@@ -5,6 +5,7 @@ from math import exp, log, sqrt
 import numpy as np
 import pytest
 from scipy.stats import beta, norm, ttest_1samp, ttest_ind
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from simulacra.audit.shared import intervals
 from simulacra.audit.shared.findings import Estimate
@@ -121,3 +122,34 @@ def test_sums_of_independent_numbers() -> None:
     # asymmetric ends keep their sides, and change them below 0
     e = intervals.combined([(-1.0, Estimate(0.5, 0.4, 0.9))])
     assert (e.value, *e.ends) == pytest.approx((-0.5, -0.9, -0.4))
+
+
+def test_a_share_of_all_is_not_known_for_certain() -> None:
+    """2 of 2 against 2 of 2 had a ratio of 1 (95% 1 to 1)."""
+    for counts in ((2, 2, 2, 2), (2, 2, 50, 100), (50, 100, 2, 2)):
+        low, high = intervals.katz(*counts).ends  # type: ignore[union-attr]  # no count is 0
+        assert high / low > 2
+    rng = np.random.default_rng(0)
+    inside = 0
+    for k in rng.binomial(30, 0.95, (2000, 2)):
+        ratio = intervals.katz(int(k[0]), 30, int(k[1]), 30)
+        inside += ratio is not None and ratio.holds(1)
+    assert 0.93 < inside / 2000 < 0.995
+
+
+def test_intervals_are_those_of_statsmodels() -> None:
+    for k, n in ((0, 1), (1, 1), (3, 17), (0, 40), (40, 40), (500, 1000)):
+        for name, interval in (("wilson", intervals.wilson), ("beta", intervals.clopper_pearson)):
+            low, high = proportion_confint(k, n, 0.1, name)
+            low, high = (0.0 if np.isnan(low) else low), (1.0 if np.isnan(high) else high)
+            assert interval(k, n, 0.9).ends == pytest.approx((low, high), abs=1e-12)
+    for k1, n1, k2, n2 in ((3, 10, 40, 90), (0, 30, 12, 40), (7, 9, 2, 50)):
+        args = {"compare": "diff", "method": "newcomb", "alpha": 0.1}
+        assert intervals.newcombe(k1, n1, k2, n2, 0.9).ends == pytest.approx(
+            confint_proportions_2indep(k1, n1, k2, n2, **args)
+        )
+        ratio = intervals.katz(k1, n1, k2, n2, 0.9)
+        args = {"compare": "ratio", "method": "log", "alpha": 0.1}
+        assert ratio is None or ratio.ends == pytest.approx(
+            confint_proportions_2indep(k1, n1, k2, n2, **args)
+        )

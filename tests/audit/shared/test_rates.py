@@ -5,7 +5,8 @@ import pytest
 
 from simulacra.audit.shared import intervals
 from simulacra.audit.shared.findings import Finding
-from simulacra.audit.shared.rates import Mean, Measured, Rate, compared, counted, difference, unique, widest
+from simulacra.audit.shared.rates import Mean, Measured, Rate, compared, difference, unique, widest
+from simulacra.audit.shared.rows import Sums
 
 
 def finding(measured: list[Rate] | list[Mean], minimum: int = 30, did: str = "were flagged") -> Finding:
@@ -101,8 +102,14 @@ def test_counts_add_up_over_parts() -> None:
 
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"a": rng.choice(["x", "y"], 100), "b": rng.random(100) < 0.1})
-    n = counted([table[:3], table[3:50], table[50:]], ["a", "b"])
-    assert n.to_dict() == table.groupby(["a", "b"]).size().to_dict()
+    table["x"] = rng.normal(size=100)
+    sums = Sums(["a", "b"], ["x"])
+    for part in (table[:3], table[3:3], table[3:50], table[50:]):
+        sums.add(part)
+    rows = sums.rows()
+    by = table.groupby(["a", "b"])["x"]
+    assert list(zip(rows["a"], rows["b"], rows["n"], strict=True)) == [(*k, n) for k, n in by.size().items()]
+    assert rows["x"] == pytest.approx(by.sum().to_numpy())
 
 
 def test_names_of_groups_that_are_written_alike() -> None:

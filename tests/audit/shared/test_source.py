@@ -56,6 +56,29 @@ def test_rows_without_a_value_are_left_out_and_counted(write: Write) -> None:
     assert kept.isna().tolist() == [False, True, False]
 
 
+def test_predictions_for_people_that_the_model_was_fitted_to_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("split,y\ntrain,1\ntest,0\nnew,1\nvalidation,0\ntest,\n")
+    source = Source(tmp_path / "t.csv", predictions=True)
+    assert read(source, y="y")["y"].to_dict() == {2: False, 3: True}
+    assert source.about() == {
+        "table": source.title, "rows": 5, "rows of the training or validation split, left out": "2",
+        "rows left out": "1, without a value (y 1)",
+    }  # fmt: skip
+    # other tables, and comparisons of the splits, have all
+    assert len(read(Source(tmp_path / "t.csv"), y="y")) == 4
+    assert len(read(source, y="y", of="split=train")) == 4
+    (tmp_path / "t.csv").write_text("split,y\ntrain,1\n")
+    with pytest.raises(DataError, match="every row is of the training or validation split"):
+        read(Source(tmp_path / "t.csv", predictions=True), y="y")
+
+
+def test_text_that_is_no_formula_for_a_spreadsheet_is_as_it_was(write: Write) -> None:
+    source = write("'=a,b\n'=HYPERLINK(1),1\nno,0\n")
+    assert source.names == ["=a", "b"]
+    table = pd.concat(source.parts({"g": source.group("=a")}))
+    assert table["g"].tolist() == ["=HYPERLINK(1)", "no"]
+
+
 def test_text_that_nobody_explained(write: Write) -> None:
     source = write("risk\n" + "Low\n" * 5 + "High\n" * 2 + "Medium\n" * 3)
     with pytest.raises(DataError) as error:

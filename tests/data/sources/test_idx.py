@@ -156,3 +156,67 @@ def test_files_that_do_not_fit(name: str, array: np.ndarray, message: str, own_c
 def test_no_argument() -> None:
     with pytest.raises(DataError, match="takes no argument"):
         load("mnist:1000")
+
+
+def write_own(folder: Path, **arrays: np.ndarray) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, array in arrays.items():
+        zipped = name.startswith("train")
+        path = folder / f"{name.replace('_', '-')}-idx{array.ndim}-ubyte{'.gz' if zipped else ''}"
+        path.write_bytes(gzip.compress(idx_bytes(array)) if zipped else idx_bytes(array))
+    return folder
+
+
+X = np.random.default_rng(1).integers(0, 256, (60, 6, 8)).astype(np.uint8)
+Y = np.random.default_rng(2).choice([3, 7], 60)
+
+
+@pytest.mark.parametrize("named", ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz", ""])
+def test_a_file_with_its_labels_beside_it(named: str, tmp_path: Path) -> None:
+    data = load(f"idx:{write_own(tmp_path / 'own', train_images=X, train_labels=Y) / named}")
+    assert data.spec.shape == (1, 6, 8)
+    assert data.spec.classes == ("3", "7")
+    assert len(data.train) + len(data.validation) + len(data.test) == 60
+    for part in (data.train, data.test):
+        assert part.rows is not None
+        assert part.y is not None
+        assert np.array_equal(part.x[:, 0], X[part.rows])
+        assert np.array_equal(part.y, Y[part.rows] == 7)
+
+
+def test_a_folder_with_a_test_split(tmp_path: Path) -> None:
+    folder = write_own(
+        tmp_path / "own", train_images=X, train_labels=Y, t10k_images=X[:9], t10k_labels=Y[:9] + 1
+    )
+    data = load(f"idx:{folder}", Options(image_size=4))
+    assert data.spec.shape == (1, 4, 4)
+    # the labels of both
+    assert data.spec.classes == ("3", "4", "7", "8")
+    assert data.test.y is not None
+    assert data.test.y.tolist() == [{4: 1, 8: 3}[label] for label in (Y[:9] + 1).tolist()]
+    assert len(data.train) + len(data.validation) == 60
+    assert load(f"idx:{write_own(tmp_path / 'bare', test_images=X)}").spec.classes == ()
+
+
+@pytest.mark.parametrize(
+    ("arrays", "named", "message"),
+    [
+        ({"train_images": X, "train_labels": Y[:5]}, "", "holds 60 images"),
+        ({"train_labels": Y}, "train-labels-idx1-ubyte.gz", "holds labels, and its images are not beside it"),
+        ({"train_labels": Y}, "", "here are none; name one file"),
+        ({"train_images": X, "other_images": X}, "", "name one file"),
+        (
+            {"train_images": X, "train_labels": Y, "test_images": X},
+            "",
+            "only one of train-images.* has labels",
+        ),
+        ({"train_images": X, "test_images": X[:, :5]}, "", "different sizes"),
+        ({"train_images": X[:, :2]}, "", "at least 4"),
+        ({}, "nothing", "no file or folder"),
+    ],
+)
+def test_what_an_idx_source_cannot_use(
+    arrays: dict[str, np.ndarray], named: str, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=message):
+        load(f"idx:{write_own(tmp_path / 'own', **arrays) / named}")

@@ -153,5 +153,5 @@ def test_a_domain_of_nothing_but_bad_files(tmp_path: Path) -> None:
     (tmp_path / "B" / "1.png").write_text("a diary")
     with pytest.raises(DataError, match=r"1 of 61 files cannot be used \(first: B/1.png: not an image\)"):
         load(f"unpaired:{tmp_path}")
-    with pytest.raises(DataError, match="no image of 'B' is left to train on; add more"):
+    with pytest.raises(DataError, match="no example of 'B' is left to train on; add more"):
         load(f"unpaired:{tmp_path}", Options(skip_bad=True))

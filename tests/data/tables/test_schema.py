@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from simulacra.data.tables.cells import FORMS
 from simulacra.data.tables.schema import MISSING_CELL, Column, Schema
 from simulacra.errors import DataError
 
@@ -87,3 +88,14 @@ def test_means_of_the_training_rows() -> None:
 def test_arrays_of_numbers_are_cells_too() -> None:
     arrays = {**ROWS, "age": np.array([41.5, np.nan, 3]), "born": np.array([1.0, -1, 19782])}
     np.testing.assert_array_equal(SCHEMA.encode(arrays), SCHEMA.encode(ROWS))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_dates_are_written_in_the_form_they_are_read_in(form: str) -> None:
+    """Whatever a model makes of them; to the minute, in float32."""
+    column = Column("day", "date", form=form)
+    days = np.float32([-400000, -1, 0, 19782, 1e9, -1e9])
+    cells = column.cells(days)
+    again = column.numbers(cells)
+    assert column.cells(again.astype(np.float32)) == cells
+    assert np.abs(again - days)[1:4].max() <= (31 if form == "%Y-%m" else 0.5)

@@ -60,7 +60,7 @@ def state(model: Model, path: Path = Path()) -> Any:
 def scored(model: Model, held_out: Dataset, seed: int) -> dict[str, Any]:
     """The scores that a training logs."""
     now = state(model)
-    Scores(model, "sampler", held_out, "raw", 1, 0, seed).run(now)
+    Scores(model, "sampler", held_out, "raw", 1, seed).run(now)
     return dict(now.events.events[0])
 
 
@@ -68,7 +68,7 @@ def written(model: Model, dataset: Dataset, path: Path, seed: int) -> Path:
     """The sample grid of a training."""
     now = state(model, path)
     now.data, now.seed = replace(DATA, validation=dataset, train=dataset), seed
-    SampleGrids(1, 0).run(now)
+    SampleGrids(1).run(now)
     return path / "samples" / "000010.png"
 
 
@@ -82,7 +82,9 @@ class Sampler(Samples):
         super().__init__(PLANE, None)
         self.spread = nn.Parameter(torch.tensor(spread))
 
-    def sample(self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool = False) -> Tensor:
+    def sample(
+        self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
+    ) -> Tensor:
         return self.spread * Noise.of(seed).normal(n, 2)
 
 
@@ -98,12 +100,14 @@ class Memorises(Sampler, Discriminates):
 
 
 def test_the_same_point_every_time_has_no_diversity() -> None:
-    assert gan_diagnostics(Sampler(0.0), Sampler(), DATA, 0) == {"diversity": 0}
+    found = gan_diagnostics(Sampler(0.0), Sampler(), DATA, 0)
+    assert found == {"diversity": 0, "distinct": 1, "held_out_distinct": 500}
 
 
 def test_samples_as_the_data_are_as_diverse() -> None:
     found = gan_diagnostics(Sampler(), Sampler(), DATA, 0)
-    assert set(found) == {"diversity"}
+    assert set(found) == {"diversity", "distinct", "held_out_distinct"}
+    assert found["distinct"] == 500
     # the mean distance of two points, sqrt(pi), varies by 1.3% over samples of 500
     assert found["diversity"] == pytest.approx(1, abs=0.06)
     assert gan_diagnostics(Sampler(0.5), Sampler(), DATA, 0)["diversity"] == pytest.approx(
@@ -153,7 +157,7 @@ def test_classes_are_drawn_and_judged_as_they_are() -> None:
             self.y = y
 
         def sample(
-            self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool = False
+            self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
         ) -> Tensor:
             return torch.full((n, 2), float(self.y))
 
@@ -206,7 +210,9 @@ class Restless(Memorises):
         self.net = nn.Sequential(nn.BatchNorm1d(2), nn.Dropout(0.5))
         self.still = nn.BatchNorm1d(2).eval()
 
-    def sample(self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool = False) -> Tensor:
+    def sample(
+        self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
+    ) -> Tensor:
         return self.still(self.net(Noise.of(seed).normal(n, 2)))
 
 
@@ -250,23 +256,23 @@ def test_loading_an_extractor_leaves_the_random_numbers_alone(monkeypatch: pytes
 
     monkeypatch.setattr(scores, "load_extractor", drawing)
     before = torch.get_rng_state()
-    Scores(Sampler(), "sampler", DATA.validation, "raw", 1, 0, 0)
+    Scores(Sampler(), "sampler", DATA.validation, "raw", 1, 0)
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_what_cannot_be_scored_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match="vae draws no samples to score; leave --evaluate-every out"):
-        Scores(Model(PLANE, None), "vae", DATA.validation, "raw", 1, 0, 0)
+        Scores(Model(PLANE, None), "vae", DATA.validation, "raw", 1, 0)
     with pytest.raises(DataError, match="5 validation examples are too few"):
-        Scores(Sampler(), "sampler", made(5, 0), "raw", 1, 0, 0)
+        Scores(Sampler(), "sampler", made(5, 0), "raw", 1, 0)
     with pytest.raises(ConfigError, match="did you mean 'inception'"):
-        Scores(Sampler(), "sampler", DATA.validation, "incepton", 1, 0, 0)
+        Scores(Sampler(), "sampler", DATA.validation, "incepton", 1, 0)
     monkeypatch.setitem(__import__("sys").modules, "efficientnet_lite_pytorch", None)
     with pytest.raises(ConfigError, match=r"pip install simulacra\[judge\]"):
-        Scores(Sampler(), "sampler", DATA.validation, "efficientnet-lite0", 1, 0, 0)
+        Scores(Sampler(), "sampler", DATA.validation, "efficientnet-lite0", 1, 0)
     big = DataSpec("image", (3, 64, 64))
     with pytest.raises(ConfigError, match="raw has 12,288 features, too many for the Fréchet distance"):
-        Scores(Sampler(), "sampler", Dataset(big, np.zeros((9, 3, 64, 64), np.uint8)), "raw", 1, 0, 0)
+        Scores(Sampler(), "sampler", Dataset(big, np.zeros((9, 3, 64, 64), np.uint8)), "raw", 1, 0)
 
 
 def test_a_picture_has_a_row_for_each_class(tmp_path: Path) -> None:

@@ -48,6 +48,27 @@ def test_a_generator_that_starts_has_not_collapsed() -> None:
     assert [len(list(early.check(step, {"diversity": d}))) for step, d in ((20, 0.5), (30, 0.2))] == [0, 1]
 
 
+def test_repeated_samples_are_a_collapse_however_far_apart() -> None:
+    before = {"event": "validation", "diversity": 0.9, "distinct": 500, "held_out_distinct": 500}
+
+    def of(*distinct: float) -> list[int]:
+        over = watch(before)
+        looks = ({"diversity": 0.94, "distinct": d, "held_out_distinct": 500.0} for d in distinct)
+        return [len(list(over.check(START + i, look))) for i, look in enumerate(looks)]
+
+    for k in (1, 2, 3, 5, 10):
+        assert of(k) == [1]
+    assert of(500, 10, 10, 500, 10) == [0, 1, 0, 0, 1]
+    # data that have few values themselves
+    look = {"diversity": 1.0, "distinct": 8.0, "held_out_distinct": 8.0}
+    assert list(watch().check(START, look)) == []
+    ((_, text),) = watch(before).check(9, {"diversity": 0.94, "distinct": 10.2, "held_out_distinct": 500.0})
+    assert text.startswith(
+        "samples repeat: they are as often the same as if there were 10 different ones; among examples of the"
+        " data there are 500. Try "
+    )
+
+
 def test_a_resumed_training_remembers_what_was_said() -> None:
     def looked(diversity: float) -> dict[str, Any]:
         return {"event": "validation", "diversity": diversity}

@@ -65,7 +65,7 @@ def audit(arguments: Arguments) -> Audit:
     from simulacra.audit.shared.source import Source
 
     _check(arguments)
-    train, preds = Source(arguments.train), Source(arguments.preds)
+    train, preds = Source(arguments.train), Source(arguments.preds, predictions=True)
     columns = {"object": arguments.object.strip(), "group": arguments.group.strip()}
     named = {"object": arguments.true_object, "group": arguments.true_group}
     true = {key: None if name is None else preds.column(name) for key, name in named.items()}

@@ -18,6 +18,7 @@ from simulacra.audit.shared.findings import Estimate, Finding, Plot, Section, co
 from simulacra.audit.shared.intervals import paired_of, wilson
 from simulacra.audit.shared.phrasing import amount, format_estimate
 from simulacra.audit.shared.source import Field, Group, Source
+from simulacra.data.tables.text import escape
 from simulacra.errors import ConfigError, nearest
 from simulacra.files import replacing
 
@@ -169,10 +170,10 @@ def rewrite(source: Source, column: str, changed: Mapping[int, str], out: Path) 
     ):
         rows = filter(any, csv.reader(old, delimiter=source.separator, strict=True, skipinitialspace=True))
         writer = csv.writer(new, delimiter=source.separator, lineterminator="\n")
-        writer.writerow(next(rows))
+        writer.writerow(map(escape, next(rows)))
         for number, row in enumerate(rows, 1):
             row[place] = changed.get(number, row[place])
-            writer.writerow(row)
+            writer.writerow(map(escape, row))
 
 
 def section(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from simulacra.audit.shared.phrasing import shorten
-from simulacra.audit.shared.rates import counted
+from simulacra.audit.shared.rows import Sums
 from simulacra.audit.shared.source import Field, Group, Source
 from simulacra.errors import nearest
 
@@ -85,7 +85,10 @@ def _counts(source: Source, columns: Mapping[str, str]) -> pd.DataFrame:
         key: Group(source.column(name), MOST_OBJECTS) if key.endswith(OBJECT) else source.group(name)
         for key, name in columns.items()
     }
-    return counted(source.parts(fields), list(columns)).rename("n").reset_index()
+    sums = Sums(list(columns))
+    for part in source.read(fields):
+        sums.add(part)
+    return sums.rows().frame()
 
 
 def most_common(counts: pd.DataFrame, key: str) -> list[str]:

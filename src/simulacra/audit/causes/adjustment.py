@@ -8,11 +8,14 @@ from math import atanh, sqrt, tanh
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
 from scipy.stats import t as student
 
-from simulacra.audit.shared.findings import LEVEL, Estimate
-from simulacra.audit.shared.source import MOST_GROUPS, NO, YES
+from simulacra.audit.causes.outcome_models import Curves, Lines, Mean, Strata
+from simulacra.audit.causes.overlap import OUTSIDE, comparable, outside
+from simulacra.audit.shared.findings import LEVEL, Estimate, Verdict
+from simulacra.audit.shared.phrasing import amount, join_words, out_of
+from simulacra.audit.shared.rates import MINIMUM
+from simulacra.audit.shared.source import LARGEST, MOST_GROUPS, NO, YES
 
 # a column of numbers with at most so many different values is adjusted for as groups
 FEW_VALUES = 10
@@ -69,6 +72,8 @@ def column(cells: pd.Series, positive: str | None = None) -> Column:
         raise ValueError(f"column '{name}' holds '{counts.index[0]}' in every row; leave it out of the graph")
     values = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64)
     finite = np.isfinite(values)
+    if (np.abs(values[finite]) > LARGEST).any():
+        raise ValueError(f"column '{name}' holds numbers beyond {LARGEST:g}; use another unit")
     groups = tuple(sorted(counts.index, key=_order))
     codes = pd.Categorical(cells, groups).codes.astype(int)
     if len(groups) == 2:
@@ -99,33 +104,54 @@ def _order(cell: str) -> tuple[float, str]:
 class Effect:
     """An association, and what remains of it when x is set from outside.
 
+    Numbers that x changes are compared for each unit of x, or for the two values of x. Shares are too where x
+    has two values; where x is a number, they are compared with the share now, so that they stay shares.
+
     Attributes:
         n: rows used.
         dropped: rows left out because no comparable row has another x.
-        observed: how much higher y is where x is higher by 1.
-        effect: how much higher y would be if x were set higher by 1.
+        beyond: share of the rows used without a comparable row with the value, whose part follows a line.
+        observed: how much higher y is where x is higher by 1, or is the value.
+        effect: how much higher y would be if x were set higher by 1, or to the value.
         gap: observed less effect.
         now: mean of y.
-        done: mean of y if x were set to a value for everybody.
+        done: mean of y if x were set to a value for everybody; of numbers why there is none, where a line for
+            each unit of x is known, but the mean at the value lies outside the data.
         undone: for an x with two values, mean of y if x were set to the other one.
     """
 
     n: int
     dropped: int
+    beyond: float
     observed: Estimate
     effect: Estimate
     gap: Estimate
     now: Estimate
-    done: Estimate
+    done: Estimate | NoEffect
     undone: Estimate | None
 
 
-def effect(x: Column, y: Column, given: Sequence[Column], value: float) -> Effect | None:
+@dataclass(frozen=True)
+class NoEffect:
+    """That an effect cannot be computed, and why; `outside` where nobody could be compared with."""
+
+    why: str
+    outside: bool = True
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of a finding about the effect."""
+        return "outside the data" if self.outside else "withheld"
+
+
+def effect(x: Column, y: Column, given: Sequence[Column], value: float) -> Effect | NoEffect:
     """Backdoor adjustment: E[y | do(x)] = sum_z p(z) E[y | x, z] (Pearl 2009, eq. 3.19).
 
-    Columns with few values divide the rows into groups, each with its own line of y on x. y depends linearly
-    on other columns, with slopes that may depend on x. Rows of groups in which x does not vary are left out.
-    Intervals are robust to any variance about the lines.
+    Columns with few values divide the rows into groups. Without other columns, an x with two values is
+    compared within each group (standardisation). Otherwise y depends on x linearly in each group, and on
+    other columns linearly, with slopes that may depend on x; on the logit scale where y has two values
+    (g-computation, Robins 1986), so that shares stay in [0, 1]. Rows of groups that do not reach the value of
+    x, or in which x does not vary, are left out. Intervals are robust to any variance about the lines.
 
     Args:
         x: the column that is set; numbers, or two values.
@@ -134,58 +160,85 @@ def effect(x: Column, y: Column, given: Sequence[Column], value: float) -> Effec
         value: the value x is set to; 1 for an x with two values.
 
     Returns:
-        None where x does not vary once the columns given are known.
+        `NoEffect` where the number would be extrapolated: fewer than half of the rows are left, x does not
+        vary once the columns given are known, for more than `OUTSIDE` of the rows no row with the value is
+        comparable, or a line leaves the range of y. Where both are numbers, the change for each unit remains.
     """
+    known = join_words([c.name for c in given])
     cells, numbers = _groups(given, len(x.values))
-    # within a group, a line needs an x that varies
-    by_cell = pd.Series(x.values).groupby(cells)
-    use = (by_cell.transform("max") > by_cell.transform("min")).to_numpy()
-    n = int(use.sum())
+    use = comparable(x.values, cells, value)
+    n, dropped = int(use.sum()), int((~use).sum())
+    if few := _too_few(x, np.ones_like(use)):
+        return few
+    if 2 * n < len(use):
+        where = f"are in groups of {known} in which {x.name} does not vary, or does not reach the value"
+        where = where if given else f"have the same {x.name}"
+        return NoEffect(f"{dropped:,} of {len(use):,} rows {where}: nobody to compare with")
+    if few := _too_few(x, use):
+        return few
     cells, numbers = np.unique(cells[use], return_inverse=True)[1], numbers[use]
-    if n < 3:
-        return None
     xs, ys = x.values[use], y.values[use]
-    one = (cells[:, None] == np.arange(cells.max() + 1)).astype(float)
-    numbers = numbers - numbers.mean(axis=0)
-
-    def design(at: np.ndarray) -> np.ndarray:
-        return np.hstack([one, one * at[:, None], numbers, numbers * at[:, None]])
-
-    slope = np.hstack([np.zeros_like(one), one, np.zeros_like(numbers), numbers])
-    phi = design(xs)
-    K = phi.shape[1]
-    if n <= K + 1 or np.linalg.matrix_rank(phi) < K:
-        return None
-    observed, influence = _mean(sm.add_constant(xs), ys, np.tile([0.0, 1.0], (n, 1)))
-    adjusted, adjusted_influence = _mean(phi, ys, slope)
+    beyond, good = outside(xs, [0.0, 1.0] if x.positive else [value], cells, numbers)
+    why = ""
+    if beyond > OUTSIDE:
+        why = f"for {out_of(beyond)} rows, no row with {'another ' * bool(x.positive)}{x.name}"
+        why += f"{'' if x.positive else f' near {amount(value)}'} has a comparable {known}"
+        if len(good) and not x.positive:
+            why += f"; values from {amount(good.min())} to {amount(good.max())} are inside"
+    if why and (x.positive or y.positive):
+        return NoEffect(why)
+    # to mean 0 and variance 1, for the arithmetic
+    centre, scale = (0.0, 1.0) if x.positive else (float(xs.mean()), float(xs.std()))
+    xs, at = (xs - centre) / scale, (value - centre) / scale
+    model = _model(x, y, xs, ys, cells, numbers)
+    plain = _model(x, y, xs, ys, np.zeros(n, dtype=int), np.empty((n, 0)))
+    if model is None or plain is None:
+        return NoEffect(f"{x.name} hardly varies once {known} is known: nobody to compare with")
+    now = Mean(float(ys.mean()), ys - ys.mean(), float(ys.mean()) if y.positive else None)
+    done = model.mean(at)
+    undone = model.mean(0.0) if x.positive else None
+    if not y.positive and not all(ys.min() <= m.value <= ys.max() for m in (done, undone) if m is not None):
+        why = why or f"along a straight line {y.name} would leave the range that it has in the data"
+        if x.positive:
+            return NoEffect(why)
+    if undone is not None:
+        changed, seen = done - undone, plain.mean(1.0) - plain.mean(0.0)
+    elif y.positive:
+        changed, seen = done - now, plain.mean(at) - now
+    else:
+        assert isinstance(model, Lines) and isinstance(plain, Lines)  # noqa: PT018  # for the type checker
+        changed, seen = model.slope() * (1 / scale), plain.slope() * (1 / scale)
     return Effect(
         n,
-        len(use) - n,
-        _estimate(observed, influence, 2),
-        _estimate(adjusted, adjusted_influence, K),
-        _estimate(observed - adjusted, influence - adjusted_influence, K),
-        _estimate(ys.mean(), ys - ys.mean(), 1),
-        _estimate(*_mean(phi, ys, design(np.full(n, value))), K),
-        _estimate(*_mean(phi, ys, design(np.zeros(n))), K) if x.positive else None,
+        dropped,
+        beyond,
+        seen.estimate(plain.K),
+        changed.estimate(model.K),
+        (seen - changed).estimate(model.K),
+        now.estimate(1),
+        NoEffect(why) if why else done.estimate(model.K),
+        None if undone is None else undone.estimate(model.K),
     )
 
 
-def _mean(phi: np.ndarray, y: np.ndarray, c: np.ndarray) -> tuple[float, np.ndarray]:
-    """The mean over rows of c theta, with theta by least squares, and every row's influence on it `(N,)`."""
-    fit = sm.OLS(y, phi).fit()
-    each = c @ fit.params
-    # influence of row i: mean(c)' (phi' phi / n)^-1 phi_i e_i + c_i' theta - mean
-    weights = len(y) * fit.normalized_cov_params @ c.mean(axis=0)
-    return float(each.mean()), phi @ weights * fit.resid + each - each.mean()
+def _too_few(x: Column, use: np.ndarray) -> NoEffect | None:
+    """That too few rows, or rows with one of two values of x, are used."""
+    n = min(int((x.values[use] == k).sum()) for k in (0, 1)) if x.positive else int(use.sum())
+    if n >= MINIMUM:
+        return None
+    which = f" with one of the values of {x.name}" if x.positive else ""
+    return NoEffect(f"{n:,} rows{which}, {MINIMUM} are needed", outside=False)
 
 
-def _estimate(value: float, influence: np.ndarray, parameters: int) -> Estimate:
-    """Student's interval, with the variance of the influence by n (van der Vaart 1998, 5.3)."""
-    free = len(influence) - parameters
-    # rounding is no effect
-    value = 0.0 if abs(value) < 1e-12 * float(np.abs(influence).max()) else value
-    half = float(student.ppf((1 + LEVEL) / 2, free)) * sqrt(float((influence**2).mean()) / free)
-    return Estimate(value, value - half, value + half)
+def _model(
+    x: Column, y: Column, xs: np.ndarray, ys: np.ndarray, cells: np.ndarray, numbers: np.ndarray
+) -> Strata | Lines | None:
+    """The model of y; None where x cannot be told from the other columns."""
+    if x.positive and y.positive and not numbers.shape[1]:
+        return Strata(xs, ys, cells)
+    numbers = numbers - numbers.mean(axis=0)
+    model = (Curves if y.positive else Lines)(xs, ys, cells, numbers)
+    return model if model.solvable else None
 
 
 def _groups(given: Sequence[Column], n: int) -> tuple[np.ndarray, np.ndarray]:

@@ -68,16 +68,18 @@ def audit(arguments: Arguments) -> Audit:
         table = {name: column(cells[name]) for name in cells}
     except ValueError as error:
         raise DataError(f"{arguments.table}: {error}") from error
-    sections, not_asked = [fit(graph, table, loop)], []
+    asked = None if do is None else intervention.Intervention.parse(do, graph, table)
+    excluded = ("", []) if asked is None else (asked.x, asked.excluded(graph, table))
+    sections, not_asked = [fit(graph, table, loop, excluded)], []
     if preset is not None:
         sections.append(towns.other_graph(preset, table))
-    if do is None:
+    if do is None or asked is None:
         not_asked.append("The effect of an intervention: give one with --do COL=VALUE.")
     else:
         inputs["do"] = do
-        asked = intervention.Intervention.parse(do, graph, table)
         sections += intervention.sections(graph, table, asked, cells[asked.x])
-        if left_out := [name for name in asked.may_change(graph, table) if table[name].categorical]:
+        changes = set(asked.may_change(graph, table)) - set(asked.excluded(graph, table))
+        if left_out := [name for name in table if name in changes and table[name].categorical]:
             not_asked.append(f"The effect on {', '.join(left_out)}: categories have no mean.")
     if preset is not None:
         sections.append(towns.same_policy(preset))

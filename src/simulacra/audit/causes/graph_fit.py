@@ -19,10 +19,26 @@ LIMITS = (
 )
 
 
-def fit(graph: Graph, table: Mapping[str, Column], loop: Sequence[tuple[str, str]] = ()) -> Section:
+EXCLUDED = (
+    "That there is no effect: the graph says so, and this number only tests whether the data contradict the "
+    "graph. A dependence may also come from a curve, or from something unmeasured."
+)
+
+
+def fit(
+    graph: Graph,
+    table: Mapping[str, Column],
+    loop: Sequence[tuple[str, str]] = (),
+    excluded: tuple[str, Sequence[str]] = ("", ()),
+) -> Section:
     """Tests of the independences that the graph implies, and the arrows that no data can orient.
 
-    `table` holds the measured columns of the graph; `loop` has arrows back in time, which are drawn only.
+    Args:
+        graph: the graph.
+        table: its measured columns.
+        loop: arrows back in time, which are drawn only.
+        excluded: a column that is set, and others that it does not act on by the graph, nor they on it: each
+            is tested on its own.
     """
     independences, n = graph.independences(), len(next(iter(table.values())).values)
     # Bonferroni: all intervals hold at once
@@ -66,7 +82,34 @@ def fit(graph: Graph, table: Mapping[str, Column], loop: Sequence[tuple[str, str
     limits = "Which direction is right: only knowledge of the world or an experiment can show that."
     what, number = "arrows that no data can turn", Estimate(len(turned))
     direction = Finding("direction", sentence, "stated", limits, what, number, plot="graph")
-    return Section("graph", "Does the graph fit the data?", "data", [separation, direction], plots, tables)
+    x, others = excluded
+    findings, names = [separation, direction], list[str]()
+    for y in others:
+        names.append(unique(f"excluded.{slug(y)}", names))
+        findings.append(_excluded(names[-1], graph, table, x, y, n))
+    return Section("graph", "Does the graph fit the data?", "data", findings, plots, tables)
+
+
+def _excluded(name: str, graph: Graph, table: Mapping[str, Column], x: str, y: str, n: int) -> Finding:
+    """Whether the data contradict that x does nothing to y."""
+    given, what = graph.adjustment_set(x, y), "partial correlation, 0 by the graph"
+    sentence = f"The graph excludes an effect of {x} on {y}: no arrows lead there."
+    left = None if given is None else dependence(table, x, y, given)
+    if given is None or left is None:
+        why = (
+            "something hidden acts on both" if given is None else "the columns given leave nothing to compare"
+        )
+        return Finding(
+            name, f"{sentence} A test is withheld, {why}.", "withheld", EXCLUDED, what, plot="graph"
+        )
+    sentence += (
+        f" By the graph they are independent{_given(given)}; their partial correlation is "
+        f"{format_estimate(left)}."
+    )
+    if not left.holds(0):
+        sentence += " The data contradict the graph."
+    agree = "The data do not contradict the graph."
+    return conclude(not left.holds(0), agree, name, sentence, EXCLUDED, what, left, n, None, "graph")
 
 
 class Independence(NamedTuple):

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from simulacra.audit.causes import graph_chart
-from simulacra.audit.causes.adjustment import Column, Effect, column, effect
+from simulacra.audit.causes.adjustment import Column, Effect, NoEffect, column, effect
 from simulacra.audit.causes.graph import Graph
 from simulacra.audit.shared.figures import rows as row_chart
-from simulacra.audit.shared.findings import Finding, Plot, Section, conclude, slug
+from simulacra.audit.shared.findings import Estimate, Finding, Plot, Section, conclude, slug
 from simulacra.audit.shared.phrasing import (
     NO_DIFFERENCE,
     amount,
@@ -19,13 +19,14 @@ from simulacra.audit.shared.phrasing import (
     format_estimate,
     frequency,
     join_words,
+    out_of,
 )
 from simulacra.audit.shared.rates import unique
 from simulacra.errors import ConfigError, nearest
 
 LIMITS = (
     "Anything, if the graph is wrong: a missing arrow, above all from something unmeasured, changes this "
-    "number. Columns of numbers were adjusted for along straight lines."
+    "number. Columns of numbers were adjusted for along straight lines, of shares along logistic curves."
 )
 
 
@@ -74,6 +75,10 @@ class Intervention:
         """Columns that do not act on x themselves."""
         return [name for name in table if name != self.x and not graph.affects(name, self.x)]
 
+    def excluded(self, graph: Graph, table: Mapping[str, Column]) -> list[str]:
+        """Those of them that x does not act on either."""
+        return [name for name in self.may_change(graph, table) if not graph.affects(self.x, name)]
+
 
 def sections(graph: Graph, table: Mapping[str, Column], do: Intervention, cells: pd.Series) -> list[Section]:
     """The associations of x, and what setting it would do to every column with a mean that may change.
@@ -96,16 +101,22 @@ def sections(graph: Graph, table: Mapping[str, Column], do: Intervention, cells:
             continue
         keys.append(unique(slug(name), keys))
         outcome = Outcome(keys[-1], x, y, do)
-        given = graph.adjustment_set(do.x, name)
         plain = effect(x, y, [], do.value)
+        affected = graph.affects(do.x, name)
+        given = graph.adjustment_set(do.x, name) if affected else None
         found = None if given is None else effect(x, y, [table[z] for z in given], do.value)
-        plots.append(outcome.plot(plain, found))
-        if plain is not None:
+        plots.append(outcome.plot(plain, found, affected))
+        if isinstance(plain, Effect):
             observed.append(outcome.association(plain))
-        if given is None or found is None:
-            effects.append(outcome.withheld(given))
+        if not affected:
+            # the effect is 0 by the graph: what tests that stands under the fit of the graph
             continue
-        effects.append(outcome.effect(found, given, graph.affects(do.x, name)))
+        if given is None or not isinstance(found, Effect):
+            effects.append(outcome.withheld(found))
+            continue
+        effects.append(outcome.effect(found, given))
+        if isinstance(found.done, NoEffect):
+            effects.append(outcome.withheld(found.done, "done"))
         if given:
             effects.append(outcome.gap(found))
             caption = f"Orange: {do.x}, which is set. Green: adjusted for, to block the backdoor paths."
@@ -114,7 +125,9 @@ def sections(graph: Graph, table: Mapping[str, Column], do: Intervention, cells:
     if not effects:
         figure, caption = graph_chart.graph(graph, do.x), f"Orange: {do.x}, which is set."
         graphs.append(Plot("graph", arrows, figure, caption, paper=True))
-        sentence = f"The effects of {do.x}: withheld, everything in the graph acts on {do.x} itself."
+        sentence = (
+            f"The effects of {do.x}: withheld, by the graph {do.x} acts on no measured column with a mean."
+        )
         effects = [Finding("effect", sentence, "withheld", LIMITS, plot="graph")]
     title = f"If {do.x} were set to {do.text}"
     intervention = Section("intervention", title, "actions", effects, [*plots, *graphs])
@@ -137,28 +150,40 @@ class Outcome:
         """What the numbers are."""
         if self.x.positive:
             return f"{self.y.name}: {self.x.name} = {self.do.text} less others"
+        if self.y.positive:
+            return f"share with {self.y.name} = {self.y.positive}: {self.x.name} = {self.do.text} less now"
         return f"{self.y.name} per unit of {self.x.name}"
 
-    @property
-    def _mean(self) -> str:
-        return f"the share with {self.y.name} = {self.y.positive}" if self.y.positive else self.y.name
-
-    def plot(self, plain: Effect | None, found: Effect | None) -> Plot:
+    def plot(self, plain: Effect | NoEffect, found: Effect | NoEffect | None, affected: bool) -> Plot:
         """The association and the effect, one below the other."""
-        x, y = self.x, self.y
-        drawn = [("as observed", plain.n, plain.observed)] if plain is not None else []
-        last = ("if it were set", *((found.n, found.effect) if found is not None else (len(x.values), None)))
-        caption = f"{y.name}: its association with {x.name}, and the effect of setting it. Intervals 95%."
-        return Plot(f"effect.{self.key}", self.what, row_chart([*drawn, last], self.what, 0.0), caption)
+        rows: list[tuple[str, int, Estimate | None]] = []
+        if isinstance(plain, Effect):
+            rows.append(("as observed", plain.n, plain.observed))
+        if affected:
+            n = found.n if isinstance(found, Effect) else len(self.x.values)
+            rows.append(("if it were set", n, found.effect if isinstance(found, Effect) else None))
+        caption = f"{self.y.name}: its association with {self.x.name}"
+        caption += ", and the effect of setting it. Intervals 95%." if affected else ". Intervals 95%."
+        return Plot(f"effect.{self.key}", self.what, row_chart(rows, self.what, 0.0), caption)
 
     def association(self, e: Effect) -> Finding:
         """How much higher y is where x is higher."""
         x, y = self.x, self.y
-        if e.undone is None:
+        if e.undone is None and y.positive:
+            seen, now = e.now.value + e.observed.value, e.now.value
+            # a curve comes as close to 0 and 1 as one likes
+            of = base(min(max(seen, 0.05), 0.95), now)
+            sentence = (
+                f"Of {of:,} people with {x.name} = {self.do.text}, {frequency(seen, of)} have {y.name} = "
+                f"{y.positive}, by a logistic curve; of {of:,} of all, {frequency(now, of)}: difference "
+                f"{format_estimate(e.observed)}."
+            )
+        elif e.undone is None:
             higher = format_estimate(e.observed)
-            sentence = f"For each unit of {x.name}, {self._mean} is higher by {higher} on average."
+            sentence = f"For each unit of {x.name}, {y.name} is higher by {higher} on average."
         else:
             # the line through two values meets both means
+            assert isinstance(e.done, Estimate)
             high, low = e.done.value, e.undone.value
             of = base(high, low)
             sentence = (
@@ -173,46 +198,55 @@ class Outcome:
         name, plot, d = f"observed.{self.key}", f"effect.{self.key}", e.observed
         return conclude(not d.holds(0), NO_DIFFERENCE, name, sentence, limits, self.what, d, e.n, None, plot)
 
-    def withheld(self, given: Sequence[str] | None) -> Finding:
-        """That nothing can be said about the effect."""
-        why = (
+    def withheld(self, found: NoEffect | Effect | None, kind: str = "effect") -> Finding:
+        """That nothing can be said about the effect, or about the mean at the value that is set ("done")."""
+        hidden = NoEffect(
             "something hidden acts on both and no measured columns block it, so that no number in this table "
-            "identifies it"
-            if given is None
-            else f"{self.x.name} hardly varies once {join_words(given)} is known: nobody to compare with"
+            "identifies it",
+            outside=False,
         )
-        sentence = f"The effect of {self.x.name} on {self.y.name}: withheld, {why}."
-        name = f"effect.{self.key}"
-        return Finding(name, sentence, "withheld", LIMITS, self.what, plot=name)
+        none = found if isinstance(found, NoEffect) else hidden
+        about = f"The effect of {self.x.name} on {self.y.name}"
+        if kind == "done":
+            about = f"The mean of {self.y.name} if {self.x.name} were {self.do.text} for everybody"
+        sentence, plot = f"{about}: {none.verdict}, {none.why}.", f"effect.{self.key}"
+        return Finding(f"{kind}.{self.key}", sentence, none.verdict, LIMITS, self.what, plot=plot)
 
-    def effect(self, e: Effect, given: Sequence[str], affected: bool) -> Finding:
+    def effect(self, e: Effect, given: Sequence[str]) -> Finding:
         """What setting x would do."""
         x, y, do = self.x, self.y, self.do
         by = f"adjusted for {join_words(given)}" if given else "no adjustment is needed if the graph is right"
-        more = {"observed": e.observed, "now": e.now, "done": e.done}
-        if e.undone is None:
+        more = {"observed": e.observed, "now": e.now}
+        who = "everybody"
+        if e.dropped:
+            who = f"the {e.n:,} of {e.n + e.dropped:,} people who can be compared"
+        if isinstance(e.done, NoEffect):
             sentence = (
-                f"If {x.name} were set to {do.text} for everybody, {self._mean} would be "
-                f"{format_estimate(e.done)} on average; it is {amount(e.now.value)}. Each unit of {x.name} "
-                f"would change it by {format_estimate(e.effect)}, {by}."
+                f"Each unit of {x.name} would change {y.name} by {format_estimate(e.effect)} for {who}, {by}."
+            )
+        elif e.undone is None and not y.positive:
+            more["done"] = e.done
+            sentence = (
+                f"If {x.name} were set to {do.text} for {who}, {y.name} would be {format_estimate(e.done)} "
+                f"on average; it is {amount(e.now.value)}. Each unit of {x.name} would change it by "
+                f"{format_estimate(e.effect)}, {by}."
             )
         else:
-            more["undone"] = e.undone
-            high, low = e.done.value, e.undone.value
+            more["done"] = e.done
+            if e.undone is not None:
+                more["undone"] = e.undone
+            high, low = e.done.value, (e.undone or e.now).value
+            otherwise = "now" if e.undone is None else "if it were for nobody,"
             if y.positive:
-                # an adjusted share may leave [0, 1] by a little
-                high, low = (min(max(share, 0.0), 1.0) for share in (high, low))
                 of = base(high, low)
                 first = f"{frequency(high, of)} of {of:,} people would have {y.name} = {y.positive}"
                 second = frequency(low, of)
             else:
                 first, second = f"{y.name} would be {amount(high)} on average", amount(low)
             sentence = (
-                f"If {x.name} were set to {do.text} for everybody, {first}; if it were for nobody, {second}: "
-                f"difference {format_estimate(e.effect)}, {by}."
+                f"If {x.name} were set to {do.text} for {who}, {first}; {otherwise} {second}: difference "
+                f"{format_estimate(e.effect)}, {by}."
             )
-        if not affected:
-            sentence += " By the graph it is 0: no arrows lead there."
         name, what, limits, d = f"effect.{self.key}", self.what, self._limits(e), e.effect
         return conclude(not d.holds(0), NO_DIFFERENCE, name, sentence, limits, what, d, e.n, more, name)
 
@@ -228,8 +262,14 @@ class Outcome:
         return conclude(not d.holds(0), NO_DIFFERENCE, name, sentence, limits, what, d, e.n, None, name)
 
     def _limits(self, e: Effect) -> str:
-        if not e.dropped:
-            return LIMITS
-        return (
-            f"{LIMITS} Nothing about {e.dropped:,} rows without a comparable row under another {self.x.name}."
-        )
+        limits = LIMITS
+        if e.dropped:
+            limits += (
+                f" Nothing about {e.dropped:,} rows without a comparable row under another {self.x.name}."
+            )
+        if e.beyond and not isinstance(e.done, NoEffect):
+            limits += (
+                f" For {out_of(e.beyond)} rows nobody comparable was observed with this {self.x.name}: their "
+                "part follows the line or the curve."
+            )
+        return limits

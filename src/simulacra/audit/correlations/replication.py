@@ -23,7 +23,10 @@ LIMITS = (
     "That what holds will hold elsewhere: withheld rows come from the same place and time. That what does "
     "not hold is false: too few rows may have been withheld to see it."
 )
-NOT_NEW = " Here rows depend on their order, as the last section shows: the withheld ones are hardly new."
+NOT_NEW = (
+    " In {} of these pairs both columns follow the order of the rows, as the last section shows: to them, "
+    "the withheld rows are hardly new."
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def replication(search: Search) -> Section:
         one, two = search.names[search.first[a.pair]], search.names[search.second[a.pair]]
         names.append(unique(f"pair.{slug(one)}.{slug(two)}", names))
         findings.append(_pair(search, a, names[-1], K))
-    drawn = [(search.label(a.pair), a.n, a.r) for a in tested[:SHOWN]]
+    drawn = [(search.label(a.pair), a.n, None if search.ordered[a.pair] else a.r) for a in tested[:SHOWN]]
     plots = [
         Plot(
             "twice",
@@ -95,7 +98,13 @@ def replication(search: Search) -> Section:
             f"{search.r[a.pair]:.3f}",
             "" if a.r is None else f"{a.r.value:.3f} ({a.r.ends[0]:.3f} to {a.r.ends[1]:.3f})",
             f"{a.n:,}",
-            "too few rows" if a.r is None else "holds" if a.holds else "does not hold",
+            "too few rows"
+            if a.r is None
+            else "withheld: both follow the order of the rows"
+            if search.ordered[a.pair]
+            else "holds"
+            if a.holds
+            else "does not hold",
         ]
         for a in tested[:LISTED]
     ]
@@ -110,9 +119,9 @@ def _share(search: Search, tested: list[Replication], usable: list[tuple[float, 
     before = float(np.mean([abs(found) for found, _, _ in usable]))
     after = float(np.mean([there * np.sign(found) for found, there, _ in usable]))
     sentence = (
-        f"Of the {K:,} pairs found, {holds:,} {'holds' if holds == 1 else 'hold'} in the {n:,} withheld "
-        f"rows. Their mean |r| is {amount(before)} in the searched rows; their mean r in the same direction "
-        f"is {amount(after)} in the withheld rows."
+        f"Of the {K:,} pair{'s' * (K > 1)} found, {holds:,} {'holds' if holds == 1 else 'hold'} in the {n:,} "
+        f"withheld rows. Their mean |r| is {amount(before)} in the searched rows; their mean r in the same "
+        f"direction is {amount(after)} in the withheld rows."
     )
     more = {"held": Estimate(holds), "found": Estimate(K)}
     more |= {"searched": Estimate(before), "withheld": Estimate(after)}
@@ -125,10 +134,13 @@ def _share(search: Search, tested: list[Replication], usable: list[tuple[float, 
             f" In {len(shares)} other random splits, between {frequency(least, of)} and "
             f"{frequency(most, of)} of {of:,} hold."
         )
-    limits, what = LIMITS + (NOT_NEW if len(search.dependent) else ""), "share of the pairs found that holds"
-    return conclude(
-        holds > 0, "", "replication", sentence, limits, what, Estimate(holds / K), n, more, "twice"
-    )
+    ordered = search.ordered[search.found]
+    limits, what = LIMITS, "share of the pairs found that holds"
+    if ordered.any():
+        limits += NOT_NEW.format(int(ordered.sum()))
+        more["ordered"] = Estimate(int(ordered.sum()))
+    found = any(a.holds and not search.ordered[a.pair] for a in tested)
+    return conclude(found, "", "replication", sentence, limits, what, Estimate(holds / K), n, more, "twice")
 
 
 def _other_split(search: Search) -> float | None:
@@ -146,6 +158,10 @@ def _pair(search: Search, a: Replication, name: str, K: int) -> Finding:
     if a.r is None:
         sentence += f"; in the others withheld, {a.n} of them have both values."
         return Finding(name, sentence, "withheld", NO_CAUSE, what, plot="pairs")
-    sentence += f", {amount(a.r.value)} in {a.n:,} others ({interval(a.r)}{at_once(K, 'pairs')})."
+    sentence += f", {amount(a.r.value)} in {a.n:,} others"
+    if search.ordered[a.pair]:
+        sentence += ". What that shows is withheld: both columns follow the order of the rows."
+        return Finding(name, sentence, "withheld", NO_CAUSE, what, plot="pairs")
+    sentence += f" ({interval(a.r)}{at_once(K, 'pairs')})."
     none, more = "It does not certainly hold.", {"searched": Estimate(r)}
     return conclude(a.holds, none, name, sentence, NO_CAUSE, what, a.r, a.n, more, "pairs")

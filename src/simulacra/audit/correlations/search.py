@@ -86,10 +86,16 @@ class Search:
         both = np.array([serial_correlation(column) for column in self.x.T])
         return both[:, 0], both[:, 1]
 
-    @property
+    @cached_property
     def dependent(self) -> np.ndarray:
         """Columns whose neighbouring rows are more alike, or less, than chance allows."""
         return np.flatnonzero(discoveries(self.serials[1]))
+
+    @cached_property
+    def ordered(self) -> np.ndarray:
+        """Pairs of two such columns, bool `(M,)`: their p is too small. One such column alone leaves p right,
+        since the rows of the other are exchangeable."""
+        return np.isin(self.first, self.dependent) & np.isin(self.second, self.dependent)
 
 
 def read(path: Path, columns: str | None) -> tuple[np.ndarray, list[str], dict[str, str | int | float]]:
@@ -149,22 +155,29 @@ def found_pairs(search: Search) -> Section:
         return Section("found", title, "data", [withheld])
     raw, K = int((search.p <= ALPHA).sum()), len(search.found)
     sentence = (
-        f"Of {M:,} pairs of {D:,} columns, {raw:,} look related in {n:,} rows (p below {ALPHA:.2g}); by "
-        f"chance alone it would be {amount(ALPHA * M)}. After the correction for multiple tests, "
-        f"{'1 is' if K == 1 else f'{K:,} are' if K else 'none is'} left."
+        f"Of {M:,} pairs of {D:,} columns, {raw:,} look{'s' * (raw == 1)} related in {n:,} rows (p below "
+        f"{ALPHA:.2g}); by chance alone it would be {amount(ALPHA * M)}. After the correction for multiple "
+        f"tests, {'1 is' if K == 1 else f'{K:,} are' if K else 'none is'} left."
     )
     limits = (
         "Which of those left are false: the correction (Benjamini and Hochberg 1995) lets 5 of 100 through "
         f"on average. {NO_CAUSE}"
     )
+    ordered = int(search.ordered[search.found].sum())
+    if ordered:
+        sentence += (
+            f" In {ordered:,} of them both columns follow the order of the rows (last section): that alone "
+            "makes a p too small."
+        )
     number, more = "pairs left after the correction", {"uncorrected": Estimate(raw)}
-    more |= {"expected": Estimate(ALPHA * M), "all": Estimate(M)}
-    pairs = conclude(K > 0, "", "pairs", sentence, limits, number, Estimate(K), n, more, "p")
+    more |= {"expected": Estimate(ALPHA * M), "all": Estimate(M), "ordered": Estimate(ordered)}
+    pairs = conclude(ordered < K, "", "pairs", sentence, limits, number, Estimate(K), n, more, "p")
     caption = (
         "How often chance alone gives a pair at least as strong. If all columns were independent, all bars "
         "would reach the dotted line."
     )
-    best = int(np.lexsort((-np.abs(search.r), search.p))[0])
+    # pairs with a right p first
+    best = int(np.lexsort((-np.abs(search.r), search.p, search.ordered))[0])
     rows = "Every row that has both." + (" Filled: searched. Open: withheld." if len(search.withheld) else "")
     plots = [
         Plot("p", "p of all pairs", p_histogram(search.p), caption),
@@ -197,11 +210,16 @@ def format_chance(chance: float) -> str:
 def _strongest(search: Search, pair: int) -> Finding:
     """The strongest pair, compared with the strongest of as many pairs of columns of noise."""
     p, M, n = float(search.p[pair]), len(search.p), int(search.n[pair])
+    if search.ordered[pair]:
+        why = "in all pairs both columns follow the order of the rows, so that no p is right"
+        sentence = f"The strongest pair: withheld, {why}."
+        return Finding("strongest", sentence, "withheld", NO_CAUSE, "chance of so strong a pair")
+    without = " of columns that do not both follow the order of the rows" if search.ordered.any() else ""
     r, chance = correlation(float(search.r[pair]), n), family_wise_error(p, M)
     sentence = (
-        f"The strongest pair is {search.label(pair)}: r = {amount(r.value)} ({interval(r)}) in {n:,} rows, "
-        f"{format_p(p)} for this pair alone. But it is the strongest of {M:,} pairs: if all columns were "
-        f"independent, {format_chance(chance)} tables of this shape would have a pair as strong."
+        f"The strongest pair{without} is {search.label(pair)}: r = {amount(r.value)} ({interval(r)}) in "
+        f"{n:,} rows, {format_p(p)} for this pair alone. But it is the strongest of {M:,} pairs: if all "
+        f"columns were independent, {format_chance(chance)} tables of this shape would have a pair as strong."
     )
     what = "chance of so strong a pair among all pairs"
     more = {"r": r, "p": Estimate(p), "one-column": Estimate(family_wise_error(p, len(search.names) - 1))}
@@ -277,22 +295,33 @@ def row_order(search: Search, whole: bool) -> Section:
     r, p = search.serials
     D, n, k = len(r), len(search.x), len(search.dependent)
     worst = int(np.lexsort((-np.abs(r), p))[0])
+    M, ordered = len(search.p), int(search.ordered.sum())
+    counters = [search.names[i] for i in search.dependent if _rises(search.x[:, i])]
     sentence = (
-        f"In {k:,} of {D:,} columns, a row is more like the one above it, or less, than in a random order; "
-        f"the most certain is {search.names[worst]} (serial correlation {amount(float(r[worst]))}, "
-        f"{format_p(float(p[worst]))}). Rows that follow each other, as years do, carry less information "
-        "than independent ones: every p here is too small then, and withheld rows are not new data."
+        f"In {k:,} of {D:,} columns ({shorten([search.names[i] for i in search.dependent], 5)}), a row is "
+        "more like the one above it, or less, than in a random order; the most certain is "
+        f"{search.names[worst]} (serial correlation {amount(float(r[worst]))}, {format_p(float(p[worst]))})."
         if k
         else f"In none of {D:,} columns is a row more like the one above it, or less, than in a random order "
         "(p of all columns corrected together)."
     )
+    if counters:
+        sentence += f" The rows are sorted by {shorten(counters, 5)}, or numbered."
+    if k:
+        sentence += (
+            f" In {ordered:,} of {M:,} pairs both columns do: rows that follow each other, as years do, "
+            "carry less information than independent ones, so that their p is too small, and withheld rows "
+            "are not new to them. The p of the other pairs stand."
+            if ordered
+            else " No pair has two such columns: every p stands."
+        )
     limits = (
         "Why: a table that was sorted looks the same, although its rows may be independent. Rows may also "
         "depend in ways that their order does not show."
     )
     what, more = "columns whose rows depend on their order", {"largest": Estimate(float(np.abs(r).max()))}
     findings = [conclude(k > 0, "", "order", sentence, limits, what, Estimate(k), n, more, "order")]
-    if k and whole and len(search.found):
+    if whole and search.ordered[search.found].any():
         findings.append(_changes(search))
     drawn = [(search.names[i], n, Estimate(float(r[i]))) for i in np.argsort(p, kind="stable")[:20]]
     figure = row_chart(drawn, "serial correlation", 0.0)
@@ -303,11 +332,18 @@ def row_order(search: Search, whole: bool) -> Section:
     return Section("order", "Do rows depend on each other?", "data", findings, plots)
 
 
+def _rises(x: np.ndarray) -> bool:
+    """Whether numbers, NaN left out, only rise or only fall."""
+    steps = np.diff(x[~np.isnan(x)])
+    return len(steps) > 0 and bool((steps > 0).all() or (steps < 0).all())
+
+
 def _changes(search: Search) -> Finding:
     """Whether pairs that are correlated in levels are so in changes from row to row; two trends are not."""
     r, n = correlate(np.diff(search.x, axis=0))
-    K, hold = len(search.found), []
-    for k in search.found:
+    found = search.found[search.ordered[search.found]]
+    K, hold = len(found), []
+    for k in found:
         pair = search.first[k], search.second[k]
         if not np.isnan(r[pair]):
             e = correlation(float(r[pair]), int(n[pair]), 1 - ALPHA / K)
@@ -316,8 +352,8 @@ def _changes(search: Search) -> Finding:
     shown = f": {shorten(hold, 3)}" if hold else ""
     sentence = (
         "Any two columns that rise over the rows are correlated. Of the "
-        f"{K:,} pairs left after the correction, {len(hold):,} are also correlated in their changes from row "
-        f"to row{shown}."
+        f"{K:,} pairs of such columns left after the correction, {len(hold):,} are also correlated in their "
+        f"changes from row to row{shown}."
     )
     n_changes = len(search.x) - 1
     limits = f"That the others are unrelated: {n_changes:,} changes may be too few. {NO_CAUSE}"

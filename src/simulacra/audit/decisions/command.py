@@ -54,7 +54,7 @@ def audit(arguments: Arguments) -> Audit:
     if arguments.minimum_n < 2:
         raise ConfigError(f"minimum-n: must be at least 2, not {arguments.minimum_n}")
     costs = read_costs(arguments.costs)
-    source = Source(arguments.table)
+    source = Source(arguments.table, predictions=True)
     scores = _scores(source, arguments.score, costs)
     ledger = read(source, costs, scores, arguments.y, arguments.group, arguments.minimum_n)
     sections: list[Section] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from simulacra.audit.decisions.charts import lines, shares
 from simulacra.audit.shared.costs import Costs, break_even
 from simulacra.audit.shared.figures import by_group as groups_chart
@@ -41,9 +43,9 @@ def cost(ledger: Ledger) -> Section:
     plots.append(Plot("cost", title, groups_chart(means, f"{costs.unit} for each person", 2), caption))
     if two:
         findings += _break_evens(ledger)
-    got = ledger.frame.groupby("action")["n"].sum()
+    got = np.bincount(ledger.rows["action"], ledger.rows["n"], len(costs.actions))
     rows = [
-        [action, f"{int(got.get(a, 0)):,}", *(amount(float(x)) for x in row), amount(mean.value)]
+        [action, f"{int(got[a]):,}", *(amount(float(x)) for x in row), amount(mean.value)]
         for a, (action, row, mean) in enumerate(zip(costs.actions, costs.matrix, means[1:], strict=True))
     ]
     head = ["action", "people", *(f"cost under {outcome}" for outcome in costs.outcomes), "each, if for all"]
@@ -91,13 +93,18 @@ def _everybody(ledger: Ledger) -> Mean:
 
 def _policy(ledger: Ledger, means: list[Mean]) -> Finding:
     costs, known = ledger.costs, ledger.known
+    limits = f"{MATRIX} What other rules would cost, and who bears it."
+    what = f"{costs.unit} saved for each person"
+    if known and ledger.n < max(ledger.minimum, 2):
+        sentence = f"What was paid: withheld, {ledger.n:,} people are fewer than {ledger.minimum}."
+        return Finding("cost", sentence, "withheld", limits, what, plot="cost")
     best = min(range(len(costs.actions)), key=lambda a: means[a + 1].total)
     saved = Estimate((means[best + 1].total - means[0].total) / ledger.n)
     if known:
         # each person is their own comparison
-        rows = ledger.frame
-        outcome, n = rows["outcome"].to_numpy(), rows["n"].to_numpy()
-        each = costs.matrix[best][outcome] - costs.matrix[rows["action"].to_numpy(), outcome]
+        rows = ledger.rows
+        outcome, n = rows["outcome"], rows["n"]
+        each = costs.matrix[best][outcome] - costs.matrix[rows["action"], outcome]
         saved = Mean("", float(n @ each), float(n @ each**2), ledger.n).estimate()
     return Finding(
         "cost",
@@ -107,9 +114,8 @@ def _policy(ledger: Ledger, means: list[Mean]) -> Finding:
         + ("less" if saved.value >= 0 else "more")
         + (f" (saved: {interval(saved)})." if known else "."),
         saved.verdict if known else "stated",
-        f"{MATRIX} What other rules would cost, and who bears it."
-        + ("" if known else " What is really paid, if the scores are wrong."),
-        f"{costs.unit} saved for each person",
+        limits + ("" if known else " What is really paid, if the scores are wrong."),
+        what,
         saved,
         ledger.n,
         plot="cost",
@@ -118,7 +124,7 @@ def _policy(ledger: Ledger, means: list[Mean]) -> Finding:
 
 def _break_evens(ledger: Ledger) -> list[Finding]:
     """When each action would pay that is not the cheapest for the second outcome."""
-    costs, rows = ledger.costs, ledger.frame
+    costs, rows = ledger.costs, ledger.rows
     default, found, names = costs.right()[1], [], set[str]()
     for a, action in enumerate(costs.actions):
         gain = float(costs.matrix[default, 0] - costs.matrix[a, 0])
@@ -136,7 +142,7 @@ def _break_evens(ledger: Ledger) -> list[Finding]:
 
 
 def _break_even(ledger: Ledger, name: str, action: str, who: str, of: object, given: float) -> Finding:
-    costs, rows = ledger.costs, ledger.frame[of]
+    costs, rows = ledger.costs, ledger.rows.where(of)
     positive, n = costs.outcomes[0], int(rows["n"].sum())
     limits = (
         f"{MATRIX} It is an average: {action} may pay for those with high scores where it does not for all."
@@ -218,7 +224,7 @@ def cost_by_group(ledger: Ledger, key: str) -> tuple[Finding, Plot]:
     label = ledger.labels[key]
     return comparison(
         f"cost.{slug(label)}",
-        [ledger.mean(group, ledger.frame[key] == group) for group in ledger.groups(key)],
+        [ledger.mean(group, ledger.rows[key] == group) for group in ledger.groups(key)],
         what=f"{'paid' if ledger.known else 'expected'} costs",
         of="people",
         did=f"cost {{}} {ledger.costs.unit} each",
@@ -231,7 +237,7 @@ def cost_by_group(ledger: Ledger, key: str) -> tuple[Finding, Plot]:
 
 def by_group(ledger: Ledger, key: str) -> Section:
     """What the actions cost people of each group, and how often they get the wrong one."""
-    costs, label, rows = ledger.costs, ledger.labels[key], ledger.frame
+    costs, label, rows = ledger.costs, ledger.labels[key], ledger.rows
     right, everybody = costs.right(), rows["n"] > 0
     made = [cost_by_group(ledger, key)]
 

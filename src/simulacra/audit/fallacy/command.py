@@ -129,12 +129,14 @@ def audit(arguments: Arguments) -> Audit:
 
 
 def _read(table: Path, a: str, b: str) -> tuple[Counts, dict[str, str | int | float]]:
-    from simulacra.audit.shared.rates import counted
     from simulacra.audit.shared.source import Source
 
     source = Source(table)
-    found = counted(source.parts({"a": source.condition(a), "b": source.condition(b)}), ["a", "b"])
-    hits, elsewhere, empty, rest = (int(found.get((x, y), 0)) for x in (True, False) for y in (True, False))
+    hits = elsewhere = empty = rest = 0
+    for part in source.read({"a": source.condition(a), "b": source.condition(b)}):
+        has, is_in = part["a"], part["b"]
+        hits, elsewhere = hits + int((has & is_in).sum()), elsewhere + int((has & ~is_in).sum())
+        empty, rest = empty + int((~has & is_in).sum()), rest + int((~has & ~is_in).sum())
     for count, words in ((hits + empty, b), (elsewhere + rest, f"not {b}"), (hits + elsewhere, a)):
         if not count:
             raise source.error(f"no row is {words}: there is nothing to compare")

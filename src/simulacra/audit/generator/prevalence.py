@@ -17,6 +17,11 @@ every draw without the constraint, and the quantiles are clipped to [0, 1]. A bo
 never happened in the counts (a class never predicted, an error never made); the delta method goes below 0;
 draws kept on the simplex are biased inwards at its edges, where groups that are hardly generated are.
 Clipping the quantiles of unconstrained draws does neither.
+
+All of this assumes that the classifier errs on samples as on held-out data. If it does not, a share moves by
+that difference times the range of a column of the inverse of M: 1 / (sensitivity + specificity - 1) for two
+groups. A classifier that multiplies it by more than `MULTIPLIED` carries no number; neither does an interval
+of a share that is wider than `WIDEST`.
 """
 
 from __future__ import annotations
@@ -32,8 +37,11 @@ from simulacra.audit.shared.findings import LEVEL, Estimate
 DRAWS = 10_000
 # the expectation maximisation ends when no share changes by more
 TOLERANCE, MOST_STEPS = 1e-10, 20_000
+ROUNDING = 1e-6
 # singular values of confusions below this part of the largest: two groups have the same predictions
 SINGULAR = 1e-9
+# by how much a correction may multiply errors of predicted shares, and the widest interval of use
+MULTIPLIED, WIDEST = 4.0, 0.5
 
 
 @dataclass(frozen=True)
@@ -71,7 +79,9 @@ class Prevalence:
             if np.abs(new - p).max() < TOLERANCE:
                 break
             p = new
-        return new
+        # what is left of a group without samples is rounding
+        new[new < ROUNDING] = 0.0
+        return new / new.sum()
 
     @cached_property
     def draws(self) -> np.ndarray:
@@ -102,6 +112,26 @@ class Prevalence:
         """Whether the classifier's predictions differ between the groups."""
         M = self.confusions / self.confusions.sum(axis=1, keepdims=True)
         return bool(np.linalg.matrix_rank(M, rtol=SINGULAR) == len(M))
+
+    @property
+    def multiplied(self) -> np.ndarray:
+        """By how much an error of predicted shares is multiplied in the share of each group, `(G,)`.
+
+        >>> Prevalence(np.array([[61, 39], [39, 61]]), np.array([50, 50])).multiplied.round(2)
+        array([4.55, 4.55])
+        """
+        inverse = np.linalg.pinv(self.confusions / self.confusions.sum(axis=1, keepdims=True))
+        return np.asarray(np.ptp(inverse, axis=0))
+
+    @property
+    def weak(self) -> bool:
+        """Whether the classifier's predictions hardly differ between some groups."""
+        return not self.identifiable or float(self.multiplied.max()) > MULTIPLIED
+
+    def width(self, level: float = LEVEL) -> float:
+        """Of the widest interval of a share."""
+        ends = [self.estimate(g, level).ends for g in range(len(self.confusions))]
+        return max(high - low for low, high in ends)
 
     def estimate(self, g: int, level: float = LEVEL) -> Estimate:
         """The share of group g, with its interval."""

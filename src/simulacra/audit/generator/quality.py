@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from simulacra.audit.generator.grouped import GroupedGenerator
+from simulacra.audit.generator.shares import useless
 from simulacra.audit.shared.figures import rows
 from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, conclude
 from simulacra.audit.shared.intervals import combined, wilson
@@ -180,13 +181,18 @@ def _of_samples(audited: GroupedGenerator, i: int, rng: np.random.Generator) -> 
     least = max(audited.minimum, LEAST)
     enough = [g for g in groups if min(real[g], fake[g]) >= least]
     features = f"{audited.extractor.name} features"
+    name, limits = f"coverage.{audited.keys[i]}", OF_SAMPLES.format(features=features)
+    kept = [grouping.groups[g] for g in grouping.large(audited.minimum)]
+    of = audited.prevalence(i, predicted)
+    if len(kept) > 1 and of.weak:
+        sentence = f"Coverage by {grouping.name}: withheld, {useless(of, kept, noun)}."
+        return [(Finding(name, sentence, "withheld", limits, COVERAGE.what), None)], []
     if len(enough) < 2:
         counts = shorten([f"{grouping.groups[g]} ({real[g]:,} and {fake[g]:,})" for g in groups])
         sentence = (
             f"Coverage by {grouping.name}: withheld, fewer than two groups have {least} held-out {noun} and "
             f"{least} samples. There are: {counts}."
         )
-        name, limits = f"coverage.{audited.keys[i]}", OF_SAMPLES.format(features=features)
         return [(Finding(name, sentence, "withheld", limits, COVERAGE.what), None)], []
     N = min(LARGEST, int(real[enough].min()))
     # more samples than real examples would cover all of them

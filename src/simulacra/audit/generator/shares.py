@@ -11,7 +11,13 @@ from matplotlib.figure import Figure
 from simulacra.audit.generator.charts import beside, pictures
 from simulacra.audit.generator.group_classifier import Grouping
 from simulacra.audit.generator.grouped import GroupedGenerator
-from simulacra.audit.generator.prevalence import Prevalence, discrepancy_interval, quantiles
+from simulacra.audit.generator.prevalence import (
+    MULTIPLIED,
+    WIDEST,
+    Prevalence,
+    discrepancy_interval,
+    quantiles,
+)
 from simulacra.audit.shared.figures import by_group, rows
 from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, Table, conclude
 from simulacra.audit.shared.intervals import combined, wilson
@@ -117,8 +123,9 @@ def shares_section(audited: GroupedGenerator, i: int) -> Section:
     why = ""
     if len(kept) < 2:
         why = f"fewer than two groups have {audited.minimum} held-out {audited.noun}"
-    elif not (of := audited.prevalence(i, predicted)).identifiable:
-        why = "the classifier predicts the same for some groups; give a better one with --classifier"
+    else:
+        of = audited.prevalence(i, predicted)
+        why = useless(of, [grouping.groups[g] for g in kept], audited.noun)
     if why:
         sentence = f"{grouping.name} in the samples: withheld, {why}."
         names = {"share": "difference of shares", "amplification": "how much further from even"}
@@ -133,6 +140,36 @@ def shares_section(audited: GroupedGenerator, i: int) -> Section:
         plots.insert(0, Plot("shares", grouping.name, compare.figure(), caption))
         tables.append(compare.table())
     return Section(f"shares-{key}", title, "generator", findings, plots, tables)
+
+
+def useless(of: Prevalence, groups: Sequence[str], noun: str) -> str:
+    """Why the classifier carries no share of the samples, and what it would need; empty where it does."""
+    if not of.identifiable:
+        return "the classifier predicts the same for some groups; give a better one with --classifier"
+    if of.weak:
+        G, K = of.confusions.shape
+        known = of.confusions[:, :G] if G == K else of.confusions
+        right = float((known.max(axis=1) if G < K else np.diag(known)) @ (1 / of.confusions.sum(axis=1))) / G
+        # errors alike in all groups: accuracy a multiplies by 1 / (a - (1 - a) / (G - 1))
+        needed = ((G - 1) / MULTIPLIED + 1) / G
+        worst = int(of.multiplied.argmax())
+        return (
+            f"the classifier is right about {100 * right:.0f} of 100 held-out {noun}, on average over "
+            "groups; the correction multiplies an error of its predictions by "
+            f"{amount(float(of.multiplied[worst]))} in the share of {groups[worst]} (at most "
+            f"{MULTIPLIED:g}). It would need to be right about {np.ceil(100 * needed):.0f} of 100 or more, "
+            "with errors alike in all groups: give a better one with --classifier"
+        )
+    if (width := of.width()) > WIDEST:
+        n = int(of.confusions.sum())
+        # the width goes with 1 / sqrt(n)
+        needed = int(float(f"{n * (width / WIDEST) ** 2:.2g}"))
+        return (
+            f"the interval of a share is {amount(width)} wide after the correction of the classifier's "
+            f"errors (at most {WIDEST:g}). It would need about {needed:,} labelled held-out {noun} instead "
+            f"of {n:,}, or a better classifier (--classifier)"
+        )
+    return ""
 
 
 class Comparison:

@@ -11,7 +11,7 @@ from simulacra.audit.generator.group_classifier import predict_all
 from simulacra.audit.generator.grouped import GroupedGenerator, stored_samples
 from simulacra.audit.generator.prevalence import quantiles
 from simulacra.audit.generator.quality import LARGEST, LEAST, Share, expected_coverage, half_sampled, less
-from simulacra.audit.generator.shares import ASSUMPTION
+from simulacra.audit.generator.shares import ASSUMPTION, useless
 from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Section, conclude, slug
 from simulacra.audit.shared.phrasing import NO_DIFFERENCE, base, format_estimate, frequency
 from simulacra.audit.shared.rates import keyed
@@ -46,7 +46,7 @@ def _shares(
     kept = grouping.large(audited.minimum)
     # independent samples have streams of their own; the confusions are the same
     of = {t: audited.prevalence(i, each, stream) for stream, (t, each) in enumerate(predicted.items(), 1)}
-    if len(kept) < 2 or not of[1].identifiable:
+    if len(kept) < 2 or useless(of[1], [grouping.groups[g] for g in kept], audited.noun):
         sentence = f"{grouping.name} by truncation: withheld, as above."
         return Finding(name, sentence, "withheld", ASSUMPTION, what), None
     others, G = [t for t in of if t != 1], len(kept)

@@ -55,7 +55,7 @@ def audit(arguments: Arguments) -> Audit:
     costs = None if arguments.costs is None else read_costs(arguments.costs)
     if costs is not None and len(costs.outcomes) != 2:
         raise ConfigError(f"costs: {len(costs.outcomes)} outcomes, but --y has two; name costs for two")
-    source = Source(arguments.table)
+    source = Source(arguments.table, predictions=True)
     y, flag = source.condition(arguments.y), source.condition(arguments.pred)
     groups = Groups(source, arguments.group)
     fields = {"y": y, "flag": flag, **groups.fields}
@@ -64,11 +64,11 @@ def audit(arguments: Arguments) -> Audit:
         fields["score"] = source.probability(arguments.score)
         bins = calibration.Bins(groups.labels)
     confusion = Confusion(groups.labels, y.text, arguments.minimum_n)
-    for part in source.parts(fields):
+    for part in source.read(fields):
         part = groups.crossed(part)
         confusion.add(part)
         if bins is not None and len(part):
-            bins.add(part, part["score"].to_numpy(), part["y"].to_numpy())
+            bins.add(part, part["score"], part["y"])
     inputs = source.about() | {"outcome": y.text, "flagged": flag.text, "groups": arguments.group}
     sections: list[Section] = [outcomes(confusion)]
     asked = []
@@ -98,8 +98,13 @@ def audit(arguments: Arguments) -> Audit:
         "predictions",
         f"Predictions of {y.text}, by {' and '.join(field.column for field in groups.fields.values())}",
         f"Flagged: {flag.text}. Outcome: {y.text}. {arguments.table}, "
-        f"{source.rows - source.left_out:,} people.",
+        f"{source.rows - source.left_out:,} people{_fitted(source.fitted)}.",
         sections,
         inputs,
         asked,
     )
+
+
+def _fitted(n: int) -> str:
+    """What a page says about people who are left out because the model was fitted to them."""
+    return f"; {n:,} of its training and validation splits are left out" if n else ""

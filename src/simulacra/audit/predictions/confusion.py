@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from simulacra.audit.shared.costs import Costs
 from simulacra.audit.shared.figures import comparison
 from simulacra.audit.shared.findings import Finding, Plot, Section, Table, slug
 from simulacra.audit.shared.intervals import wilson
 from simulacra.audit.shared.ledger import Ledger
-from simulacra.audit.shared.rates import Rate, counted
+from simulacra.audit.shared.rates import Rate
+from simulacra.audit.shared.rows import Sums
 
 RECORDED = "Whether {y} was recorded alike in all groups: who is watched more is caught more."
 IMPOSSIBLE = (
@@ -80,48 +81,39 @@ class Confusion:
 
     def __init__(self, labels: dict[str, str], y: str, minimum: int) -> None:
         self.labels, self.y, self.minimum = labels, y, minimum
-        self._parts: list[pd.Series] = []
+        # columns y, flag and those of the groups
+        self.sums = Sums([*labels, "y", "flag"])
 
-    def add(self, part: pd.DataFrame) -> None:
+    def add(self, part: Any) -> None:
         """Count a part with the columns y, flag and those of the groups."""
-        if len(part):
-            # what is kept does not grow with the table
-            both = [*self._parts, counted([part], [*self.labels, "y", "flag"])]
-            self._parts = [pd.concat(both).groupby(level=list(range(both[0].index.nlevels))).sum()]
-
-    @property
-    def frame(self) -> pd.DataFrame:
-        """A row for every combination of groups, y and flag that occurs, with its people `n`."""
-        return self._parts[0].rename("n").reset_index()
+        self.sums.add(part)
 
     def rates(self, measure: Measure, key: str | None) -> list[Rate]:
         """The rate of every group with anybody to count, or of everybody."""
-        frame = self.frame
-        names = pd.Series("everybody", frame.index) if key is None else frame[key]
-        of = np.ones(len(frame), bool) if measure.of is None else frame[measure.of[0]] == measure.of[1]
-        did = of & (frame[measure.did[0]] == measure.did[1])
+        rows = self.sums.rows()
+        names = np.full(len(rows), "everybody", dtype=object) if key is None else rows[key]
+        of = np.ones(len(rows), bool) if measure.of is None else rows[measure.of[0]] == measure.of[1]
+        did = of & (rows[measure.did[0]] == measure.did[1])
         found = []
-        for name in names.unique():
+        for name in dict.fromkeys(names):
             here = names == name
-            n = int(frame["n"][here & of].sum())
+            n = int(rows["n"][here & of].sum())
             if n or key is not None:
-                found.append(Rate(str(name), int(frame["n"][here & did].sum()), n))
+                found.append(Rate(str(name), int(rows["n"][here & did].sum()), n))
         return sorted(found, key=lambda rate: -rate.n)
 
     def ledger(self, costs: Costs) -> Ledger:
         """What it costs to do what is right under the first outcome to all who are flagged, and what is right
         under the second to all others."""
         act, leave = costs.right()
-        frame = self.frame
-        action = np.where(frame["flag"], act, leave)
-        outcome = np.where(frame["y"], 0, 1)
-        each = costs.matrix[action, outcome]
-        frame = frame.assign(
-            action=action, outcome=outcome, cost=frame["n"] * each, squares=frame["n"] * each**2
-        )
+        rows = self.sums.rows()
+        rows["action"] = np.where(rows["flag"], act, leave)
+        rows["outcome"] = np.where(rows["y"], 0, 1)
+        each = costs.matrix[rows["action"], rows["outcome"]]
+        rows["cost"], rows["squares"] = rows["n"] * each, rows["n"] * each**2
         none = np.zeros(100, dtype=int)
         taken = np.zeros((0, len(costs.actions)), dtype=int)
-        return Ledger(costs, self.labels, frame, True, {}, taken, None, none, self.minimum, "as flagged")
+        return Ledger(costs, self.labels, rows, True, {}, taken, None, none, self.minimum, "as flagged")
 
 
 def outcomes(confusion: Confusion) -> Section:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 
 from simulacra.audit.shared.figures import legend, percent
@@ -11,6 +13,7 @@ from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, Plot, Sect
 from simulacra.audit.shared.intervals import wilson
 from simulacra.audit.shared.phrasing import amount, at_once, base, frequency, interval, shorten
 from simulacra.audit.shared.rates import MINIMUM, surest
+from simulacra.audit.shared.rows import Rows, Sums
 from simulacra.report.figures import CLASS_COLOURS, INK, shortened, single, style
 
 BINS = 10
@@ -29,23 +32,24 @@ class Bins:
 
     def __init__(self, labels: dict[str, str]) -> None:
         self.labels = labels
-        self.total: pd.DataFrame | None = None
+        self.sums = Sums([*labels, "bin"], ["score", "y"])
 
-    def add(self, part: pd.DataFrame, score: np.ndarray, y: np.ndarray) -> None:
+    def add(self, part: Any, score: np.ndarray, y: np.ndarray) -> None:
         """Count a part of a table, with scores in [0, 1] and bool outcomes, `(N,)` each."""
         place = np.minimum((score * BINS).astype(int), BINS - 1)
-        keys = [part[key] for key in self.labels]
-        table = pd.DataFrame({"n": 1, "score": score, "y": y.astype(int)}, index=part.index)
-        counts = table.groupby([*keys, pd.Series(place, part.index, name="bin")]).sum()
-        self.total = counts if self.total is None else self.total.add(counts, fill_value=0)
+        keys = {key: np.asarray(part[key]) for key in self.labels}
+        self.sums.add(keys | {"bin": place, "score": score, "y": y})
 
-    def of(self, key: str | None) -> dict[str, pd.DataFrame]:
+    def of(self, key: str | None) -> dict[str, Rows]:
         """Group -> the columns n, score and y, summed, for its tenths that are not empty."""
-        assert self.total is not None
-        if key is None:
-            return {EVERYBODY: self.total.groupby("bin").sum()}
-        both = self.total.groupby([key, "bin"]).sum()
-        return {str(group): both.xs(group) for group in both.index.get_level_values(0).unique()}
+        rows = self.sums.rows()
+        names = np.full(len(rows), EVERYBODY, dtype=object) if key is None else rows[key]
+        return {str(group): _by_bin(rows.where(names == group)) for group in dict.fromkeys(names)}
+
+
+def _by_bin(rows: Rows) -> Rows:
+    bins, place = np.unique(rows["bin"], return_inverse=True)
+    return Rows({name: np.bincount(place, rows[name], len(bins)) for name in ("n", "score", "y")})
 
 
 def section(bins: Bins, minimum: int, score: str, y: str) -> Section:
@@ -75,14 +79,14 @@ def section(bins: Bins, minimum: int, score: str, y: str) -> Section:
     return Section("calibration", f"Is {score} calibrated?", "predictions", findings, plots, tables)
 
 
-def error(bins: pd.DataFrame) -> float:
+def error(bins: Rows) -> float:
     """Expected calibration error: |observed - predicted| of the tenths, weighed by their people."""
     # ECE = sum_b n_b / n |y_b / n_b - s_b / n_b|
-    return float((bins["y"] - bins["score"]).abs().sum() / bins["n"].sum())
+    return float(np.abs(bins["y"] - bins["score"]).sum() / bins["n"].sum())
 
 
 def calibration_finding(
-    name: str, groups: dict[str, pd.DataFrame], label: str, minimum: int, score: str, y: str
+    name: str, groups: dict[str, Rows], label: str, minimum: int, score: str, y: str
 ) -> Finding:
     """The finding about the group whose score is most surely off; `groups` as `Bins.of` gives them."""
     limits = (
@@ -91,7 +95,7 @@ def calibration_finding(
         "2017)."
     )
     what = f"{y}, observed less predicted share"
-    sums = {group: bins.sum() for group, bins in groups.items()}
+    sums = {group: _total(bins) for group, bins in groups.items()}
     kept = {group: s for group, s in sums.items() if s["n"] >= minimum}
     if not kept:
         small = shorten(f"{group} ({int(s['n']):,})" for group, s in sums.items())
@@ -120,14 +124,14 @@ def calibration_finding(
     )
 
 
-def _largest(groups: dict[str, pd.DataFrame]) -> list[str]:
+def _largest(groups: dict[str, Rows]) -> list[str]:
     return sorted(groups, key=lambda group: -groups[group]["n"].sum())
 
 
-def _table(groups: dict[str, pd.DataFrame], label: str, minimum: int) -> Table:
+def _table(groups: dict[str, Rows], label: str, minimum: int) -> Table:
     rows = []
     for group in _largest(groups):
-        s = groups[group].sum()
+        s = _total(groups[group])
         cells = ["withheld", "", ""]
         if s["n"] >= minimum:
             seen = [f"{100 * x:.1f}" for x in _shares(s)]
@@ -138,24 +142,27 @@ def _table(groups: dict[str, pd.DataFrame], label: str, minimum: int) -> Table:
     return Table(f"Calibration{f' by {label}' if label else ''}", head, rows)
 
 
-def _shares(s: pd.Series) -> tuple[float, float, float]:
+def _total(bins: Rows) -> dict[str, float]:
+    return {name: float(values.sum()) for name, values in bins.columns.items()}
+
+
+def _shares(s: Mapping[str, float]) -> tuple[float, float, float]:
     """The observed share and the ends of its interval."""
     e = wilson(int(s["y"]), int(s["n"]))
     return e.value, *e.ends
 
 
-def reliability(
-    groups: dict[str, pd.DataFrame], minimum: int = MINIMUM, score: str = "", y: str = ""
-) -> Figure:
+def reliability(groups: dict[str, Rows], minimum: int = MINIMUM, score: str = "", y: str = "") -> Figure:
     """Observed against predicted share in the tenths of a score, a line for each group."""
     with style():
         figure, axes = single(420, 360)
         axes.plot([0, 1], [0, 1], color=INK, linewidth=1)
         colours = [CLASS_COLOURS[k] for k in (0, 6, 3, 1, 5)]
         for i, (bins, colour) in enumerate(zip(groups.values(), colours, strict=False)):
-            kept = bins[bins["n"] >= minimum]
+            kept = bins.where(bins["n"] >= minimum)
             if len(kept):
-                value, low, high = zip(*(_shares(row) for _, row in kept.iterrows()), strict=True)
+                rows = [{"n": n, "y": y} for n, y in zip(kept["n"], kept["y"], strict=True)]
+                value, low, high = zip(*map(_shares, rows), strict=True)
                 # lines of several groups side by side
                 x = kept["score"] / kept["n"] + 0.006 * (i - (len(groups) - 1) / 2)
                 axes.vlines(x, low, high, color=colour, linewidth=1.2)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from pydantic import FiniteFloat, field_validator
+import yaml
 
-from simulacra.audit.shared.documents import Document, read_yaml
+from simulacra.audit.shared.source import LARGEST
+from simulacra.audit.shared.yaml_files import line_of, load
+from simulacra.errors import nearest
 
+KEYS = ("actions", "unit")
 EXAMPLE = "actions: {search: {carries: 0, innocent: 1}, let go: {carries: 5, innocent: 0}}"
 
 
@@ -115,28 +119,53 @@ def read_costs(path: Path) -> Costs:
     Raises:
         DataError: the file is missing or does not fit.
     """
-    document = read_yaml(path, _File, EXAMPLE)
-    actions = document.actions
+    return load(path, EXAMPLE, _parse)
+
+
+def _parse(document: Any, root: yaml.Node | None) -> Costs:
+    """The costs in a document; ValueError for the first fault, with its line."""
+
+    def fault(words: str, *keys: str) -> ValueError:
+        line = f"line {line_of(root, list(keys))}: " if root is not None else ""
+        return ValueError(f"{line}{'.'.join(keys)}{': ' * bool(keys)}{words}")
+
+    if not isinstance(document, dict):
+        raise fault(f"must look like {EXAMPLE}")
+    for key in document:
+        if key not in KEYS:
+            line = f"line {line_of(root, [key])}: " if root is not None else ""
+            raise ValueError(f"{line}unknown key '{key}', {nearest(key, KEYS)}")
+    actions, unit = document.get("actions"), document.get("unit", "units")
+    if not isinstance(actions, dict):
+        raise fault(f"must look like {EXAMPLE}", "actions")
+    if not isinstance(unit, str):
+        raise fault("must be text; put it in quotes", "unit")
+    for action, row in actions.items():
+        if not isinstance(row, dict):
+            raise fault(f"must look like {EXAMPLE}", "actions", action)
+        for outcome, cost in row.items():
+            row[outcome] = _number(cost)
+            if row[outcome] is None:
+                raise fault(f"'{cost}' is not a number", "actions", action, outcome)
+            if abs(row[outcome]) > LARGEST:
+                raise fault(f"{cost} is too large; use another unit", "actions", action, outcome)
+    if len(actions) < 2:
+        raise fault("names one action only; there must be another one to compare it with", "actions")
     outcomes = tuple(next(iter(actions.values())))
+    for action, row in actions.items():
+        if lost := sorted(set(row) ^ set(outcomes)):
+            raise fault(
+                f"the outcomes of '{action}' are not {', '.join(outcomes)}; check '{lost[0]}'", "actions"
+            )
+    if len(outcomes) < 2:
+        raise fault("names one outcome only; nothing depends on it", "actions")
     matrix = np.array([[row[outcome] for outcome in outcomes] for row in actions.values()])
-    return Costs(tuple(actions), outcomes, matrix, document.unit)
+    return Costs(tuple(actions), outcomes, matrix, unit.strip())
 
 
-class _File(Document):
-    actions: dict[str, dict[str, FiniteFloat]]
-    unit: str = "units"
-
-    @field_validator("actions")
-    @classmethod
-    def _whole(cls, actions: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-        if len(actions) < 2:
-            raise ValueError("names one action only; there must be another one to compare it with")
-        outcomes = list(next(iter(actions.values())))
-        for action, costs in actions.items():
-            if lost := sorted(set(costs) ^ set(outcomes)):
-                raise ValueError(
-                    f"the outcomes of '{action}' are not {', '.join(outcomes)}; check '{lost[0]}'"
-                )
-        if len(outcomes) < 2:
-            raise ValueError("names one outcome only; nothing depends on it")
-        return actions
+def _number(cell: object) -> float | None:
+    try:
+        value = float(cell) if isinstance(cell, str) else np.nan
+    except ValueError:
+        return None
+    return value if np.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""YAML files that people write for an audit: costs.yaml, graph.yaml, answers.yaml."""
+"""Schemas of YAML files that people write for an audit: graph.yaml, answers.yaml."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Annotated, Any, TypeVar
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
-from simulacra.data.paths import find
-from simulacra.errors import DataError, nearest, printable
+from simulacra.audit.shared.yaml_files import line_of, load
+from simulacra.errors import nearest
 
 # a name, or a list of names
 Names = Annotated[
@@ -32,17 +32,6 @@ class Document(BaseModel):
 D = TypeVar("D", bound=Document)
 
 
-class _Text(yaml.BaseLoader):
-    """Every scalar is text: `no` is a name, and 2026-01-31 what somebody wrote; a key may occur once."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        for i, (key, _) in enumerate(node.value):
-            if key.value in keys[:i]:
-                raise ValueError(f"line {key.start_mark.line + 1}: '{key.value}' occurs twice; keep one")
-        return super().construct_mapping(node, deep)
-
-
 def read_yaml(path: Path, schema: type[D], example: str) -> D:
     """Read a YAML file.
 
@@ -54,36 +43,21 @@ def read_yaml(path: Path, schema: type[D], example: str) -> D:
     Raises:
         DataError: the file is missing, is not YAML, or does not fit the schema.
     """
-    place = find(str(path))
-    if not place.is_file():
-        raise DataError(f"{path}: there is no such file; write one with {example}")
-    try:
-        loader = _Text(place.read_text(encoding="utf-8"))
-        root = loader.get_single_node()
-        document = {} if root is None else loader.construct_document(root)
+
+    def parse(document: Any, root: yaml.Node | None) -> D:
         try:
             return schema.model_validate(document)
         except ValidationError as error:
             raise ValueError(_plain(error, schema, root, example)) from error
-    except yaml.YAMLError as error:
-        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
-        where = f"line {mark.line + 1}: " if mark is not None else ""
-        raise DataError(
-            f"{path}: {where}is not YAML ({problem or str(error).splitlines()[0]}); write {example}"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is not UTF-8 text") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise DataError(f"{path}: {printable(str(error))}") from error
+
+    return load(path, example, parse)
 
 
 def _plain(error: ValidationError, schema: type[Document], root: yaml.Node | None, example: str) -> str:
     """The first fault, with its line."""
     fault = error.errors()[0]
     keys = [str(key) for key in fault["loc"]]
-    line = f"line {_line(root, keys)}: " if root is not None else ""
+    line = f"line {line_of(root, keys)}: " if root is not None else ""
     where = ".".join(keys)
     if fault["type"] == "value_error":
         return f"{line}{f'{where}: ' if where else ''}{fault['ctx']['error']}"
@@ -98,15 +72,3 @@ def _plain(error: ValidationError, schema: type[Document], root: yaml.Node | Non
     if fault["type"] == "string_type":
         return f"{line}{where}: must be text; put it in quotes"
     return f"{line}{f'{where}: ' if where else ''}must look like {example}"
-
-
-def _line(node: yaml.Node, keys: list[str]) -> int:
-    """The line of a key, or of the last of its parents that is there."""
-    line = node.start_mark.line + 1
-    for key in keys:
-        children = node.value if isinstance(node, yaml.MappingNode) else ()
-        found = next(((k, value) for k, value in children if k.value == key), None)
-        if found is None:
-            break
-        line, node = found[0].start_mark.line + 1, found[1]
-    return line

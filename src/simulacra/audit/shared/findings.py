@@ -27,14 +27,17 @@ SCHEMA = "simulacra.audit/1"
 # of every interval, unless stated otherwise
 LEVEL = 0.95
 
-Verdict = Literal["finding", "no finding", "withheld", "stated"]
+Verdict = Literal["finding", "no finding", "withheld", "outside the data", "stated"]
 # what each verdict means, in the order in which they are counted
 VERDICTS: dict[Verdict, str] = {
     "finding": "the data say so: the interval leaves no room for chance alone",
     "no finding": "the data are compatible with no difference, and with every other value in the interval",
     "withheld": "too few people, or too little known, to say anything",
+    "outside the data": "no number: nothing like what is asked was observed",
     "stated": "arithmetic on what was given; chance has no part in it, or is not tested",
 }
+# verdicts without a number
+OPEN: tuple[Verdict, ...] = ("withheld", "outside the data")
 About = Literal["data", "predictions", "actions", "generator"]
 
 
@@ -107,7 +110,7 @@ class Finding:
         verdict: one of `VERDICTS`.
         does_not_show: what a reader might take it for, and must not.
         what: what `number` is, in a few words.
-        number: the number that gates read; None if withheld.
+        number: the number that gates read; None if the verdict is one of `OPEN`.
         n: people, or whatever was counted, that the number rests on.
         more: further numbers, by names as those of findings; gates reach them as `NAME:KEY`.
         plot: the name of the plot of the same section that shows it.
@@ -135,7 +138,7 @@ class Finding:
                 raise ValueError(f"no name of a finding: {name!r}")
         if not (self.sentence and self.does_not_show):
             raise ValueError(f"{self.name}: a finding has a sentence, and what it does not show")
-        if (self.verdict == "withheld") != (self.number is None):
+        if (self.verdict in OPEN) != (self.number is None):
             raise ValueError(f"{self.name}: a finding has a number, one that is withheld has none")
 
     def json(self) -> dict[str, Any]:
@@ -271,8 +274,12 @@ class Audit:
         '0 findings, 0 without, 0 withheld, 1 stated'
         """
         verdicts = [f.verdict for f in self.findings()]
-        found, without, withheld, stated = map(verdicts.count, VERDICTS)
-        return f"{found} finding{'s' * (found != 1)}, {without} without, {withheld} withheld, {stated} stated"
+        found, without, withheld, outside, stated = map(verdicts.count, VERDICTS)
+        beyond = f"{outside} outside the data, " if outside else ""
+        return (
+            f"{found} finding{'s' * (found != 1)}, {without} without, {withheld} withheld, {beyond}"
+            f"{stated} stated"
+        )
 
     def json(self, gates: Iterable[Mapping[str, Any]] = ()) -> dict[str, Any]:
         """The JSON object in findings.json."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from simulacra.audit.shared.findings import Audit, Finding
+from simulacra.audit.shared.findings import OPEN, Audit, Finding
 from simulacra.errors import ConfigError, nearest
 
 SIGNS: dict[str, Callable[[float, float], bool]] = {
@@ -73,8 +73,8 @@ class Gate:
     def check(self, audit: Audit) -> Outcome:
         """Apply the gate to an audit.
 
-        A gate fails if any finding it names meets its condition, and if all findings it names are withheld:
-        what could not be checked must not pass.
+        A gate fails if any finding it names meets its condition, and if none of the findings it names has a
+        number: what could not be checked must not pass.
 
         Raises:
             ConfigError: it names no finding, or a number that none of them has.
@@ -83,7 +83,7 @@ class Gate:
         if not named:
             hint = nearest(self.name, [f.name for f in audit.findings()])
             raise ConfigError(f"fail-on: this audit has no finding '{self.name}', {hint}")
-        checked = [f for f in named if f.verdict != "withheld"]
+        checked = [f for f in named if f.verdict not in OPEN]
         if not checked:
             return Outcome(self.text, False, f"cannot be checked: {named[0].sentence}")
         if not self.sign:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from typing import Any, TypeVar
 
 from simulacra.audit.shared.source import Field, Source
+
+# rows, or the same for pandas
+P = TypeVar("P")
 
 
 class Groups:
@@ -19,7 +22,7 @@ class Groups:
     ...     _ = pathlib.Path(folder, "a.csv").write_text("race,sex\\nA,f\\nB,m\\n")
     ...     source = Source(pathlib.Path(folder, "a.csv"))
     ...     groups = Groups(source, "race,sex")
-    ...     part = groups.crossed(next(source.parts(groups.fields)))
+    ...     part = groups.crossed(next(source.read(groups.fields)))
     >>> groups.labels["group 0 x 1"], part["group 0 x 1"].tolist()
     ('race & sex', ['A & f', 'B & m'])
 
@@ -39,12 +42,13 @@ class Groups:
             crossing = f"group {' x '.join(map(str, range(len(found))))}"
             self.labels[crossing] = " & ".join(self.labels.values())
 
-    def crossed(self, part: pd.DataFrame) -> pd.DataFrame:
-        """A part with the column of the crossing."""
+    def crossed(self, part: P) -> P:
+        """A part, `Rows` or of pandas, with the column of the crossing."""
         if len(self.fields) > 1:
+            columns: Any = part
             first, *rest = self.fields
-            name = part[first]
+            name = columns[first]
             for key in rest:
-                name = name + " & " + part[key]
-            part[list(self.labels)[-1]] = name
+                name = name + " & " + columns[key]
+            columns[list(self.labels)[-1]] = name
         return part

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
+from math import exp, hypot, log, sqrt
 
 import numpy as np
+from scipy.stats import beta, norm
 from scipy.stats import t as student
-from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from simulacra.audit.shared.findings import LEVEL, Estimate
 
@@ -21,7 +21,13 @@ def wilson(k: float, n: float, level: float = LEVEL) -> Estimate:
     Raises:
         ValueError: n is 0.
     """
-    return _share(k, n, level, "wilson")
+    p = _share(k, n)
+    # (p + z^2 / 2n +- z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)
+    z = float(norm.ppf((1 + level) / 2))
+    scale = 1 + z * z / n
+    centre, half = (p + z * z / (2 * n)) / scale, z * sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / scale
+    # rounding puts the ends of 0 and 1 on the wrong side of them
+    return Estimate(p, min(max(centre - half, 0.0), p), max(min(centre + half, 1.0), p))
 
 
 def clopper_pearson(k: int, n: int, level: float = LEVEL) -> Estimate:
@@ -30,15 +36,16 @@ def clopper_pearson(k: int, n: int, level: float = LEVEL) -> Estimate:
     >>> round(clopper_pearson(0, 10).high, 4)
     0.3085
     """
-    return _share(k, n, level, "beta")
+    p, tail = _share(k, n), (1 - level) / 2
+    # quantiles of Beta(k, n - k + 1) and Beta(k + 1, n - k)
+    low = float(beta.ppf(tail, k, n - k + 1)) if k else 0.0
+    return Estimate(p, low, float(beta.ppf(1 - tail, k + 1, n - k)) if k < n else 1.0)
 
 
-def _share(k: float, n: float, level: float, method: str) -> Estimate:
+def _share(k: float, n: float) -> float:
     if not 0 <= k <= n or n == 0:
         raise ValueError(f"no share: {k} of {n}")
-    low, high = proportion_confint(k, n, 1 - level, method)
-    # rounding puts the ends of 0 and 1 on the wrong side of them
-    return Estimate(k / n, min(low, k / n), max(high, k / n))
+    return k / n
 
 
 def newcombe(k1: int, n1: int, k2: int, n2: int, level: float = LEVEL) -> Estimate:
@@ -47,15 +54,24 @@ def newcombe(k1: int, n1: int, k2: int, n2: int, level: float = LEVEL) -> Estima
     >>> round(newcombe(805, 1795, 349, 1488).low, 3)
     0.182
     """
-    p1, p2 = wilson(k1, n1, level), wilson(k2, n2, level)
-    d = p1.value - p2.value
-    # d - sqrt((p1 - l1)^2 + (u2 - p2)^2), d + sqrt((u1 - p1)^2 + (p2 - l2)^2)
-    low, high = confint_proportions_2indep(k1, n1, k2, n2, method="newcomb", compare="diff", alpha=1 - level)
-    return Estimate(d, max(low, -1.0), min(high, 1.0))
+    return share_difference(wilson(k1, n1, level), wilson(k2, n2, level))
+
+
+def share_difference(first: Estimate, second: Estimate, correlation: float = 0.0) -> Estimate:
+    """The difference of two shares, from their intervals and the correlation of their errors; Newcombe 1998.
+
+    >>> share_difference(Estimate(0.5, 0.4, 0.6), Estimate(0.5, 0.4, 0.6), 1.0)
+    Estimate(value=0.0, low=0.0, high=0.0)
+    """
+    (p1, (l1, u1)), (p2, (l2, u2)) = ((e.value, e.ends) for e in (first, second))
+    # d - sqrt((p1 - l1)^2 - 2 rho (p1 - l1) (u2 - p2) + (u2 - p2)^2), and the other end alike
+    down, up = _third_side(p1 - l1, u2 - p2, correlation), _third_side(u1 - p1, p2 - l2, correlation)
+    return Estimate(p1 - p2, max(p1 - p2 - down, -1.0), min(p1 - p2 + up, 1.0))
 
 
 def katz(k1: int, n1: int, k2: int, n2: int, level: float = LEVEL) -> Estimate | None:
-    """The ratio (k1 / n1) / (k2 / n2) of independent shares; log interval (Katz et al. 1978).
+    """The ratio (k1 / n1) / (k2 / n2) of independent shares; log interval (Katz et al. 1978), not where a
+    share is 1 and its error would be 0.
 
     None where either count is 0: the ratio, or its interval, has no end.
 
@@ -64,9 +80,16 @@ def katz(k1: int, n1: int, k2: int, n2: int, level: float = LEVEL) -> Estimate |
     """
     if k1 == 0 or k2 == 0:
         return None
+    ratio = (k1 / n1) / (k2 / n2)
+    if k1 == n1 or k2 == n2:
+        # 1/k - 1/n of a share of 1 is 0: Wilson's intervals of both, on the log scale (Zou and Donner 2008)
+        (l1, u1), (l2, u2) = wilson(k1, n1, level).ends, wilson(k2, n2, level).ends
+        p1, p2 = k1 / n1, k2 / n2
+        down, up = hypot(log(p1 / l1), log(u2 / p2)), hypot(log(u1 / p1), log(p2 / l2))
+        return Estimate(ratio, ratio * exp(-down), ratio * exp(up))
     # exp(log ratio +- z sqrt(1/k1 - 1/n1 + 1/k2 - 1/n2))
-    low, high = confint_proportions_2indep(k1, n1, k2, n2, method="log", compare="ratio", alpha=1 - level)
-    return Estimate((k1 / n1) / (k2 / n2), low, high)
+    half = float(norm.ppf((1 + level) / 2)) * sqrt(max(1 / k1 - 1 / n1 + 1 / k2 - 1 / n2, 0.0))
+    return Estimate(ratio, ratio * exp(-half), ratio * exp(half))
 
 
 def mean(total: float, squares: float, n: int, level: float = LEVEL) -> Estimate:
@@ -122,11 +145,7 @@ def paired(both: int, first: int, second: int, n: int, level: float = LEVEL) -> 
     products = first * (n - first) * second * (n - second)
     above = both * (n - first - second + both) - (first - both) * (second - both)
     phi = (max(above - n / 2, 0.0) if above > 0 else above) / sqrt(products) if products else 0.0
-    d, ((l1, u1), (l2, u2)) = p1.value - p2.value, (p1.ends, p2.ends)
-    # d - sqrt((p1 - l1)^2 - 2 phi (p1 - l1) (u2 - p2) + (u2 - p2)^2), and the other end alike
-    down = _third_side(p1.value - l1, u2 - p2.value, phi)
-    up = _third_side(u1 - p1.value, p2.value - l2, phi)
-    return Estimate(d, max(d - down, -1.0), min(d + up, 1.0))
+    return share_difference(p1, p2, phi)
 
 
 def paired_of(first: np.ndarray, second: np.ndarray, level: float = LEVEL) -> Estimate:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from simulacra.audit.shared.calibration import Bins
 from simulacra.audit.shared.costs import Costs
 from simulacra.audit.shared.groups import Groups
 from simulacra.audit.shared.rates import Mean, Rate
+from simulacra.audit.shared.rows import Rows, Sums
 from simulacra.audit.shared.source import Field, Source
 from simulacra.errors import nearest
 
@@ -30,7 +30,7 @@ class Ledger:
     Attributes:
         costs: the matrix.
         labels: key of a grouping -> what sentences call it.
-        frame: a row for every combination of groups, `action` and `outcome` (-1 where it is not known) with
+        rows: one for every combination of groups, `action` and `outcome` (-1 where it is not known) with
             `n` people, the sum of `cost` and of its `squares`, and of the probability of every outcome.
         known: whether the outcomes are known: costs are those that were paid, else those that are expected.
         changed: (outcome, factor) -> people who would get another action.
@@ -44,7 +44,7 @@ class Ledger:
 
     costs: Costs
     labels: dict[str, str]
-    frame: pd.DataFrame
+    rows: Rows
     known: bool
     changed: dict[tuple[int, float], int]
     taken: np.ndarray
@@ -56,36 +56,32 @@ class Ledger:
     @property
     def n(self) -> int:
         """People."""
-        return int(self.frame["n"].sum())
+        return int(self.rows["n"].sum())
 
     def groups(self, key: str) -> list[str]:
         """The groups of a grouping, largest first."""
-        sizes = self.frame.groupby(key)["n"].sum()
-        return [str(group) for group in sizes.sort_values(ascending=False, kind="stable").index]
+        n, of = self.rows["n"], self.rows[key]
+        return sorted(map(str, dict.fromkeys(of)), key=lambda group: -int(n[of == group].sum()))
 
     def rate(self, group: str, of: Any, did: Any) -> Rate:
         """Of the rows that `of` chooses, the people of those that `did` chooses; both bool `(rows,)`."""
-        n = self.frame["n"]
+        n = self.rows["n"]
         return Rate(group, int(n[of & did].sum()), int(n[of].sum()))
 
     def mean(self, group: str, of: Any) -> Mean:
         """Cost for each person of the rows that `of` chooses."""
-        rows = self.frame[of]
+        rows = self.rows.where(of)
         return Mean(group, float(rows["cost"].sum()), float(rows["squares"].sum()), int(rows["n"].sum()))
 
     def always(self, action: int) -> Mean:
         """Cost for each person if all got one action."""
-        rows = self.frame
+        rows = self.rows
         if self.known:
-            cost = self.costs.matrix[action][rows["outcome"].to_numpy()]
-            n = rows["n"].to_numpy()
+            cost, n = self.costs.matrix[action][rows["outcome"]], rows["n"]
             return Mean(f"{self.costs.actions[action]} for all", float(n @ cost), float(n @ cost**2), self.n)
-        total = float(rows[self.probabilities].sum().to_numpy() @ self.costs.matrix[action])
+        p = np.array([rows[f"p{k}"].sum() for k in range(len(self.costs.outcomes))])
+        total = float(p @ self.costs.matrix[action])
         return Mean(f"{self.costs.actions[action]} for all", total, total**2 / self.n, self.n)
-
-    @property
-    def probabilities(self) -> list[str]:
-        return [f"p{k}" for k in range(len(self.costs.outcomes))]
 
 
 def read(
@@ -113,9 +109,11 @@ def read(
     what_if = {(k, f): costs.scaled(k, f) for k in range(K if K > 2 else 1) for f in FACTORS}
     drawn = [costs.scaled(0, f) for f in CURVE_FACTORS] if K == 2 else []
     changed, taken = dict.fromkeys(what_if, 0), np.zeros((len(drawn), A), dtype=int)
-    hundredths, frame = np.zeros(100, dtype=int), None
-    for part in source.parts(fields):
-        if part.empty:
+    hundredths = np.zeros(100, dtype=int)
+    names = [f"p{k}" for k in range(K)]
+    sums = Sums([*groups.labels, "action", "outcome"], ["cost", "squares", *names])
+    for part in source.read(fields):
+        if not len(part):
             continue
         part = groups.crossed(part)
         p = _probabilities(source, part, len(scores))
@@ -124,12 +122,10 @@ def read(
         if y is not None:
             outcome = np.where(part["y"], 0, 1) if K == 2 else _outcomes(source, fields["y"], part, costs)
         paid = costs.expected(p)[np.arange(len(p)), action] if y is None else costs.matrix[action, outcome]
-        row = part[list(groups.labels)].assign(
-            action=action, outcome=outcome, n=1, cost=paid, squares=paid**2
-        )
-        row[[f"p{k}" for k in range(K)]] = p
-        sums = row.groupby([*groups.labels, "action", "outcome"]).sum()
-        frame = sums if frame is None else frame.add(sums, fill_value=0)
+        part["action"], part["outcome"], part["cost"], part["squares"] = action, outcome, paid, paid**2
+        # by outcome, also where one of two was given
+        part.columns.update(zip(names, p.T, strict=True))
+        sums.add(part)
         for key, other in what_if.items():
             changed[key] += int((other.best(p) != action).sum())
         for i, other in enumerate(drawn):
@@ -137,14 +133,11 @@ def read(
         hundredths += np.bincount(np.minimum((p[:, 0] * 100).astype(int), 99), minlength=100)
         if bins is not None:
             bins.add(part, p[:, 0], outcome == 0)
-    assert frame is not None
-    return Ledger(
-        costs, groups.labels, frame.reset_index(), y is not None, changed, taken, bins, hundredths, minimum
-    )
+    return Ledger(costs, groups.labels, sums.rows(), y is not None, changed, taken, bins, hundredths, minimum)
 
 
-def _probabilities(source: Source, part: pd.DataFrame, columns: int) -> np.ndarray:
-    p = part[[f"p{k}" for k in range(columns)]].to_numpy()
+def _probabilities(source: Source, part: Rows, columns: int) -> np.ndarray:
+    p = np.stack([part[f"p{k}"] for k in range(columns)], axis=1)
     if columns == 1:
         return np.concatenate([p, 1 - p], axis=1)
     total = p.sum(axis=1)
@@ -154,7 +147,7 @@ def _probabilities(source: Source, part: pd.DataFrame, columns: int) -> np.ndarr
     return p
 
 
-def _outcomes(source: Source, field: Field, part: pd.DataFrame, costs: Costs) -> np.ndarray:
+def _outcomes(source: Source, field: Field, part: Rows, costs: Costs) -> np.ndarray:
     place = {name: k for k, name in enumerate(costs.outcomes)}
     if lost := sorted(set(part["y"]) - set(place)):
         raise source.error(

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Protocol, TypeVar
 
-import pandas as pd
-
 from simulacra.audit.shared import intervals
 from simulacra.audit.shared.findings import LEVEL, Estimate, Finding, slug
 from simulacra.audit.shared.phrasing import amount, at_once, base, format_estimate, frequency, shorten
@@ -79,16 +77,6 @@ class Gap:
     difference: Estimate
     pairs: int
     level: float
-
-
-def counted(parts: Iterable[pd.DataFrame], by: Sequence[str]) -> pd.Series:
-    """How many rows there are of every combination of values that occurs, over all parts."""
-    total: pd.Series | None = None
-    for part in parts:
-        size = part.groupby(list(by), observed=True).size()
-        total = size if total is None else total.add(size, fill_value=0)
-    assert total is not None
-    return total.astype(int)
 
 
 def difference(first: Measured, second: Measured, level: float = LEVEL) -> Estimate:

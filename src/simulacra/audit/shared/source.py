@@ -14,14 +14,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from simulacra.audit.shared.phrasing import shorten
+from simulacra.audit.shared.rows import Rows
 from simulacra.data.paths import find
-from simulacra.data.tables.text import MISSING, MOST_CATEGORIES, decode, delimiter, read_rows
+from simulacra.data.tables.text import MISSING, MOST_CATEGORIES, decode, delimiter, read_rows, unescape
 from simulacra.errors import DataError, nearest, printable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ROWS = 20_000
 # of a part, whatever the number of columns
@@ -32,7 +36,12 @@ HEAD = 1 << 22
 MOST_GROUPS = 50
 # values of a column that a message may list
 REMEMBERED = 1000
+# larger numbers have squares that overflow
+LARGEST = 1e100
 COMPARE = {">": np.greater, ">=": np.greater_equal, "<": np.less, "<=": np.less_equal}
+# the column in which `simulacra predict` writes the split of a row, and its values for rows that a model was
+# fitted to
+SPLIT, FITTED = "split", ("train", "validation")
 YES, NO = {"1", "1.0", "yes", "y", "true", "t"}, {"0", "0.0", "no", "n", "false", "f"}
 
 
@@ -84,6 +93,9 @@ class Number(Field):
     def read(self, cells: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         values = np.array([_number(cell, i) for i, cell in enumerate(cells)], dtype=np.float64)
         missing = np.isnan(values)
+        if (large := np.abs(values) > LARGEST).any():
+            i = int(large.argmax())
+            raise _CellError(f"{cells[i][:40]} is too large; use another unit", i)
         if self.probability and (off := ~missing & ~((values >= 0) & (values <= 1))).any():
             i = int(off.argmax())
             raise _CellError(
@@ -146,7 +158,8 @@ class Source:
     Attributes:
         names: its columns.
         rows: how many the last pass has read.
-        left_out: how many of them it left out, because a value is missing.
+        left_out: how many of them it left out, because a value is missing or the model was fitted to them.
+        fitted: how many of them it left out because the model was fitted to them.
         lacking: column -> rows that lack its value.
 
     >>> import tempfile
@@ -154,15 +167,22 @@ class Source:
     ...     _ = Path(folder, "a.csv").write_text("sex,score,late\\nf,3,no\\nm,8,yes\\nf,,no\\n")
     ...     source = Source(Path(folder, "a.csv"))
     ...     fields = {"sex": source.group("sex"), "high": source.condition("score>=5")}
-    ...     print(pd.concat(source.parts(fields)).to_dict("list"), source.rows, source.left_out)
-    {'sex': ['f', 'm'], 'high': [False, True]} 3 1
+    ...     for part in source.read(fields):
+    ...         print(part["sex"], part["high"], part.index, source.rows, source.left_out)
+    ['f' 'm'] [False  True] [1 2] 3 1
+
+    Args:
+        path: the file.
+        predictions: whether rows are predictions of a model, which say little if it was fitted to them: leave
+            out rows that the column `split` says are of its training or validation split.
 
     Raises:
         DataError: the file is missing, or no table.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, predictions: bool = False) -> None:
         self.title = str(path)
+        self.predictions = predictions
         self.path = find(str(path))
         if self.path.is_dir():
             raise self.error("is a folder; name the file of the table")
@@ -175,15 +195,15 @@ class Source:
                 raise ValueError("is a spreadsheet or another zip, not text; save the sheet as CSV (UTF-8)")
             # a character may have been cut
             text = decode(raw if len(raw) < HEAD else raw[: raw.rfind(b"\n") + 1] or raw)
-            _, names = next(read_rows(text.partition("\n")[0] if '"' not in text else text), (0, []))
+            _, found = next(read_rows(text.partition("\n")[0] if '"' not in text else text), (0, []))
         except OSError as error:
             raise self.error(f"cannot be read ({error.strerror})") from error
         except ValueError as error:
             raise self.error(str(error)) from error
-        if not names:
+        if not found:
             raise self.error("the file is empty; its first line must name the columns")
-        self.names, self.separator = names, delimiter(text)
-        self.rows = self.left_out = 0
+        self.names, self.separator = [unescape(name) for name in found], delimiter(text)
+        self.rows = self.left_out = self.fitted = 0
         self.lacking: Counter[str] = Counter()
 
     def error(self, words: str) -> DataError:
@@ -242,6 +262,10 @@ class Source:
             raise self.error(str(error)) from error
 
     def parts(self, fields: Mapping[str, Field], drop: bool = True) -> Iterator[pd.DataFrame]:
+        """`read`, for pandas."""
+        return (part.frame() for part in self.read(fields, drop))
+
+    def read(self, fields: Mapping[str, Field], drop: bool = True) -> Iterator[Rows]:
         """The rows in order, `ROWS` at a time, a column for each of the fields; the index counts from 1.
 
         Args:
@@ -252,10 +276,15 @@ class Source:
         Raises:
             DataError: a row or a cell cannot be used, or no row can.
         """
-        self.rows = self.left_out = 0
+        self.rows = self.left_out = self.fitted = 0
         self.lacking = Counter()
         places = [self.names.index(field.column) for field in fields.values()]
+        asked = any(field.column == SPLIT for field in fields.values())
+        by_split = self.predictions and SPLIT in self.names and not asked
+        places += [self.names.index(SPLIT)] if by_split else []
         for first, table in self._rows(places):
+            if by_split:
+                kept = np.array([cell not in FITTED for cell in table.pop()], dtype=bool)
             columns, missing = {}, np.zeros(len(table[0]), dtype=bool)
             for (name, field), cells in zip(fields.items(), table, strict=True):
                 try:
@@ -267,10 +296,14 @@ class Source:
                 self.lacking[field.column] += int(lacks.sum())
                 missing |= lacks
             self.rows += len(missing)
-            part = pd.DataFrame(columns, index=range(first, first + len(missing)))
+            part = Rows(columns, np.arange(first, first + len(missing)))
+            if by_split:
+                self.fitted += int((~kept).sum())
+                self.left_out += int((~kept).sum())
+                part, missing = part.where(kept), missing[kept]
             if drop:
                 self.left_out += int(missing.sum())
-                part = part[~missing]
+                part = part.where(~missing)
             yield part
         for field in fields.values():
             try:
@@ -278,6 +311,11 @@ class Source:
             except _CellError as error:
                 raise self._fault(field, 0, *error.args) from error
         if self.rows == self.left_out:
+            if self.rows and self.rows == self.fitted:
+                raise self.error(
+                    "every row is of the training or validation split of the model; predict for new data, or"
+                    " for --split test"
+                )
             names = shorten(f"'{field.column}'" for field in fields.values())
             gone = f"; each of {self.rows:,} lacks one of {names}" if self.rows else ""
             raise self.error(f"there are no rows to use{gone}")
@@ -292,9 +330,11 @@ class Source:
     def about(self) -> dict[str, str | int | float]:
         """What the last pass has read, for `Audit.inputs`."""
         about: dict[str, str | int | float] = {"table": self.title, "rows": self.rows}
-        if self.left_out:
+        if self.fitted:
+            about["rows of the training or validation split, left out"] = f"{self.fitted:,}"
+        if self.left_out > self.fitted:
             lacking = [f"{column} {count:,}" for column, count in self.lacking.items() if count]
-            about["rows left out"] = f"{self.left_out:,}, without a value ({shorten(lacking)})"
+            about["rows left out"] = f"{self.left_out - self.fitted:,}, without a value ({shorten(lacking)})"
         return about
 
     def _rows(self, places: Sequence[int]) -> Iterator[tuple[int, list[list[str]]]]:
@@ -313,7 +353,7 @@ class Source:
                                 f"row {first + i}: {len(row)} cells, but {len(self.names)} columns; put "
                                 "quotes around cells that hold what separates them"
                             )
-                    cells = [[row[place].strip() for row in part] for place in places]
+                    cells = [[unescape(row[place].strip()) for row in part] for place in places]
                     for place, column in zip(places, cells, strict=True):
                         self._refuse_twins(place, column, part, first)
                     yield first, cells
@@ -330,7 +370,7 @@ class Source:
             if self.names[other] != name:
                 continue
             for i, (cell, row) in enumerate(zip(cells, rows, strict=True)):
-                if row[other].strip() != cell:
+                if unescape(row[other].strip()) != cell:
                     raise self.error(
                         f"columns {place + 1} and {other + 1} are both called '{name}', and differ in row "
                         f"{first + i}; rename one"

@@ -1,7 +1,8 @@
-"""Decoded images, memory-mapped and cached by content, one contiguous stack for each split.
+"""Decoded images, cached by content in one stack.
 
-`cache_folder()` holds `KEY.SPLIT.npy`, uint8 `(N, C, H, W)`, for each split, and `KEY.json`, which describes
-them and is written last. They can be deleted at any time.
+`cache_folder()` holds `KEY.npy`, uint8 `(N, C, H, W)`, and `KEY.json`, which describes it and is written
+last; of a stack that is large for the memory also the parts that are mapped, `KEY.PART.npy`. They can be
+deleted at any time.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from io import BytesIO
@@ -33,15 +34,17 @@ from simulacra.data.images.decode import (
 from simulacra.data.images.examples import Examples
 from simulacra.data.images.parallel import parallel, progress
 from simulacra.data.paths import cache_folder
-from simulacra.data.spec import SPLITS, Options
-from simulacra.data.splits import CUTS, HELD_OUT
+from simulacra.data.spec import Options
 from simulacra.errors import DataError
+from simulacra.files import replacing
 
 # the size, unless all images share a smaller one
 DEFAULT_SIZE = 64
 LARGEST_OWN_SIZE = 128
 
 HEADER_BYTES = 128
+# copied at a time
+ROWS = 1000
 
 
 @dataclass(frozen=True)
@@ -60,22 +63,40 @@ class Decoded:
 
 
 @dataclass(frozen=True)
-class Stacks:
+class Stack:
     """All examples that can be used, of P images each.
 
     Attributes:
-        x: uint8 `(N, P * C, H, W)` for each of `SPLITS`, in memory or memory-mapped.
-        rows: the index of each in `Examples.names`, int64 `(N,)` for each of `SPLITS`.
+        x: uint8 `(N, P * C, H, W)`, in memory or memory-mapped.
+        rows: the index of each in `Examples.names`, int64 `(N,)`.
+        shares: numbers in [0, 1) that depend on the decoded images alone, float64 `(N,)`.
         bad: the name of each that cannot be used, and why.
+        path: the file that holds x; None if there is none.
     """
 
-    x: tuple[np.ndarray, ...]
-    rows: tuple[np.ndarray, ...]
+    x: np.ndarray
+    rows: np.ndarray
+    shares: np.ndarray
     bad: dict[str, str]
+    path: Path | None = None
+
+    def take(self, index: np.ndarray) -> np.ndarray:
+        """The examples at `index`: in memory if the stack takes less than a quarter of it, else mapped."""
+        if self.path is None or self.x.nbytes < available_memory() / 4:
+            return np.array(self.x[index])
+        digest = blake2b(index.tobytes(), digest_size=8).hexdigest()
+        file = self.path.with_name(f"{self.path.stem}.{digest}.npy")
+        shape = (len(index), *self.x.shape[1:])
+        with suppress(Exception):
+            return _mapped(file, shape)
+        with replacing(file) as temporary:
+            part = open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+            for start in range(0, len(index), ROWS):
+                part[start : start + ROWS] = self.x[index[start : start + ROWS]]
+            part.flush()
+        return _mapped(file, shape)
 
 
-# (position in the names, share of the content) -> position in SPLITS
-Place = Callable[[int, float], int]
 Shape = tuple[int, int, int]
 
 
@@ -116,13 +137,12 @@ def find_shape(examples: Examples, options: Options) -> Shape:
     return examples.each * channels, size, size
 
 
-def load_stacks(title: str, examples: Examples, place: Place, options: Options) -> Stacks:
-    """The examples, each in the split `place` gives it: from the cache, else decoded and cached.
+def load_stack(title: str, examples: Examples, options: Options) -> Stack:
+    """The examples that can be used, in their order: from the cache, else decoded and cached.
 
     Args:
         title: the source as the user wrote it.
         examples: the examples that the files make up.
-        place: of an example's position in `examples.names` and its content's share; depends on nothing else.
         options: image size and channels.
 
     Raises:
@@ -131,16 +151,16 @@ def load_stacks(title: str, examples: Examples, place: Place, options: Options) 
     try:
         folder = cache_folder()
     except OSError as error:
-        return _in_memory(title, examples, place, find_shape(examples, options), error)
+        return _in_memory(title, examples, find_shape(examples, options), error)
     key = _key(examples, options)
     # whatever is wrong with a cached file, it is made again
     with suppress(Exception):
         return _read(folder, key)
     shape = find_shape(examples, options)
     try:
-        return _write(folder, key, examples, place, shape)
+        return _write(folder, key, examples, shape)
     except OSError as error:
-        return _in_memory(title, examples, place, shape, error)
+        return _in_memory(title, examples, shape, error)
 
 
 def available_memory() -> int:
@@ -157,102 +177,93 @@ def available_memory() -> int:
     return available
 
 
-def _load(paths: Sequence[Path]) -> tuple[np.ndarray, ...]:
-    """The stacks in memory when they take less than a quarter of it, else memory-mapped."""
-    small = sum(path.stat().st_size for path in paths) < available_memory() / 4
-    # mapped in any case: this refuses a file that is cut short before reading it
+def _mapped(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """A stack of this shape; refuses a file that is cut short before reading it."""
     # "c": writable as tensors want it, on the disk nothing changes
-    mapped = (open_memmap(path, mode="c") for path in paths)
-    return tuple(np.array(x) if small else x for x in mapped)
+    x: np.ndarray = open_memmap(path, mode="c")
+    if x.dtype != np.uint8 or x.shape != shape:
+        raise ValueError("not what was written")
+    return x
 
 
 def _key(examples: Examples, options: Options) -> str:
     """Everything the decoded examples depend on: names, contents, options and the decoder."""
-    decoder = (DECODER_VERSION, PIL.__version__, type(examples).__name__, CUTS, HELD_OUT)
+    decoder = (DECODER_VERSION, PIL.__version__, type(examples).__name__)
     digest = blake2b(repr((decoder, options.image_size, options.channels)).encode(), digest_size=16)
     for entry in zip(examples.names, parallel(examples.fingerprint, examples.names), strict=True):
         digest.update(repr(entry).encode())
     return digest.hexdigest()
 
 
-def _paths(folder: Path, key: str) -> list[Path]:
-    return [folder / f"{key}.{split}.npy" for split in SPLITS]
-
-
-def _read(folder: Path, key: str) -> Stacks:
+def _read(folder: Path, key: str) -> Stack:
     about = json.loads((folder / f"{key}.json").read_text(encoding="ascii"))
-    rows = tuple(np.array(index, dtype=np.int64) for index in about["rows"])
-    x = _load(_paths(folder, key))
-    for index, stack in zip(rows, x, strict=True):
-        if stack.dtype != np.uint8 or stack.shape != (len(index), *about["shape"]):
-            raise ValueError("not what was written")
-    return Stacks(x, rows, dict(about["bad"]))
+    path, rows = folder / f"{key}.npy", np.array(about["rows"], dtype=np.int64)
+    x = _mapped(path, (len(rows), *about["shape"]))
+    return Stack(x, rows, np.array(about["shares"], dtype=np.float64), dict(about["bad"]), path)
 
 
-def _write(folder: Path, key: str, examples: Examples, place: Place, shape: Shape) -> Stacks:
-    """Decode into temporary files, one for each split, which take their place when all is done.
+def _write(folder: Path, key: str, examples: Examples, shape: Shape) -> Stack:
+    """Decode into a temporary file, which takes its place when all is done.
 
     Two processes at it write the same bytes under the same names, so that it does not matter who is last.
     """
-    with ExitStack() as stack:
-        # a folder of its own, so that whatever happens all of it goes
-        temporary = Path(tempfile.mkdtemp(prefix=f"{key}.", suffix=".tmp", dir=folder))
-        stack.callback(shutil.rmtree, temporary, ignore_errors=True)
-        paths = [temporary / path.name for path in _paths(folder, key)]
-        with ExitStack() as opened:
-            files = [opened.enter_context(path.open("w+b")) for path in paths]
-            rows, bad, sound = _decode_into(files, examples, place, shape)
-            for file in files:
-                file.flush()
-                os.fsync(file.fileno())
+    # a folder of its own, so that whatever happens all of it goes
+    temporary = Path(tempfile.mkdtemp(prefix=f"{key}.", suffix=".tmp", dir=folder))
+    try:
+        path = temporary / f"{key}.npy"
+        with path.open("w+b") as file:
+            rows, shares, bad, sound = _decode_into(file, examples, shape)
+            file.flush()
+            os.fsync(file.fileno())
         if not sound:
-            return Stacks(_load(paths), rows, bad)
+            return Stack(np.array(_mapped(path, (len(rows), *shape))), rows, shares, bad)
         about = temporary / f"{key}.json"
-        content = {"shape": shape, "rows": [index.tolist() for index in rows], "bad": bad}
+        content = {"shape": shape, "rows": rows.tolist(), "shares": shares.tolist(), "bad": bad}
         about.write_text(json.dumps(content), encoding="ascii")
-        for path in (*paths, about):
-            path.replace(folder / path.name)
-    return Stacks(_load(_paths(folder, key)), rows, bad)
+        for each in (path, about):
+            each.replace(folder / each.name)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return Stack(
+        _mapped(folder / f"{key}.npy", (len(rows), *shape)), rows, shares, bad, folder / f"{key}.npy"
+    )
 
 
-def _in_memory(title: str, examples: Examples, place: Place, shape: Shape, why: OSError) -> Stacks:
+def _in_memory(title: str, examples: Examples, shape: Shape, why: OSError) -> Stack:
     needed = len(examples.names) * int(np.prod(shape))
-    if needed > available_memory() * 3 / 4:
+    # the stack, and the splits that are taken of it
+    if 2 * needed > available_memory() * 3 / 4:
         raise DataError(
             f"{title}: the images take {needed / 1e9:.1f} GB, more than fits in memory, and the cache "
             f"cannot be written ({why.strerror or why}); set SIMULACRA_DATA to a folder with room, or use "
             "a smaller image size"
         ) from why
-    files = [BytesIO() for _ in SPLITS]
-    rows, bad, _ = _decode_into(files, examples, place, shape)
-    x = tuple(
-        np.frombuffer(file.getbuffer(), np.uint8, offset=HEADER_BYTES).reshape(len(index), *shape)
-        for file, index in zip(files, rows, strict=True)
-    )
-    return Stacks(x, rows, bad)
+    file = BytesIO()
+    rows, shares, bad, _ = _decode_into(file, examples, shape)
+    x = np.frombuffer(file.getbuffer(), np.uint8, offset=HEADER_BYTES).reshape(len(rows), *shape)
+    return Stack(x, rows, shares, bad)
 
 
 def _decode_into(
-    files: Sequence[BinaryIO], examples: Examples, place: Place, shape: Shape
-) -> tuple[tuple[np.ndarray, ...], dict[str, str], bool]:
-    """Append every example to the .npy of its split; also returns whether all files could be read."""
-    rows: list[list[int]] = [[] for _ in SPLITS]
+    file: BinaryIO, examples: Examples, shape: Shape
+) -> tuple[np.ndarray, np.ndarray, dict[str, str], bool]:
+    """Append every example to a .npy; returns rows, shares, bad files, and whether all could be read."""
+    rows: list[int] = []
+    shares: list[float] = []
     bad: dict[str, str] = {}
     sound = True
-    for file in files:
-        file.write(_header(0, shape))
+    file.write(_header(0, shape))
     for i, example in enumerate(decode_all(examples, shape)):
         if isinstance(example, BadImage):
             bad[examples.names[i]] = str(example)
             sound = sound and not isinstance(example, Unreadable)
         else:
-            split = place(i, example.share)
-            rows[split].append(i)
-            files[split].write(example.x.tobytes())
-    for file, index in zip(files, rows, strict=True):
-        file.seek(0)
-        file.write(_header(len(index), shape))
-    return tuple(np.array(index, dtype=np.int64) for index in rows), bad, sound
+            rows.append(i)
+            shares.append(example.share)
+            file.write(example.x.tobytes())
+    file.seek(0)
+    file.write(_header(len(rows), shape))
+    return np.array(rows, dtype=np.int64), np.array(shares, dtype=np.float64), bad, sound
 
 
 def _header(n: int, shape: Shape) -> bytes:

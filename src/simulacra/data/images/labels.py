@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -28,6 +28,7 @@ class Labels:
         values: float32 `(N, A)`, or None without attributes.
         problems: errors in `labels.csv`, as sentences; with any of them there are no labels.
         notes: columns of `labels.csv` that are left out, as sentences.
+        cells: the text of each column of `labels.csv`, one cell for each image.
     """
 
     classes: tuple[str, ...] = ()
@@ -36,6 +37,7 @@ class Labels:
     values: np.ndarray | None = None
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    cells: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def from_folders(paths: Iterable[PurePosixPath]) -> Labels:
@@ -96,7 +98,8 @@ def from_csv(raw: bytes, paths: Sequence[str]) -> Labels:
     if problems:
         return Labels(problems=tuple(problems), notes=tuple(notes))
     values = np.array(list(columns.values()), dtype=np.float32).T.copy() if columns else None
-    return Labels(classes, y, tuple(columns), values, notes=tuple(notes))
+    text = {name: [cells[i] for cells in table.values()] for i, name in enumerate(header[1:])}
+    return Labels(classes, y, tuple(columns), values, notes=tuple(notes), cells=text)
 
 
 def _parse(raw: bytes) -> tuple[list[str], list[tuple[int, list[str]]]]:

@@ -31,6 +31,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from simulacra.data.images.attributes import classes
 from simulacra.data.images.face_drawing import portraits
 from simulacra.data.images.face_outlines import outlines
 from simulacra.data.images.resize import resize
@@ -143,13 +144,10 @@ def load(name: str, argument: str, options: Options) -> Data:
     Raises:
         DataError: N, P or the size is out of range, or the faces do not fit in memory.
     """
-    source, values = read(name, argument, COUNT, glasses=(GLASSES, 0, 1))
+    source, factors, attributes = _factors(name, argument)
     with in_memory(source):
-        factors = sample_factors(values["N"], glasses=values["glasses"])
         size = DEFAULT_SIZE if options.image_size is None else options.image_size
         x = resize(draw(factors, size), None, options.channels)
-        smiling = factors[:, 0] > 0
-        attributes = np.column_stack([factors, smiling]).astype(np.float32)
         everything = Dataset(DataSpec("image", x.shape[1:], attributes=ATTRIBUTES), x, attributes=attributes)
         if name == "face-outlines":
             lines = resize(draw(factors, size, outlines), None, options.channels)
@@ -157,3 +155,29 @@ def load(name: str, argument: str, options: Options) -> Data:
             everything = replace(everything, spec=replace(everything.spec, target=target), x=lines, target=x)
         # shares of the factors, not of the pixels: the same at every size
         return split_data(source, everything, shares=content_shares(factors))
+
+
+def peek(name: str, argument: str, options: Options) -> DataSpec:
+    """The spec without drawing a face.
+
+    Raises:
+        DataError: as `load`, or `options.target` is no attribute.
+    """
+    source, factors, attributes = _factors(name, argument)
+    size = DEFAULT_SIZE if options.image_size is None else options.image_size
+    draw(factors[:0], size)
+    shape = (options.channels or 3, size, size)
+    found: tuple[str, ...] = ()
+    if options.target is not None:
+        found, _ = classes(source, ATTRIBUTES, attributes, options.target)
+    target = DataSpec("image", shape) if name == "face-outlines" else None
+    return DataSpec("image", shape, found, ATTRIBUTES, target=target)
+
+
+def _factors(name: str, argument: str) -> tuple[str, np.ndarray, np.ndarray]:
+    """The source as the user wrote it, its factors `(N, F)`, and its attributes `(N, F + 1)`."""
+    source, values = read(name, argument, COUNT, glasses=(GLASSES, 0, 1))
+    with in_memory(source):
+        factors = sample_factors(values["N"], glasses=values["glasses"])
+        smiling = factors[:, 0] > 0
+        return source, factors, np.column_stack([factors, smiling]).astype(np.float32)

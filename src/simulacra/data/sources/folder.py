@@ -12,8 +12,8 @@ from simulacra.data.images.decode import BadImage
 from simulacra.data.images.examples import Examples
 from simulacra.data.images.files import ImageFiles
 from simulacra.data.images.labels import FILE_NAME, Labels, from_csv, from_folders
-from simulacra.data.images.layout import Layout, common_folder, load_images, split_folders
-from simulacra.data.spec import Data, Options
+from simulacra.data.images.layout import Layout, common_folder, load_images, peek_images, split_folders
+from simulacra.data.spec import Data, DataSpec, Options
 
 
 def load(name: str, argument: str, options: Options) -> Data:
@@ -23,6 +23,11 @@ def load(name: str, argument: str, options: Options) -> Data:
         DataError: as `load_images`.
     """
     return load_images(name, argument, options, read_layout)
+
+
+def peek(name: str, argument: str, options: Options) -> DataSpec:
+    """As `peek_images`."""
+    return peek_images(name, argument, options, read_layout)
 
 
 def read_layout(title: str, files: ImageFiles) -> Layout:

@@ -1,4 +1,7 @@
-"""`mnist` and `fashion-mnist`: 60,000 + 10,000 grey images of 28x28, from their idx files.
+"""`mnist` and `fashion-mnist`, 60,000 + 10,000 grey images of 28x28 in idx files, and `idx:PATH`, others.
+
+`idx:PATH` is a file of images, plain or .gz, with its labels beside it (`images` and `idx3` in its name
+become `labels` and `idx1`), or a folder with two of them, for training and test, as MNIST's is.
 
 Sources: Y. LeCun, C. Cortes and C. Burges, The MNIST database of handwritten digits (1998);
 H. Xiao, K. Rasul and R. Vollgraf, Fashion-MNIST (2017).
@@ -15,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from simulacra.data.images.resize import resize_data
-from simulacra.data.paths import cache_folder, data_folders
+from simulacra.data.paths import cache_folder, data_folders, find
+from simulacra.data.sources.npz import from_arrays
 from simulacra.data.spec import Data, Dataset, DataSpec, Options
 from simulacra.data.splits import hold_out_validation
 from simulacra.errors import DataError
@@ -54,6 +58,8 @@ def load(name: str, argument: str, options: Options) -> Data:
     Raises:
         DataError: the files are nowhere and cannot be downloaded, or are damaged.
     """
+    if name == "idx":
+        return _load_path(f"{name}:{argument}", argument, options)
     train_x, train_y, test_x, test_y = _find(name) or _download(name)
     train, test = _dataset(name, train_x, train_y), _dataset(name, test_x, test_y)
     return resize_data(hold_out_validation(name, train, test), options.image_size, options.channels)
@@ -86,6 +92,72 @@ def read_idx(path: Path) -> np.ndarray:
     if len(raw) != expected:
         raise DataError(f"{path}: damaged, {len(raw)} bytes instead of {expected}; fetch the file again")
     return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
+
+
+def _load_path(title: str, path: str, options: Options) -> Data:
+    place = find(path)
+    if not path or not place.exists():
+        raise DataError(f"{title}: there is no file or folder '{path}'; write idx:PATH")
+    files = _images_in(title, place) if place.is_dir() else [_images_of(title, place)]
+    parts = [(read_idx(file), _labels_of(title, file)) for file in files]
+    if len(parts) == 1:
+        x, y = parts[0]
+        return from_arrays(title, {"images": x} if y is None else {"images": x, "labels": y}, options)
+    labels = [y for _, y in parts if y is not None]
+    if len(labels) == 1:
+        raise DataError(f"{title}: only one of {files[0].name} and {files[1].name} has labels beside it")
+    numbers = np.unique(np.concatenate(labels)) if labels else np.zeros(0, np.uint8)
+    classes = tuple(map(str, numbers.tolist()))
+    train, test = (
+        _images(str(file), x, None if y is None else np.searchsorted(numbers, y), classes)
+        for file, (x, y) in zip(files, parts, strict=True)
+    )
+    if train.spec != test.spec:
+        raise DataError(f"{title}: {files[0].name} and {files[1].name} hold images of different sizes")
+    return resize_data(hold_out_validation(title, train, test), options.image_size, options.channels)
+
+
+def _images_in(title: str, folder: Path) -> list[Path]:
+    """The only file of images in a folder, or that for training and that for test."""
+    found = sorted(path for path in folder.iterdir() if "-idx3-ubyte" in path.name)
+    train = [path for path in found if "train" in path.name]
+    test = [path for path in found if "test" in path.name or "t10k" in path.name]
+    if len(found) == 1:
+        return found
+    if len(found) == len(train) + len(test) == 2 and len(train) == 1:
+        return [*train, *test]
+    names = ", ".join(path.name for path in found) or "none"
+    raise DataError(f"{title}: it has to hold images for training and test, here are {names}; name one file")
+
+
+def _images_of(title: str, file: Path) -> Path:
+    """The file of images, where its labels may be named instead."""
+    if read_idx(file).ndim > 1:
+        return file
+    return _beside(file, ("labels", "images"), ("idx1", "idx3")) or _no_images(title, file)
+
+
+def _no_images(title: str, file: Path) -> Path:
+    raise DataError(f"{title}: {file.name} holds labels, and its images are not beside it; name their file")
+
+
+def _labels_of(title: str, images: Path) -> np.ndarray | None:
+    file = _beside(images, ("images", "labels"), ("idx3", "idx1"))
+    if file is None:
+        return None
+    x, y = read_idx(images), read_idx(file)
+    if y.shape != (len(x),):
+        raise DataError(f"{title}: {file.name} has shape {y.shape}, but {images.name} holds {len(x)} images")
+    return y
+
+
+def _beside(file: Path, *replaced: tuple[str, str]) -> Path | None:
+    """The file with another name, plain or .gz; None if it is not there."""
+    name = file.name.removesuffix(".gz")
+    for old, new in replaced:
+        name = name.replace(old, new)
+    places = (file.with_name(name), file.with_name(f"{name}.gz"))
+    return next((place for place in places if place != file and place.is_file()), None)
 
 
 def _folders(name: str) -> list[Path]:
@@ -132,9 +204,14 @@ def _dataset(name: str, images: Path, labels: Path) -> Dataset:
     x, y = read_idx(images), read_idx(labels)
     if x.ndim != 3 or y.ndim != 1 or len(x) != len(y):
         raise DataError(f"{images}: shape {x.shape} does not match {y.shape} labels; fetch both files again")
-    if len(x) == 0 or min(x.shape[1:]) < 4:
-        raise DataError(f"{images}: {len(x)} images of {x.shape[1]}x{x.shape[2]}; fetch the file again")
-    if y.max() >= len(CLASSES[name]):
+    if y.max(initial=0) >= len(CLASSES[name]):
         raise DataError(f"{labels}: label {y.max()} is out of range; fetch the file again")
-    spec = DataSpec("image", (1, *x.shape[1:]), CLASSES[name])
-    return Dataset(spec, x[:, None], y.astype(np.int64))
+    return _images(str(images), x, y, CLASSES[name])
+
+
+def _images(what: str, x: np.ndarray, y: np.ndarray | None, classes: tuple[str, ...]) -> Dataset:
+    """Bytes `(N, H, W)` with labels `(N,)`."""
+    if x.ndim != 3 or len(x) == 0 or min(x.shape[1:]) < 4:
+        raise DataError(f"{what}: its shape is {x.shape}; images are (N, H, W) of at least 4x4 pixels")
+    spec = DataSpec("image", (1, *x.shape[1:]), classes)
+    return Dataset(spec, x[:, None], None if y is None else y.astype(np.int64))

@@ -14,15 +14,21 @@ The splits are cut by content, or as `Options.split` and `Options.group` say, wh
 from __future__ import annotations
 
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 
 from simulacra.data.images.decode import SMALLEST
 from simulacra.data.images.resize import resize_data
+from simulacra.data.images.scale import rescaling
+from simulacra.data.near_duplicates import cached_near_copies, clusters, keep_together
 from simulacra.data.paths import find
 from simulacra.data.spec import Data, Dataset, DataSpec, Options, encode_labels
-from simulacra.data.splits import split_data
+from simulacra.data.splits import content_shares, split_data
 from simulacra.errors import DataError, nearest
+
+# resized images are outside [0, 1] by so much
+ROUNDING = 1e-4
 
 
 def load(name: str, argument: str, options: Options) -> Data:
@@ -32,14 +38,27 @@ def load(name: str, argument: str, options: Options) -> Data:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     np.savez(f"{folder}/a.npz", images=np.arange(20 * 48, dtype=np.uint8).reshape(20, 6, 8))
     ...     load("npz", f"{folder}/a.npz", Options()).spec
-    DataSpec(kind='image', shape=(1, 6, 8), classes=(), attributes=(), columns=(), schema=None, target=None)
+    DataSpec('image', (1, 6, 8))
 
     Raises:
         DataError: the file is missing or no archive, or an array is missing, of a wrong shape or type,
             or holds values that are not finite or out of range; or the targets are all the same.
     """
     title = f"{name}:{argument}"
-    arrays = _read(title, argument)
+    return from_arrays(title, _read(title, argument), options)
+
+
+def from_arrays(title: str, arrays: dict[str, np.ndarray], options: Options) -> Data:
+    """Data from arrays by the names that an archive has for them.
+
+    Args:
+        title: of the source, for messages.
+        arrays: `images` or `x`, and the optional ones.
+        options: size and channels of images, and how the examples are split.
+
+    Raises:
+        DataError: as `load`.
+    """
     key = _examples_key(title, arrays)
     x = _examples(f"{title}: array '{key}'", arrays[key])
     classes, y = _labels(title, arrays, len(x))
@@ -53,7 +72,12 @@ def load(name: str, argument: str, options: Options) -> Data:
     def column(key: str) -> list[str]:
         return _cells(arrays, key, len(x))
 
-    data = split_data(title, Dataset(spec, x, y, values, t), options, column)
+    shares, copies = content_shares(x), None
+    if spec.kind == "image" and options.split != "none":
+        copies = cached_near_copies(x, shares)
+        shares = keep_together(shares, clusters(len(x), copies, shares))
+    data = split_data(title, Dataset(spec, x, y, values, t), options, column, shares)
+    data = replace(data, copies=copies)
     images = [one for one in (spec, target) if one and one.kind == "image"]
     if (options.image_size and not images) or (options.channels and spec.kind == "vector"):
         raise DataError(f"{title}: array '{key}' holds vectors, which have no image size and no channels")
@@ -108,13 +132,14 @@ def _examples(what: str, array: np.ndarray) -> np.ndarray:
     if x.dtype.kind == "f":
         if not np.isfinite(x).all():
             raise DataError(f"{what} holds NaN or infinite values")
-        if x.min() < 0 or x.max() > 1:
-            raise DataError(
-                f"{what} has values from {x.min():g} to {x.max():g}; images are uint8, or floats in [0, 1]"
-            )
-        x = np.rint(x * x.dtype.type(255)).astype(np.uint8)
+        if x.min() < -ROUNDING or x.max() > 1 + ROUNDING:
+            low, high = x.min(), x.max()
+            raise DataError(f"{what} has values from {low:g} to {high:g}; {rescaling(low, high)}")
+        x = np.rint(x.clip(0, 1) * x.dtype.type(255)).astype(np.uint8)
     elif x.dtype != np.uint8:
-        raise DataError(f"{what} has type {array.dtype}; images are uint8, or floats in [0, 1]")
+        fits = x.dtype.kind in "iu" and x.min() >= 0 and x.max() <= 255
+        hint = ": x.astype(numpy.uint8)" if fits else ""
+        raise DataError(f"{what} has type {array.dtype}; images are uint8, or floats in [0, 1]{hint}")
     if x.shape[1] == 4:
         # over white: alpha * colour + (1 - alpha) * 255, rounded
         colour, alpha = x[:, :3].astype(np.uint32), x[:, 3:].astype(np.uint32)

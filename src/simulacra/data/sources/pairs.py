@@ -16,8 +16,8 @@ import numpy as np
 from simulacra.data.images.examples import Partners, SideBySide
 from simulacra.data.images.files import ImageFiles
 from simulacra.data.images.labels import Labels
-from simulacra.data.images.layout import Layout, common_folder, load_images, split_folders
-from simulacra.data.spec import Data, Options
+from simulacra.data.images.layout import Layout, common_folder, load_images, peek_images, split_folders
+from simulacra.data.spec import Data, DataSpec, Options
 from simulacra.errors import DataError, printable
 
 _OTHER = {"A": "B", "B": "A"}
@@ -30,6 +30,11 @@ def load(name: str, argument: str, options: Options) -> Data:
         DataError: as `load_images`; or the images of two folders are not pairs.
     """
     return load_images(name, argument, options, read_layout)
+
+
+def peek(name: str, argument: str, options: Options) -> DataSpec:
+    """As `peek_images`."""
+    return peek_images(name, argument, options, read_layout)
 
 
 def read_layout(title: str, files: ImageFiles) -> Layout:

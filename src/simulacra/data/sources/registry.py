@@ -5,14 +5,21 @@ A source is written `NAME` or `NAME:ARGUMENT`, followed by `@SPLIT` where a comm
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
 
-from simulacra.data.spec import SPLITS, Data, Options
+from simulacra.data.paths import find
+from simulacra.data.spec import SPLITS, Data, DataSpec, Options, is_arrays
 from simulacra.errors import DataError, nearest
 
 IMAGE = ("image_size", "channels")
 SPLITTING = ("split", "group")
+# sources of tables, and the options that they accept
+TABLES = ("csv", "parquet")
+TABLE = ("target", "columns", "drop", "categorical", "missing", *SPLITTING)
 
 
 @dataclass(frozen=True)
@@ -79,18 +86,24 @@ SOURCES = {
         "folder",
         "folder:PATH",
         "a folder or .zip of jpg, png, webp or bmp images; labels from sub-folders or labels.csv",
-        (*IMAGE, "target"),
+        (*IMAGE, "target", *SPLITTING),
     ),
     "pairs": Source(
         "pairs",
         "pairs:PATH",
         "pairs of images, predict B from A: halves of one file, or folders A and B; --swap predicts A",
-        (*IMAGE, "swap"),
+        (*IMAGE, "swap", *SPLITTING),
     ),
     "unpaired": Source(
         "unpaired",
         "unpaired:PATH",
         "images of two domains: trainA, trainB, testA, testB, or any two folders",
+        (*IMAGE, *SPLITTING),
+    ),
+    "idx": Source(
+        "idx",
+        "idx:PATH",
+        "images in an idx file of bytes, plain or .gz, with the labels beside it; or a folder like MNIST's",
         IMAGE,
     ),
     "npz": Source(
@@ -100,11 +113,12 @@ SOURCES = {
         (*IMAGE, "target", *SPLITTING),
     ),
     "csv": Source(
-        "csv",
+        "tables",
         "csv:PATH",
-        "a table of numbers; --target names the columns to predict",
-        ("target", *SPLITTING),
+        "a table of numbers, words, dates and missing cells; --target names the columns to predict",
+        TABLE,
     ),
+    "parquet": Source("tables", "parquet:PATH", "likewise, as pandas writes it (needs pyarrow)", TABLE),
     "diabetes": Source(
         "bundled", "diabetes", "442 patients: 10 measurements, predict the progression of the disease"
     ),
@@ -115,25 +129,102 @@ SOURCES = {
 
 
 def parse(source: str) -> tuple[str, str, str | None]:
-    """Split a source into its name, its argument and its split.
+    """Split a source into its name, its argument and its split; a path gets the name of the source it suits.
 
     >>> parse("folder:holiday.zip@test")
     ('folder', 'holiday.zip', 'test')
     >>> parse("digits")
     ('digits', '', None)
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     pathlib.Path(folder, "a.csv").touch()
+    ...     parse(f"{folder}/a.csv@test")[::2], parse(folder)[0]
+    (('csv', 'test'), 'folder')
 
     Raises:
         DataError: there is no source of that name, or no split of that name.
     """
+    if is_arrays(source):
+        raise DataError(
+            f"data '{source}': the arrays that a program passed are not stored; add --data SOURCE, e.g."
+            " npz:FILE, which numpy.savez writes"
+        )
     name, _, argument = source.partition(":")
+    if name.partition("@")[0] not in SOURCES:
+        return _of_path(source)
     head, at, split = (argument if argument else name).rpartition("@")
-    if at and (split in SPLITS or "/" not in split):
-        if split not in SPLITS:
-            raise DataError(f"data '{source}': no split '{split}', {nearest(split, SPLITS)}")
-        name, argument = (name, head) if argument else (head, "")
-    if name not in SOURCES:
-        raise DataError(f"data '{source}': unknown source '{name}', {nearest(name, SOURCES)}")
-    return name, argument, split if at and split in SPLITS else None
+    if at and split in SPLITS:
+        return (name, head, split) if argument else (head, "", split)
+    if at and "/" not in split and not (argument and find(argument).exists()):
+        raise DataError(f"data '{source}': no split '{split}', {nearest(split, SPLITS)}")
+    return name, argument, None
+
+
+# endings of files -> the source that reads them
+ENDINGS = {
+    ".zip": "folder",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+    ".npz": "npz",
+    "-ubyte": "idx",
+    "-ubyte.gz": "idx",
+}
+
+
+def _of_path(source: str) -> tuple[str, str, str | None]:
+    """A source that is written as a path alone.
+
+    Raises:
+        DataError: there is nothing at the path, or it is not clear what reads it.
+    """
+    path, _, split = source.rpartition("@")
+    for written, part in ((source, None), (path, split)):
+        place = find(written)
+        if not written or not place.exists():
+            continue
+        if part is not None and part not in SPLITS:
+            raise DataError(f"data '{source}': no split '{part}', {nearest(part, SPLITS)}")
+        if place.is_dir():
+            return "idx" if any(place.glob("*-idx3-ubyte*")) else "folder", written, part
+        for ending, name in ENDINGS.items():
+            if place.name.casefold().endswith(ending):
+                return name, written, part
+        raise DataError(
+            f"data '{source}': a source is a folder of images, or a file that ends in {', '.join(ENDINGS)};"
+            " write how to read another one, e.g. csv:PATH"
+        )
+    raise DataError(f"data '{source}': {_missing(source)}")
+
+
+def _missing(source: str) -> str:
+    """What may have been meant by a source that is neither known nor a path."""
+    name, colon, _ = source.partition(":")
+    path = Path(source)
+    if len(path.parts) == 1 and get_close_matches(name.casefold(), SOURCES, n=1):
+        return f"unknown source '{name}', {nearest(name, SOURCES)}"
+    here = path.parent.iterdir() if path.parent.is_dir() and not colon else ()
+    close = get_close_matches(path.name, sorted(one.name for one in here if one.name[0] != "."), n=3)
+    if close:
+        meant = ", ".join(f"'{path.parent / one}'" for one in close)
+        return f"there is no such file or folder; did you mean {meant}?"
+    if len(path.parts) > 1 and not colon:
+        return (
+            f"there is no such file or folder; '{next(one for one in path.parents if one.exists())}' is there"
+        )
+    return f"there is no source '{name}', and no file or folder; 'simulacra data list' shows the sources"
+
+
+def full_name(source: str) -> str:
+    """The source as `parse` reads it: a path with the name of the source that it suits.
+
+    >>> full_name("faces:20"), full_name("digits@test")
+    ('faces:20', 'digits@test')
+    """
+    if is_arrays(source) or source.partition(":")[0].partition("@")[0] in SOURCES:
+        return source
+    name, path, split = parse(source)
+    return f"{name}:{path}" + (f"@{split}" if split else "")
 
 
 def split_of(source: str | None) -> str:
@@ -153,7 +244,7 @@ def check_usage(name: str, argument: str, options: Options) -> None:
     """
     if argument and ":" not in SOURCES[name].usage:
         raise DataError(f"{name}:{argument}: '{name}' takes no argument; write {name}")
-    for option in (*IMAGE, "target", "swap", *SPLITTING):
+    for option in (*IMAGE, "swap", *TABLE):
         if getattr(options, option) != getattr(Options(), option) and option not in SOURCES[name].options:
             accepting = [one.usage for one in SOURCES.values() if option in one.options]
             raise DataError(
@@ -162,8 +253,29 @@ def check_usage(name: str, argument: str, options: Options) -> None:
             )
 
 
-def load(source: str, options: Options | None = None) -> Data:
+def peek(source: str, options: Options) -> DataSpec | None:
+    """What is known about a source in a moment, before its examples are read; None where nothing is.
+
+    >>> peek("faces", Options()).classes
+    ()
+
+    Raises:
+        DataError: as `load`, as far as it is known.
+    """
+    name, argument, _ = parse(source)
+    check_usage(name, argument, options)
+    module = import_module(f"simulacra.data.sources.{SOURCES[name].module}")
+    look: Callable[[str, str, Options], DataSpec | None] | None = getattr(module, "peek", None)
+    return look(name, argument, options) if look else None
+
+
+def load(source: str, options: Options | None = None, spec: DataSpec | None = None) -> Data:
     """Load a source with its three splits.
+
+    Args:
+        source: as the user writes it.
+        options: how it is read.
+        spec: of a run, whose schema encodes the rows of a table.
 
     >>> data = load("digits")
     >>> data.spec.shape, len(data.train) + len(data.validation) + len(data.test)
@@ -177,8 +289,10 @@ def load(source: str, options: Options | None = None) -> Data:
     options = options or Options()
     check_usage(name, argument, options)
     module = import_module(f"simulacra.data.sources.{SOURCES[name].module}")
+    if name in TABLES:
+        return module.load(name, argument, options, spec)
     data: Data = module.load(name, argument, options)
-    if options.target is not None and name != "csv":
+    if options.target is not None:
         from simulacra.data.images.attributes import with_classes
 
         return with_classes(data, options.target)

@@ -13,9 +13,10 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from simulacra.data.images.files import ImageFiles
-from simulacra.data.images.layout import TRAIN, Layout, load_images, split_folders
+from simulacra.data.images.layout import Layout, load_images, peek_images, split_folders
 from simulacra.data.sources import folder
-from simulacra.data.spec import Data, Options, refuse_missing_classes
+from simulacra.data.spec import Data, DataSpec, Options, refuse_missing_classes
+from simulacra.data.splits import TRAIN
 from simulacra.errors import DataError, printable
 
 
@@ -28,6 +29,11 @@ def load(name: str, argument: str, options: Options) -> Data:
     data = load_images(name, argument, options, read_layout)
     refuse_missing_classes(data)
     return data
+
+
+def peek(name: str, argument: str, options: Options) -> DataSpec:
+    """As `peek_images`."""
+    return peek_images(name, argument, options, read_layout)
 
 
 def read_layout(title: str, files: ImageFiles) -> Layout:

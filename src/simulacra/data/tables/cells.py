@@ -15,8 +15,12 @@ from simulacra.errors import shorten
 Cells = Sequence[str] | np.ndarray
 
 EPOCH = datetime(1970, 1, 1)
+# the time of a date, as libraries write it
+MIDNIGHT = " 00:00:00"
 # up to so many digits after the point, every number of a column is written with all of them
 FIXED = 6
+# digits after the point that are looked for
+MOST_DECIMALS = 30
 # how dates are written; the first form that fits every cell is taken, and of 03/04/2020 the day is first
 FORMS = (
     "%Y-%m-%d",
@@ -50,6 +54,13 @@ FORMS = (
 def is_missing(cell: str) -> bool:
     """Whether a cell has no value: it is empty, or NA, ?, null, ..."""
     return cell.casefold() in MISSING
+
+
+def missing(cells: Cells) -> np.ndarray:
+    """Which cells are missing, bool `(N,)`."""
+    if isinstance(cells, np.ndarray):
+        return np.isnan(cells)
+    return np.array([is_missing(cell) for cell in cells], dtype=bool)
 
 
 def parse_number(cell: str) -> float | None:
@@ -139,15 +150,19 @@ def number_cells(numbers: np.ndarray, decimals: int) -> list[str]:
 
 
 def date_cells(days: Sequence[float] | np.ndarray, form: str) -> list[str]:
-    """Days since 1970-01-01 as dates in a form, to the nearest day or second; empty for NaN.
+    """Days since 1970-01-01 as dates in a form, to the nearest day or second, with years of four digits.
+
+    NaN is empty.
 
     >>> date_cells([0.4, 18262.0, float("nan")], "%d %b %Y")
     ['01 Jan 1970', '01 Jan 2020', '']
     """
     unit = 86400 if "%H" in form else 1
-    low, high = ((date - EPOCH).days for date in (datetime(1, 1, 2), datetime(9999, 12, 30)))
+    low, high = ((date - EPOCH).days for date in (datetime(1000, 1, 2), datetime(9999, 12, 30)))
     whole = np.clip(np.asarray(days, dtype=np.float64), low, high)
     values, place = np.unique(np.round(whole * unit), return_inverse=True)
+    # days are those of UTC
+    form = form.replace("%z", "Z")
     written = [
         "" if math.isnan(value) else (EPOCH + timedelta(days=value / unit)).strftime(form) for value in values
     ]
@@ -155,17 +170,17 @@ def date_cells(days: Sequence[float] | np.ndarray, form: str) -> list[str]:
 
 
 def decimals_of(numbers: np.ndarray) -> int:
-    """Digits after the point that write each of the numbers, at most 30; NaN aside.
+    """Digits after the point that write each of the numbers; NaN aside.
 
     >>> decimals_of(np.array([1.0, 2.25, np.nan])), decimals_of(np.array([3.0]))
     (2, 0)
     """
     present = numbers[~np.isnan(numbers)]
-    for decimals in range(30):
+    for decimals in range(MOST_DECIMALS):
         # few numbers refuse most counts of digits
         if all(_written(part, decimals) for part in (present[:100], present)):
             return decimals
-    return 30
+    return MOST_DECIMALS
 
 
 def _written(numbers: np.ndarray, decimals: int) -> bool:

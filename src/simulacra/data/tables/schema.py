@@ -8,7 +8,8 @@ code of its states: has a value of its own, is missing, is that value.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import shlex
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -87,10 +88,11 @@ class Column:
         if self.kind == "category":
             place = {state: k for k, state in enumerate(self.states)}
             return np.array([place.get(word, -1) for word in as_words(cells)], dtype=np.int64)
-        numbers = self.numbers(cells)
+        # special values are written with the digits of float32
+        numbers = self.numbers(cells).astype(np.float32)
         index = np.zeros(len(numbers), dtype=np.int64)
         for k, value in enumerate(self.special, 1):
-            special = self.numbers([value])
+            special = self.numbers([value]).astype(np.float32)
             index[np.isnan(numbers) if np.isnan(special) else numbers == special] = k
         return index
 
@@ -149,6 +151,16 @@ class Schema:
     def width(self) -> int:
         """The count of numbers in x."""
         return sum(column.width for column in self.columns)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Where x has the numbers of numbers and dates."""
+        return tuple(block.number for block in self.blocks if block.number is not None)
+
+    @property
+    def codes(self) -> tuple[slice, ...]:
+        """Where x has one-hot codes."""
+        return tuple(block.code for block in self.blocks if block.column.states)
 
     @property
     def continuous(self) -> bool:
@@ -262,6 +274,15 @@ class Schema:
                 ]
             table[column.name] = cells
         return table
+
+
+def as_option(names: Iterable[str]) -> str:
+    """Columns as the value of an option like --drop, for a shell.
+
+    >>> print(as_option(["age", "sex"]), as_option(["height, cm"]))
+    age,sex '"height, cm"'
+    """
+    return shlex.quote(",".join(f'"{name}"' if set(name) & set(',;"') else name for name in names))
 
 
 def no_columns(lost: Sequence[str], present: Collection[str], kind: str = "column") -> str:

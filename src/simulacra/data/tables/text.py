@@ -12,6 +12,8 @@ from typing import Any
 MISSING = {"", "na", "n/a", "nan", "null", "?", "-"}
 # A text column with more different values than this is free text, not a category.
 MOST_CATEGORIES = 20
+# what makes a spreadsheet take a cell for a formula
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 # a quoted cell; the reader allows no spaces after it
 _QUOTED = re.compile(r'((?:^|[,;\t]) *"[^"]*(?:""[^"]*)*") *(?=[,;\t\r\n]|\Z)', re.MULTILINE)
 _QUOTES = "a cell's quotes (\") do not match: close them, and write one inside the cell twice"
@@ -73,3 +75,27 @@ def csv_reader(text: str) -> Any:
     return csv.reader(
         StringIO(text, newline=""), delimiter=delimiter(text), strict=True, skipinitialspace=True
     )
+
+
+def escape(cell: str) -> str:
+    """A cell as a spreadsheet may read it: text that it would take for a formula begins with an apostrophe.
+
+    >>> escape("=1+1"), escape("-3.5"), escape("+ more"), escape("a=b")
+    ("'=1+1", '-3.5', "'+ more", 'a=b')
+    """
+    if not cell.startswith(FORMULA):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
+
+
+def unescape(cell: str) -> str:
+    """The cell that `escape` was given.
+
+    >>> unescape("'=1+1"), unescape("'tis")
+    ('=1+1', "'tis")
+    """
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell

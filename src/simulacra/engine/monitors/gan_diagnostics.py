@@ -7,7 +7,7 @@ from simulacra.core.capabilities import Discriminates, Samples
 from simulacra.core.inference import discriminate_all, draw, matched_samples
 from simulacra.core.model import Model
 from simulacra.data.spec import Data
-from simulacra.metrics.samples import diversity
+from simulacra.metrics.samples import variety
 
 # examples of each kind: shares of so many have a standard error of 0.02
 COMPARED = 500
@@ -24,17 +24,23 @@ def gan_diagnostics(average: Model, model: Model, data: Data, seed: int) -> dict
 
     Returns:
         Nothing for a model that does not sample. `diversity`: the mean distance of samples of `average` over
-        that of held-out examples. For a model with a discriminator also `real_accuracy`, `fake_accuracy` and
-        `held_out_accuracy`: the shares of training examples, samples and held-out examples that it classifies
-        correctly. Outputs of relativistic and Wasserstein discriminators have no zero: the threshold is
-        halfway between the mean outputs on training examples and on samples.
+        that of held-out examples. `distinct` and `held_out_distinct`: how many of each seem to be different
+        (`metrics.samples.Variety`). For a model with a discriminator also `real_accuracy`, `fake_accuracy`
+        and `held_out_accuracy`: the shares of training examples, samples and held-out examples that it
+        classifies correctly. Outputs of relativistic and Wasserstein discriminators have no zero: the
+        threshold is halfway between the mean outputs on training examples and on samples.
     """
     n = diagnosed(data)
     if not isinstance(average, Samples) or n < 2:
         return {}
     held_out = random_subset(data.validation, n, seed)
     real = tensor(held_out.x).numpy()
-    numbers = {"diversity": diversity(draw(average, n, seed).cpu().numpy(), real)}
+    found = variety(draw(average, n, seed).cpu().numpy(), real)
+    numbers = {
+        "diversity": found.diversity,
+        "distinct": found.distinct,
+        "held_out_distinct": found.distinct_data,
+    }
     if isinstance(model, Discriminates) and isinstance(model, Samples):
         train = random_subset(data.train, n, seed)
         d_train, d_held_out = (discriminate_all(model, part.x, part.y) for part in (train, held_out))

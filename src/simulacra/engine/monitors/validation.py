@@ -9,15 +9,17 @@ import torch
 from simulacra.core.batch import at_most, in_order, max_batch
 from simulacra.core.inference import eval_mode
 from simulacra.core.model import Model
-from simulacra.data.spec import Dataset
+from simulacra.data.spec import Data, Dataset
 from simulacra.engine.checkpoint import Best
 from simulacra.engine.monitors.gan_diagnostics import gan_diagnostics
-from simulacra.engine.monitors.monitor import Every, State
+from simulacra.engine.monitors.monitor import State, every
 from simulacra.engine.monitors.warnings import TrainingWarnings
 from simulacra.errors import ConfigError
 
 # enough held-out examples for a curve, few enough to cost nothing
 EXAMPLES = 1024
+# validations and sample grids of a training by default
+VALIDATIONS, GRIDS = 20, 10
 
 
 class Validation:
@@ -25,22 +27,19 @@ class Validation:
 
     Args:
         every: steps between validations.
-        start: steps played before.
         best: where the best weights are kept; None to keep the last ones.
         warnings: checks the terms.
     """
 
-    def __init__(self, every: int, start: int, best: Best | None, warnings: TrainingWarnings) -> None:
-        self.every, self.best, self.warnings = Every(every, start), best, warnings
+    def __init__(self, every: int, best: Best | None, warnings: TrainingWarnings) -> None:
+        self.every, self.best, self.warnings = every, best, warnings
 
     def due(self, state: State) -> bool:
-        passed = self.every.passed(state.step, state.last)
-        return passed and len(state.data.validation) > 0
+        return every(self.every, state) and len(state.data.validation) > 0
 
     def run(self, state: State) -> None:
         """Raises ConfigError where the best weights are asked for and the model has no validation loss."""
-        terms = validation_terms(state.average, state.data.validation, state.seed)
-        terms |= gan_diagnostics(state.average, state.model, state.data, state.seed)
+        terms = all_terms(state.average, state.model, state.data, state.seed)
         state.events.log("validation", state.step, terms)
         for kind, text in self.warnings.check(state.step, terms):
             state.events.warn(state.step, kind, text)
@@ -49,6 +48,11 @@ class Validation:
         if "loss" not in terms:
             raise ConfigError(f"keep: a {state.config.model} has no validation loss; leave --keep out")
         self.best.update(terms["loss"], state.step, state.average)
+
+
+def all_terms(average: Model, model: Model, data: Data, seed: int) -> dict[str, float]:
+    """The terms of held-out data and the diagnostics of a GAN."""
+    return validation_terms(average, data.validation, seed) | gan_diagnostics(average, model, data, seed)
 
 
 @torch.no_grad()

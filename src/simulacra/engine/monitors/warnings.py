@@ -7,13 +7,15 @@ from math import sqrt
 from typing import Any
 
 from simulacra.core.model import Model
+from simulacra.metrics.samples import describe_repeats, repeats
 
-# Limit of the diversity. On a circle of eight modes two neighbours have 0.31, one has 0.01; one class of
-# handwritten digits has 0.56 or more: below 0.3 most of the data is missing.
+# Limit of the diversity; that of the distinct samples is in `metrics.samples`. On a circle of eight modes
+# two neighbours have 0.31, one has 0.01; one class of handwritten digits has 0.56 or more: below 0.3 most of
+# the data is missing.
 COLLAPSED = 0.3
 # Steps in which a generator may leave its initial point: encoders and adversaries take 50 to 250. Its
-# diversity rises by so much from validation to validation.
-START, RISE = 500, 0.01
+# diversity, or its distinct samples, rise by so much from validation to validation.
+START, RISE, MORE = 500, 0.01, 1.0
 # Limit of real_accuracy - held_out_accuracy, the share of training examples that the discriminator has
 # memorised, and the number of standard errors that it must exceed.
 OVERFITTED, ERRORS = 0.25, 3.0
@@ -33,7 +35,9 @@ class TrainingWarnings:
     def __init__(self, model: Model, n: int, events: Sequence[Mapping[str, Any]] = ()) -> None:
         self.model, self.n = model, n
         self.present: set[str] = set()
-        self.last_diversity, self.largest_diversity = 0.0, 0.0
+        # the last diversity and distinct samples, and whether either was once beyond its limit
+        self.last: dict[str, float] = {"diversity": 0.0, "distinct": 0.0}
+        self.varied = False
         for event in events:
             if event["event"] == "warning":
                 self.present.add(event["cause"])
@@ -50,25 +54,32 @@ class TrainingWarnings:
                 yield kind, text
 
     def _update(self, terms: Mapping[str, Any]) -> None:
-        """End warnings whose cause has gone; store the diversity for the next validation."""
+        """End warnings whose cause has gone; store the variety for the next validation."""
         if "diversity" in terms:
-            self.last_diversity = terms["diversity"]
-            self.largest_diversity = max(self.largest_diversity, self.last_diversity)
-            if self.last_diversity >= COLLAPSED + MARGIN:
+            self.last |= {key: terms[key] for key in self.last if key in terms}
+            self.varied = self.varied or not (_uniform(terms) or _repeating(terms))
+            if terms["diversity"] >= COLLAPSED + MARGIN and not _repeating(terms):
                 self.present.discard("collapse")
         if "held_out_accuracy" in terms and _memorised(terms) <= OVERFITTED - MARGIN:
             self.present.discard("overfitting")
 
     def _collapse(self, step: int, terms: Mapping[str, float]) -> str:
-        diversity = terms.get("diversity", 1.0)
-        # in the beginning it is small and rises
-        rising = step < START or diversity > self.last_diversity + RISE
-        if diversity >= COLLAPSED or (self.largest_diversity < COLLAPSED and rising):
+        uniform, repeating = _uniform(terms), _repeating(terms)
+        if not (uniform or repeating):
             return ""
-        return (
-            f"samples have collapsed: their distances are {diversity:.2f} times those of held-out examples."
-            f" Try {_either(self.model.collapse_remedies())}, in another --out"
+        # in the beginning samples vary little, and more from step to step
+        rising = terms["diversity"] > self.last["diversity"] + RISE if uniform else True
+        if repeating:
+            rising = rising and terms["distinct"] > self.last["distinct"] + MORE
+        if not self.varied and (step < START or rising):
+            return ""
+        what = (
+            f"samples have collapsed: their distances are {terms['diversity']:.2f} times those of held-out"
+            " examples"
+            if uniform
+            else describe_repeats(terms["distinct"], terms["held_out_distinct"])
         )
+        return f"{what}. Try {_either(self.model.collapse_remedies())}, in another --out"
 
     def _overfitting(self, terms: Mapping[str, float]) -> str:
         if "held_out_accuracy" not in terms:
@@ -82,6 +93,15 @@ class TrainingWarnings:
             f" examples, but {100 * held_out:.0f}% of held-out ones."
             f" Try {_either(self.model.overfitting_remedies())}, in another --out"
         )
+
+
+def _uniform(terms: Mapping[str, Any]) -> bool:
+    small: bool = terms.get("diversity", 1.0) < COLLAPSED
+    return small
+
+
+def _repeating(terms: Mapping[str, Any]) -> bool:
+    return "distinct" in terms and repeats(terms["distinct"], terms["held_out_distinct"])
 
 
 def _memorised(terms: Mapping[str, Any]) -> float:

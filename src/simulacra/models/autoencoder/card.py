@@ -24,12 +24,13 @@ class AutoencoderConfig:
     """conv, resnet: channels of the first level, doubled at every halving of the image"""
     depth: int = 2
     """resnet: residual blocks per level"""
-    likelihood: LikelihoodName | Literal["auto"] = "auto"
-    """p(x | z); auto: bernoulli for grey images, normal-shared for colour, normal-learned for vectors"""
+    likelihood: LikelihoodName | Literal["mixed", "auto"] = "auto"
+    """p(x | z); auto: bernoulli for grey images, normal-shared for colour, normal-learned for vectors, mixed
+    for tables: a mixture of logistics for each number, probabilities for each category"""
     scale: Literal["softplus", "exp"] = "softplus"
     """activation of predicted scales"""
     sigma: float = 1.0
-    """fixed scale of normal and laplace, or the initial value of a learned one"""
+    """fixed scale of normal and laplace, or the initial value of a learned one, of vectors in deviations"""
     binarise: bool = False
     """dynamic binarisation: train and evaluate on pixels drawn from Bernoulli(grey value) each time"""
 

@@ -15,11 +15,14 @@ from simulacra.core.capabilities import Reconstructs
 from simulacra.core.latents import LatentSpace
 from simulacra.core.model import Turn
 from simulacra.core.noise import Noise
-from simulacra.data.spec import DataSpec
+from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError
 from simulacra.models.autoencoder.card import CARD, AutoencoderConfig
+from simulacra.models.standardise import Standardise
 from simulacra.probability import likelihoods
 from simulacra.probability.distributions import Delta
+from simulacra.probability.likelihoods import Likelihood
+from simulacra.probability.mixed import Mixed
 
 
 class Autoencoder(Reconstructs):
@@ -30,7 +33,7 @@ class Autoencoder(Reconstructs):
     PCA's subspace (Baldi and Hornik 1989).
 
     >>> import torch
-    >>> from simulacra.data.spec import DataSpec
+    >>> from simulacra.data.spec import Dataset, DataSpec
     >>> from simulacra.models.autoencoder.card import AutoencoderConfig
     >>> model = Autoencoder(DataSpec("image", (1, 8, 8)), AutoencoderConfig(latent_dim=4))
     >>> z = model.encode(torch.rand(5, 1, 8, 8)).mean
@@ -50,12 +53,31 @@ class Autoencoder(Reconstructs):
         if config.binarise and self.likelihood_name != "bernoulli":
             raise ConfigError(f"binarise: needs the bernoulli likelihood, not {self.likelihood_name}")
         self.spaces = (self._space(),)
-        self.likelihood = likelihoods.make(self.likelihood_name, config.scale, config.sigma)
+        self.likelihood = self._likelihood()
+        # images are left as they are
+        self.standardise = Standardise(spec) if spec.kind == "vector" else None
         outputs = self.likelihood.outputs(spec.shape)
         codes = self.latent_parameters * config.latent_dim
         self.encoder = nets.encoder(spec.shape, codes, config)
         mirrored = replace(config, hidden=config.hidden[::-1])
         self.decoder = nets.decoder(config.latent_dim, outputs, mirrored)
+
+    def prepare(self, train: Dataset) -> None:
+        """Learn what to standardise vectors by; fit the mixtures of the likelihood of a table."""
+        if self.standardise is not None:
+            self.standardise.fit(train.x)
+        if isinstance(self.likelihood, Mixed):
+            self.likelihood.fit(train.x)
+
+    def _likelihood(self) -> Likelihood:
+        name, schema = self.likelihood_name, self.spec.schema
+        if name == "mixed":
+            if schema is None:
+                raise ConfigError("likelihood: mixed needs the columns of a table; use normal-learned")
+            return Mixed(schema, self.config.scale, self.config.sigma)
+        if schema is not None and not schema.continuous:
+            raise ConfigError(f"likelihood: {name} does not suit the table's categories; use mixed")
+        return likelihoods.make(name, self.config.scale, self.config.sigma)
 
     def _space(self) -> LatentSpace:
         return LatentSpace("z", (self.config.latent_dim,))
@@ -66,13 +88,13 @@ class Autoencoder(Reconstructs):
         if self.config.likelihood != "auto":
             return self.config.likelihood
         if self.spec.kind == "vector":
-            return "normal-learned"
+            return "normal-learned" if self.spec.schema is None else "mixed"
         return "bernoulli" if self.spec.shape[0] == 1 else "normal-shared"
 
     def play(self, batch: Batch) -> Iterator[Turn]:
         x = self.observe(batch.x, batch.noise)
         # L = -log p(x | z), z = f(x)
-        loss = -self.likelihood(self.decoder(self.encoder(x))).log_prob(x).mean()
+        loss = -self.decode(self.encode(x).mean).log_prob(x).mean()
         yield Turn("autoencoder", loss)
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
@@ -90,7 +112,7 @@ class Autoencoder(Reconstructs):
             A distribution over latents with a `mean` `(B, Z)`.
         """
         self.space(space)
-        return Delta(self.encoder(x))
+        return Delta(self._encoded(x))
 
     def decode(self, z: Tensor, space: str | None = None) -> Distribution:
         """p(x | z), the likelihood that the decoder parametrises.
@@ -104,7 +126,14 @@ class Autoencoder(Reconstructs):
         """
         self.space(space)
         p: Distribution = self.likelihood(self.decoder(z))
+        if self.standardise is not None and self.likelihood.location_scale:
+            p = self.standardise.in_units(p)
         return p
+
+    def _encoded(self, x: Tensor) -> Tensor:
+        """The encoder's output on examples in the units of the data."""
+        output: Tensor = self.encoder(x if self.standardise is None else self.standardise(x))
+        return output
 
     def observe(self, x: Tensor, noise: Noise) -> Tensor:
         """Dynamic binarisation where the config asks for it: x ~ Bernoulli(grey value)."""

@@ -87,7 +87,7 @@ class Classifier(Regressor):
         net = unwrap(self.net)
 
         def loss(x: Tensor) -> Tensor:
-            return -self.likelihood(net((x - self.x_mean) / self.x_std)).log_prob(y)
+            return -self.likelihood(net(self.standardise_x(x))).log_prob(y)
 
         start = (x + uniform(x, epsilon, "linf", noise)).clamp(0, 1)
         # with the averages of batch normalisation, which the attack leaves as they are
@@ -100,7 +100,7 @@ class Classifier(Regressor):
 
     def features(self, x: Tensor) -> Tensor:
         """Input of the last layer, `(B, F)`."""
-        features: Tensor = self.net.features((x - self.x_mean) / self.x_std)
+        features: Tensor = self.net.features(self.standardise_x(x))
         return features
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from simulacra.core.card import ModelCard
 from simulacra.data.spec import DataSpec
 from simulacra.models.gan.card import GANConfig
-from simulacra.models.settings import ADVERSARIAL
+from simulacra.models.settings import ADVERSARIAL, convolves, label_hint
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,9 @@ class ConditionalGANConfig(GANConfig):
 
 def needs(spec: DataSpec) -> str:
     """What the data lack, a sentence; empty when they suit."""
-    return "" if spec.classes else "a conditional_gan needs labels, and the data have none; use a gan"
+    if spec.classes:
+        return ""
+    return f"a conditional_gan needs labels, and the data have none; use a gan, or {label_hint(spec)}"
 
 
 CARD = ModelCard(
@@ -35,5 +37,6 @@ CARD = ModelCard(
         "It may miss parts of a class; coverage and recall measure how much.",
     ),
     training=ADVERSARIAL,
+    gains_bf16=convolves,
     needs=needs,
 )

@@ -15,7 +15,6 @@ from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.models.conditional_gan.card import CARD, ConditionalGANConfig
 from simulacra.models.gan.adversarial import AdversarialModel
-from simulacra.probability.distributions import Delta
 
 
 class ConditionalGAN(Conditional, AdversarialModel):
@@ -53,14 +52,23 @@ class ConditionalGAN(Conditional, AdversarialModel):
     def condition(self, batch: Batch) -> tuple[Tensor, ...]:
         return (_labels(batch.y),)
 
-    def sample(self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool = False) -> Tensor:
+    def sample(
+        self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
+    ) -> Tensor:
         """G(z, y) for z ~ p(z), truncated, and y as frequent as in the data."""
+        return self.sample_labelled(n, seed, truncation=truncation, draw=draw)[0]
+
+    def sample_labelled(
+        self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
+    ) -> tuple[Tensor, Tensor]:
         noise = Noise.of(seed)
         z = self.latent.sample(n, noise, truncation).to(self.device)
         u = noise.uniform(n).to(self.device)
         y = torch.searchsorted(self.frequencies.cumsum(0), u).clamp(max=len(self.frequencies) - 1)
         parts = zip(z.split(AT_ONCE[self.spec.kind]), y.split(AT_ONCE[self.spec.kind]), strict=True)
-        return torch.cat([self.generate(*part) for part in parts])
+        draw = self.spec.kind == "vector" if draw is None else draw
+        p = (self.decoded(*part) for part in parts)
+        return torch.cat([noise.draw(part) if draw else part.mean for part in p]), y
 
     def for_class(self, y: int | str) -> OfClass:
         """The model of one class, by its name or index: an unconditional generator."""
@@ -80,16 +88,21 @@ class ConditionalGAN(Conditional, AdversarialModel):
 class OfClass(Generates):
     """A conditional GAN with its class fixed: an unconditional generator."""
 
-    has_likelihood = False
-
     def __init__(self, model: ConditionalGAN, y: int) -> None:
         super().__init__(model.spec, model.config)
         self.model, self.y, self.spaces = model, y, model.spaces
+        self.has_likelihood = model.has_likelihood
+
+    def sample_labelled(
+        self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
+    ) -> tuple[Tensor, Tensor]:
+        x = self.sample(n, seed, truncation=truncation, draw=draw)
+        return x, torch.full((n,), self.y, device=x.device)
 
     def decode(self, z: Tensor, space: str | None = None) -> Distribution:
-        """All mass on G(z, y)."""
+        """All mass on G(z, y); the codes of a table have probabilities."""
         self.space(space)
-        return Delta(self.model.generate(z, torch.full((len(z),), self.y, device=z.device)))
+        return self.model.decoded(z, torch.full((len(z),), self.y, device=z.device))
 
 
 def _labels(y: Tensor | np.ndarray | None) -> Any:

@@ -9,7 +9,7 @@ from simulacra.config import check_ranges
 from simulacra.core.card import ModelCard
 from simulacra.data.spec import DataSpec
 from simulacra.models.pix2pix.card import too_small
-from simulacra.models.settings import TRANSLATION, check_sizes
+from simulacra.models.settings import TRANSLATION, check_sizes, convolves
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ CARD = ModelCard(
         " measures how far the way back depends on them.",
     ),
     training=replace(TRANSLATION, batch_size=2),
+    gains_bf16=convolves,
     presets={"nano": NANO},
     needs=needs,
 )

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.distributions import Distribution
 from torch.nn.utils.parametrizations import spectral_norm
 
 from simulacra import nets
@@ -27,9 +27,13 @@ from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError
 from simulacra.models.gan.card import GANConfig
+from simulacra.models.normal_scores import NormalScores
+from simulacra.models.standardise import Standardise
 from simulacra.nets.augmentation import AdaptiveAugment, DiffAugment
 from simulacra.nets.class_conditional import ClassConditional
 from simulacra.nets.critic import Condition, Critic
+from simulacra.probability.distributions import Delta
+from simulacra.probability.mixed import PointRows
 from simulacra.probability.objectives import OBJECTIVES, squared_gradient
 
 # steps between penalties, which for large nets cost as much as the rest of a step
@@ -74,11 +78,8 @@ class AdversarialModel(Discriminates, LatentModel):
         condition: how the discriminator is conditioned on them.
     """
 
-    has_likelihood = False
     players = {"discriminator": ("discriminator",), "generator": ("generator",)}
     config: GANConfig
-    mean: Tensor
-    std: Tensor
 
     def __init__(
         self, spec: DataSpec, config: GANConfig, classes: int = 0, condition: Condition = "projection"
@@ -105,18 +106,22 @@ class AdversarialModel(Discriminates, LatentModel):
             for module in list(self.discriminator.modules()):
                 if isinstance(module, nn.Linear | nn.Conv2d):
                     spectral_norm(module)
-        image = spec.kind == "image"
-        per = (1, 1, 1) if image else spec.shape
-        self.register_buffer("mean", torch.full(per, 0.5 if image else 0.0))
-        self.register_buffer("std", torch.full(per, 0.5 if image else 1.0))
+        # the rows of a table have numbers as normal scores, and one-hot codes
+        self.scores = None if spec.schema is None else NormalScores(spec.schema)
+        # a code is drawn
+        self.has_likelihood = spec.schema is not None and not spec.schema.continuous
+        self.standardise = Standardise(spec, common=True)
+        if spec.kind == "image":
+            # from [0, 1] to [-1, 1]
+            self.standardise.mean.fill_(0.5)
+            self.standardise.std.fill_(0.5)
 
     def prepare(self, train: Dataset) -> None:
-        """Learn the location and the common scale of vectors."""
-        if self.spec.kind == "image":
-            return
-        self.mean.copy_(torch.from_numpy(train.x.mean(axis=0, dtype=np.float64)))
-        # one scale for all columns: what is round stays round
-        self.std.fill_(float(np.sqrt(train.x.var(axis=0, dtype=np.float64).mean())) or 1.0)
+        """Learn the location and the common scale of vectors, or the distributions of a table's numbers."""
+        if self.scores is not None:
+            self.scores.fit(train.x)
+        elif self.spec.kind == "vector":
+            self.standardise.fit(train.x)
 
     def collapse_remedies(self) -> list[str]:
         deviation = [] if self.config.batch_deviation else ["--batch-deviation"]
@@ -132,12 +137,12 @@ class AdversarialModel(Discriminates, LatentModel):
         return ()
 
     def play(self, batch: Batch) -> Iterator[Turn]:
-        x, y = (batch.x - self.mean) / self.std, self.condition(batch)
+        x, y = self._standardised(batch.x, batch.noise), self.condition(batch)
         z = self.latent.sample(len(x), batch.noise)
         moves = batch.step % self.config.n_critic == self.config.n_critic - 1
         # made once: without gradients for the discriminator, with them for the generator
         with torch.set_grad_enabled(moves):
-            fake = self._generate_standardised(z, *y)
+            fake = self._generate_standardised(z, *y, noise=batch.noise)
         yield Turn("discriminator", *self._discriminator_loss(x, fake.detach(), y, batch))
         if self.penalties.clip_weights is not None:
             self._clip(self.penalties.clip_weights)
@@ -203,18 +208,35 @@ class AdversarialModel(Discriminates, LatentModel):
         for parameter in self.discriminator.parameters():
             parameter.clamp_(-largest, largest)
 
-    def _generate_standardised(self, z: Tensor, *y: Tensor) -> Tensor:
-        """G(z), or G(z, y), standardised, as the discriminator's input."""
-        x: Tensor = self.generator(z, *y)
-        return x.tanh() if self.spec.kind == "image" else x
+    def _standardised(self, x: Tensor, noise: Noise | None = None) -> Tensor:
+        """Examples in the units of the data as the discriminator's input."""
+        if self.scores is None:
+            standardised: Tensor = self.standardise(x)
+            return standardised
+        u = None if noise is None else noise.uniform(len(x), len(self.scores.layout.numbers))
+        scores: Tensor = self.scores(x, u)
+        return scores
 
-    def generate(self, z: Tensor, *y: Tensor) -> Tensor:
-        """G(z), or G(z, y), in the units of the data."""
-        return self._generate_standardised(z, *y) * self.std + self.mean
+    def _generate_standardised(self, z: Tensor, *y: Tensor, noise: Noise) -> Tensor:
+        """G(z), or G(z, y), as the discriminator's input; the codes of a table are drawn."""
+        x: Tensor = self.generator(z, *y)
+        if self.scores is None:
+            return x.tanh() if self.spec.kind == "image" else x
+        layout = self.scores.layout
+        code = layout.straight_through(x[..., layout.codes], noise)
+        return layout.join(x[..., layout.numbers], code, special=False)
+
+    def decoded(self, z: Tensor, *y: Tensor) -> Distribution:
+        """All mass on G(z), or G(z, y), in the units of the data; a table's codes have probabilities."""
+        x = self.generator(z, *y)
+        if self.scores is None:
+            return Delta(self.standardise.inverse(x.tanh() if self.spec.kind == "image" else x))
+        layout = self.scores.layout
+        return PointRows(layout, self.scores.inverse(x[..., layout.numbers]), x[..., layout.codes])
 
     def discriminate(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """The discriminator's output `(B,)` on examples in the units of the data; larger is more real."""
-        output: Tensor = self.discriminator((x - self.mean) / self.std, *(() if y is None else (y,)))
+        output: Tensor = self.discriminator(self._standardised(x), *(() if y is None else (y,)))
         return output
 
 

@@ -8,7 +8,6 @@ from torch.distributions import Distribution
 from simulacra.core.capabilities import Generates
 from simulacra.models.gan.adversarial import AdversarialModel
 from simulacra.models.gan.card import CARD
-from simulacra.probability.distributions import Delta
 
 
 class GAN(Generates, AdversarialModel):
@@ -24,7 +23,7 @@ class GAN(Generates, AdversarialModel):
     card = CARD
 
     def decode(self, z: Tensor, space: str | None = None) -> Distribution:
-        """All mass on G(z).
+        """All mass on G(z); the codes of a table have probabilities.
 
         Args:
             z: latents `(B, Z)`.
@@ -34,4 +33,4 @@ class GAN(Generates, AdversarialModel):
             A distribution over examples with a `mean` `(B, C, H, W)` in [0, 1], or `(B, D)`.
         """
         self.space(space)
-        return Delta(self.generate(z))
+        return self.decoded(z)

@@ -8,7 +8,7 @@ from typing import Literal
 from simulacra.core.card import ModelCard
 from simulacra.data.spec import DataSpec
 from simulacra.models.regressor.card import PredictionConfig
-from simulacra.models.settings import PREDICTION
+from simulacra.models.settings import PREDICTION, target_hint
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class MDNConfig(PredictionConfig):
 def needs(spec: DataSpec) -> str:
     """What the data lack, a sentence; empty when they suit."""
     if spec.target is None and not spec.classes:
-        return "the data have nothing to predict; name the column of a table with --target"
+        return f"the data have nothing to predict; {target_hint(spec)}"
     if spec.target is None or spec.target.kind != "vector":
         kind = "classes" if spec.target is None else "images"
         return f"an mdn predicts numbers, and the targets are {kind}; use a regressor"

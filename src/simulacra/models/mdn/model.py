@@ -52,7 +52,8 @@ class MDN(Regressor):
 
         super().prepare(train)
         assert train.target is not None
-        y = (torch.from_numpy(train.target[:LOOKED_AT].copy()) - self.y_mean.cpu()) / self.y_std.cpu()
+        assert self.standardise_y is not None
+        y = self.standardise_y(torch.from_numpy(train.target[:LOOKED_AT].copy()).to(self.device)).cpu()
         K = self.config.components
         centres, _ = kmeans_plusplus(y.repeat(-(-K // len(y)), 1).double().numpy(), K, random_state=0)
         last = [layer for layer in self.net.modules() if isinstance(layer, nn.Linear)][-1]

@@ -12,8 +12,8 @@ from simulacra.models.settings import check_sizes
 class PCAConfig:
     """Probabilistic principal component analysis."""
 
-    latent_dim: int = 16
-    """number of principal components"""
+    latent_dim: int | None = None
+    """number of principal components; when not given 16, or one fewer than an example has numbers"""
 
     def __post_init__(self) -> None:
         """Raises ConfigError for impossible settings."""
@@ -28,5 +28,7 @@ CARD = ModelCard(
         "It is linear and Gaussian: samples are sums of a mean and a few components, and resemble the"
         " data only as far as that goes.",
         "It is a baseline, which better models should beat.",
+        "Its log-likelihood of a table with categories or special values is a lower bound, by uniform"
+        " dequantisation; otherwise it is exact.",
     ),
 )

@@ -9,7 +9,7 @@ from simulacra.config import check_ranges
 from simulacra.core.card import ModelCard
 from simulacra.data.spec import DataSpec
 from simulacra.errors import ConfigError
-from simulacra.models.settings import TRANSLATION, check_sizes
+from simulacra.models.settings import TRANSLATION, check_sizes, convolves
 
 # pixels a side of which the nets leave something after halving
 SMALLEST = 8
@@ -84,5 +84,6 @@ CARD = ModelCard(
         "It also translates inputs unlike its training data, without a warning.",
     ),
     training=TRANSLATION,
+    gains_bf16=convolves,
     needs=needs,
 )

@@ -7,7 +7,7 @@ from typing import Literal
 
 from simulacra.core.card import ModelCard
 from simulacra.data.spec import DataSpec
-from simulacra.models.settings import PREDICTION, LikelihoodName, check_sizes
+from simulacra.models.settings import PREDICTION, LikelihoodName, check_sizes, target_hint
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class RegressorConfig(PredictionConfig):
 def needs(spec: DataSpec) -> str:
     """What the data lack, a sentence; empty when they suit."""
     if spec.target is None and not spec.classes:
-        return "the data have nothing to predict; name the column of a table with --target"
+        return f"the data have nothing to predict; {target_hint(spec)}"
     return ""
 
 

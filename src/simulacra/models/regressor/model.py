@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from math import exp, log, prod, sqrt
+from math import exp, log, sqrt
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,8 +18,9 @@ from simulacra.core.model import Turn
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError, DataError
 from simulacra.models.regressor.card import CARD, RegressorConfig
+from simulacra.models.standardise import Standardise
 from simulacra.probability import likelihoods
-from simulacra.probability.distributions import affine, tempered
+from simulacra.probability.distributions import tempered
 from simulacra.probability.likelihoods import Classes, Likelihood
 
 # likelihoods of classes, besides that of numbers
@@ -54,10 +55,6 @@ class Regressor(Predicts):
     players = {"regressor": ("net", "likelihood")}
     card: ClassVar = CARD
     config: Any
-    x_mean: Tensor
-    x_std: Tensor
-    y_mean: Tensor
-    y_std: Tensor
     temperature: Tensor
 
     def __init__(self, spec: DataSpec, config: Any) -> None:
@@ -65,11 +62,9 @@ class Regressor(Predicts):
         super().__init__(spec, config)
         self.likelihood = self.head()
         self.net = self.build_net(self.likelihood.outputs(self.shape))
-        for name, shape in (("x", spec.shape), ("y", self.shape)):
-            # one number a column, or a channel
-            per = (shape[0], *(1 for _ in shape[1:]))
-            self.register_buffer(f"{name}_mean", torch.zeros(per))
-            self.register_buffer(f"{name}_std", torch.ones(per))
+        self.standardise_x = Standardise(spec)
+        target = spec.target if self.likelihood.location_scale else None
+        self.standardise_y = None if target is None else Standardise(target)
         self.register_buffer("temperature", torch.ones(()))
 
     def head(self) -> Likelihood:
@@ -119,23 +114,18 @@ class Regressor(Predicts):
         Raises:
             DataError: targets lie outside what the likelihood can give.
         """
-        mean, std = _moments(train.x)
-        self.x_mean.copy_(mean)
-        # a constant input carries no information, and becomes zero
-        self.x_std.copy_(torch.where(std > 0, std, torch.ones_like(std)))
+        self.standardise_x.fit(train.x)
         y = train.target
         if y is None or isinstance(self.likelihood, Classes):
             return
-        if not self.likelihood.location_scale:
-            low, high = (y.min(), y.max()) if y.dtype != np.uint8 else (0, 1)
-            if low < 0 or high > 1:
-                raise DataError(
-                    f"targets range from {low:g} to {high:g}, but this likelihood needs [0, 1]; use a normal"
-                )
+        if self.standardise_y is not None:
+            self.standardise_y.fit(y)
             return
-        mean, std = _moments(y)
-        self.y_mean.copy_(mean)
-        self.y_std.copy_(torch.where(std > 0, std, torch.ones_like(std)))
+        low, high = (y.min(), y.max()) if y.dtype != np.uint8 else (0, 1)
+        if low < 0 or high > 1:
+            raise DataError(
+                f"targets range from {low:g} to {high:g}, but this likelihood needs [0, 1]; use a normal"
+            )
 
     def play(self, batch: Batch) -> Iterator[Turn]:
         # L = -log p(y | x)
@@ -160,9 +150,9 @@ class Regressor(Predicts):
 
     def predict(self, x: Tensor) -> Distribution:
         """p(y | x) in the units of the data; in evaluation mode calibrated."""
-        p: Distribution = self.likelihood(self.net((x - self.x_mean) / self.x_std))
-        if self.likelihood.location_scale:
-            p = affine(p, self.y_mean, self.y_std)
+        p: Distribution = self.likelihood(self.net(self.standardise_x(x)))
+        if self.standardise_y is not None:
+            p = self.standardise_y.in_units(p)
         return p if self.training else tempered(p, self.temperature)
 
     def targets(self, batch: Batch) -> Tensor:
@@ -199,18 +189,3 @@ def _minimum(f: Callable[[float], float], low: float, high: float) -> float:
             b = low + g * (high - low)
             fb = f(b)
     return (low + high) / 2
-
-
-def _moments(x: np.ndarray) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of every column, or every channel over all pixels."""
-    axes = (0, *range(2, x.ndim))
-    n = prod(x.shape[axis] for axis in axes)
-    unit = 255 if x.dtype == np.uint8 else 1
-    mean = x.sum(axis=axes, keepdims=True, dtype=np.float64) / n
-    variance = sum(np.square(rows - mean).sum(axis=axes, keepdims=True) for rows in _pieces(x)) / n
-    return torch.from_numpy(mean[0] / unit), torch.from_numpy(np.sqrt(variance)[0] / unit)
-
-
-def _pieces(x: np.ndarray, rows: int = 1024) -> Iterator[np.ndarray]:
-    for start in range(0, len(x), rows):
-        yield x[start : start + rows].astype(np.float64)

@@ -47,6 +47,7 @@ class VAE(Generates, EstimatesLikelihood, BoundsLikelihood, Autoencoder):
 
     players = {"vae": ("encoder", "decoder", "likelihood")}
     card = CARD
+    takes_categories = True
     config: VAEConfig
     latent_parameters = 2
 
@@ -63,7 +64,7 @@ class VAE(Generates, EstimatesLikelihood, BoundsLikelihood, Autoencoder):
         mu, sigma = self._posterior(x)
         # z = mu + sigma * eps (Kingma and Welling 2014, eq. 4)
         z = mu + sigma * batch.noise.normal(*mu.shape)
-        reconstruction = self.likelihood(self.decoder(z)).log_prob(x).mean()
+        reconstruction = self.decode(z).log_prob(x).mean()
         kl = penalised = kl_to_standard_normal(mu, sigma).sum() / len(x)
         if self.config.free_bits:
             # sum_j max(lambda, KL_j), KL_j averaged over the batch (Kingma et al. 2016, eq. 15)
@@ -112,7 +113,7 @@ class VAE(Generates, EstimatesLikelihood, BoundsLikelihood, Autoencoder):
 
     def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """mu and sigma of q(z | x), both `(B, Z)`."""
-        mu, s = self.encoder(x).chunk(2, dim=1)
+        mu, s = self._encoded(x).chunk(2, dim=1)
         return mu, F.softplus(s) + 1e-6
 
     def _log_weights(self, x: Tensor, mu: Tensor, sigma: Tensor, noise: Noise, k: int, beta: float) -> Tensor:
@@ -121,7 +122,7 @@ class VAE(Generates, EstimatesLikelihood, BoundsLikelihood, Autoencoder):
         z = mu[:, None] + sigma[:, None] * eps
         # log p(z) - log q(z | x): the normalising constants cancel but for sigma
         log_ratio = (0.5 * (eps**2 - z**2) + sigma.log()[:, None]).sum(dim=2)
-        p = self.likelihood(self.decoder(z.flatten(0, 1)))
+        p = self.decode(z.flatten(0, 1))
         # every x k times, without a copy where there is one
         repeated = x[:, None].expand(-1, k, *x.shape[1:]).flatten(0, 1)
         log_p_x = p.log_prob(repeated).unflatten(0, (len(x), k))

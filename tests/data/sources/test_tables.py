@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from simulacra.data import Data, Options, load
-from simulacra.data.spec import SPLITS
-from simulacra.data.tables.reader import ROWS, read_inputs
+from simulacra.data.spec import SPLITS, DataSpec
+from simulacra.data.tables import rows
+from simulacra.data.tables.reader import ROWS, TextTable
 from simulacra.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -23,6 +24,11 @@ def write(path: Path, text: str | bytes) -> str:
 
 def table(path: Path, target: str | None, text: str | bytes) -> Data:
     return load(write(path / "a.csv", text), Options(target=target))
+
+
+def read_inputs(title: str, path: str, columns: list[str]) -> np.ndarray:
+    spec = DataSpec("vector", (len(columns),), columns=tuple(columns))
+    return rows.read_inputs(TextTable.open(title, path), spec)[0]
 
 
 def lines(header: str, rows: Any) -> str:
@@ -188,10 +194,11 @@ def test_more_rows_than_are_parsed_at_a_time(tmp_path: Path) -> None:
 
 def test_lines_are_those_of_the_file(tmp_path: Path) -> None:
     text = 'note,a,b\n\n"two\nlines",1,2\n\n\n1,"x",3\n'
-    with pytest.raises(DataError, match=r"column 'note', row 1 \(line 3\): 'two\?lines' is not a number"):
-        table(tmp_path, "b", text)
+    write(tmp_path / "a.csv", text)
     with pytest.raises(DataError, match=r"column 'a', row 2 \(line 7\): 'x' is not a number"):
         read_inputs("t", str(tmp_path / "a.csv"), ["a", "b"])
+    with pytest.raises(DataError, match=r"column 'note', row 1 \(line 3\): 'two\?lines' is not a number"):
+        read_inputs("t", str(tmp_path / "a.csv"), ["note"])
 
 
 def test_the_largest_numbers(tmp_path: Path) -> None:
@@ -203,17 +210,22 @@ def test_the_largest_numbers(tmp_path: Path) -> None:
         table(tmp_path, None, lines("a,b", [(0, largest), (1, "3.4028236e38")]))
 
 
-def test_faults_are_counted(tmp_path: Path) -> None:
-    rows = [[i, i, i] for i in range(40)]
-    rows[4][1] = rows[9][1] = rows[9][2] = "NA"  # type: ignore[call-overload]  # rows of lists
-    rows[20][0] = "Oslo"  # type: ignore[call-overload]  # of another kind
+def test_faults_of_all_columns_are_reported_at_once(tmp_path: Path) -> None:
+    rows: list[list[Any]] = [[i, i, i, i, i, i] for i in range(40)]
+    rows[4][1] = rows[9][1] = "one"
+    rows[9][2] = "two"
+    rows[20][0] = 1e300
     with pytest.raises(
-        DataError, match=r"column 'b', row 5 \(line 6\): .*'NA'.* \(3 such cells in 2 columns\)"
+        DataError,
+        match=r"column 'a', row 21 \(line 22\): '1e\+300' is too large, .*; "
+        r"column 'b', row 5 \(line 6\): 'one' is not a number; "
+        r"column 'c', row 10 \(line 11\): 'two' is not a number; correct them, or remove the row, or leave "
+        r"out the column: --drop a,b,c \(4 such cells in 3 columns\)$",
     ):
-        table(tmp_path, None, lines("a,b,c", rows))
-    rows[9][2] = 9
-    with pytest.raises(DataError, match=r"\(2 such cells\)$"):
-        table(tmp_path, None, lines("a,b,c", rows))
+        table(tmp_path, "d", lines("a,b,c,d,e,f", rows))
+    rows[9][3] = "three"
+    with pytest.raises(DataError, match=r"; and 1 more columns; .* \(5 such cells in 4 columns\)$"):
+        table(tmp_path, "d", lines("a,b,c,d,e,f", rows))
 
 
 def test_the_header_alone_may_lack_in_inputs(tmp_path: Path) -> None:
@@ -262,14 +274,13 @@ def test_bad_inputs(text: str, columns: list[str], said: str, tmp_path: Path) ->
 
 
 def test_no_advice_to_remove_a_column_that_is_needed(tmp_path: Path) -> None:
-    text = "a,b,y\n1,,3\n2,3,4\n"
-    with pytest.raises(DataError, match="remove the row or the column"):
+    text = lines("a,b,y", [(i, i if i else "x", i) for i in range(30)])
+    with pytest.raises(DataError, match=r"or remove the row, or leave out the column: --drop b$"):
         table(tmp_path, "y", text)
-    for target in ("b", "y,b"):
-        with pytest.raises(DataError, match=r"row 1 \(line 2\): the cell is empty; .*remove the row$"):
-            table(tmp_path, target, text)
-    with pytest.raises(DataError, match=r"remove the row$"):
-        table(tmp_path, "y,a", text)
+    with pytest.raises(DataError, match=r"is not a number; write a number, or remove the row$"):
+        table(tmp_path, "b", text)
+    with pytest.raises(DataError, match=r"or remove the row; only a single target may be text$"):
+        table(tmp_path, "y,b", text)
     with pytest.raises(DataError, match=r"remove the row$"):
         read_inputs("t", str(tmp_path / "a.csv"), ["a", "b"])
 

@@ -1,0 +1,88 @@
+"""`simulacra compare RUN RUN... [--data SOURCE] [--metrics nll,...] [--json]`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tyro
+
+from simulacra.cli.usage import parse
+from simulacra.errors import ConfigError
+
+if TYPE_CHECKING:
+    from simulacra.run import Run
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Measure runs in the same way on the same examples; * marks the best. Also lists how their settings
+    differ."""
+
+    runs: tyro.conf.Positional[tuple[Path, ...]]
+    """two or more run folders"""
+    data: str | None = None
+    """data source, e.g. mnist@validation; by default the test split that all were trained with"""
+    metrics: str | None = None
+    """comma-separated groups of metrics, e.g. nll,fid; those of 'evaluate' when not given"""
+    importance_samples: int = 100
+    """draws of z for an estimated log-likelihood"""
+    examples: int | None = None
+    """number of examples, the first of the split; all when not given"""
+    seed: int = 0
+    """random seed"""
+    json: tyro.conf.FlagCreatePairsOff[bool] = False
+    """print one JSON object and nothing else"""
+
+
+def main(argv: list[str]) -> int:
+    arguments = parse(Compare, argv, "simulacra compare")
+    from simulacra.run import Run
+
+    if len(arguments.runs) < 2:
+        raise ConfigError("compare: name two or more run folders; 'simulacra runs' lists them")
+    runs = {str(path): Run(path) for path in arguments.runs}
+    for run in runs.values():
+        run.check_trained()
+    different = differences(runs)
+    import json
+
+    from simulacra.data import split_of
+    from simulacra.tasks.compare import compare
+
+    found = compare(
+        [str(path) for path in arguments.runs],
+        arguments.data,
+        split_of(arguments.data),
+        metrics=arguments.metrics.split(",") if arguments.metrics else None,
+        importance_samples=arguments.importance_samples,
+        examples=arguments.examples,
+        seed=arguments.seed,
+    )
+    if arguments.json:
+        print(json.dumps({**found.as_dict(), "settings": different}))
+        return 0
+    rows = [["settings that differ", *runs], *([key, *map(_written, row)] for key, row in different.items())]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows if different else [["the settings are the same"]]:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip())
+    print(f"\n{found}")
+    return 0
+
+
+def differences(runs: dict[str, Run]) -> dict[str, list[Any]]:
+    """Settings that all runs have, and not with the same value: setting -> its value in each."""
+    settings = [run.config.settings() for run in runs.values()]
+    rows = {key: [one.get(key) for one in settings] for key in settings[0]}
+    return {
+        key: row
+        for key, row in rows.items()
+        if all(key in one for one in settings) and any(value != row[0] for value in row)
+    }
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return "-" if value is None else str(value)
