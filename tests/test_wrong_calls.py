@@ -109,6 +109,9 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (on("regressor", "predict", ROWS[:, :2]), "this model takes (N, 3)"),
     (on("regressor", "sample", 4), "this Regressor does not sample"),
     (lambda: made("vae")(IMAGES), "call its encode, decode"),
+    # the estimators
+    (lambda: sim.MDNRegressor(steps="ten").fit(ROWS, ROWS[:, 0]), "steps: must be"),  # type: ignore[arg-type]  # wrong
+    (lambda: sim.MDNRegressor(hidden=3).fit(ROWS, ROWS[:, 0]), "hidden: must be"),  # type: ignore[arg-type]  # wrong
     # measuring
     (lambda: sim.evaluate("runs/first", "digits"), "pass a model"),  # type: ignore[arg-type]  # wrong
     (lambda: sim.evaluate(made("vae"), "iris"), "its examples have shape (4,)"),

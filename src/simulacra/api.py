@@ -138,7 +138,7 @@ def prepare(
     if loaded is None:
         loaded = sources.load(source, options)
     model_card(model).check(loaded.spec)
-    if is_first_process() and not run.started and (found := leak(loaded)) is not None:
+    if is_first_process() and not run.started and (found := leak(loaded, options)) is not None:
         print(f"simulacra: {loaded.name}: {found}", file=sys.stderr)
     return run, RunConfig(model, config, source, options, loaded.spec, training), loaded
 

@@ -76,6 +76,8 @@ class Training:
     """features that the scores compare: raw, efficientnet-lite0, inception, or a classifier's run folder"""
     checkpoint_every: float = 60.0
     """seconds between checkpoints"""
+    on_signal: Literal["stop", "requeue"] = "stop"
+    """after SIGTERM, SIGUSR1 or SIGUSR2 and a checkpoint: leave, or put the SLURM job into the queue again"""
 
     def __post_init__(self) -> None:
         """Raises ConfigError for impossible settings."""

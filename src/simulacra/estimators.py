@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 from torch.distributions import Distribution
 
-from simulacra.config import Training
+from simulacra.config import Training, configure
 from simulacra.core.capabilities import Predicts
 from simulacra.core.noise import Noise
 from simulacra.data import Data, Dataset, DataSpec, Options
@@ -82,17 +82,14 @@ class _Estimator(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         held = int(HELD_OUT * len(rows)) if len(rows) >= ENOUGH else 0
         table = Dataset(spec, x32, target=y32)
         data = Data("table", table.take(rows[held:]), table.take(rows[:held]), table.take(rows[:0]))
-        training = Training(
-            steps=self.steps,
-            batch_size=self.batch_size,
-            lr=self.learning_rate,
-            optimizer="adamw",
-            weight_decay=self.weight_decay,
-            schedule="cosine",
-            keep="best",
-            device="cpu",
-            seed=seed,
-        )
+        training = Training(optimizer="adamw", schedule="cosine", keep="best", device="cpu", seed=seed)
+        settings = {
+            "steps": self.steps,
+            "batch_size": self.batch_size,
+            "lr": self.learning_rate,
+            "weight_decay": self.weight_decay,
+        }
+        (training,) = configure((training,), settings)
         config = RunConfig(self.name, self._config(), "table", Options(), spec, training)
         try:
             with TemporaryDirectory() as folder, torch.random.fork_rng([]):
@@ -123,9 +120,16 @@ class _Estimator(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         return np.asarray(y[..., 0] if self.flat_ else y)
 
     def log_prob(self, X: Any, y: Any) -> np.ndarray:
-        """log p(y | x) of every row in nats, `(N,)`; its mean is the score of scoring rules for densities."""
+        """log p(y | x) of every row in nats, `(N,)`; its mean is the score of scoring rules for densities.
+
+        Raises:
+            DataError: y does not belong to X.
+        """
         p = self.distribution(X)
-        y = np.array(y, dtype=np.float64).reshape(len(p.mean), -1)
+        y = np.array(y, dtype=np.float64)
+        if y.size != p.mean.numel():
+            raise DataError(f"log_prob: y has shape {y.shape}, but X has {len(p.mean)} rows")
+        y = y.reshape(len(p.mean), -1)
         return np.asarray(p.log_prob(torch.from_numpy(y)))
 
     def _shaped(self, y: Tensor) -> np.ndarray:
@@ -176,7 +180,8 @@ class DistributionRegressor(_Estimator):
         self.random_state = random_state
 
     def _config(self) -> RegressorConfig:
-        return RegressorConfig(likelihood=self.likelihood, hidden=tuple(self.hidden))
+        settings = {"likelihood": self.likelihood, "hidden": self.hidden}
+        return configure((RegressorConfig(),), settings)[0]
 
 
 class MDNRegressor(_Estimator):
@@ -212,7 +217,8 @@ class MDNRegressor(_Estimator):
         self.random_state = random_state
 
     def _config(self) -> MDNConfig:
-        return MDNConfig(components=self.components, covariance=self.covariance, hidden=tuple(self.hidden))
+        settings = {"components": self.components, "covariance": self.covariance, "hidden": self.hidden}
+        return configure((MDNConfig(),), settings)[0]
 
     def mode(self, X: Any) -> np.ndarray:
         """The most probable answer, the highest mode of p(y | x): `(N,)` or `(N, T)`."""

@@ -2,7 +2,7 @@
 
 config.yaml            model, data, training, versions
 model.safetensors      weights (the moving average where one is kept)
-checkpoints/last/      everything needed to go on bit for bit
+checkpoints/000500.safetensors   everything needed to go on bit for bit; the last two are kept
 metrics.jsonl          one line an event
 samples/000500.png     drawn as training goes
 report.html, MODEL_CARD.md
@@ -29,7 +29,7 @@ from simulacra.data import Data, Options
 from simulacra.data.spec import DataSpec, is_arrays
 from simulacra.data.tables.schema import Column, Schema
 from simulacra.errors import ConfigError, RunError, shorten
-from simulacra.files import write_text
+from simulacra.files import clear_leftovers, write_text
 from simulacra.models.registry import full_name, model_card, short_name
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ LAYOUT = 3
 FREE_TO_CHANGE = {
     "steps", "epochs", "minutes", "device", "devices", "compile",
     "log_every", "validate_every", "sample_every", "evaluate_every", "evaluate_features", "checkpoint_every",
+    "on_signal",
 }  # fmt: skip
 
 
@@ -104,8 +105,13 @@ class RunConfig:
         # another model or source brings other settings with it
         roots = [key for key in ("model", "data") if mine[key] != theirs[key]]
         keys = roots or dict.fromkeys([*mine, *theirs])
-        # left open, it is what the training began with
-        free = FREE_TO_CHANGE | ({"precision"} if theirs["precision"] == "auto" else set())
+        free = set(FREE_TO_CHANGE)
+        if self.training.keep == "best":
+            # validations choose the best weights
+            free.discard("validate_every")
+        if theirs["precision"] == "auto":
+            # left open, it is what the training began with
+            free.add("precision")
         different = [key for key in keys if key not in free and mine.get(key) != theirs.get(key)]
         if "schema" in different:
             # it changes with the table, and classes, columns and shape with it
@@ -147,7 +153,7 @@ class Run:
         self.path = Path(path)
         self.metrics = self.path / "metrics.jsonl"
         self.weights = self.path / "model.safetensors"
-        self.checkpoint = self.path / "checkpoints" / "last" / "training.pt"
+        self.checkpoints = self.path / "checkpoints"
 
     def __str__(self) -> str:
         return str(self.path)
@@ -182,7 +188,7 @@ class Run:
     @property
     def started(self) -> bool:
         """Whether there is a training to go on with: what was never saved is none."""
-        return (self.path / "config.yaml").exists() and self.checkpoint.exists()
+        return (self.path / "config.yaml").exists() and any(self.checkpoints.glob("*.safetensors"))
 
     @property
     def busy(self) -> bool:
@@ -260,11 +266,14 @@ class Run:
             ) from error
         try:
             self.check_settings(config)
+            for folder in (self.path, self.checkpoints, self.path / "samples"):
+                clear_leftovers(folder)
             self.save(config)
             yield
         finally:
             lock.release()
-            if new and {file.name for file in self.path.iterdir()} <= {"config.yaml", ".lock"}:
+            left = {file.name for file in self.path.iterdir()} if self.path.exists() else set()
+            if new and left and left <= {"config.yaml", ".lock"}:
                 for file in self.path.iterdir():
                     file.unlink()
                 # others may have put something beside it
@@ -296,9 +305,40 @@ class Run:
         return events
 
     def log(self, kind: str, **values: Any) -> None:
-        """Append one event."""
-        with self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"event": kind, **values}) + "\n")
+        """Append one event.
+
+        Raises:
+            RunError: metrics.jsonl cannot be written.
+        """
+        line = json.dumps({"event": kind, **values}) + "\n"
+        try:
+            with self.metrics.open("ab+") as file:
+                if file.tell():
+                    file.seek(-1, os.SEEK_END)
+                    # a line that was torn by a kill
+                    if file.read(1) != b"\n":
+                        line = "\n" + line
+                file.write(line.encode())
+        except OSError as error:
+            raise RunError(f"{self.metrics}: could not be written ({error.strerror})") from error
+
+    def check_there(self) -> None:
+        """Raises RunError when the folder was deleted, so that no part of it is made anew."""
+        if not (self.path / "config.yaml").exists():
+            raise RunError(
+                f"{self.path}: was deleted during the training; run the same command to start again"
+            )
+
+    @property
+    def whole(self) -> bool:
+        """Whether the weights are there and undamaged."""
+        from simulacra import tensors
+
+        try:
+            tensors.check(self.weights)
+        except RunError:
+            return False
+        return True
 
     def load_with(self, capability: type[C]) -> C:
         """The trained model, which has to have a capability.
@@ -330,19 +370,19 @@ class Run:
             RunError: there is no run, no weights yet, or weights that do not fit.
         """
         import torch
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
 
+        from simulacra import tensors
         from simulacra.models.registry import build
 
         self.check_trained()
         config = self.config
         model = build(config.model, config.spec, config.config)
+        weights = tensors.read(self.weights)[0]
         try:
             state = model.state_dict()
             missing = {name: state[name] for name in model.training_only}
-            model.load_state_dict(missing | load_file(self.weights))
-        except (SafetensorError, RuntimeError, OSError) as error:
+            model.load_state_dict(missing | weights)
+        except RuntimeError as error:
             raise RunError(f"{self.weights}: cannot be loaded ({str(error).splitlines()[0]})") from error
         # convolutions on CPU took 1.4 to 1.6 times as long without channels_last (fp32, no gradients)
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs

@@ -118,7 +118,7 @@ def test_near_copies_share_a_split(copied: Path) -> None:
     parts = [faces_of(data, split) for split in SPLITS]
     assert all(parts)
     assert sum(map(len, parts)) == 50
-    assert leak(data) is None
+    assert leak(data, Options()) is None
     report = check(f"folder:{copied}")
     assert report.splits == {split: len(data.split(split)) for split in SPLITS}
     assert "150 images are near-copies of others, in 50 groups; each shares a split" in report.notes
@@ -127,7 +127,7 @@ def test_near_copies_share_a_split(copied: Path) -> None:
     archive = load(f"npz:{copied}/a.npz")
     assert archive.copies is not None
     assert len(archive.copies) >= 100
-    assert leak(archive) is None
+    assert leak(archive, Options()) is None
 
 
 def test_near_copies_in_given_splits_are_reported(copied: Path) -> None:
@@ -135,7 +135,7 @@ def test_near_copies_in_given_splits_are_reported(copied: Path) -> None:
         (copied / name).mkdir()
     for file in copied.glob("*.png"):
         file.rename(copied / ("test" if file.stem.endswith("-2") else "train") / file.name)
-    found = leak(load(f"folder:{copied}"))
+    found = leak(load(f"folder:{copied}"), Options())
     assert found is not None
     # those of a few faces are in the validation split
     assert re.match("9[0-9]% of the test images have a near-copy among the training images", found)
@@ -218,7 +218,7 @@ def test_independent_rows_raise_no_alarm(seed: int) -> None:
             x = np.concatenate([x, rng.random((n, 3)) < 0.3], axis=1)
         case 5:
             x = x + 10 * rng.normal(size=(20, columns))[rng.integers(20, size=n)]
-    assert leak(made(x)) is None
+    assert leak(made(x), Options()) is None
 
 
 SOURCES = ["iris", "wine", "diabetes", "breast-cancer", "digits", "moons:3000", "robot-arm:3000", "faces:200"]
@@ -226,28 +226,28 @@ SOURCES = ["iris", "wine", "diabetes", "breast-cancer", "digits", "moons:3000", 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_sources_of_independent_examples_raise_no_alarm(source: str) -> None:
-    assert leak(load(source)) is None
+    assert leak(load(source), Options()) is None
 
 
 @pytest.mark.parametrize(("rho", "columns"), [(0.9, 8), (0.99, 4), (0.999, 3)])
 def test_recordings_raise_an_alarm_until_they_are_split_in_blocks(rho: float, columns: int) -> None:
     x = autoregression(3000, columns, rho, seed=0)
-    found = leak(made(x))
+    found = leak(made(x), Options())
     assert found is not None
     assert "within 10 rows of the file, as in a recording" in found
     assert "--split blocks" in found
     assert "\n" not in found
-    assert leak(made(x, options=Options(split="blocks"))) is None
+    assert leak(made(x, options=Options(split="blocks")), Options()) is None
 
 
 def test_an_independent_target_of_a_recording_raises_an_alarm() -> None:
     x = autoregression(3000, 2, 0.99, seed=0)
-    assert leak(made(x[:, :1], x[:, 1:])) is not None
+    assert leak(made(x[:, :1], x[:, 1:]), Options()) is not None
 
 
 def test_scattered_copies_of_rows_raise_an_alarm() -> None:
     rng = np.random.default_rng(0)
     x = np.repeat(rng.normal(size=(500, 5)), 3, axis=0) + 0.02 * rng.normal(size=(1500, 5))
-    found = leak(made(x[rng.permutation(1500)]))
+    found = leak(made(x[rng.permutation(1500)]), Options())
     assert found is not None
     assert "near-copies of a training row" in found

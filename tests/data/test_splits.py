@@ -22,22 +22,22 @@ def shares(n: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).random(n)
 
 
-@pytest.mark.parametrize("n", [20, 999, 2000, 12_345, 100_000])
+@pytest.mark.parametrize("n", [20, 999, 5000, 12_345, 100_000])
 def test_validation_blocks_separate_test_from_training(n: int) -> None:
     place = block_places(n)
     assert np.bincount(place) / n == pytest.approx([0.8, 0.1, 0.1], abs=max(0.01, 1 / n))
     starts = np.flatnonzero(np.diff(place)) + 1
     neighbours = {(int(place[i - 1]), int(place[i])) for i in starts}
     assert neighbours <= {(0, 1), (1, 2), (2, 1), (1, 0)}
-    if n >= 2000:
-        # every validation block is at least 100 rows long
+    if n >= 5000:
+        # every validation block is at least 250 rows long
         lengths = np.diff([0, *starts, n])
-        assert lengths[place[[0, *starts]] == 1].min() >= 99
+        assert lengths[place[[0, *starts]] == 1].min() >= 249
 
 
 def test_blocks_of_a_long_source_are_spread_over_it() -> None:
-    test = np.flatnonzero(block_places(20_000) == 2)
-    assert {int(row // 2000) for row in test} == set(range(10))
+    test = np.flatnonzero(block_places(50_000) == 2)
+    assert {int(row // 5000) for row in test} == set(range(10))
 
 
 def test_the_end_of_a_source_is_its_test_split_by_time() -> None:

@@ -20,6 +20,7 @@ from simulacra.core.noise import derive_seed
 from simulacra.data import Data
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.engine.batches import Batches
+from simulacra.engine.checkpoint import load, paths
 from simulacra.engine.optimizers import learning_rate
 from simulacra.errors import ConfigError, DivergedError, RunError
 from simulacra.models.registry import build
@@ -152,7 +153,7 @@ def test_the_log_has_every_step_once(trains: Trains) -> None:
 
 def test_a_nan_loss_names_player_net_and_step(trains: Trains, monkeypatch: pytest.MonkeyPatch) -> None:
     run, _ = trains("run", steps=10)
-    kept = run.checkpoint.read_bytes()
+    kept = [file.read_bytes() for file in paths(run)]
     play = VAE.play
 
     def poisoned(self: VAE, batch: Batch) -> Iterator[Turn]:
@@ -162,7 +163,7 @@ def test_a_nan_loss_names_player_net_and_step(trains: Trains, monkeypatch: pytes
     monkeypatch.setattr(VAE, "play", poisoned)
     with pytest.raises(DivergedError, match=r"player 'vae' \(net encoder, decoder\) became nan at step 13"):
         trains("run", steps=20)
-    assert run.checkpoint.read_bytes() == kept
+    assert [file.read_bytes() for file in paths(run)] == kept
 
 
 def test_a_busy_folder_is_refused(trains: Trains) -> None:
@@ -189,37 +190,6 @@ def test_a_folder_with_other_things_is_left_alone(trains: Trains) -> None:
     with pytest.raises(RunError, match="is not empty and is not a run folder"):
         trains("mine", steps=2)
     assert [p.name for p in mine.iterdir()] == ["thesis.txt"]
-
-
-def test_a_damaged_checkpoint_is_named(trains: Trains) -> None:
-    run, _ = trains("run", steps=2)
-    run.checkpoint.write_bytes(run.checkpoint.read_bytes()[:500])
-    with pytest.raises(RunError, match="damaged"):
-        trains("run", steps=4)
-
-
-def test_checkpoints_load_without_pickled_code(trains: Trains) -> None:
-    run, _ = trains("run", **RICH)
-    state = torch.load(run.checkpoint, weights_only=True)
-    assert set(state) == {"step", "model", "optimizers", "ema", "best"}
-    assert state["step"] == 20
-
-
-def test_a_full_disk_leaves_the_last_checkpoint(trains: Trains, monkeypatch: pytest.MonkeyPatch) -> None:
-    run, _ = trains("run", steps=5)
-    before = run.checkpoint.read_bytes()
-
-    def full(state: object, file: Any) -> None:
-        file.write_bytes(b"half of it")
-        raise RuntimeError("PytorchStreamWriter failed writing file data/0: file write failed")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(torch, "save", full)
-        with pytest.raises(RunError, match="could not be written"):
-            trains("run", steps=10)
-    assert run.checkpoint.read_bytes() == before
-    assert [p.name for p in run.checkpoint.parent.iterdir()] == ["training.pt"]
-    assert trains("run", steps=10)[0].events("train")[-1]["step"] == 10
 
 
 def test_learning_rate_by_hand() -> None:
@@ -345,9 +315,10 @@ def test_the_best_weights_are_kept_through_an_interruption(
     assert best < 40
     _, early = trains("early", **{**settings, "steps": best, "keep": "last"})
     assert_same(model, early)
-    state = torch.load(run.checkpoint, weights_only=True)
-    assert (state["step"], state["best"]["step"]) == (40, best)
-    assert state["best"]["loss"] == pytest.approx(losses[best])
+    saved, _ = load(run)
+    assert saved is not None
+    assert (saved.step, saved.best_step) == (40, best)
+    assert saved.best_loss == pytest.approx(losses[best])
 
     play = VAE.play
 

@@ -135,6 +135,10 @@ def test_a_score_of_fewer_samples_than_features_is_marked_or_withheld() -> None:
     assert "fid" not in withheld
     assert withheld["left_out"] == "fid needs more samples than its 3,072 features, not 46"
     assert withheld["kid"] == found["kid"]
+    # as while a model trains: the change from step to step counts
+    alone = score_samples(samples, real, "raw", ("fid", "kid"))
+    assert alone["fid"] == found["fid"]
+    assert alone["cautions"]["fid"].endswith("so that most of this score is bias")
 
 
 def test_the_seed_matters_and_repeats() -> None:

@@ -135,7 +135,8 @@ def test_how_a_game_went(gan: Run) -> None:
     assert drawn == [
         "discriminator loss", "output of the discriminator", "norm of the gradient", "generator loss",
         "diversity", "distinct samples", "accuracy of the discriminator", "Fréchet distance",
-        "kernel distance", "fidelity and variety", "samples and data", "shares of samples and data at every mode",
+        "kernel distance", "fidelity and variety", "samples and data",
+        "shares of samples and data at every mode",
     ]  # fmt: skip
     assert "Step 30: samples <vary> little. Try more." in page.words
     n = len(gan.data().validation)

@@ -92,6 +92,13 @@ def test_what_is_left_out_is_named(table: Run) -> None:
     assert facts["left out"] == "columns of the file that are no inputs: note"
 
 
+def test_a_target_is_not_left_out(table: Run, tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    sim.train("classifier", table.config.source, run.path, target=NAMES[1], steps=2)
+    facts = dict(data_section(gather(run)).facts)
+    assert facts["left out"] == "columns of the file that are no inputs: note"
+
+
 def test_fits_are_those_of_the_samples_that_are_drawn(table: Run) -> None:
     m = gather(table)
     card = tables.column_charts(m)

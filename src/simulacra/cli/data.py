@@ -141,6 +141,8 @@ def _lines(report: SourceCheck) -> list[str]:
         named = report.target.columns
         lines.append(f"target: {f'{_shown(named)} (numbers)' if named else _kind(report.target)}")
     lines.append(_counts("splits: ", report.splits))
+    if report.split_by:
+        lines.append(f"split by {report.split_by}")
     if report.classes:
         lines.append(_counts("classes: ", report.classes))
     if report.attributes:

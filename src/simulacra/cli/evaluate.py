@@ -100,12 +100,13 @@ def run(arguments: Evaluate) -> None:
     for note in data.notes:
         print(f"simulacra: {data.name}: {note}", file=sys.stderr)
     numbers = evaluate(model, data, split, seed=arguments.seed, weights=arguments.weights, **asked)
-    steps = trained.events("train")
-    trained.log("evaluation", step=steps[-1]["step"] if steps else 0, **numbers)
     if arguments.json:
         print(json.dumps({"run": str(trained), **numbers}))
     else:
         print("\n".join(lines(numbers)))
+    # behind the numbers, which are not lost where the log cannot be written
+    steps = trained.events("train")
+    trained.log("evaluation", step=steps[-1]["step"] if steps else 0, **numbers)
 
 
 def lines(numbers: dict[str, Any]) -> Iterator[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stderr
 from importlib import import_module
 from importlib.metadata import version
 
 from simulacra.errors import ConfigError, SimulacraError, nearest
+from simulacra.terminal import tolerant_stderr
 
 VERBS = {
     "train": "train a model on data, or resume its training",
@@ -41,6 +43,11 @@ Start with:  simulacra recipe digits-vae
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line. Returns the exit code: 0 done, 1 input or run at fault, 2 usage, 130 interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    with redirect_stderr(tolerant_stderr()):
+        return _main(arguments)
+
+
+def _main(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
     if not arguments or arguments[0] in ("-h", "--help", "help"):

@@ -1,4 +1,4 @@
-"""`simulacra runs [FOLDER]`."""
+"""`simulacra runs [FOLDER]` and `simulacra runs check RUN`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from simulacra.cli.usage import parse
 
 @dataclass(frozen=True)
 class Runs:
-    """List runs: model, data, steps, state and key number, the last written first."""
+    """List runs: model, data, steps, state and key number, the last written first.
+
+    `simulacra runs check RUN` checks that the files of a run are whole.
+    """
 
     folder: tyro.conf.Positional[Path] = Path("runs")
     """folder that has runs in it"""
@@ -20,7 +23,19 @@ class Runs:
     """print one JSON object and nothing else"""
 
 
+@dataclass(frozen=True)
+class Check:
+    """Check that the files of a run are whole: its config, weights, checkpoints and log."""
+
+    run: tyro.conf.Positional[Path]
+    """run folder"""
+    json: tyro.conf.FlagCreatePairsOff[bool] = False
+    """print one JSON object and nothing else"""
+
+
 def main(argv: list[str]) -> int:
+    if argv[:1] == ["check"]:
+        return _check(parse(Check, argv[1:], "simulacra runs check"))
     arguments = parse(Runs, argv, "simulacra runs")
     import json
 
@@ -52,6 +67,23 @@ def main(argv: list[str]) -> int:
         padded = (printable(cell).ljust(width) for cell, width in zip(row, widths, strict=False))
         print("  ".join(padded).rstrip())
     return 0
+
+
+def _check(arguments: Check) -> int:
+    import json
+
+    from simulacra.run import Run
+    from simulacra.tasks.check_run import check_run
+
+    parts = check_run(Run(arguments.run))
+    damaged = any(part.problem for part in parts)
+    if arguments.json:
+        print(json.dumps({"run": str(arguments.run), "parts": [asdict(part) for part in parts]}))
+        return int(damaged)
+    width = max(len(part.name) for part in parts)
+    for part in parts:
+        print(f"{part.name:{width}}  {part.problem or 'whole'}")
+    return int(damaged)
 
 
 def _ago(seconds: float) -> str:

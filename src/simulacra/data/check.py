@@ -21,7 +21,7 @@ from simulacra.data.sources import folder, pairs, unpaired
 from simulacra.data.sources.registry import TABLES, check_usage, load, parse
 from simulacra.data.sources.tables import open_table
 from simulacra.data.spec import SPLITS, Data, DataSpec, Options
-from simulacra.data.splits import TEST, TRAIN
+from simulacra.data.splits import TEST, TRAIN, split_rule
 from simulacra.data.tables.rows import read, schema_of
 from simulacra.data.tables.summary import ColumnSummary, summaries
 from simulacra.errors import DataError, printable
@@ -40,6 +40,7 @@ class SourceCheck:
         kind: `image` or `vector`.
         shape: of an example as a model receives it.
         splits: examples in each split.
+        split_by: what decides the split of an example, as the options have it.
         classes: examples in each class.
         notes: remarks that do not prevent training.
         bad: each file that cannot be used, and why.
@@ -59,6 +60,7 @@ class SourceCheck:
     splits: dict[str, int]
     classes: dict[str, int]
     notes: tuple[str, ...]
+    split_by: str = ""
     bad: dict[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     duplicates: tuple[tuple[str, ...], ...] = ()
@@ -105,7 +107,8 @@ def check(source: str, options: Options | None = None) -> SourceCheck:
         total=sum(map(len, parts)),
         kind=data.spec.kind,
         shape=data.spec.shape,
-        notes=(*data.notes, *_constant_columns(data), *filter(None, [leak(data)])),
+        notes=(*data.notes, *_constant_columns(data), *filter(None, [leak(data, options)])),
+        split_by=split_rule(options) if options.split != "hash" or options.group else "",
         splits=dict(zip(SPLITS, map(len, parts), strict=True)),
         classes=dict(zip(data.spec.classes, map(int, counts), strict=True)),
         attributes=data.spec.attributes,
@@ -173,9 +176,10 @@ def _check_images(title: str, path: str, options: Options, read: Read) -> Source
         notes=(
             *_upright_halves(layout, sizes),
             *_notes(groups, dict(zip(usable.tolist(), place.tolist(), strict=True)), layout),
-            *_copy_notes(copies, cluster, share, place),
+            *_copy_notes(copies, cluster, share, place, options),
         ),
         sizes=dict(sizes.most_common()),
+        split_by=split_rule(options) if options.split != "hash" or options.group else "",
         splits=dict(zip(SPLITS, map(int, splits), strict=True)),
         classes={name: classes[c] for c, name in enumerate(labels.classes)},
         attributes=labels.attributes,
@@ -201,7 +205,7 @@ def _notes(groups: list[list[int]], place: dict[int, int], layout: Layout) -> tu
 
 
 def _copy_notes(
-    copies: np.ndarray, cluster: np.ndarray, share: np.ndarray, place: np.ndarray
+    copies: np.ndarray, cluster: np.ndarray, share: np.ndarray, place: np.ndarray, options: Options
 ) -> Iterator[str]:
     """Notes about images that are near-copies of each other, but not the same."""
     different = copies[share[copies[:, 0]] != share[copies[:, 1]]]
@@ -210,7 +214,8 @@ def _copy_notes(
     images = np.unique(different)
     together = len(np.unique(cluster[images]))
     yield f"{len(images)} images are near-copies of others, in {together} groups; each shares a split"
-    if found := image_leak(copies, np.flatnonzero(place == TRAIN), np.flatnonzero(place == TEST)):
+    training, test = (np.flatnonzero(place == split) for split in (TRAIN, TEST))
+    if found := image_leak(copies, training, test, options):
         yield found
 
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from simulacra.data.spec import Data, Dataset
+from simulacra.data.spec import Data, Dataset, Options
 
 # test rows that are compared, and training rows they are compared with, at most
 TEST_ROWS, TRAINING_ROWS = 300, 20_000
@@ -34,36 +34,47 @@ DIFFERENT = 0.5
 IMAGES = 0.01
 
 
-def leak(data: Data) -> str | None:
+def leak(data: Data, options: Options) -> str | None:
     """One line about near-copies of test examples among the training examples; None if nothing was found.
 
+    It suggests another split, if `options` leave the split to the hash of the content.
+
     >>> from simulacra.data import load
-    >>> leak(load("iris")) is None
+    >>> leak(load("iris"), Options()) is None
     True
     """
     train, test = data.train, data.test
     if train.rows is None or test.rows is None:
         return None
     if data.copies is not None:
-        return image_leak(data.copies, train.rows, test.rows)
+        return image_leak(data.copies, train.rows, test.rows, options)
     if data.spec.kind != "vector" or len(test) < FEWEST:
         return None
     rng = np.random.default_rng(0)
     some = test.take(np.sort(rng.permutation(len(test))[:TEST_ROWS]))
     in_order = neighbours_in_file(train, some, rng)
     if in_order > IN_ORDER:
-        return (
+        return _line(
             f"{in_order:.0%} of the test rows have their nearest training row within {NEAR} rows of the file,"
-            " as in a recording, so that scores on the test split do not hold for new recordings; use --split"
-            " blocks or --group"
+            " as in a recording",
+            "recordings",
+            "use --split blocks or --group",
+            options,
         )
     close = too_close(train, some, rng)
     if close > TOO_CLOSE:
-        return (
-            f"{close:.0%} of the test rows are near-copies of a training row, so that scores on the test"
-            " split do not hold for new rows; use --group to keep rows of one origin together"
+        return _line(
+            f"{close:.0%} of the test rows are near-copies of a training row",
+            "rows",
+            "use --group to keep rows of one origin together",
+            options,
         )
     return None
+
+
+def _line(found: str, what: str, advice: str, options: Options) -> str:
+    line = f"{found}, so that scores on the test split do not hold for new {what}"
+    return f"{line}; {advice}" if options.split == "hash" and options.group is None else line
 
 
 def neighbours_in_file(train: Dataset, test: Dataset, rng: np.random.Generator) -> float:
@@ -120,13 +131,14 @@ def too_close(train: Dataset, test: Dataset, rng: np.random.Generator) -> float:
     return float(rare.sum() / len(test) - RARE)
 
 
-def image_leak(copies: np.ndarray, training: np.ndarray, test: np.ndarray) -> str | None:
+def image_leak(copies: np.ndarray, training: np.ndarray, test: np.ndarray, options: Options) -> str | None:
     """One line about test images with a near-copy among the training images; None if there are none.
 
     Args:
         copies: the pairs of near-copies, `(P, 2)`.
         training: the images of the training split, as `copies` numbers them.
         test: likewise, of the test split.
+        options: how the images are split.
     """
     in_training, in_test = np.isin(copies, training), np.isin(copies, test)
     torn = np.concatenate([copies[in_test[:, i] & in_training[:, 1 - i], i] for i in (0, 1)])
@@ -134,9 +146,11 @@ def image_leak(copies: np.ndarray, training: np.ndarray, test: np.ndarray) -> st
     share = len(np.unique(torn)) / max(1, len(test))
     if share < IMAGES:
         return None
-    return (
-        f"{share:.0%} of the test images have a near-copy among the training images, so that scores on the"
-        " test split do not hold for new images; use --group or --split blocks, or move the copies"
+    return _line(
+        f"{share:.0%} of the test images have a near-copy among the training images",
+        "images",
+        "use --group or --split blocks, or move the copies",
+        options,
     )
 
 

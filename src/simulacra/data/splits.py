@@ -30,7 +30,7 @@ HELD_OUT = 0.95
 # `blocks`: training, validation, test, validation, training, in twentieths of a period
 PERIOD = np.repeat([TRAIN, VALIDATION, TEST, VALIDATION, TRAIN], [8, 1, 2, 1, 8])
 # a validation block has at least this many rows, if there are enough for one period of them
-VALIDATION_ROWS = 100
+VALIDATION_ROWS = 250
 MOST_PERIODS = 10
 
 # what a column that names the splits may hold
@@ -111,6 +111,27 @@ def places(shares: np.ndarray, options: Options, column: Column | None = None) -
         return np.digitize(shares, CUTS)
     assert column is not None
     return group_places(*groups)
+
+
+def split_rule(options: Options) -> str:
+    """A sentence: what decides the split of an example.
+
+    >>> split_rule(Options(split="time"))
+    'time: the first 80% are for training, the last 10% for testing'
+    >>> split_rule(Options(group="patient"))
+    "hash of the group, 80 / 10 / 10: examples of one 'patient' share a split"
+    """
+    if options.split_column is not None:
+        return f"column '{options.split_column}'"
+    if options.group is not None and options.split == "hash":
+        return f"hash of the group, 80 / 10 / 10: examples of one '{options.group}' share a split"
+    rule = {
+        "hash": "hash of the content, 80 / 10 / 10, unless the source has splits of its own",
+        "time": "time: the first 80% are for training, the last 10% for testing",
+        "blocks": "contiguous blocks; blocks of validation separate those of training from those of testing",
+        "none": "none: all are for testing",
+    }[options.split]
+    return rule if options.group is None else f"{rule}; examples of one '{options.group}' share a split"
 
 
 def splitting_columns(options: Options) -> list[str]:

@@ -15,7 +15,7 @@ def divergence(events: Sequence[Mapping[str, Any]]) -> str:
     """A sentence about a loss at the end of a training that is far above its loss before the first step.
 
     Args:
-        events: of the training: `start`, with the loss of every player at the first step, and `train`.
+        events: of the training: `start`, with the loss of every player, and `train`.
 
     Returns:
         The sentence, without its full stop; empty where no loss exploded.

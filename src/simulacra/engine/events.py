@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -15,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from simulacra.files import write_text
 from simulacra.metrics.registry import training_scores
 from simulacra.run import Run
+from simulacra.terminal import tolerant_stderr
 
 # Seconds between plain lines when nobody watches a terminal.
 PLAIN_EVERY = 5.0
@@ -25,14 +25,15 @@ class Events:
 
     Args:
         run: the folder that gets metrics.jsonl (and tensorboard/, where it is installed).
-        start: steps played before; later events of an interrupted training are dropped.
+        start: steps played before.
+        logged: the step up to which events are kept; later ones of an interrupted training happen again.
         steps: length of the training.
         quiet: log and print nothing.
     """
 
-    def __init__(self, run: Run, start: int, steps: int, quiet: bool) -> None:
-        self.run, self.start, self.steps, self.quiet = run, start, steps, quiet
-        console = Console(stderr=True)
+    def __init__(self, run: Run, start: int, logged: int, steps: int, quiet: bool) -> None:
+        self.run, self.start, self.logged, self.steps, self.quiet = run, start, logged, steps, quiet
+        console = Console(file=tolerant_stderr())
         self.live = console.is_terminal and not quiet
         self.bar = Progress(
             TextColumn("step {task.completed}/{task.total}"),
@@ -49,13 +50,14 @@ class Events:
 
     def __enter__(self) -> Self:
         if not self.quiet:
-            _drop_after(self.run, self.start)
-            if self.start < self.steps:
+            _drop_after(self.run, self.logged)
+            # again where the training was lengthened
+            if self.steps not in [event["steps"] for event in self.run.events("length")]:
                 self.run.log("length", step=self.start, steps=self.steps)
             if find_spec("tensorboard"):
                 from torch.utils.tensorboard import SummaryWriter
 
-                self.board = SummaryWriter(self.run.path / "tensorboard", purge_step=self.start)
+                self.board = SummaryWriter(self.run.path / "tensorboard", purge_step=self.logged)
         self.bar.start()
         self.task = self.bar.add_task("", total=self.steps, completed=self.start, terms="")
         return self
@@ -104,8 +106,8 @@ class Events:
             return
         now = time.monotonic()
         if now - self._last_line >= PLAIN_EVERY or step == self.steps:
-            left = (now - self._began) / (step - self.start) * (self.steps - step)
-            print(f"step {step}/{self.steps}  {text}  {left:,.0f} s left", file=sys.stderr, flush=True)
+            left = (now - self._began) / max(1, step - self.start) * (self.steps - step)
+            self.message(f"step {step}/{self.steps}  {text}  {left:,.0f} s left")
             self._last_line = now
 
 

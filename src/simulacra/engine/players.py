@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class ScalarBuffer:
-    """Numbers written one after the other into memory that stays on the device.
+    """Numbers written one after the other into memory that stays on the device; `written` are those so far.
 
     The loop never waits for them; and small tensors kept from step to step would keep the allocator
     from reusing the large ones around them, which costs more than all the rest of the engine.
@@ -38,11 +38,16 @@ class ScalarBuffer:
         self.values[self.n].copy_(value.detach())
         self.n += 1
 
-    def take(self) -> Tensor:
-        """The numbers `(n,)` since the last call."""
-        taken = self.values[: self.n].clone()
+    @property
+    def written(self) -> Tensor:
+        return self.values[: self.n]
+
+    def extend(self, values: Tensor) -> None:
+        for value in values:
+            self.add(value)
+
+    def clear(self) -> None:
         self.n = 0
-        return taken
 
 
 class AutocastNet(nn.Module):
@@ -71,8 +76,7 @@ class Players:
 
     Attributes:
         optimizers: player -> its optimizer.
-        steps: steps since the last call of `averages`.
-        first: the loss of every player at the first step of the training, after the first call of `averages`.
+        steps: steps since `clear`.
     """
 
     def __init__(self, model: Model, training: Training, fabric: Fabric) -> None:
@@ -92,8 +96,7 @@ class Players:
                 self.stage._modules[name] = self._wrap(getattr(model, name))
             self.optimizers[player] = fabric.setup_optimizers(optimizer(training, self.parameters[player]))
         self.steps = 0
-        self.first: dict[str, float] = {}
-        # term -> its values since the last log
+        # term -> its values since `clear`
         self._record: dict[str, ScalarBuffer] = {}
 
     def _wrap(self, net: nn.Module) -> nn.Module:
@@ -156,36 +159,84 @@ class Players:
         self._log(self._named(player, "gradient"), norm)
 
     def _log(self, name: str, value: Tensor) -> None:
+        self._buffer(name, value.device).add(value)
+
+    def _buffer(self, name: str, device: torch.device) -> ScalarBuffer:
         if name not in self._record:
-            self._record[name] = ScalarBuffer(self.training.log_every, value.device)
-        self._record[name].add(value)
+            self._record[name] = ScalarBuffer(self.training.log_every, device)
+        return self._record[name]
 
     def _named(self, player: str, quantity: str) -> str:
         return quantity if len(self.parameters) == 1 else f"{player}_{quantity}"
 
-    def averages(self, step: int) -> dict[str, float]:
-        """The mean of every term since the last call, over turns, parts and processes.
+    def record(self) -> dict[str, Tensor]:
+        """Every term since `clear`: its values `(n,)`, one a turn and part, averaged over processes."""
+        found = {name: column.written for name, column in self._record.items() if column.n}
+        if self.fabric.world_size > 1:
+            found = {
+                name: cast(Tensor, self.fabric.all_reduce(values.clone(), reduce_op="mean"))
+                for name, values in found.items()
+            }
+        return found
+
+    def check(self, record: Mapping[str, Tensor], step: int) -> None:
+        """Check that all losses of a record are finite.
 
         Args:
+            record: what `record` gave.
             step: training steps so far.
 
         Raises:
             DivergedError: a loss was NaN or infinite; the message names player, nets and step.
         """
-        terms = {name: column.take() for name, column in self._record.items()}
-        terms = {name: values for name, values in terms.items() if len(values)}
-        if self.fabric.world_size > 1:
-            terms = {
-                name: cast(Tensor, self.fabric.all_reduce(values, reduce_op="mean"))
-                for name, values in terms.items()
-            }
         for player in self.parameters:
-            self._check(player, terms.get(self._named(player, "loss")), step)
-        if step == self.steps:
-            losses = [self._named(player, "loss") for player in self.parameters]
-            self.first = {name: terms[name][0].item() for name in losses if name in terms}
+            self._check(player, record.get(self._named(player, "loss")), step)
+
+    def losses(self, record: Mapping[str, Tensor]) -> dict[str, float]:
+        """The first loss of every player in a record."""
+        names = [self._named(player, "loss") for player in self.parameters]
+        return {name: record[name][0].item() for name in names if name in record}
+
+    def clear(self) -> None:
+        """Begin a new record."""
         self.steps = 0
-        return {name: values.mean().item() for name, values in terms.items()}
+        for column in self._record.values():
+            column.clear()
+
+    def averages(self, step: int) -> dict[str, float]:
+        """The mean of every term since `clear`; a new record begins.
+
+        Args:
+            step: training steps so far.
+
+        Raises:
+            DivergedError: as `check`.
+        """
+        record = self.record()
+        self.check(record, step)
+        means = {name: values.mean().item() for name, values in record.items()}
+        self.clear()
+        return means
+
+    def restore(self, record: Mapping[str, Tensor], steps: int) -> None:
+        """Go on with a record of so many steps."""
+        self.clear()
+        self.steps = steps
+        for name, values in record.items():
+            self._buffer(name, self.fabric.device).extend(values)
+
+    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Every parameter, called PLAYER.NET.PARAMETER."""
+        for player, names in self.model.players.items():
+            for net in names:
+                for name, parameter in getattr(self.model, net).named_parameters():
+                    yield f"{player}.{net}.{name}", parameter
+
+    def optimizer_of(self, player: str) -> torch.optim.Optimizer:
+        """The optimizer of a player, not wrapped by Fabric."""
+        found = self.optimizers[player]
+        unwrapped: torch.optim.Optimizer = getattr(found, "optimizer", found)
+        return unwrapped
 
     def _check(self, player: str, losses: Tensor | None, step: int) -> None:
         if losses is None or bool(losses.isfinite().all()):

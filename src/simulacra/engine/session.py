@@ -63,18 +63,21 @@ class Session:
         """The model with the weights that the run keeps: the moving average where there is one."""
         return self.model if self.ema is None else cast(Model, self.ema.module)
 
-    def play(self, step: int) -> float:
-        """Play one step, counted from 0; returns its learning rate."""
+    def rate(self, step: int) -> float:
+        """The learning rate of a step, counted from 0."""
+        return learning_rate(self.training, step, self.steps)
+
+    def play(self, step: int) -> None:
+        """Play one step, counted from 0."""
         training, fabric, rank = self.training, self.fabric, self.fabric.global_rank
         seed_global(derive_seed(training.seed, step, rank), fabric.device)
-        rate = learning_rate(training, step, self.steps)
+        rate = self.rate(step)
         parts = training.accumulate
         # not kept: the next batch takes its place in memory
         with trusted():
             self.players.play([self.batches.at(step, rank * parts + part) for part in range(parts)], rate)
         if self.ema is not None:
             self.ema.update_parameters(self.model)
-        return rate
 
 
 def seed_global(seed: int, device: torch.device) -> None:

@@ -175,15 +175,12 @@ def _of_classes(model: Any, batches: Sequence[Batch]) -> dict[str, Any]:
         probs, targets = probs.flatten(), targets.flatten().long()
         probs = torch.stack([1 - probs, probs], dim=1)
     guess, classes = probs.argmax(dim=1), model.spec.classes
-    numbers: dict[str, Any] = {
-        "accuracy": (guess == targets).double().mean().item(),
-        "calibration_error": calibration_error(probs, targets),
-    }
+    numbers: dict[str, Any] = {"accuracy": (guess == targets).double().mean().item()}
     if labels:
         confusion = Confusion.of(targets.cpu().numpy(), guess.cpu().numpy(), len(classes))
         numbers["balanced_accuracy"] = float(np.nanmean(confusion.recall.value))
         numbers["by_class"] = confusion.by_class(classes)
-    return numbers
+    return numbers | {"calibration_error": calibration_error(probs, targets)}
 
 
 def _of_truth(model: Any, truth: Truth, batches: Sequence[Batch]) -> dict[str, Any]:

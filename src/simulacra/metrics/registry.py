@@ -155,6 +155,7 @@ class Score(Measurement):
         Scores of real examples are in `real_against_real`. `left_out` and `cautions` are by the group.
         """
         n, width = comparison.size, comparison.samples.features.shape[1]
+        biased = f"{n:,} samples are fewer than the {width:,} features, so that most of this score is bias"
         if n < self.fewest:
             return {"left_out": f"{self.name} needs {self.fewest} examples, not {n}"}
         found = dict(comparison.scored(self))
@@ -167,16 +168,14 @@ class Score(Measurement):
             found["real_against_real"] = known
             text = self.caution(found, known)
             if few:
-                text = (
-                    f"{n:,} samples are fewer than the {width:,} features, so that most of this score is"
-                    f" bias: real examples score {known[self.metrics[0].key]:.4g} against real ones"
-                )
+                score = known[self.metrics[0].key]
+                text = f"{biased}: real examples score {score:.4g} against real ones"
             if text:
                 found["cautions"] = {self.name: text}
-        elif few:
+        elif few and comparison.no_reference:
             return {"left_out": f"{self.name} needs more samples than its {width:,} features, not {n:,}"}
-        elif comparison.no_reference:
-            found["cautions"] = {self.name: comparison.no_reference}
+        elif few or comparison.no_reference:
+            found["cautions"] = {self.name: comparison.no_reference or biased}
         return found
 
 

@@ -52,7 +52,8 @@ def curves(events: Sequence[Mapping[str, Any]], kept: int | None = None) -> dict
         have none.
     """
     scores = last_scores(events)
-    terms = [event for event in events if event["event"] in ("train", "validation")]
+    # losses come first, also where a validation does
+    terms = [event for kind in ("train", "validation") for event in events if event["event"] == kind]
     drawn = training_scores()
     # key -> kind of event -> values by step
     series: dict[str, dict[str, Points]] = {}

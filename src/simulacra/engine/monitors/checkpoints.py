@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from simulacra.core.batch import at_most, in_order
 from simulacra.data.spec import Dataset
 from simulacra.engine import checkpoint
 from simulacra.engine.monitors.monitor import State
+from simulacra.engine.session import Session
 from simulacra.models.registry import build
 from simulacra.run import RunConfig
 
@@ -24,15 +25,12 @@ class Checkpoints:
 
     Args:
         seconds: between checkpoints.
-        optimizers: of the players.
-        ema: the moving average of the weights, where there is one.
+        session: the training.
         best: the weights with the lowest validation loss, where they are kept.
     """
 
-    def __init__(
-        self, seconds: float, optimizers: dict[str, Any], ema: nn.Module | None, best: checkpoint.Best | None
-    ) -> None:
-        self.seconds, self.optimizers, self.ema, self.best = seconds, optimizers, ema, best
+    def __init__(self, seconds: float, session: Session, best: checkpoint.Best | None) -> None:
+        self.seconds, self.session, self.best = seconds, session, best
         self.saved = time.monotonic()
 
     @property
@@ -40,16 +38,27 @@ class Checkpoints:
         """Whether the last checkpoint is too old."""
         return time.monotonic() - self.saved >= self.seconds
 
-    def due(self, state: State) -> bool:
-        return state.stop or state.last or self.overdue
+    def save(self, state: State, record: Mapping[str, Tensor], pending: bool = False) -> None:
+        """Publish the weights, then write a checkpoint.
 
-    def run(self, state: State) -> None:
+        A run that dies in between goes on from the checkpoint before, and writes both again.
+
+        Args:
+            state: of the training.
+            record: terms that are not logged yet.
+            pending: whether the events of this step are still to happen.
+        """
+        self.publish(state)
+        checkpoint.save(state.run, self.session, state.step, record, self.best, pending)
+        self.saved = time.monotonic()
+
+    def publish(self, state: State) -> None:
+        """Write model.safetensors."""
         best = {} if self.best is None else self.best.weights
         weights = best or state.average.state_dict()
         if state.last and len(state.data.validation):
             weights = finished(state.config, weights, state.data.validation, state.model.device)
-        checkpoint.save(state.run, state.step, state.model, self.optimizers, self.ema, self.best, weights)
-        self.saved = time.monotonic()
+        checkpoint.save_weights(state.run, weights, state.model)
 
 
 def finished(

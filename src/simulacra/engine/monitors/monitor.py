@@ -24,7 +24,6 @@ class State:
         events: the log.
         steps: length of the training.
         step: steps played so far.
-        stop: whether it stops after this step.
     """
 
     run: Run
@@ -35,7 +34,6 @@ class State:
     events: Events
     steps: int
     step: int = 0
-    stop: bool = False
 
     @property
     def last(self) -> bool:
@@ -52,7 +50,7 @@ class Monitor(Protocol):
     """Something that happens now and then in a training, in the first process only."""
 
     def due(self, state: State) -> bool:
-        """Whether it happens now; asked whenever the training logs."""
+        """Whether it happens after this step: a function of the step alone."""
         ...
 
     def run(self, state: State) -> None:
@@ -60,18 +58,6 @@ class Monitor(Protocol):
         ...
 
 
-class Every:
-    """True at the first log after each multiple of n steps, and at the last step.
-
-    >>> every = Every(10, start=0)
-    >>> [every.passed(step) for step in (5, 11, 19, 20)]
-    [False, True, False, True]
-    """
-
-    def __init__(self, n: int, start: int) -> None:
-        self.n, self.before = n, start
-
-    def passed(self, step: int, last: bool = False) -> bool:
-        passed = last or step // self.n > self.before // self.n
-        self.before = step
-        return passed
+def every(n: int, state: State) -> bool:
+    """Whether a step is a multiple of n, or the last one."""
+    return state.last or state.step % n == 0

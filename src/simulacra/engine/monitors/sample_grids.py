@@ -10,7 +10,7 @@ from simulacra.core.capabilities import preview
 from simulacra.core.inference import eval_mode
 from simulacra.core.model import Model
 from simulacra.data.spec import Data
-from simulacra.engine.monitors.monitor import Every, State
+from simulacra.engine.monitors.monitor import State, every
 from simulacra.images import grid, save_png
 
 
@@ -19,14 +19,13 @@ class SampleGrids:
 
     Args:
         every: steps between grids.
-        start: steps played before.
     """
 
-    def __init__(self, every: int, start: int) -> None:
-        self.every = Every(every, start)
+    def __init__(self, every: int) -> None:
+        self.every = every
 
     def due(self, state: State) -> bool:
-        return self.every.passed(state.step, state.last) and state.model.spec.kind == "image"
+        return every(self.every, state) and state.model.spec.kind == "image"
 
     def run(self, state: State) -> None:
         image = sample_grid(state.average, state.data, state.seed)

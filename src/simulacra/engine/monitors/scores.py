@@ -12,7 +12,7 @@ from simulacra.core.capabilities import Samples
 from simulacra.core.inference import draw
 from simulacra.core.model import Model
 from simulacra.data.spec import Dataset
-from simulacra.engine.monitors.monitor import Every, State
+from simulacra.engine.monitors.monitor import State, every
 from simulacra.errors import ConfigError, DataError
 from simulacra.metrics.features import load_extractor
 from simulacra.metrics.frechet import LARGEST
@@ -34,7 +34,6 @@ class Scores:
         held_out: examples of the data, of which at most 2,000 are compared with as many samples.
         features: `Training.evaluate_features`.
         every: steps between scores.
-        start: steps played before.
         seed: random seed of the choice, the latents and the scores.
 
     Raises:
@@ -44,7 +43,7 @@ class Scores:
     """
 
     def __init__(
-        self, model: Model, name: str, held_out: Dataset, features: str, every: int, start: int, seed: int
+        self, model: Model, name: str, held_out: Dataset, features: str, every: int, seed: int
     ) -> None:
         if not isinstance(model, Samples):
             raise ConfigError(f"evaluate_every: {name} draws no samples to score; leave --evaluate-every out")
@@ -53,7 +52,7 @@ class Scores:
                 f"evaluate_every: {len(held_out)} validation examples are too few to score samples against,"
                 f" {FEWEST} are needed; leave --evaluate-every out, or take more data"
             )
-        self.every, self.seed = Every(every, start), seed
+        self.every, self.seed = every, seed
         self.real = random_subset(held_out, MOST, seed).x
         extractor = Run(features).load() if Path(features, "config.yaml").is_file() else features
         # nets are initialised at random before their weights are read
@@ -68,7 +67,7 @@ class Scores:
             )
 
     def due(self, state: State) -> bool:
-        return self.every.passed(state.step, state.last)
+        return every(self.every, state)
 
     def run(self, state: State) -> None:
         state.events.log("scores", state.step, self.scores(state.average))

@@ -12,7 +12,7 @@ from simulacra.core.model import Model
 from simulacra.data.spec import Data, Dataset
 from simulacra.engine.checkpoint import Best
 from simulacra.engine.monitors.gan_diagnostics import gan_diagnostics
-from simulacra.engine.monitors.monitor import Every, State
+from simulacra.engine.monitors.monitor import State, every
 from simulacra.engine.monitors.warnings import TrainingWarnings
 from simulacra.errors import ConfigError
 
@@ -27,17 +27,15 @@ class Validation:
 
     Args:
         every: steps between validations.
-        start: steps played before.
         best: where the best weights are kept; None to keep the last ones.
         warnings: checks the terms.
     """
 
-    def __init__(self, every: int, start: int, best: Best | None, warnings: TrainingWarnings) -> None:
-        self.every, self.best, self.warnings = Every(every, start), best, warnings
+    def __init__(self, every: int, best: Best | None, warnings: TrainingWarnings) -> None:
+        self.every, self.best, self.warnings = every, best, warnings
 
     def due(self, state: State) -> bool:
-        passed = self.every.passed(state.step, state.last)
-        return passed and len(state.data.validation) > 0
+        return every(self.every, state) and len(state.data.validation) > 0
 
     def run(self, state: State) -> None:
         """Raises ConfigError where the best weights are asked for and the model has no validation loss."""

@@ -1,0 +1,67 @@
+"""Which parts of a run are whole. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from simulacra import tensors
+from simulacra.errors import RunError
+from simulacra.run import Run
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file of a run.
+
+    Attributes:
+        name: its path in the run folder.
+        problem: what is wrong with it; empty where it is whole.
+    """
+
+    name: str
+    problem: str = ""
+
+
+def check_run(run: Run) -> list[Part]:
+    """The files of a run, each whole or with its problem.
+
+    Raises:
+        RunError: there is no run.
+    """
+    if not (run.path / "config.yaml").is_file():
+        # the message says what to do
+        _ = run.config
+    return list(_parts(run))
+
+
+def _parts(run: Run) -> Iterator[Part]:
+    yield Part("config.yaml", _problem(lambda: run.config))
+    checkpoints = sorted(run.checkpoints.glob("*.safetensors"))
+    for file in [run.weights, *checkpoints]:
+        if file.exists() or not checkpoints:
+            yield Part(str(file.relative_to(run.path)), _problem(partial(tensors.check, file)))
+    if run.metrics.is_file():
+        yield Part(run.metrics.name, _torn(run))
+
+
+def _problem(check: Callable[[], object]) -> str:
+    try:
+        check()
+    except RunError as error:
+        return str(error).partition(": ")[2] or str(error)
+    return ""
+
+
+def _torn(run: Run) -> str:
+    """How many lines of metrics.jsonl cannot be read."""
+    lines = run.metrics.read_bytes().splitlines()
+    torn = 0
+    for line in lines:
+        try:
+            torn += not isinstance(json.loads(line), dict)
+        except ValueError:
+            torn += 1
+    return f"{torn} of {len(lines)} lines cannot be read; they are left out" if torn else ""

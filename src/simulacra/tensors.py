@@ -1,0 +1,125 @@
+"""Files of tensors with a checksum: safetensors, of which no damaged byte goes unnoticed.
+
+The checksum (XXH3, 128 bits) is an entry of the file's own metadata, so that the file stands alone. It is
+computed over the whole file, with zeros in its own place.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simulacra.errors import RunError
+from simulacra.files import replacing
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# how the entry is written, and what stands for the checksum while it is computed
+ENTRY = b'"checksum":"'
+ZEROS = b"0" * 32
+# bytes of a header at most, as in safetensors
+LONGEST_HEADER = 100_000_000
+# bytes read at a time
+PART = 2**24
+
+
+def write(path: Path, tensors: Mapping[str, Tensor], notes: Mapping[str, str] | None = None) -> None:
+    """Write tensors and notes, whole or not at all.
+
+    Args:
+        path: the file.
+        tensors: by their names; they may share memory, and be on any device.
+        notes: kept in the metadata.
+
+    Raises:
+        RunError: the file could not be written.
+    """
+    from safetensors.torch import save_file
+
+    taken: dict[int, Tensor] = {}
+    plain: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        one = tensor.detach().cpu().contiguous()
+        # safetensors refuses tensors that share memory
+        plain[name] = one.clone() if one.data_ptr() in taken else one
+        taken[one.data_ptr()] = one
+    with replacing(path) as file:
+        # made with the permissions of any new file; save_file alone makes one that only its owner can read
+        file.touch()
+        mode = file.stat().st_mode
+        save_file(plain, file, {**(notes or {}), "checksum": ZEROS.decode()})
+        file.chmod(mode)
+        place = _place(file)
+        with file.open("r+b") as opened:
+            opened.seek(place)
+            opened.write(_digest(file, place))
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors, on the CPU, and the notes of a file that `write` wrote.
+
+    Raises:
+        RunError: it is missing or damaged; the message names the file, and says how.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    check(path)
+    try:
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dict
+            return tensors, file.metadata()
+    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+        raise damaged(path, str(error).splitlines()[0]) from error
+
+
+def check(path: Path) -> None:
+    """Raises RunError where the file is missing, is not one that `write` wrote, or has changed since."""
+    try:
+        place = _place(path)
+        with path.open("rb") as file:
+            file.seek(place)
+            expected = file.read(len(ZEROS))
+        if _digest(path, place) != expected:
+            raise damaged(path, "its bytes are not those that were written")
+    except FileNotFoundError:
+        raise RunError(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def damaged(path: Path, how: str) -> RunError:
+    """An error about a damaged file."""
+    return RunError(f"{path}: damaged ({how})")
+
+
+def _place(path: Path) -> int:
+    """Where the checksum is in the file."""
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        start = file.read(8)
+        length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+        if not 0 < length <= min(size - 8, LONGEST_HEADER):
+            raise damaged(path, "it is cut off, or not a file of tensors")
+        header = file.read(length)
+    found = header.find(ENTRY)
+    if found < 0 or found + len(ENTRY) + len(ZEROS) > length:
+        raise damaged(path, "it has no checksum")
+    return 8 + found + len(ENTRY)
+
+
+def _digest(path: Path, place: int) -> bytes:
+    """The checksum, as hexadecimal digits, with zeros in its place."""
+    import xxhash
+
+    state = xxhash.xxh3_128()
+    with path.open("rb") as file:
+        state.update(file.read(place))
+        state.update(ZEROS)
+        file.seek(len(ZEROS), os.SEEK_CUR)
+        while part := file.read(PART):
+            state.update(part)
+    return state.hexdigest().encode()

@@ -1,0 +1,67 @@
+"""Messages for a person, who may have closed the terminal: what cannot be written is not missed."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from contextlib import suppress
+from typing import TextIO, cast
+
+
+class Tolerant(io.TextIOBase):
+    """A text file that swallows what it cannot write: to a closed terminal, a broken pipe or a full disk.
+
+    Args:
+        file: where the text goes; None where the process was started without.
+
+    >>> Tolerant(None).write("nobody reads this")
+    17
+    """
+
+    def __init__(self, file: TextIO | None) -> None:
+        self.file = file
+
+    def write(self, text: str) -> int:
+        """Write, if that is possible; returns the length of the text."""
+        if self.file is not None:
+            try:
+                self.file.write(text)
+            # ValueError: it was closed
+            except (OSError, ValueError):
+                self._give_up()
+        return len(text)
+
+    def flush(self) -> None:
+        if self.file is not None:
+            try:
+                self.file.flush()
+            except (OSError, ValueError):
+                self._give_up()
+
+    def isatty(self) -> bool:
+        return self.file is not None and not self.file.closed and self.file.isatty()
+
+    def fileno(self) -> int:
+        if self.file is None:
+            raise io.UnsupportedOperation("fileno")
+        return self.file.fileno()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # an attribute there
+        return "utf-8" if self.file is None else self.file.encoding
+
+    def _give_up(self) -> None:
+        """Send what is left in its buffer, and all that follows, nowhere."""
+        file, self.file = self.file, None
+        assert file is not None
+        with suppress(OSError, ValueError):
+            descriptor = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(descriptor, file.fileno())
+            os.close(descriptor)
+
+
+def tolerant_stderr() -> TextIO:
+    """The standard error of this process, which never fails."""
+    file = sys.stderr
+    return cast(TextIO, file if isinstance(file, Tolerant) else Tolerant(file))
