@@ -6,7 +6,7 @@
 Every model is trained on the same training rows and gives as many rows as there are test rows; all are scored
 by `simulacra.metrics.tables`, which also scores real training rows in their place. The minutes are CPU time
 of one thread, so that other programs do not matter. Those of ctgan start after its transformation of the
-data; those of simulacra hold everything, and end where its default settings end.
+data; those of simulacra hold everything, and end after their steps.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from simulacra.core.batch import random_subset
 from simulacra.core.inference import draw
 from simulacra.data.spec import Data
 from simulacra.metrics.tables import MOST_ROWS, score_rows
+from simulacra.models.registry import model_card
 
 OURS = ("pca", "vae", "gan")
 PEERS = ("TVAE", "CTGAN")
@@ -39,11 +40,12 @@ SHOWN = (
 )
 
 
-def ours(model: str, path: Path, n: int, minutes: float, seed: int) -> np.ndarray:
-    """Rows of one of our models, with its default settings."""
+def ours(model: str, path: Path, n: int, minutes: float, steps: int | None, seed: int) -> np.ndarray:
+    """Rows of one of our models, with its preset for tables."""
     start = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
-        trained: Any = sim.train(model, f"csv:{path}", f"{folder}/run", seed=seed)
+        settings = {} if model == "pca" else model_card(model).presets["table"] | {"steps": steps}
+        trained: Any = sim.train(model, f"csv:{path}", f"{folder}/run", seed=seed, **settings)
     taken = (time.process_time() - start) / 60
     print(f"{model}: {taken:.1f} minutes{' (more than the others)' if taken > minutes else ''}")
     return draw(trained, n, seed).numpy()
@@ -86,6 +88,7 @@ def main() -> None:
     parser.add_argument("tables", nargs="+", type=Path)
     parser.add_argument("--models", nargs="+", default=[*OURS, *PEERS])
     parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--steps", type=int, help="of vae and gan; those of their presets by default")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -99,7 +102,7 @@ def main() -> None:
             if name in PEERS:
                 rows = peer(name, data, n, arguments.minutes, arguments.seed)
             else:
-                rows = ours(name, path, n, arguments.minutes, arguments.seed)
+                rows = ours(name, path, n, arguments.minutes, arguments.steps, arguments.seed)
             scores = score_rows(data.spec, rows, test, train, arguments.seed)
             shown = ", ".join(f"{key} {scores[key]:.3f}" for key in SHOWN)
             print(f"  {name:6} {shown} ({time.process_time() - start:.0f} s)", flush=True)
