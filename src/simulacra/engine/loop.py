@@ -24,7 +24,7 @@ from simulacra.engine.monitors.scores import Scores
 from simulacra.engine.monitors.validation import GRIDS, VALIDATIONS, Validation
 from simulacra.engine.monitors.warnings import TrainingWarnings
 from simulacra.engine.precision import settled
-from simulacra.engine.scheduler import NOTICES, requeue
+from simulacra.engine.scheduler import NOTICES, check_requeue, requeue
 from simulacra.engine.session import Session
 from simulacra.errors import DivergedError
 from simulacra.run import Run, RunConfig
@@ -48,6 +48,8 @@ def train(run: Run, config: RunConfig, data: Data, quiet: bool = False) -> Model
             that of the first step at the end.
         KeyboardInterrupt: a signal came; the step was finished and a checkpoint saved.
     """
+    if config.training.on_signal == "requeue":
+        check_requeue()
     config = settled(run, kept_length(run, config))
     with run.opened(config) if is_first_process() else nullcontext(), interrupts() as interrupted:
         try:
