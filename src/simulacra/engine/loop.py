@@ -144,7 +144,8 @@ def _play(
                 played += 1
             stop, save = agreement.reach(bool(interrupted), checkpoints.overdue)
             logs = every(training.log_every, state)
-            happening = [monitor for monitor in monitors if rank == 0 and monitor.due(state)]
+            # the same in all processes, which average the record together
+            happening = [monitor for monitor in monitors if monitor.due(state)]
             first = state.step == 1
             pending = first or logs or bool(happening)
             if not (pending or stop or save):
@@ -162,7 +163,7 @@ def _play(
                         terms = {name: values.mean().item() for name, values in record.items()}
                         rate = session.rate(state.step - 1)
                         events.log("train", state.step, terms, lr=rate, images_per_second=speed)
-                    for monitor in happening:
+                    for monitor in happening if rank == 0 else []:
                         monitor.run(state)
                 pending = False
             except Interrupted:
