@@ -74,8 +74,11 @@ class ParquetTable(Table):
                 read[name] = as_words(numbers) if name in words else numbers
             else:
                 cells = self.cells(name)
-                numbers = None if name in words else all_numbers(cells)
-                read[name] = as_words(cells) if numbers is None else numbers
+                if name in words:
+                    read[name] = as_words(cells)
+                    continue
+                numbers = all_numbers(cells)
+                read[name] = self.as_numbers(name, as_words(cells)) if numbers is None else numbers
         if nested:
             held = ", ".join(f"'{name}' ({kind})" for name, kind in nested.items())
             raise self.error(f"columns of other kinds: {held}; leave them out: --drop {as_option(nested)}")

@@ -8,13 +8,14 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
 
 from simulacra.data.paths import find
-from simulacra.data.tables.cells import Cells, date_cells, is_missing, parse_date, parse_number
+from simulacra.data.tables.cells import Cells, as_numbers, date_cells, is_missing, parse_date, parse_number
+from simulacra.data.tables.notation import plain_numbers
 from simulacra.data.tables.schema import Column, no_columns
 from simulacra.data.tables.text import csv_reader, decode, delimiter, read_rows, unescape
 from simulacra.errors import DataError, printable, shorten
@@ -34,10 +35,13 @@ class Table(ABC):
     Attributes:
         title: the name of the table in messages.
         names: of the columns.
+        notations: of the columns read so far whose numbers have a unit, a decimal comma or marks between
+            thousands: a cell, and its number.
     """
 
     title: str
     names: list[str]
+    notations: dict[str, tuple[str, str]] = field(default_factory=dict, kw_only=True, compare=False)
 
     @abstractmethod
     def read(self, columns: Sequence[str], words: Collection[str] = ()) -> dict[str, Cells]:
@@ -58,6 +62,28 @@ class Table(ABC):
     @abstractmethod
     def cells_at(self, place: int) -> list[str]:
         """The text of every cell of the column at a place, from 0."""
+
+    @property
+    def delimiter(self) -> str:
+        """What separates the cells of the file; a comma where nothing does."""
+        return ","
+
+    def plain_cells(self, column: str) -> list[str]:
+        """The text of every cell of a column, its numbers without unit and marks between thousands."""
+        cells = self.cells(column)
+        plain = self._plain(cells)
+        return [plain.get(cell, cell) for cell in cells] if plain else cells
+
+    def as_numbers(self, name: str, words: Sequence[str]) -> Cells:
+        """Words, empty where missing, as float64 `(N,)` if all of them are numbers in one notation."""
+        plain = self._plain(words)
+        if not plain:
+            return words
+        self.notations[name] = max(plain.items(), key=lambda item: len(item[0]))
+        return as_numbers([plain.get(word, "") for word in words])
+
+    def _plain(self, cells: Sequence[str]) -> dict[str, str]:
+        return plain_numbers(sorted(cell for cell in set(cells) if not is_missing(cell)), self.delimiter)
 
     def row(self, number: int) -> str:
         """Where a row is, for a message; rows count from 1, below the header."""
@@ -117,7 +143,7 @@ class Table(ABC):
         remedies = set()
         count = 0
         for column in columns:
-            for row, cell in enumerate(self.cells(column.name), 1):
+            for row, cell in enumerate(self.plain_cells(column.name), 1):
                 fault, remedy = _cell_fault(cell, column, column.name in required)
                 if not fault:
                     continue
@@ -184,6 +210,10 @@ class TextTable(Table):
     def where(self) -> str:
         return f" (line {self.line})"
 
+    @property
+    def delimiter(self) -> str:
+        return delimiter(self.text)
+
     def read(self, columns: Sequence[str], words: Collection[str] = ()) -> dict[str, Cells]:
         place = {name: self.names.index(name) for name in columns}
         text = {name: _Words() for name in words}
@@ -205,10 +235,14 @@ class TextTable(Table):
                 break
         if not all(parts.values()):
             raise self.error("there are no rows below the column names; add some")
-        return {
-            name: [cell for part in cells for cell in part] if name in text else np.concatenate(cells)
-            for name, cells in parts.items()
-        }
+        read: dict[str, Cells] = {}
+        for name, cells in parts.items():
+            if name not in text:
+                read[name] = np.concatenate(cells)
+                continue
+            written = [str(cell) for part in cells for cell in part]
+            read[name] = written if name in words else self.as_numbers(name, written)
+        return read
 
     def _parts(self) -> Iterator[list[tuple[str, ...]]]:
         """The cells of each column, `ROWS` rows at a time."""
@@ -249,7 +283,7 @@ class TextTable(Table):
         n, columns = len(cells), len(self.names)
         if n < columns:
             return f"{n} of {columns} cells, none for column '{self.names[n]}'; complete the row or remove it"
-        mark = {"\t": "tab"}.get(separator := delimiter(self.text), f"'{separator}'")
+        mark = {"\t": "tab"}.get(separator := self.delimiter, f"'{separator}'")
         return (
             f"{n} cells, but '{self.names[-1]}' is the last of {columns} columns; put a cell that contains a "
             f"{mark} in quotes"
