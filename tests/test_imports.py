@@ -14,12 +14,14 @@ SOURCE = Path(__file__).parents[1] / "src" / "simulacra"
 # What a part of the library may import, besides itself; the rest is above it. The command line is above all.
 BASE = {"errors", "limits", "files", "images", "config"}
 DATA = BASE | {"data", "core"}
-TRAINED = DATA | {"probability", "models", "run", "engine", "latent", "metrics"}
+TRAINED = DATA | {"probability", "models", "run", "engine", "latent", "metrics", "tensors"}
 ALLOWED = {
     "limits": {"errors"},
     "errors": set(),
     "files": {"errors"},
     "config": {"errors", "limits"},
+    "terminal": set(),
+    "tensors": {"errors", "files"},
     "images": {"errors", "files"},
     "data": {"errors", "limits", "files", "images"},
     "core": {"errors", "limits", "config", "data"},
@@ -28,9 +30,9 @@ ALLOWED = {
     "accelerate": {"nets"},
     "attacks": {"errors", "data", "core"},
     "models": {"errors", "limits", "config", "data", "core", "nets", "probability", "attacks"},
-    "run": DATA | {"models"},
+    "run": DATA | {"models", "tensors"},
     "metrics": DATA | {"probability"},
-    "engine": DATA | {"accelerate", "models", "run", "metrics"},
+    "engine": DATA | {"accelerate", "models", "run", "metrics", "tensors", "terminal"},
     "latent": DATA,
     "tasks": TRAINED | {"attacks"},
     "estimators": TRAINED,

@@ -34,7 +34,7 @@ def test_other_options_replace_those_of_the_preset(words: list[str]) -> None:
     [
         (["cyclegan", "--preset", "nanno"], "--preset: unknown 'nanno', did you mean 'nano'"),
         (["cyclegan", "--data", "x", "--preset"], "--preset: unknown ''"),
-        (["vae", "--preset", "nano"], "--preset: vae has no presets"),
+        (["pca", "--preset", "nano"], "--preset: pca has no presets"),
     ],
 )
 def test_unknown_presets(words: list[str], message: str) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 from simulacra.core.card import ModelCard
 from simulacra.data.spec import DataSpec
 from simulacra.models.gan.card import GANConfig
-from simulacra.models.settings import ADVERSARIAL, convolves, label_hint
+from simulacra.models.settings import ADVERSARIAL, ADVERSARIAL_TABLE, convolves, label_hint
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ CARD = ModelCard(
         "It may miss parts of a class; coverage and recall measure how much.",
     ),
     training=ADVERSARIAL,
+    presets={"table": ADVERSARIAL_TABLE},
     gains_bf16=convolves,
     needs=needs,
 )

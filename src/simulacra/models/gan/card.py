@@ -8,7 +8,7 @@ from typing import Literal
 from simulacra.config import check_ranges
 from simulacra.core.card import ModelCard
 from simulacra.models.generator.card import NetworkConfig
-from simulacra.models.settings import ADVERSARIAL, convolves
+from simulacra.models.settings import ADVERSARIAL, ADVERSARIAL_TABLE, convolves
 
 
 @dataclass(frozen=True)
@@ -76,5 +76,6 @@ CARD = ModelCard(
         "It may miss parts of the data; coverage and recall measure how much.",
     ),
     training=ADVERSARIAL,
+    presets={"table": ADVERSARIAL_TABLE},
     gains_bf16=convolves,
 )

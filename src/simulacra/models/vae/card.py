@@ -52,4 +52,5 @@ CARD = ModelCard(
         " estimate from importance samples.",
         "Samples from the prior are worse than reconstructions where the encoder leaves parts of it unused.",
     ),
+    presets={"table": {"batch_size": 512, "lr": 2e-3, "schedule": "cosine"}},
 )
