@@ -8,7 +8,7 @@ import struct
 import zipfile
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from simulacra.errors import LimitError
 
@@ -50,14 +50,16 @@ WEIGHTS = 10_000
 STEPS = 10**12
 IMPORTANCE_SAMPLES = 1_000_000
 
+# bytes read at a time
+_PART = 2**24
 # bytes of memory for each byte of a table: its text three times, of which once with four bytes a character
 TEXT_MEMORY = 6
 # bytes for each parameter in training: float32 weight, gradient and two moments
 TRAINED_PARAMETER = 16
 
 # files of a control group: its limit, what it uses, and what of that caches files
-V2 = ("memory.max", "memory.current", "file")
-V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_cache")
+_V2 = ("memory.max", "memory.current", "file")
+_V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_cache")
 
 
 def open_regular(path: Path, most: int) -> BinaryIO:
@@ -81,9 +83,18 @@ def read_bytes(path: Path, most: int) -> bytes:
     """The bytes of a regular file; raises as `open_regular`."""
     with open_regular(path, most) as file:
         # one that grows, or does not say how large it is, is not read to its end either
-        raw = file.read(most + 1)
+        raw = read_part(file, most + 1)
     check_bytes(len(raw), most)
     return raw
+
+
+def read_part(file: IO[bytes], most: int) -> bytes:
+    """At most so many bytes of a file; memory is taken for those that there are."""
+    parts, left = [], most
+    while left > 0 and (part := file.read(min(left, _PART))):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
 
 
 def check_bytes(size: int, most: int) -> None:
@@ -152,9 +163,10 @@ def load_yaml(text: str, loader: Any = None) -> tuple[Any, Any]:
     """
     import yaml
 
-    depth = 0
+    depth, aliases = 0, 0
     for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-        if isinstance(event, yaml.AliasEvent):
+        aliases += isinstance(event, yaml.AliasEvent)
+        if aliases > YAML_ALIASES:
             raise LimitError(f"{_line(event)}aliases (*name) are not read; repeat the text")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > YAML_DEPTH:
@@ -205,16 +217,16 @@ def available_memory() -> int:
 def _of_cgroups() -> list[int]:
     """What the limits of the control groups of this process leave, of both versions."""
     root = Path("/sys/fs/cgroup")
-    folders = {root: V2, root / "memory": V1}
+    folders = {root: _V2, root / "memory": _V1}
     with suppress(OSError, ValueError):
         for line in Path("/proc/self/cgroup").read_text().splitlines():
             _, controllers, path = line.split(":", 2)
             if "memory" in controllers.split(","):
-                folders[root / "memory" / path.strip("/")] = V1
+                folders[root / "memory" / path.strip("/")] = _V1
             elif not controllers:
                 # groups above it have limits, too
                 own = root / path.strip("/")
-                folders |= {each: V2 for each in (own, *own.parents) if each.is_relative_to(root)}
+                folders |= {each: _V2 for each in (own, *own.parents) if each.is_relative_to(root)}
     left = []
     for folder, (limit, used, cache) in folders.items():
         # "max" without one

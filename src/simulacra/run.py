@@ -173,7 +173,8 @@ def _changed_columns(mine: Schema | None, theirs: Schema | None) -> str:
     return shorten(", ".join(names) or "their order", 200)
 
 
-# the values that events have, beside numbers, and their types
+# events of numbers alone, and the values that others have
+_NUMBERS = ("start", "train", "validation")
 _VALUES: dict[str, dict[str, type]] = {
     "train": {"step": int},
     "validation": {"step": int},
@@ -200,9 +201,14 @@ def read_event(line: bytes) -> dict[str, Any] | None:
         return None
     if not isinstance(event, dict) or not isinstance(event.get("event"), str):
         return None
-    wanted = _VALUES.get(event["event"], {})
-    fits = all(type(event.get(name)) is kind for name, kind in wanted.items())
-    return event if fits and 0 <= event.get("step", 0) <= limits.STEPS else None
+    kind, step = event["event"], event.get("step", 0)
+    if type(step) is not int or not 0 <= step <= limits.STEPS:
+        return None
+    wanted = _VALUES.get(kind, {})
+    if not all(type(event.get(name)) is value for name, value in wanted.items()):
+        return None
+    others = (value for name, value in event.items() if name != "event")
+    return event if kind not in _NUMBERS or all(type(value) in (int, float) for value in others) else None
 
 
 class Run:
@@ -457,13 +463,12 @@ class Run:
         config = self.config
         weights = tensors.read(self.weights)[0]
         try:
-            model = build(config.model, config.spec, config.config)
+            # beside the weights that were read
+            model = build(config.model, config.spec, config.config, each=8)
         except SimulacraError as error:
             raise RunError(f"{self.path}: {error}") from error
         # a config that was changed by hand may describe no model: constructors meet it with any error
         except Exception as error:
-            if limits.out_of_memory(error):
-                raise
             reason = shorten((str(error).splitlines() or [""])[0], 200)
             raise RunError(
                 f"{self.path / 'config.yaml'}: describes no model that can be built"

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import simulacra.models
 from simulacra.core.card import ModelCard
 from simulacra.errors import ConfigError, LimitError, SimulacraError, nearest
-from simulacra.limits import WEIGHTS, amount, available_memory
+from simulacra.limits import WEIGHTS, amount, available_memory, out_of_memory
 
 if TYPE_CHECKING:
     from simulacra.core.model import Model
@@ -82,6 +82,10 @@ def build(name: str, spec: DataSpec, config: Any, each: int = 4) -> Model:
     from torch.nn.modules.module import register_module_parameter_registration_hook
 
     free, numbers, weights = available_memory(), 0, 0
+    too_large = LimitError(
+        f"the weights of this {short_name(name)} need more than {amount(free)} of memory, all that is free;"
+        " choose a smaller model or image size"
+    )
 
     # a parameter is registered before it gets its values, and takes no memory until then
     def register(_module: Any, _name: str, parameter: Any) -> None:
@@ -91,14 +95,15 @@ def build(name: str, spec: DataSpec, config: Any, each: int = 4) -> Model:
         if weights > WEIGHTS:
             raise LimitError(f"this {short_name(name)} has more than {WEIGHTS:,} weights, the limit")
         if each * numbers > free:
-            raise LimitError(
-                f"the weights of this {short_name(name)} need more than {amount(free)} of memory, all that is"
-                " free; choose a smaller model or image size"
-            )
+            raise too_large
 
     handle = register_module_parameter_registration_hook(register)
     try:
         return model_class(name)(spec, config)
+    except (RuntimeError, MemoryError) as error:
+        if out_of_memory(error):
+            raise too_large from error
+        raise
     finally:
         handle.remove()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -69,7 +70,10 @@ def open_image_files(title: str, path: str) -> Iterator[ImageFiles]:
             files = _open(title, path, place, stack)
         except LimitError as error:
             raise DataError(f"{title}: '{path}': {error}") from error
-        except zipfile.BadZipFile as error:
+        # a damaged or hostile directory gives errors of many types
+        except (
+            zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, LookupError, struct.error,
+        ) as error:  # fmt: skip
             raise DataError(
                 f"{title}: '{path}' is not a complete .zip ({error}); download or pack it again"
             ) from error
@@ -174,7 +178,8 @@ class _Folder:
 class _Zip:
     def __init__(self, title: str, archive: zipfile.ZipFile) -> None:
         self._archive = archive
-        self._members = {info.filename: info for info in archive.infolist() if not info.is_dir()}
+        named = [info for info in archive.infolist() if info.filename]
+        self._members = {info.filename: info for info in named if not info.is_dir()}
         for info in archive.infolist():
             path = PureWindowsPath(info.filename)  # knows both separators and drive letters
             if ".." in path.parts or path.root or path.drive:

@@ -15,7 +15,7 @@ import zlib
 from contextlib import redirect_stdout
 from math import prod
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, cast
 
 import numpy as np
 
@@ -83,14 +83,15 @@ def read_idx(path: Path) -> np.ndarray:
     """
     try:
         with limits.open_regular(path, limits.ARRAY_BYTES) as file:
-            return _read_idx(path, gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file)
+            zipped = path.suffix == ".gz"
+            return _read_idx(path, cast(IO[bytes], gzip.GzipFile(fileobj=file)) if zipped else file)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read ({error}); fetch the file again") from error
     except LimitError as error:
         raise DataError(f"{path}: {error}") from error
 
 
-def _read_idx(path: Path, file: BinaryIO | gzip.GzipFile) -> np.ndarray:
+def _read_idx(path: Path, file: IO[bytes]) -> np.ndarray:
     # 0, 0, type (8: unsigned byte), number of dimensions, then each dimension as big-endian uint32
     start = file.read(4)
     if len(start) < 4 or start[:3] != b"\0\0\x08" or not 1 <= start[3] <= limits.IDX_DIMENSIONS:
@@ -103,7 +104,7 @@ def _read_idx(path: Path, file: BinaryIO | gzip.GzipFile) -> np.ndarray:
     expected = prod(shape)
     limits.check_memory(expected, f"its {' x '.join(map(str, shape))} bytes", "fetch the file again")
     # a byte more, to see that there is none
-    raw = file.read(expected + 1)
+    raw = limits.read_part(file, expected + 1)
     if len(raw) != expected or len(sizes) != 4 * start[3]:
         head = 4 + 4 * start[3]
         found = f"more than {head + expected}" if len(raw) > expected else 4 + len(sizes) + len(raw)

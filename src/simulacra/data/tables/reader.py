@@ -163,7 +163,7 @@ class TextTable(Table):
             with limits.open_regular(place, limits.TABLE_BYTES) as file:
                 needed = limits.TEXT_MEMORY * place.stat().st_size
                 limits.check_memory(needed, "the table's rows", "use a part of it, or save it as Parquet")
-                raw = file.read(limits.TABLE_BYTES + 1)
+                raw = limits.read_part(file, limits.TABLE_BYTES)
             if raw.startswith(b"PK\3\4"):
                 raise ValueError("a spreadsheet or another zip, not text; save the sheet as CSV (UTF-8)")
             text = decode(raw)
