@@ -120,8 +120,9 @@ class ParquetTable(Table):
         column = self.table.column(place)
         if arrow.types.is_timestamp(column.type):
             column = column.cast(arrow.timestamp("s"), safe=False)
-        if arrow.types.is_boolean(column.type):
-            # as in a CSV of pandas
+        kinds = arrow.types
+        # booleans as in a CSV of pandas, and what has no text of its own
+        if kinds.is_boolean(column.type) or kinds.is_nested(column.type) or kinds.is_binary(column.type):
             return ["" if value is None else str(value) for value in column.to_pylist()]
         cells = ["" if cell is None else cell.strip() for cell in column.cast(arrow.string()).to_pylist()]
         dates = arrow.types.is_timestamp(column.type) and all(not c or c.endswith(MIDNIGHT) for c in cells)

@@ -60,6 +60,10 @@ class Table(ABC):
         """The text of every cell of a column."""
         return self.cells_at(self.names.index(column))
 
+    def all_cells(self) -> dict[str, list[str]]:
+        """The text of every cell of every column that has a name; of several of one name, the first."""
+        return {name: self.cells(name) for name in dict.fromkeys(self.names) if name}
+
     @abstractmethod
     def cells_at(self, place: int) -> list[str]:
         """The text of every cell of the column at a place, from 0."""
@@ -241,11 +245,11 @@ class TextTable(Table):
         if not all(parts.values()):
             raise self.error("there are no rows below the column names; add some")
         read: dict[str, Cells] = {}
-        for name, cells in parts.items():
+        for name, found in parts.items():
             if name not in text:
-                read[name] = np.concatenate(cells)
+                read[name] = np.concatenate(found)
                 continue
-            written = [str(cell) for part in cells for cell in part]
+            written = [cell for part in found for cell in part]
             read[name] = written if name in words else self.as_numbers(name, written)
         return read
 
@@ -264,6 +268,14 @@ class TextTable(Table):
 
     def cells_at(self, place: int) -> list[str]:
         return [cell.strip() for part in self._parts() for cell in part[place]]
+
+    def all_cells(self) -> dict[str, list[str]]:
+        place = {name: self.names.index(name) for name in dict.fromkeys(self.names) if name}
+        cells: dict[str, list[str]] = {name: [] for name in place}
+        for part in self._parts():
+            for name, i in place.items():
+                cells[name] += [cell.strip() for cell in part[i]]
+        return cells
 
     def row(self, number: int) -> str:
         line, _ = next(islice(read_rows(self.text), number, None))
