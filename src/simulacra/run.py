@@ -306,7 +306,7 @@ class Run:
 
     @property
     def step(self) -> int:
-        """Steps of the training that are saved: of the last checkpoint, or else, of its last `train` event."""
+        """Steps of the training that are saved: of the last checkpoint, or else of the last `train` event."""
         saved = [int(file.stem) for file in self.checkpoints.glob("*.safetensors") if file.stem.isdecimal()]
         return max(saved or [event["step"] for event in self.events("train")], default=0)
 

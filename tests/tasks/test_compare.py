@@ -87,12 +87,14 @@ def test_tables_are_compared_with_and_without_likelihoods(tmp_path: Path) -> Non
     vaes = {f"{n}": sim.train("vae", table, tmp_path / f"{n}", steps=n) for n in (5, 10)}
     for metrics in (["nll"], ["table"]):
         found = sim.compare(vaes, table, metrics=metrics)
-        assert set(found.values) == {"5", "10"} and found.note == ""
+        assert set(found.values) == {"5", "10"}
+        assert found.note == ""
     # all columns are categories: rows have probabilities
     codes = table[["sex"]].assign(job=rng.choice(["a", "b"], 200))
     vae = sim.train("vae", codes, tmp_path / "codes", steps=5)
     p = vae.decode(torch.zeros(1, *vae.latent.shape))
-    assert _is_discrete(p) and not _is_discrete(vaes["5"].decode(torch.zeros(1, *vaes["5"].latent.shape)))
+    assert _is_discrete(p)
+    assert not _is_discrete(vaes["5"].decode(torch.zeros(1, *vaes["5"].latent.shape)))
 
 
 def test_a_distribution_without_support_has_densities() -> None:
@@ -106,5 +108,5 @@ def test_splits_that_differ_are_named(tmp_path: Path) -> None:
     pd.DataFrame({"a": rng.normal(size=200), "b": rng.normal(size=200)}).to_csv(file, index=False)
     for split in ("hash", "time"):
         sim.train("pca", str(file), tmp_path / split, latent_dim=1, split=split)
-    with pytest.raises(ConfigError, match="test splits differ.*--data NAME"):
+    with pytest.raises(ConfigError, match=r"test splits differ.*--data NAME"):
         sim.compare([tmp_path / split for split in ("hash", "time")])

@@ -207,9 +207,10 @@ def _likelihood(model: Model, dataset: Dataset) -> str:
 def _is_discrete(p: Distribution | None) -> bool:
     """Whether `log_prob` is of probabilities; of a distribution that says nothing of it, densities."""
     try:
-        return p is not None and bool(p.support.is_discrete)
+        support = None if p is None else p.support
     except NotImplementedError:
         return False
+    return support is not None and bool(support.is_discrete)
 
 
 def _different_kinds(

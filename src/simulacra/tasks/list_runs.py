@@ -99,7 +99,7 @@ def _summary(run: Run) -> RunSummary:
 
 
 def _key_number(events: list[dict[str, Any]], own: str, step: int) -> tuple[str, float | None, str]:
-    """Its key, the number, and what it was measured on: `own`, the run's test split, where that was measured."""
+    """Key and number, and what it was measured on: `own`, the test split of the run, if it was."""
     measured = [event for event in events if event["event"] == "evaluation"]
     measured.sort(key=lambda event: event.get("data", own) == own)
     validations = [event for event in events if event["event"] == "validation"]
