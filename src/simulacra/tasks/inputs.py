@@ -133,7 +133,8 @@ def _table(run: Run, name: str, path: str, own: bool) -> Inputs:
     targets = [column.name for column in schema_of(spec.target).columns] if spec.target else []
     if not targets and options.target:
         targets = [options.target]
-    true = {f"{target}_true": table.cells(target) for target in targets if target in table.names}
+    cells = table.plain_cells if spec.target else table.cells
+    true = {f"{target}_true": cells(target) for target in targets if target in table.names}
     used = {*targets, *(column.name for column in schema_of(spec).columns)}
     ids = {column: table.cells(column) for column in table.names if column not in used and _is_id(column)}
     ids = {column: cells for column, cells in ids.items() if len(set(cells)) == len(cells)}
