@@ -367,7 +367,7 @@ class Run:
         """The trained model, ready to use: evaluation mode, on the CPU.
 
         Raises:
-            RunError: there is no run, no weights yet, or weights that do not fit.
+            RunError: there is no run, no weights yet, or weights that do not fit or are not finite.
         """
         import torch
 
@@ -378,6 +378,11 @@ class Run:
         config = self.config
         model = build(config.model, config.spec, config.config)
         weights = tensors.read(self.weights)[0]
+        if not all(weight.isfinite().all() for weight in weights.values()):
+            raise RunError(
+                f"{self.weights}: the weights are not finite; train again with a smaller --lr, in another"
+                " --out"
+            )
         try:
             state = model.state_dict()
             missing = {name: state[name] for name in model.training_only}
