@@ -19,7 +19,7 @@ ALLOWED = {
     "errors": set(),
     "files": {"errors"},
     "config": {"errors"},
-    "terminal": set(),
+    "terminal": {"errors"},
     "tensors": {"errors", "files"},
     "images": {"errors", "files"},
     "data": {"errors", "files", "images"},
