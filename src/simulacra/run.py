@@ -378,17 +378,21 @@ class Run:
         config = self.config
         model = build(config.model, config.spec, config.config)
         weights = tensors.read(self.weights)[0]
-        if not all(weight.isfinite().all() for weight in weights.values()):
-            raise RunError(
-                f"{self.weights}: the weights are not finite; train again with a smaller --lr, in another"
-                " --out"
-            )
         try:
             state = model.state_dict()
             missing = {name: state[name] for name in model.training_only}
             model.load_state_dict(missing | weights)
         except RuntimeError as error:
             raise RunError(f"{self.weights}: cannot be loaded ({str(error).splitlines()[0]})") from error
+        # -inf is ln 0 in a buffer
+        if not (
+            all(parameter.isfinite().all() for parameter in model.parameters())
+            and all((buffer < torch.inf).all() for buffer in model.buffers())
+        ):
+            raise RunError(
+                f"{self.weights}: the weights are not finite; train again with a smaller --lr, in another"
+                " --out"
+            )
         # convolutions on CPU took 1.4 to 1.6 times as long without channels_last (fp32, no gradients)
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
         return model.eval().requires_grad_(False)
