@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.distributions import Categorical, Distribution
+from torch.distributions import Categorical, Distribution, constraints
 
 from simulacra.data.tables.schema import Schema
 from simulacra.probability.layout import Layout
@@ -122,6 +122,7 @@ class Rows(Distribution):
     """
 
     arg_constraints: dict[str, Any] = {}
+    support = constraints.real_vector
 
     def __init__(
         self, layout: Layout, log_pi: Tensor, loc: Tensor, scale: Tensor, logits: Tensor, step: Tensor

@@ -250,7 +250,5 @@ def _loading(run: Run, config: RunConfig, model: Model) -> str:
         for words in commands(model, str(run), config.source, config.training.seed)
     ]
     return "\n\n".join(
-        fenced(language, "\n".join(lines))
-        for language, lines in (("python", python), ("sh", shell))
-        if lines
+        fenced(language, "\n".join(lines)) for language, lines in (("python", python), ("sh", shell)) if lines
     )
