@@ -24,7 +24,7 @@ from simulacra.engine.monitors.scores import Scores
 from simulacra.engine.monitors.validation import GRIDS, VALIDATIONS, Validation
 from simulacra.engine.monitors.warnings import TrainingWarnings
 from simulacra.engine.precision import settled
-from simulacra.engine.scheduler import NOTICES, requeue
+from simulacra.engine.scheduler import NOTICES, check_requeue, requeue
 from simulacra.engine.session import Session
 from simulacra.errors import DivergedError
 from simulacra.run import Run, RunConfig
@@ -48,6 +48,8 @@ def train(run: Run, config: RunConfig, data: Data, quiet: bool = False) -> Model
             that of the first step at the end.
         KeyboardInterrupt: a signal came; the step was finished and a checkpoint saved.
     """
+    if config.training.on_signal == "requeue":
+        check_requeue()
     config = settled(run, kept_length(run, config))
     with run.opened(config) if is_first_process() else nullcontext(), interrupts() as interrupted:
         try:
@@ -142,7 +144,8 @@ def _play(
                 played += 1
             stop, save = agreement.reach(bool(interrupted), checkpoints.overdue)
             logs = every(training.log_every, state)
-            happening = [monitor for monitor in monitors if rank == 0 and monitor.due(state)]
+            # the same in all processes, which average the record together
+            happening = [monitor for monitor in monitors if monitor.due(state)]
             first = state.step == 1
             pending = first or logs or bool(happening)
             if not (pending or stop or save):
@@ -160,7 +163,7 @@ def _play(
                         terms = {name: values.mean().item() for name, values in record.items()}
                         rate = session.rate(state.step - 1)
                         events.log("train", state.step, terms, lr=rate, images_per_second=speed)
-                    for monitor in happening:
+                    for monitor in happening if rank == 0 else []:
                         monitor.run(state)
                 pending = False
             except Interrupted:

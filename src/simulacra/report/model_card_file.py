@@ -7,10 +7,11 @@ import re
 import shlex
 from pathlib import Path
 
+from simulacra import limits
 from simulacra.core.capabilities import Samples, commands, usage
 from simulacra.core.model import Model
 from simulacra.data import SPLITS
-from simulacra.errors import RunError, printable
+from simulacra.errors import LimitError, RunError, printable
 from simulacra.files import write_text
 from simulacra.models.registry import model_card
 from simulacra.report.material import load_data
@@ -228,7 +229,7 @@ def _audits(run: Run) -> str:
     parts = []
     for file in files:
         try:
-            document = json.loads(file.read_text(encoding="utf-8"))
+            document = json.loads(limits.read_bytes(file, limits.JSON_BYTES))
             findings = [f for part in document["sections"] for f in part["findings"]]
             lines = [
                 f"- **{f['verdict']}**: {escape(f['sentence'])} *Does not show: {escape(f['does_not_show'])}*"
@@ -236,7 +237,7 @@ def _audits(run: Run) -> str:
             ]
             title = document["title"]
         # ValueError: no JSON, or no UTF-8
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, LimitError, RecursionError) as error:
             raise RunError(f"{file}: cannot be read; run the audit again, or delete its folder") from error
         page = (file.parent / "audit.html").relative_to(run.path).as_posix()
         parts.append(f"### {escape(title)}\n\n[{page}]({page})\n\n" + "\n".join(lines))

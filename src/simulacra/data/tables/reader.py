@@ -13,11 +13,12 @@ from itertools import islice
 
 import numpy as np
 
+from simulacra import limits
 from simulacra.data.paths import find
 from simulacra.data.tables.cells import Cells, date_cells, is_missing, parse_date, parse_number
 from simulacra.data.tables.schema import Column, no_columns
 from simulacra.data.tables.text import csv_reader, decode, delimiter, read_rows, unescape
-from simulacra.errors import DataError, printable, shorten
+from simulacra.errors import DataError, LimitError, printable, shorten
 
 # rows parsed at a time: 2,048 took three quarters of the time of 8,192 and hold fewer strings in memory
 ROWS = 2048
@@ -156,18 +157,22 @@ class TextTable(Table):
         place = find(path)
         if path and place.is_dir():
             raise DataError(f"{title}: '{path}' is a folder; name the file of the table")
-        if not path or not place.is_file():
+        if not path or not place.exists():
             raise DataError(f"{title}: there is no file '{path}'; write csv:PATH with the file of a table")
         try:
-            raw = place.read_bytes()
+            with limits.open_regular(place, limits.TABLE_BYTES) as file:
+                needed = limits.TEXT_MEMORY * place.stat().st_size
+                limits.check_memory(needed, "the table's rows", "use a part of it, or save it as Parquet")
+                raw = limits.read_part(file, limits.TABLE_BYTES)
             if raw.startswith(b"PK\3\4"):
                 raise ValueError("a spreadsheet or another zip, not text; save the sheet as CSV (UTF-8)")
             text = decode(raw)
             line, names = next(read_rows(text), (0, []))
         except OSError as error:
             raise DataError(f"{title}: cannot be read ({error.strerror})") from error
-        except ValueError as error:
+        except (ValueError, LimitError) as error:
             raise DataError(f"{title}: {error}") from error
+        check_columns(title, len(names))
         if not line:
             raise DataError(f"{title}: the file is empty; its first line must name the columns")
         table = cls(title, [unescape(name) for name in names], text, line)
@@ -261,6 +266,12 @@ class TextTable(Table):
             return " (cells are separated by a comma, a semicolon or a tab)"
         numeric = any(parse_number(name) is not None for name in self.names)
         return " (or does the file lack a line of column names?)" if numeric else ""
+
+
+def check_columns(title: str, columns: int) -> None:
+    """Raises DataError for more columns than a table may have."""
+    if columns > limits.TABLE_COLUMNS:
+        raise DataError(f"{title}: has {columns:,} columns, more than {limits.TABLE_COLUMNS:,}, the limit")
 
 
 class _Words(dict[str, str]):
