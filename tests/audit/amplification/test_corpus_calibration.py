@@ -193,7 +193,7 @@ def test_ties_of_scores_are_broken(tables: Path) -> None:
         found = run(tables, "tied.csv", rba=tables / "out.csv", score="m=p", overwrite=True)
         assert found["rba.violations"].number == Estimate(0)
         # as few as drawn at random without scores
-        drawn = run(tables, "tied.csv", rba=tables / "drawn.csv")
+        drawn = run(tables, "tied.csv", rba=tables / "drawn.csv", overwrite=True)
         assert (
             found["rba.violations"].more["changed"].value
             <= drawn["rba.violations"].more["changed"].value + 0.01
