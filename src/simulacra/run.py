@@ -389,6 +389,12 @@ class Run:
                 events.append(event)
         return events
 
+    @property
+    def step(self) -> int:
+        """Steps of the training that are saved: of the last checkpoint, or else of the last `train` event."""
+        saved = [int(file.stem) for file in self.checkpoints.glob("*.safetensors") if file.stem.isdecimal()]
+        return max(saved or [event["step"] for event in self.events("train")], default=0)
+
     def log(self, kind: str, **values: Any) -> None:
         """Append one event.
 

@@ -133,6 +133,10 @@ class Rows(Distribution):
         super().__init__(logits.shape[:-1], torch.Size([width]), validate_args=False)
 
     @property
+    def support(self) -> constraints.Constraint:
+        return self.layout.support
+
+    @property
     def mean(self) -> Tensor:
         """The expected row: of a code the probabilities."""
         return self.layout.join((self.log_pi.exp() * self.loc).sum(dim=-1), self.log_p.exp())

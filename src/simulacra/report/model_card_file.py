@@ -15,7 +15,7 @@ from simulacra.errors import LimitError, RunError, printable
 from simulacra.files import write_text
 from simulacra.models.registry import model_card
 from simulacra.report.material import load_data
-from simulacra.report.numbers import SHOWN, Numbers, examples, listed, numbers_of, played, summary
+from simulacra.report.numbers import SHOWN, Numbers, examples, listed, numbers_of, summary
 from simulacra.report.reproduce import changed, command, versions
 from simulacra.run import Run, RunConfig
 
@@ -48,7 +48,7 @@ def _card(run: Run) -> str:
         "Audit findings": _audits(run),
         "How to load it": _loading(run, config, model),
     }
-    head = f"# {escape(run.path.resolve().name)}\n\n{escape(summary(config, played(run)))}\n"
+    head = f"# {escape(run.path.resolve().name)}\n\n{escape(summary(config, run.step))}\n"
     return head + "".join(f"\n## {title}\n\n{body}\n" for title, body in sections.items())
 
 
@@ -79,7 +79,7 @@ def _data(run: Run, config: RunConfig, model: Model) -> str:
 def _training(run: Run, config: RunConfig, model: Model) -> str:
     lines = [f"- {name}: {value}" for name, value in changed(config.config).items()]
     if model.players:
-        lines.append(f"- steps: {played(run):,}")
+        lines.append(f"- steps: {run.step:,}")
         lines += [f"- {name}: {getattr(config.training, name)}" for name in SETTINGS]
     elif model.untrained:
         lines.append(

@@ -97,8 +97,11 @@ class ParquetTable(Table):
                 read[name] = as_words(numbers) if name in words else numbers
             else:
                 cells = self.cells(name)
-                numbers = None if name in words else all_numbers(cells)
-                read[name] = as_words(cells) if numbers is None else numbers
+                if name in words:
+                    read[name] = as_words(cells)
+                    continue
+                numbers = all_numbers(cells)
+                read[name] = self.as_numbers(name, as_words(cells)) if numbers is None else numbers
         if nested:
             held = ", ".join(f"'{name}' ({kind})" for name, kind in nested.items())
             raise self.error(f"columns of other kinds: {held}; leave them out: --drop {as_option(nested)}")
@@ -117,8 +120,9 @@ class ParquetTable(Table):
         column = self.table.column(place)
         if arrow.types.is_timestamp(column.type):
             column = column.cast(arrow.timestamp("s"), safe=False)
-        if arrow.types.is_boolean(column.type):
-            # as in a CSV of pandas
+        kinds = arrow.types
+        # booleans as in a CSV of pandas, and what has no text of its own
+        if kinds.is_boolean(column.type) or kinds.is_nested(column.type) or kinds.is_binary(column.type):
             return ["" if value is None else str(value) for value in column.to_pylist()]
         cells = ["" if cell is None else cell.strip() for cell in column.cast(arrow.string()).to_pylist()]
         dates = arrow.types.is_timestamp(column.type) and all(not c or c.endswith(MIDNIGHT) for c in cells)

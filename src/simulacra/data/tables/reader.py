@@ -8,14 +8,15 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
 
 from simulacra import limits
 from simulacra.data.paths import find
-from simulacra.data.tables.cells import Cells, date_cells, is_missing, parse_date, parse_number
+from simulacra.data.tables.cells import Cells, as_numbers, date_cells, is_missing, parse_date, parse_number
+from simulacra.data.tables.notation import plain_numbers
 from simulacra.data.tables.schema import Column, no_columns
 from simulacra.data.tables.text import csv_reader, decode, delimiter, read_rows, unescape
 from simulacra.errors import DataError, LimitError, printable, shorten
@@ -35,10 +36,13 @@ class Table(ABC):
     Attributes:
         title: the name of the table in messages.
         names: of the columns.
+        notations: of the columns read so far whose numbers have a unit, a decimal comma or marks between
+            thousands: a cell, and its number.
     """
 
     title: str
     names: list[str]
+    notations: dict[str, tuple[str, str]] = field(default_factory=dict, kw_only=True, compare=False)
 
     @abstractmethod
     def read(self, columns: Sequence[str], words: Collection[str] = ()) -> dict[str, Cells]:
@@ -56,9 +60,35 @@ class Table(ABC):
         """The text of every cell of a column."""
         return self.cells_at(self.names.index(column))
 
+    def all_cells(self) -> dict[str, list[str]]:
+        """The text of every cell of every column that has a name; of several of one name, the first."""
+        return {name: self.cells(name) for name in dict.fromkeys(self.names) if name}
+
     @abstractmethod
     def cells_at(self, place: int) -> list[str]:
         """The text of every cell of the column at a place, from 0."""
+
+    @property
+    def delimiter(self) -> str:
+        """What separates the cells of the file; a comma where nothing does."""
+        return ","
+
+    def plain_cells(self, column: str) -> list[str]:
+        """The text of every cell of a column, its numbers without unit and marks between thousands."""
+        cells = self.cells(column)
+        plain = self._plain(cells)
+        return [plain.get(cell, cell) for cell in cells] if plain else cells
+
+    def as_numbers(self, name: str, words: Sequence[str]) -> Cells:
+        """Words, empty where missing, as float64 `(N,)` if all of them are numbers in one notation."""
+        plain = self._plain(words)
+        if not plain:
+            return words
+        self.notations[name] = max(plain.items(), key=lambda item: len(item[0]))
+        return as_numbers([plain.get(word, "") for word in words])
+
+    def _plain(self, cells: Sequence[str]) -> dict[str, str]:
+        return plain_numbers(sorted(cell for cell in set(cells) if not is_missing(cell)), self.delimiter)
 
     def row(self, number: int) -> str:
         """Where a row is, for a message; rows count from 1, below the header."""
@@ -118,7 +148,7 @@ class Table(ABC):
         remedies = set()
         count = 0
         for column in columns:
-            for row, cell in enumerate(self.cells(column.name), 1):
+            for row, cell in enumerate(self.plain_cells(column.name), 1):
                 fault, remedy = _cell_fault(cell, column, column.name in required)
                 if not fault:
                     continue
@@ -189,6 +219,10 @@ class TextTable(Table):
     def where(self) -> str:
         return f" (line {self.line})"
 
+    @property
+    def delimiter(self) -> str:
+        return delimiter(self.text)
+
     def read(self, columns: Sequence[str], words: Collection[str] = ()) -> dict[str, Cells]:
         place = {name: self.names.index(name) for name in columns}
         text = {name: _Words() for name in words}
@@ -210,10 +244,14 @@ class TextTable(Table):
                 break
         if not all(parts.values()):
             raise self.error("there are no rows below the column names; add some")
-        return {
-            name: [cell for part in cells for cell in part] if name in text else np.concatenate(cells)
-            for name, cells in parts.items()
-        }
+        read: dict[str, Cells] = {}
+        for name, found in parts.items():
+            if name not in text:
+                read[name] = np.concatenate(found)
+                continue
+            written = [cell for part in found for cell in part]
+            read[name] = written if name in words else self.as_numbers(name, written)
+        return read
 
     def _parts(self) -> Iterator[list[tuple[str, ...]]]:
         """The cells of each column, `ROWS` rows at a time."""
@@ -230,6 +268,14 @@ class TextTable(Table):
 
     def cells_at(self, place: int) -> list[str]:
         return [cell.strip() for part in self._parts() for cell in part[place]]
+
+    def all_cells(self) -> dict[str, list[str]]:
+        place = {name: self.names.index(name) for name in dict.fromkeys(self.names) if name}
+        cells: dict[str, list[str]] = {name: [] for name in place}
+        for part in self._parts():
+            for name, i in place.items():
+                cells[name] += [cell.strip() for cell in part[i]]
+        return cells
 
     def row(self, number: int) -> str:
         line, _ = next(islice(read_rows(self.text), number, None))
@@ -254,7 +300,7 @@ class TextTable(Table):
         n, columns = len(cells), len(self.names)
         if n < columns:
             return f"{n} of {columns} cells, none for column '{self.names[n]}'; complete the row or remove it"
-        mark = {"\t": "tab"}.get(separator := delimiter(self.text), f"'{separator}'")
+        mark = {"\t": "tab"}.get(separator := self.delimiter, f"'{separator}'")
         return (
             f"{n} cells, but '{self.names[-1]}' is the last of {columns} columns; put a cell that contains a "
             f"{mark} in quotes"
