@@ -122,7 +122,6 @@ class Rows(Distribution):
     """
 
     arg_constraints: dict[str, Any] = {}
-    support = constraints.real_vector
 
     def __init__(
         self, layout: Layout, log_pi: Tensor, loc: Tensor, scale: Tensor, logits: Tensor, step: Tensor
