@@ -104,30 +104,57 @@ def test_one_split_when_one_is_named(folder: Path, tmp_path: Path) -> None:
 def test_every_row_with_its_id_its_truth_and_its_split(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "p.csv"
     source = f"csv:{folder}/numbers.csv"
-    assert main(["predict", str(folder / "mdn"), "--data", source, "--out", str(out)]) == 0
+    assert main(["predict", str(folder / "mdn"), "--data", source, "--out", str(out), "--overwrite"]) == 0
     rows = read(out)
     table = read(folder / "numbers.csv")
     assert [row["row"] for row in rows] == [str(i) for i in range(1, 401)]
     assert [row["y_true"] for row in rows] == [row["y"] for row in table]
     counts = Counter(row["split"] for row in rows)
     assert set(counts) == {"train", "validation", "test"}
+    # the columns of the table, so that an audit can group by one of them
+    assert [[row[name] for name in ("a", "b", "y", "z")] for row in rows] == [list(r.values()) for r in table]
     # rows of the training table in another file, with ids, beside new ones
     lines = ["patient_id,a,b,y"]
     lines += [f"p{i},{row['a']},{row['b']},{row['y']}" for i, row in enumerate(table[100:150])]
     lines += [f"new{i},{i}.123,{i}.456," for i in range(5)]
     (tmp_path / "mixed.csv").write_text("\n".join(lines))
     mixed = f"csv:{tmp_path}/mixed.csv"
-    assert main(["predict", str(folder / "mdn"), "--data", mixed, "--out", str(out)]) == 0
+    assert main(["predict", str(folder / "mdn"), "--data", mixed, "--out", str(out), "--overwrite"]) == 0
     found = read(out)
     assert [row["patient_id"] for row in found] == [line.partition(",")[0] for line in lines[1:]]
     assert [row["split"] for row in found[:50]] == [row["split"] for row in rows[100:150]]
     assert [row["split"] for row in found[50:]] == ["new"] * 5
     for split in ("train", "test", "new"):
-        argv = ["predict", str(folder / "mdn"), "--data", mixed, "--split", split, "--out", str(out)]
+        argv = [
+            "predict",
+            str(folder / "mdn"),
+            "--data",
+            mixed,
+            "--split",
+            split,
+            "--out",
+            str(out),
+            "--overwrite",
+        ]
         assert main(argv) == 0
         assert [row["patient_id"] for row in read(out)] == [
             row["patient_id"] for row in found if row["split"] == split
         ]
+
+
+def test_columns_whose_names_are_taken(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("a,b,split,file,sex\n1,0.5,mine,f,=m\n-1,0.5,yours,g,w\n")
+    argv = ["predict", str(folder / "words"), "--data", f"csv:{tmp_path}/new.csv", "--out"]
+    assert main([*argv, str(tmp_path / "p.csv")]) == 0
+    rows = read(tmp_path / "p.csv")
+    assert [(row["split"], row["table_split"], row["sex"]) for row in rows] == [
+        ("new", "mine", "'=m"),
+        ("new", "yours", "w"),
+    ]
+    assert main([*argv, str(tmp_path / "p.npz")]) == 0
+    arrays = np.load(tmp_path / "p.npz")
+    assert arrays["table_split"].tolist() == ["mine", "yours"]
+    assert arrays["table_file"].tolist() == ["f", "g"]
 
 
 def test_no_cell_is_a_formula(tmp_path: Path) -> None:
@@ -166,7 +193,7 @@ def test_every_picture_with_its_name(tmp_path: Path, capsys: pytest.CaptureFixtu
     run, out = str(tmp_path / "run"), tmp_path / "p.csv"
     own = f"folder:{tmp_path}/own"
     assert main(["train", "classifier", "--data", own, "--steps", "30", "--out", run]) == 0
-    assert main(["predict", run, "--data", f"folder:{tmp_path}/more", "--out", str(out)]) == 0
+    assert main(["predict", run, "--data", f"folder:{tmp_path}/more", "--out", str(out), "--overwrite"]) == 0
     rows = read(out)
     assert len(rows) == 57
     assert rows[0]["file"] == "bright/0.png"
@@ -178,22 +205,25 @@ def test_every_picture_with_its_name(tmp_path: Path, capsys: pytest.CaptureFixtu
     (tmp_path / "bad.png").write_text("a diary")
     inputs = [tmp_path / "more" / "dark", tmp_path / "own" / name, tmp_path / "bad.png"]
     capsys.readouterr()
-    assert main(["predict", run, *map(str, inputs), "--out", str(out)]) == 1
+    assert main(["predict", run, *map(str, inputs), "--out", str(out), "--overwrite"]) == 1
     assert "bad.png: not an image" in capsys.readouterr().err
     rows = read(out)
     assert len(rows) == 29
     assert rows[-1]["file"] == str(tmp_path / "own" / name)
     assert [row["split"] for row in rows] == ["new"] * 28 + ["train"]
     assert {row["predicted"] for row in rows[:-1]} <= {"dark", "bright"}
+    arrays = tmp_path / "p.npz"
+    assert main(["predict", run, str(tmp_path / "more" / "dark"), "--out", str(arrays)]) == 0
+    assert len(np.load(arrays)["files"]) == 28
     # one picture in a folder is no data set, but can be predicted for
     (tmp_path / "one").mkdir()
     (tmp_path / "more" / "dark" / "1.png").rename(tmp_path / "one" / "1.png")
-    assert main(["predict", run, "--data", f"folder:{tmp_path}/one", "--out", str(out)]) == 0
+    assert main(["predict", run, "--data", f"folder:{tmp_path}/one", "--out", str(out), "--overwrite"]) == 0
     assert [row["file"] for row in read(out)] == ["1.png"]
 
 
 def read_splits(run: str, source: str, out: Path) -> dict[str, str]:
-    assert main(["predict", run, "--data", source, "--out", str(out)]) == 0
+    assert main(["predict", run, "--data", source, "--out", str(out), "--overwrite"]) == 0
     return {row["file"]: row["split"] for row in read(out)}
 
 

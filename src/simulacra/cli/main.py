@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, redirect_stdout
 from importlib import import_module
 from importlib.metadata import version
 
 from simulacra.errors import ConfigError, SimulacraError, nearest
-from simulacra.terminal import tolerant_stderr
+from simulacra.limits import out_of_memory
+from simulacra.terminal import printable_file, tolerant_stderr
 
 VERBS = {
     "train": "train a model on data, or resume its training",
@@ -40,10 +41,16 @@ Start with:  simulacra recipe digits-vae
 """
 
 
+OUT_OF_MEMORY = (
+    "the memory does not suffice; use a smaller batch, model or image size, fewer examples, or a machine with"
+    " more memory"
+)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line. Returns the exit code: 0 done, 1 input or run at fault, 2 usage, 130 interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    with redirect_stderr(tolerant_stderr()):
+    with redirect_stdout(printable_file(sys.stdout)), redirect_stderr(printable_file(tolerant_stderr())):
         return _main(arguments)
 
 
@@ -70,8 +77,12 @@ def _main(arguments: list[str]) -> int:
         return _fail(str(error), 2 if isinstance(error, ConfigError) else 1)
     except BrokenPipeError:
         return 1
-    except OSError as error:
+    except (OSError, MemoryError, RuntimeError) as error:
         if debug:
+            raise
+        if out_of_memory(error):
+            return _fail(OUT_OF_MEMORY, 1)
+        if not isinstance(error, OSError):
             raise
         where = f"{error.filename}: " if error.filename else ""
         return _fail(f"{where}{error.strerror or error}", 1)

@@ -24,7 +24,7 @@ from simulacra.engine.monitors.scores import Scores
 from simulacra.engine.monitors.validation import GRIDS, VALIDATIONS, Validation
 from simulacra.engine.monitors.warnings import TrainingWarnings
 from simulacra.engine.precision import settled
-from simulacra.engine.scheduler import NOTICES, requeue
+from simulacra.engine.scheduler import NOTICES, check_requeue, requeue
 from simulacra.engine.session import Session
 from simulacra.errors import DivergedError
 from simulacra.run import Run, RunConfig
@@ -48,6 +48,8 @@ def train(run: Run, config: RunConfig, data: Data, quiet: bool = False) -> Model
             that of the first step at the end.
         KeyboardInterrupt: a signal came; the step was finished and a checkpoint saved.
     """
+    if config.training.on_signal == "requeue":
+        check_requeue()
     config = settled(run, kept_length(run, config))
     with run.opened(config) if is_first_process() else nullcontext(), interrupts() as interrupted:
         try:
@@ -67,8 +69,7 @@ def _log_divergence(run: Run, text: str) -> None:
     """Keep a warning for report and model card, once."""
     if all(event["text"] != text for event in run.events("warning")):
         # after the last step that counts: a training that goes on forgets it
-        step = max((event["step"] for event in run.events("train")), default=0)
-        run.log("warning", step=step + 1, cause="divergence", text=text)
+        run.log("warning", step=run.step + 1, cause="divergence", text=text)
 
 
 def _train(run: Run, config: RunConfig, data: Data, interrupted: Interrupts, quiet: bool) -> None:
@@ -96,7 +97,7 @@ def _play(
     scores: list[Monitor] = []
     if (often := training.evaluate_every) is not None:
         held_out, features = data.validation, training.evaluate_features
-        scores = [Scores(model, config.model, held_out, features, often, training.seed)]
+        scores = [Scores(model, config.model, held_out, features, often, training.seed, data.train)]
     saved, faults = checkpoint.load(run)
     if saved is None:
         model.prepare(data.train)
@@ -142,7 +143,8 @@ def _play(
                 played += 1
             stop, save = agreement.reach(bool(interrupted), checkpoints.overdue)
             logs = every(training.log_every, state)
-            happening = [monitor for monitor in monitors if rank == 0 and monitor.due(state)]
+            # the same in all processes, which average the record together
+            happening = [monitor for monitor in monitors if monitor.due(state)]
             first = state.step == 1
             pending = first or logs or bool(happening)
             if not (pending or stop or save):
@@ -160,7 +162,7 @@ def _play(
                         terms = {name: values.mean().item() for name, values in record.items()}
                         rate = session.rate(state.step - 1)
                         events.log("train", state.step, terms, lr=rate, images_per_second=speed)
-                    for monitor in happening:
+                    for monitor in happening if rank == 0 else []:
                         monitor.run(state)
                 pending = False
             except Interrupted:

@@ -7,14 +7,15 @@ import re
 import shlex
 from pathlib import Path
 
+from simulacra import limits
 from simulacra.core.capabilities import Samples, commands, usage
 from simulacra.core.model import Model
 from simulacra.data import SPLITS
-from simulacra.errors import RunError
+from simulacra.errors import LimitError, RunError, printable
 from simulacra.files import write_text
 from simulacra.models.registry import model_card
 from simulacra.report.material import load_data
-from simulacra.report.numbers import SHOWN, Numbers, examples, listed, numbers_of, played, summary
+from simulacra.report.numbers import SHOWN, Numbers, examples, listed, numbers_of, summary
 from simulacra.report.reproduce import changed, command, versions
 from simulacra.run import Run, RunConfig
 
@@ -47,7 +48,7 @@ def _card(run: Run) -> str:
         "Audit findings": _audits(run),
         "How to load it": _loading(run, config, model),
     }
-    head = f"# {escape(run.path.resolve().name)}\n\n{escape(summary(config, played(run)))}\n"
+    head = f"# {escape(run.path.resolve().name)}\n\n{escape(summary(config, run.step))}\n"
     return head + "".join(f"\n## {title}\n\n{body}\n" for title, body in sections.items())
 
 
@@ -78,7 +79,7 @@ def _data(run: Run, config: RunConfig, model: Model) -> str:
 def _training(run: Run, config: RunConfig, model: Model) -> str:
     lines = [f"- {name}: {value}" for name, value in changed(config.config).items()]
     if model.players:
-        lines.append(f"- steps: {played(run):,}")
+        lines.append(f"- steps: {run.step:,}")
         lines += [f"- {name}: {getattr(config.training, name)}" for name in SETTINGS]
     elif model.untrained:
         lines.append(
@@ -87,7 +88,7 @@ def _training(run: Run, config: RunConfig, model: Model) -> str:
     else:
         lines.append("- Solved in closed form, without training steps.")
     lines.append(f"- Made with {', '.join(f'{name} {number}' for name, number in versions(run).items())}")
-    return "\n".join(lines) + f"\n\n```sh\n{command(config, run.path)}\n```"
+    return "\n".join(lines) + f"\n\n{fenced('sh', command(config, run.path))}"
 
 
 def _metrics(run: Run) -> str:
@@ -152,7 +153,7 @@ def escape(text: str) -> str:
     >>> print(escape("<b> | *x* of hand_x"))
     &lt;b> \\| \\*x\\* of hand_x
     """
-    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    text = printable(" ".join(text.split())).replace("&", "&amp;").replace("<", "&lt;")
     # an underscore inside a word is no emphasis
     return re.sub(r"[\\`*\[\]~|]|(?<!\w)_|_(?!\w)", r"\\\g<0>", text)
 
@@ -165,7 +166,19 @@ def code(text: str) -> str:
     """
     longest = max(map(len, re.findall("`+", text)), default=0)
     fence, space = "`" * (longest + 1), " " if longest else ""
-    return f"{fence}{space}{' '.join(text.split())}{space}{fence}"
+    return f"{fence}{space}{printable(' '.join(text.split()))}{space}{fence}"
+
+
+def fenced(language: str, text: str) -> str:
+    """Lines of code, whatever they contain.
+
+    >>> print(fenced("sh", "a"))
+    ```sh
+    a
+    ```
+    """
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}{language}\n" + "\n".join(map(printable, text.splitlines())) + f"\n{fence}"
 
 
 def _limits(run: Run, config: RunConfig, model: Model) -> list[str]:
@@ -205,7 +218,7 @@ def _memorisation(run: Run, config: RunConfig) -> str:
                 f" expected of a model without memory {at}."
             )
     command = shlex.join(["simulacra", "evaluate", str(run), "--metrics", "memorisation"])
-    return f"Samples may be close to single training examples. This was not checked: `{command}` does."
+    return f"Samples may be close to single training examples. This was not checked: {code(command)} does."
 
 
 def _audits(run: Run) -> str:
@@ -216,7 +229,7 @@ def _audits(run: Run) -> str:
     parts = []
     for file in files:
         try:
-            document = json.loads(file.read_text(encoding="utf-8"))
+            document = json.loads(limits.read_bytes(file, limits.JSON_BYTES))
             findings = [f for part in document["sections"] for f in part["findings"]]
             lines = [
                 f"- **{f['verdict']}**: {escape(f['sentence'])} *Does not show: {escape(f['does_not_show'])}*"
@@ -224,7 +237,7 @@ def _audits(run: Run) -> str:
             ]
             title = document["title"]
         # ValueError: no JSON, or no UTF-8
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, LimitError, RecursionError) as error:
             raise RunError(f"{file}: cannot be read; run the audit again, or delete its folder") from error
         page = (file.parent / "audit.html").relative_to(run.path).as_posix()
         parts.append(f"### {escape(title)}\n\n[{page}]({page})\n\n" + "\n".join(lines))
@@ -238,7 +251,5 @@ def _loading(run: Run, config: RunConfig, model: Model) -> str:
         for words in commands(model, str(run), config.source, config.training.seed)
     ]
     return "\n\n".join(
-        f"```{language}\n" + "\n".join(lines) + "\n```"
-        for language, lines in (("python", python), ("sh", shell))
-        if lines
+        fenced(language, "\n".join(lines)) for language, lines in (("python", python), ("sh", shell)) if lines
     )

@@ -9,13 +9,15 @@ import numpy as np
 
 from simulacra.data.spec import SPLITS, Data, Dataset, DataSpec, Options
 from simulacra.data.splits import content_shares, split_data
-from simulacra.data.tables.cells import MOST_DECIMALS, Cells, missing
+from simulacra.data.tables.cells import MOST_DECIMALS, Cells, as_words, missing
 from simulacra.data.tables.infer import examples, infer, is_ambiguous
-from simulacra.data.tables.reader import TOO_LARGE, Table
+from simulacra.data.tables.reader import TOO_LARGE, Table, all_numbers
 from simulacra.data.tables.schema import MISSING_CELL, Column, Schema, as_option, no_columns
 from simulacra.data.tables.text import MOST_CATEGORIES, read_rows
 from simulacra.errors import DataError, shorten
 
+# in fewer rows whole numbers that rise say little
+FEWEST_IDS = 20
 # the options that name columns, and the sentence about one that is not there
 NAMING = {
     "target": "target column",
@@ -144,7 +146,7 @@ def read(table: Table, options: Options, spec: DataSpec | None = None) -> Rows:
     everything = Dataset(held, x, y, target=t, rows=np.flatnonzero(keep))
     notes = [*_columns_left_out(left_out), *notes, *_unseen(schema, x)]
     if spec is None:
-        notes += _counting(schema, x)
+        notes += _counting(schema, cells) + _notations(table)
     columns = [*schema.columns, *outputs]
     return Rows(table, everything, spec is not None, tuple(columns), lacking, left_out, tuple(notes))
 
@@ -197,7 +199,7 @@ def choose(
         names = [column.name for column in columns]
         table.check_columns("column", names)
         table.check_unique({*names, *targets})
-        words = [column.name for column in columns if not column.continuous]
+        words = [column.name for column in columns if not column.continuous and not _are_numbers(column)]
         return names, targets, words if spec.target else [*words, *targets]
     unused = {*targets, *given["drop"], *given["group"], *given["split_column"]}
     names = [name for name in given["columns"] or dict.fromkeys(table.names) if name and name not in unused]
@@ -287,6 +289,8 @@ def _numbers(
     if bad:
         optional = [column.name for column in bad if column.name not in targets]
         more = ", or remove the row"
+        if fitted and any(np.isnan(numbers[c.name]).any() for c in bad if c.name in numbers):
+            more += ", or train with --missing mean"
         if optional and not fitted and len(columns) > len(targets) + len(optional):
             more += f", or leave out the column: --drop {as_option(optional)}"
         elif len(targets) > 1 and not fitted:
@@ -376,15 +380,35 @@ def _ambiguous(columns: Sequence[Column], cells: Mapping[str, Cells]) -> list[st
     ]
 
 
-def _counting(schema: Schema, x: np.ndarray) -> list[str]:
-    """Remarks about columns that number the rows."""
-    places = [(block.column.name, block.number) for block in schema.blocks if block.number is not None]
+def _notations(table: Table) -> list[str]:
+    """Remarks about columns whose numbers are read without a unit, or with another decimal mark."""
     return [
-        f"column '{name}' numbers the rows; if it means nothing else, leave it out: --drop "
-        f"{as_option([name])}"
-        for name, place in places
-        if len(x) > 2 and (np.diff(x[:, place]) == 1).all()
+        f"column '{name}' is read as numbers, '{shorten(cell)}' as {number}"
+        for name, (cell, number) in table.notations.items()
     ]
+
+
+def _are_numbers(column: Column) -> bool:
+    """Whether the categories are numbers as `as_words` writes them: cells may be read as numbers."""
+    present = [category for category in column.categories if category]
+    numbers = all_numbers(present)
+    return numbers is not None and as_words(numbers) == present
+
+
+def _counting(schema: Schema, cells: Mapping[str, Cells]) -> list[str]:
+    """Remarks about columns that number the rows, or are whole numbers that rise from row to row."""
+    notes = []
+    for name in (column.name for column in schema.columns if column.kind == "number"):
+        numbers = np.asarray(cells[name])
+        steps = np.diff(numbers)
+        if len(numbers) > 2 and (steps == 1).all():
+            found = "numbers the rows; if it means nothing else"
+        elif len(numbers) >= FEWEST_IDS and (steps > 0).all() and not (numbers % 1).any():
+            found = "is a larger whole number in each row, as an id is; if it means nothing else"
+        else:
+            continue
+        notes.append(f"column '{name}' {found}, leave it out: --drop {as_option([name])}")
+    return notes
 
 
 def _unseen(schema: Schema, x: np.ndarray) -> list[str]:
