@@ -26,7 +26,8 @@ import yaml
 
 from simulacra.config import Training, from_dict, to_dict
 from simulacra.data import Data, Options
-from simulacra.data.spec import DataSpec, is_arrays
+from simulacra.data.fitting import load_like
+from simulacra.data.spec import DataSpec, Origin, is_arrays
 from simulacra.data.tables.schema import Column, Schema
 from simulacra.errors import ConfigError, RunError, shorten
 from simulacra.files import clear_leftovers, write_text
@@ -377,6 +378,7 @@ class Run:
         self.check_trained()
         config = self.config
         model = build(config.model, config.spec, config.config)
+        model.trained_on = Origin(config.source, config.options)
         weights = tensors.read(self.weights)[0]
         try:
             state = model.state_dict()
@@ -408,22 +410,8 @@ class Run:
         if source is None or data.parse(source)[:2] == own:
             return data.load(config.source, config.options, config.spec)
         spec, options = config.spec, config.options
-        square = spec.kind == "image" and spec.shape[1] == spec.shape[2]
-        channels, size = spec.shape[:2] if square else (None, None)
-        wanted = {
-            "image_size": size,
-            "channels": channels,
-            "target": options.target,
-            "swap": options.swap,
-            "missing": options.missing,
-        }
-        if whole:
-            wanted |= {"target": None, "split": "none"}
-        accepted = data.SOURCES[data.parse(source)[0]].options
-        chosen: dict[str, Any] = {name: value for name, value in wanted.items() if name in accepted}
-        loaded = data.load(
-            source, Options(skip_bad=options.skip_bad, **chosen), spec if spec.kind == "vector" else None
-        )
+        changes: dict[str, Any] = {"target": None, "split": "none"} if whole else {}
+        loaded = load_like(source, spec, options, **changes)
         for what, ours, theirs in (
             ("examples", spec, loaded.spec),
             ("targets", spec.target, loaded.spec.target),
