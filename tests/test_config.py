@@ -112,7 +112,7 @@ def test_broken_weights(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no weights yet"):
         run.load()
     run.weights.write_bytes(b"nonsense")
-    with pytest.raises(RunError, match="cannot be loaded"):
+    with pytest.raises(RunError, match="damaged"):
         run.load()
 
 

@@ -12,23 +12,24 @@ from simulacra.cli.audit import KINDS
 SOURCE = Path(__file__).parents[1] / "src" / "simulacra"
 
 # What a part of the library may import, besides itself; the rest is above it. The command line is above all.
-BASE = {"errors", "files", "images", "config"}
+BASE = {"errors", "limits", "files", "images", "config"}
 DATA = BASE | {"data", "core"}
 TRAINED = DATA | {"probability", "models", "run", "engine", "latent", "metrics", "tensors"}
 ALLOWED = {
+    "limits": {"errors"},
     "errors": set(),
     "files": {"errors"},
-    "config": {"errors"},
+    "config": {"errors", "limits"},
     "terminal": set(),
     "tensors": {"errors", "files"},
     "images": {"errors", "files"},
-    "data": {"errors", "files", "images"},
-    "core": {"errors", "config", "data"},
+    "data": {"errors", "limits", "files", "images"},
+    "core": {"errors", "limits", "config", "data"},
     "probability": {"errors", "data", "core"},
     "nets": {"errors", "core"},
     "accelerate": {"nets"},
     "attacks": {"errors", "data", "core"},
-    "models": {"errors", "config", "data", "core", "nets", "probability", "attacks"},
+    "models": {"errors", "limits", "config", "data", "core", "nets", "probability", "attacks"},
     "run": DATA | {"models", "tensors"},
     "metrics": DATA | {"probability"},
     "engine": DATA | {"accelerate", "models", "run", "metrics", "tensors", "terminal"},

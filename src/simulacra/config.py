@@ -6,11 +6,14 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
+from math import inf
 from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from simulacra.errors import ConfigError, nearest
+from simulacra.errors import ConfigError, nearest, shorten
+from simulacra.limits import STEPS
 
 T = TypeVar("T")
 
@@ -90,6 +93,9 @@ class Training:
             at_least_1=("batch_size", "accumulate", "devices", "log_every"),
             at_least_0=("weight_decay", "warmup", "checkpoint_every", "seed"),
         )
+        for name in ("steps", "epochs", "warmup"):
+            if (value := getattr(self, name)) is not None and value > STEPS:
+                raise ConfigError(f"{name}: must be at most {STEPS:,}, not {value}")
         if not all(0 <= beta < 1 for beta in self.betas):
             raise ConfigError(f"betas: both must be in [0, 1), not {self.betas}")
         if self.ema is not None and not 0 < self.ema < 1:
@@ -135,7 +141,7 @@ def check_ranges(
     at_least_1: Sequence[str] = (),
     at_least_0: Sequence[str] = (),
 ) -> None:
-    """Raises ConfigError for a field out of its range, NaN included; None is in every range."""
+    """Raises ConfigError for a field out of its range, NaN and infinity included; None is in every range."""
     for names, low, text in (
         (positive, 0, "above 0"),
         (at_least_1, 1, "at least 1"),
@@ -143,9 +149,11 @@ def check_ranges(
     ):
         for name in names:
             value = getattr(config, name)
-            fits = value is None or value > low or (value == low and names is not positive)
+            fits = value is None or low < value < inf or (value == low and names is not positive)
             if not fits:
-                raise ConfigError(f"{name}: must be {text}, not {value}")
+                raise ConfigError(
+                    f"{name}: must be {'finite and ' if value == inf else ''}{text}, not {value}"
+                )
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -189,16 +197,19 @@ def from_dict(cls: type[T], values: dict[str, Any]) -> T:
     0.01
 
     Raises:
-        ConfigError: an unknown key; the message names the nearest valid one.
+        ConfigError: an unknown key, and the message names the nearest valid one; or a value is not of the
+            field's type.
     """
+    if not isinstance(values, dict):
+        raise ConfigError(f"settings must be names with values, not {shorten(repr(values))}")
     _check_names(values, [f.name for f in dataclasses.fields(cls)])  # type: ignore[arg-type]  # a dataclass
-    return cls(**{name: _field(value) for name, value in values.items()})
+    return cls(**{name: _typed(cls, name, value) for name, value in values.items()})
 
 
 def _check_names(settings: Collection[str], known: Collection[str]) -> None:
     for name in settings:
         if name not in known:
-            raise ConfigError(f"unknown setting '{name}', {nearest(name, known)}")
+            raise ConfigError(f"unknown setting '{shorten(str(name))}', {nearest(str(name), known)}")
 
 
 def _field(value: Any) -> Any:
@@ -216,7 +227,7 @@ def _typed(cls: type[Any], name: str, value: Any) -> Any:
         ConfigError: it is not of this type.
     """
     try:
-        hint = get_type_hints(cls)[name]
+        hint = _hints(cls)[name]  # type: ignore[arg-type]  # classes are hashable
     # an annotation that a model in a file of its own did not import
     except NameError:
         return _field(value)
@@ -229,7 +240,12 @@ def _typed(cls: type[Any], name: str, value: Any) -> Any:
         raise ConfigError(f"{name}: unknown '{value}', {nearest(value, choices)}")
     wanted = [f"one of {', '.join(choices)}"] if choices else []
     wanted += [_NAMES.get(kind) or _list(get_args(kind)) for kind in kinds if get_origin(kind) is not Literal]
-    raise ConfigError(f"{name}: must be {' or '.join(wanted)}, not {value!r}")
+    raise ConfigError(f"{name}: must be {' or '.join(wanted)}, not {shorten(repr(value))}")
+
+
+@cache
+def _hints(cls: type[Any]) -> dict[str, Any]:
+    return get_type_hints(cls)
 
 
 def _list(parts: Sequence[Any]) -> str:
@@ -258,4 +274,4 @@ def _converted(kind: Any, value: Any) -> Any:
         fits[kind] = value in get_args(kind)
     if not fits.get(kind, get_origin(kind) is not tuple):
         raise ValueError
-    return kind(value) if kind in (int, float) else value
+    return kind(value) if kind in (int, float) else _field(value)

@@ -20,6 +20,10 @@ class RunError(SimulacraError):
     """A run folder that is missing, busy, damaged, or belongs to other settings."""
 
 
+class LimitError(SimulacraError):
+    """An input larger than what is read, or a request larger than the memory."""
+
+
 class DivergedError(SimulacraError):
     """A loss became NaN or infinite."""
 

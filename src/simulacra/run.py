@@ -24,12 +24,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
+from simulacra import limits
 from simulacra.config import Training, from_dict, to_dict
 from simulacra.data import Data, Options
 from simulacra.data.fitting import load_like
 from simulacra.data.spec import DataSpec, Origin, is_arrays
 from simulacra.data.tables.schema import Column, Schema
-from simulacra.errors import ConfigError, RunError, shorten
+from simulacra.errors import ConfigError, LimitError, RunError, SimulacraError, printable, shorten
 from simulacra.files import clear_leftovers, write_text
 from simulacra.models.registry import full_name, model_card, short_name
 
@@ -76,20 +77,28 @@ class RunConfig:
 
     @classmethod
     def from_yaml(cls, text: str) -> RunConfig:
-        document = yaml.safe_load(text)
+        """The reverse of `to_yaml`.
+
+        Raises:
+            RunError: it is of another version.
+            SimulacraError, yaml.YAMLError, ValueError, LookupError: it was changed so that it cannot be read.
+        """
+        document, _ = limits.load_yaml(text)
         if not isinstance(document, dict):
             raise RunError("config.yaml is damaged; delete the folder, or train in another --out")
         if document.get("layout") != LAYOUT:
             raise RunError("made by another version of simulacra; train it again in another --out")
-        model, data = document["model"], document["data"]
+        model, data = (_section(document, name) for name in ("model", "data"))
         name, source, spec = model.pop("name"), data.pop("source"), data.pop("spec")
+        if not isinstance(name, str) or not isinstance(source, str):
+            raise ConfigError("the name of the model and the source of the data must be texts")
         return cls(
             name,
             from_dict(model_card(name).Config, model),
             source,
             from_dict(Options, data),
             _spec(spec),
-            from_dict(Training, document["training"]),
+            from_dict(Training, _section(document, "training")),
         )
 
     def settings(self) -> dict[str, Any]:
@@ -126,11 +135,36 @@ class RunConfig:
         return [f"{key} {mine.get(key)} there, {theirs.get(key)} here" for key in different]
 
 
-def _spec(values: dict[str, Any]) -> DataSpec:
-    target, schema = values.get("target"), values.get("schema")
-    columns = tuple(from_dict(Column, column) for column in schema["columns"]) if schema else ()
-    known = {"target": target and _spec(target), "schema": Schema(columns) if schema else None}
-    return from_dict(DataSpec, {**values, **known})
+def _section(values: Any, name: str) -> dict[str, Any]:
+    """A part of config.yaml.
+
+    Raises:
+        ConfigError: it is missing, or no mapping.
+    """
+    section = values.get(name) if isinstance(values, dict) else None
+    if not isinstance(section, dict):
+        raise ConfigError(f"there is no section '{name}'")
+    return section
+
+
+def _spec(values: Any) -> DataSpec:
+    """Raises ConfigError for what describes no data."""
+    if not isinstance(values, dict):
+        raise ConfigError("spec: must be names with values")
+    target, schema = values.get("target"), None
+    if values.get("schema"):
+        columns = _section(values, "schema").get("columns")
+        if not isinstance(columns, list) or not columns:
+            raise ConfigError("schema: must have columns")
+        schema = Schema(tuple(from_dict(Column, column) for column in columns))
+    spec = from_dict(DataSpec, {**values, "target": _spec(target) if target else None, "schema": schema})
+    if len(spec.shape) != (3 if spec.kind == "image" else 1) or min(spec.shape) < 1:
+        raise ConfigError(f"shape: {spec.shape} is no shape of an {spec.kind}")
+    if schema is not None and (schema.width,) != spec.shape:
+        raise ConfigError(f"schema: its columns have {schema.width} numbers, but the shape is {spec.shape}")
+    if spec.columns and (len(spec.columns),) != spec.shape:
+        raise ConfigError(f"columns: {len(spec.columns)} names for {spec.shape[0]} numbers")
+    return spec
 
 
 def _changed_columns(mine: Schema | None, theirs: Schema | None) -> str:
@@ -138,6 +172,44 @@ def _changed_columns(mine: Schema | None, theirs: Schema | None) -> str:
     ours, others = ({c.name: c for c in schema.columns} if schema else {} for schema in (mine, theirs))
     names = [name for name in dict.fromkeys([*ours, *others]) if ours.get(name) != others.get(name)]
     return shorten(", ".join(names) or "their order", 200)
+
+
+# events of numbers alone, and the values that others have
+_NUMBERS = ("start", "train", "validation")
+_VALUES: dict[str, dict[str, type]] = {
+    "train": {"step": int},
+    "validation": {"step": int},
+    "scores": {"step": int, "extractor": str},
+    "length": {"step": int, "steps": int},
+    "warning": {"step": int, "cause": str, "text": str},
+    "evaluation": {"data": str},
+}
+
+
+def read_event(line: bytes) -> dict[str, Any] | None:
+    """A line of metrics.jsonl; None of one that is not an event as `Run.log` writes them.
+
+    >>> read_event(b'{"event": "train", "step": 50, "loss": 0.5}')
+    {'event': 'train', 'step': 50, 'loss': 0.5}
+    >>> read_event(b'{"event": "train", "step": "50"}')
+    """
+    if len(line) > limits.METRICS_LINE:
+        return None
+    try:
+        event = json.loads(line)
+    # nested too deeply, or a number with too many digits
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+        return None
+    kind, step = event["event"], event.get("step", 0)
+    if type(step) is not int or not 0 <= step <= limits.STEPS:
+        return None
+    wanted = _VALUES.get(kind, {})
+    if not all(type(event.get(name)) is value for name, value in wanted.items()):
+        return None
+    others = (value for name, value in event.items() if name != "event")
+    return event if kind not in _NUMBERS or all(type(value) in (int, float) for value in others) else None
 
 
 class Run:
@@ -173,18 +245,16 @@ class Run:
         if not file.is_file():
             raise RunError(f"{self.path}: no run here (config.yaml is missing); {self._hint()}")
         try:
-            return RunConfig.from_yaml(file.read_text(encoding="utf-8"))
+            return RunConfig.from_yaml(limits.read_bytes(file, limits.CONFIG_BYTES).decode("utf-8"))
         except RunError as error:
             raise RunError(f"{self.path}: {error}") from None
-        except (
-            yaml.YAMLError,
-            ConfigError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            UnicodeDecodeError,
-        ) as error:
-            raise RunError(f"{file}: cannot be read ({str(error).splitlines()[0]})") from error
+        except KeyError as error:
+            raise RunError(f"{file}: cannot be read ({error} is missing)") from error
+        except (yaml.YAMLError, SimulacraError, ValueError, TypeError, OverflowError) as error:
+            reason = shorten((str(error).splitlines() or ["damaged"])[0], 200)
+            raise RunError(f"{file}: cannot be read ({printable(reason)})") from error
+        except OSError as error:
+            raise RunError(f"{file}: cannot be read ({error.strerror})") from error
 
     @property
     def started(self) -> bool:
@@ -283,8 +353,18 @@ class Run:
                         folder.rmdir()
 
     def save(self, config: RunConfig) -> None:
-        """Write config.yaml."""
-        write_text(self.path / "config.yaml", config.to_yaml())
+        """Write config.yaml.
+
+        Raises:
+            RunError: it cannot be written, or is larger than what is read.
+        """
+        text = config.to_yaml()
+        if len(text.encode()) > limits.CONFIG_BYTES:
+            raise RunError(
+                f"{self.path}: the names of columns and categories take more than"
+                f" {limits.amount(limits.CONFIG_BYTES)}, the limit; leave some out with --drop"
+            )
+        write_text(self.path / "config.yaml", text)
 
     def _busy(self) -> RunError:
         return RunError(
@@ -292,18 +372,29 @@ class Run:
         )
 
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
-        """The lines of metrics.jsonl in order, of one `kind` or all; a torn last line is left out."""
+        """The lines of metrics.jsonl in order, of one `kind` or all; those that are torn are left out.
+
+        Raises:
+            RunError: the file cannot be read, or is too large.
+        """
         if not self.metrics.is_file():
             return []
+        try:
+            raw = limits.read_bytes(self.metrics, limits.METRICS_BYTES)
+        except (LimitError, OSError) as error:
+            raise RunError(f"{self.metrics}: cannot be read ({error})") from error
         events = []
-        for line in self.metrics.read_text(encoding="utf-8").splitlines():
-            try:
-                event = json.loads(line)
-            except json.JSONDecodeError:
-                continue
-            if kind is None or event["event"] == kind:
+        for line in raw.splitlines():
+            event = read_event(line)
+            if event is not None and kind in (None, event["event"]):
                 events.append(event)
         return events
+
+    @property
+    def step(self) -> int:
+        """Steps of the training that are saved: of the last checkpoint, or else of the last `train` event."""
+        saved = [int(file.stem) for file in self.checkpoints.glob("*.safetensors") if file.stem.isdecimal()]
+        return max(saved or [event["step"] for event in self.events("train")], default=0)
 
     def log(self, kind: str, **values: Any) -> None:
         """Append one event.
@@ -377,9 +468,20 @@ class Run:
 
         self.check_trained()
         config = self.config
-        model = build(config.model, config.spec, config.config)
-        model.trained_on = Origin(config.source, config.options)
         weights = tensors.read(self.weights)[0]
+        try:
+            # beside the weights that were read
+            model = build(config.model, config.spec, config.config, each=8)
+        except SimulacraError as error:
+            raise RunError(f"{self.path}: {error}") from error
+        # a config that was changed by hand may describe no model: constructors meet it with any error
+        except Exception as error:
+            reason = shorten((str(error).splitlines() or [""])[0], 200)
+            raise RunError(
+                f"{self.path / 'config.yaml'}: describes no model that can be built"
+                f" ({type(error).__name__}: {printable(reason)})"
+            ) from error
+        model.trained_on = Origin(config.source, config.options)
         try:
             state = model.state_dict()
             missing = {name: state[name] for name in model.training_only}

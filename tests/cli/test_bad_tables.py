@@ -49,14 +49,14 @@ BAD: dict[str, tuple[str | bytes, str | None, list[str]]] = {
         ["column 'size', row 3 (line 4): '3,14' is not a number", "write decimals with a point"],
     ),
     "decimal commas in the target": (
-        "age;y\n" + "".join(f"{i};{i % 3},5\n" for i in range(30)),
+        "age,y\n" + "".join(f'{i},"{i % 3},5"\n' for i in range(30)),
         "y",
         ["column 'y', row 1 (line 2): '0,5' is not a number", "write decimals with a point", "(30 such"],
     ),
     "thousands": (
-        table((3, 1, '"1,234,567"')),
+        table((3, 1, '"1,23,567"')),
         "y",
-        ["column 'size', row 3 (line 4): '1,234,567' is not a number", "thousands without a comma"],
+        ["column 'size', row 3 (line 4): '1,23,567' is not a number", "thousands without a comma"],
     ),
     "a typing error in the target": (
         table((3, 2, "1O")),

@@ -111,6 +111,8 @@ def test_every_row_with_its_id_its_truth_and_its_split(folder: Path, tmp_path: P
     assert [row["y_true"] for row in rows] == [row["y"] for row in table]
     counts = Counter(row["split"] for row in rows)
     assert set(counts) == {"train", "validation", "test"}
+    # the columns of the table, so that an audit can group by one of them
+    assert [[row[name] for name in ("a", "b", "y", "z")] for row in rows] == [list(r.values()) for r in table]
     # rows of the training table in another file, with ids, beside new ones
     lines = ["patient_id,a,b,y"]
     lines += [f"p{i},{row['a']},{row['b']},{row['y']}" for i, row in enumerate(table[100:150])]
@@ -128,6 +130,21 @@ def test_every_row_with_its_id_its_truth_and_its_split(folder: Path, tmp_path: P
         assert [row["patient_id"] for row in read(out)] == [
             row["patient_id"] for row in found if row["split"] == split
         ]
+
+
+def test_columns_whose_names_are_taken(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("a,b,split,file,sex\n1,0.5,mine,f,=m\n-1,0.5,yours,g,w\n")
+    argv = ["predict", str(folder / "words"), "--data", f"csv:{tmp_path}/new.csv", "--out"]
+    assert main([*argv, str(tmp_path / "p.csv")]) == 0
+    rows = read(tmp_path / "p.csv")
+    assert [(row["split"], row["table_split"], row["sex"]) for row in rows] == [
+        ("new", "mine", "'=m"),
+        ("new", "yours", "w"),
+    ]
+    assert main([*argv, str(tmp_path / "p.npz")]) == 0
+    arrays = np.load(tmp_path / "p.npz")
+    assert arrays["table_split"].tolist() == ["mine", "yours"]
+    assert arrays["table_file"].tolist() == ["f", "g"]
 
 
 def test_no_cell_is_a_formula(tmp_path: Path) -> None:
@@ -185,6 +202,9 @@ def test_every_picture_with_its_name(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert rows[-1]["file"] == str(tmp_path / "own" / name)
     assert [row["split"] for row in rows] == ["new"] * 28 + ["train"]
     assert {row["predicted"] for row in rows[:-1]} <= {"dark", "bright"}
+    arrays = tmp_path / "p.npz"
+    assert main(["predict", run, str(tmp_path / "more" / "dark"), "--out", str(arrays)]) == 0
+    assert len(np.load(arrays)["files"]) == 28
     # one picture in a folder is no data set, but can be predicted for
     (tmp_path / "one").mkdir()
     (tmp_path / "more" / "dark" / "1.png").rename(tmp_path / "one" / "1.png")

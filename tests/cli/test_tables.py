@@ -176,3 +176,13 @@ def test_vectors_without_names_are_a_table_too(tmp_path: Path, capsys: Capture) 
     rows = read(tmp_path / "new.csv")
     assert list(rows[0]) == ["x_1", "x_2"]
     assert all(0 < abs(float(cell)) < 0.1 for row in rows for cell in row.values())
+
+
+def test_a_classifier_of_a_number_names_the_models_and_the_option(tmp_path: Path, capsys: Capture) -> None:
+    lines = ["a,income,word", *(f"{i / 7:.3f},{i * 31 % 1009}.5,{'xy'[i % 2]}" for i in range(60))]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    argv = ["train", "classifier", "--data", f"csv:{tmp_path}/a.csv", "--out", str(tmp_path / "run")]
+    assert main([*argv, "--target", "income"]) == 2
+    said = capsys.readouterr().err
+    assert "income is a number: train a regressor or an mdn, or --categorical income" in said
+    assert "have none" not in said

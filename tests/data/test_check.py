@@ -113,3 +113,18 @@ def test_other_sources_are_loaded(tmp_path: Path) -> None:
 def test_a_source_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no"):
         check(f"folder:{tmp_path / 'nowhere'}")
+
+
+def test_equal_rows_of_a_table_are_counted(tmp_path: Path) -> None:
+    rows = [f"{i}.5,{'ab'[i % 2]},{i % 3}" for i in range(40)]
+    # the last but one differs in the target alone
+    rows += [rows[4], rows[4], rows[7], "9.5,b,1", rows[0]]
+    (tmp_path / "t.csv").write_text("\n".join(["n,word,y", *rows]))
+    report = check(f"csv:{tmp_path}/t.csv", Options(target="y"))
+    assert report.duplicates == (("row 1", "row 45"), ("row 5", "row 41", "row 42"), ("row 8", "row 43"))
+    assert report.notes[0].startswith(
+        "4 rows are equal to an earlier one in every column used (first: row 45 eq"
+    )
+    # equal rows of categories alone are no copies
+    (tmp_path / "c.csv").write_text("\n".join(["a,b", *["x,y", "x,z", "v,y"] * 10]))
+    assert check(f"csv:{tmp_path}/c.csv").duplicates == ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -333,6 +334,17 @@ def test_the_best_weights_are_kept_through_an_interruption(
     monkeypatch.setattr(VAE, "play", play)
     _, resumed = trains("cut", **settings)
     assert_same(model, resumed)
+
+
+def test_an_early_best_validation_is_reported_at_the_end(
+    trains: Trains, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    losses = count(2)
+    terms = "simulacra.engine.monitors.validation.validation_terms"
+    monkeypatch.setattr(terms, lambda *_: {"loss": next(losses)})
+    trains("overfitted", steps=30, validate_every=2, keep="best")
+    said = capfd.readouterr().err
+    assert "lowest at step 2 of 30 (2) and rose to 16: the weights of that step are kept" in said
 
 
 def test_who_interrupts_is_told_what_happens(

@@ -63,4 +63,5 @@ def test_an_evaluation_has_the_numbers_of_each_class(tmp_path: Path) -> None:
     assert [one["examples"] for one in each.values()] == list(data.test.class_counts)
     right = sum(one["predicted_as"].get(name, 0) for name, one in each.items())
     assert right / len(data.test) == pytest.approx(numbers["accuracy"])
+    assert numbers["accuracy_of_majority"] == pytest.approx(np.bincount(data.test.y).max() / len(data.test))
     assert numbers["balanced_accuracy"] == pytest.approx(np.mean([one["recall"] for one in each.values()]))

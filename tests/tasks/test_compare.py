@@ -5,10 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+import torch
+from torch.distributions import Distribution
 
 import simulacra as sim
 from simulacra.errors import ConfigError
+from simulacra.tasks.compare import _is_discrete
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +79,34 @@ def test_models_need_data(runs: Path) -> None:
     pca = sim.load(runs / "pca4")
     with pytest.raises(ConfigError, match="keeps no data"):
         sim.compare([pca, pca])
+
+
+def test_tables_are_compared_with_and_without_likelihoods(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"age": rng.normal(40, 10, 200).round(), "sex": rng.choice(["female", "male"], 200)})
+    vaes = {f"{n}": sim.train("vae", table, tmp_path / f"{n}", steps=n) for n in (5, 10)}
+    for metrics in (["nll"], ["table"]):
+        found = sim.compare(vaes, table, metrics=metrics)
+        assert set(found.values) == {"5", "10"}
+        assert found.note == ""
+    # all columns are categories: rows have probabilities
+    codes = table[["sex"]].assign(job=rng.choice(["a", "b"], 200))
+    vae = sim.train("vae", codes, tmp_path / "codes", steps=5)
+    p = vae.decode(torch.zeros(1, *vae.latent.shape))
+    assert _is_discrete(p)
+    assert not _is_discrete(vaes["5"].decode(torch.zeros(1, *vaes["5"].latent.shape)))
+
+
+def test_a_distribution_without_support_has_densities() -> None:
+    assert not _is_discrete(Distribution(validate_args=False))
+    assert not _is_discrete(None)
+
+
+def test_splits_that_differ_are_named(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    file = tmp_path / "heights.csv"
+    pd.DataFrame({"a": rng.normal(size=200), "b": rng.normal(size=200)}).to_csv(file, index=False)
+    for split in ("hash", "time"):
+        sim.train("pca", str(file), tmp_path / split, latent_dim=1, split=split)
+    with pytest.raises(ConfigError, match=r"test splits differ.*--data NAME"):
+        sim.compare([tmp_path / split for split in ("hash", "time")])

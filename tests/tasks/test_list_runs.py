@@ -89,6 +89,33 @@ def test_the_key_number_is_of_the_last_evaluation_else_of_the_last_validation(tm
     }
 
 
+def test_the_key_number_is_of_the_own_test_split_and_older_ones_say_so(tmp_path: Path) -> None:
+    own, other = (
+        {"event": "evaluation", "step": 50, "data": data, "accuracy": accuracy}
+        for data, accuracy in (("digits@test", 0.5), ("other@test", 0.25))
+    )
+    make(tmp_path / "both", START, train(50), own, other, own | {"data": "digits@validation"})
+    make(tmp_path / "other", START, train(50), other)
+    make(tmp_path / "older", START, train(50), own, train(80))
+    found = {name: (run.value, run.on) for name, run in by_name(tmp_path).items()}
+    assert found == {
+        "both": (0.5, "digits@test"),
+        "other": (0.25, "other@test"),
+        "older": (0.5, "digits@test, step 50"),
+    }
+
+
+def test_the_step_is_that_of_the_last_checkpoint(tmp_path: Path) -> None:
+    run = make(tmp_path / "run", START, train(50), train(75))
+    run.checkpoints.mkdir()
+    for step in (60, 72):
+        (run.checkpoints / f"{step:06d}.safetensors").touch()
+    assert run.step == by_name(tmp_path)["run"].step == 72
+    # what is not saved yet counts while it goes on
+    with FileLock(run.path / ".lock"):
+        assert by_name(tmp_path)["run"].step == 75
+
+
 def test_the_last_written_come_first_also_from_sub_folders(tmp_path: Path) -> None:
     make(tmp_path / "old", age=7200)
     make(tmp_path / "attack" / "round-1", age=60)

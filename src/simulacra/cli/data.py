@@ -125,9 +125,11 @@ def _check(verb: Check) -> int:
 def _lines(report: SourceCheck) -> list[str]:
     lines = [f"{name}: {reason}" for name, reason in report.bad.items()]
     lines += report.problems
-    lines += [f"duplicates: {', '.join(group)}" for group in report.duplicates[:SHOWN]]
-    if len(report.duplicates) > SHOWN:
-        lines.append(f"duplicates: {len(report.duplicates) - SHOWN} more; --json lists them")
+    # of a table a note counts them
+    listed = () if report.table else report.duplicates
+    lines += [f"duplicates: {', '.join(group)}" for group in listed[:SHOWN]]
+    if len(listed) > SHOWN:
+        lines.append(f"duplicates: {len(listed) - SHOWN} more; --json lists them")
     lines += [f"note: {note}" for note in report.notes]
     lines.append(f"{_kind(report)}{_counts(', from ', report.sizes)}")
     inputs = sum(column.role == "input" for column in report.table)

@@ -98,7 +98,7 @@ def _cores() -> int:
 
 
 def _memory() -> Finding:
-    from simulacra.data.images.cache import available_memory
+    from simulacra.limits import available_memory
 
     free = available_memory()
     problem = "close other programs, or use a smaller --batch-size" if free < LITTLE_MEMORY else ""

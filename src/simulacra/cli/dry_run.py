@@ -37,7 +37,7 @@ def _lines(run: Run, config: RunConfig, data: Data, measured: DryRun) -> Iterato
         yield "classes", f"{', '.join(listed[:CLASSES])}{more} (in train)"
     if spec.target is not None:
         yield "target", _examples(spec.target)
-    done = max((event["step"] for event in run.events("train")), default=0) if run.started else 0
+    done = run.step if run.started else 0
     seconds = _duration(measured.seconds(done))
     if measured.steps:
         each = ", ".join(f"{player} {count:,}" for player, count in measured.parameters.items())

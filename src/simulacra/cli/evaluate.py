@@ -103,8 +103,7 @@ def run(arguments: Evaluate) -> None:
     else:
         print("\n".join(lines(numbers)))
     # behind the numbers, which are not lost where the log cannot be written
-    steps = trained.events("train")
-    trained.log("evaluation", step=steps[-1]["step"] if steps else 0, **numbers)
+    trained.log("evaluation", step=trained.step, **numbers)
 
 
 def lines(numbers: dict[str, Any]) -> Iterator[str]:

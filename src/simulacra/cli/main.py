@@ -9,6 +9,7 @@ from importlib import import_module
 from importlib.metadata import version
 
 from simulacra.errors import ConfigError, SimulacraError, nearest
+from simulacra.limits import out_of_memory
 from simulacra.terminal import tolerant_stderr
 
 VERBS = {
@@ -38,6 +39,12 @@ HELP = """usage: simulacra VERB ...
 
 Start with:  simulacra recipe digits-vae
 """
+
+
+OUT_OF_MEMORY = (
+    "the memory does not suffice; use a smaller batch, model or image size, fewer examples, or a machine with"
+    " more memory"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -70,8 +77,12 @@ def _main(arguments: list[str]) -> int:
         return _fail(str(error), 2 if isinstance(error, ConfigError) else 1)
     except BrokenPipeError:
         return 1
-    except OSError as error:
+    except (OSError, MemoryError, RuntimeError) as error:
         if debug:
+            raise
+        if out_of_memory(error):
+            return _fail(OUT_OF_MEMORY, 1)
+        if not isinstance(error, OSError):
             raise
         where = f"{error.filename}: " if error.filename else ""
         return _fail(f"{where}{error.strerror or error}", 1)

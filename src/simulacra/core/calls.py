@@ -34,6 +34,7 @@ from simulacra.data.arrays import frame_inputs
 from simulacra.data.images.scale import rescaling
 from simulacra.data.tables.frames import is_frame
 from simulacra.errors import ConfigError, DataError
+from simulacra.limits import IMPORTANCE_SAMPLES, check_memory
 
 # images may lie outside [0, 1] by so much, as means of a normal likelihood do; other scales are further out
 SLACK = 0.5
@@ -200,6 +201,21 @@ def _count(_model: Any, what: str, value: Any, _: Mapping[str, Any]) -> int:
     return n
 
 
+def _sample_count(model: Any, what: str, value: Any, arguments: Mapping[str, Any]) -> int:
+    n = _count(model, what, value, arguments)
+    # the batches, and all of them in one tensor
+    needed = 2 * 4 * n * prod(model.spec.shape)
+    check_memory(needed, f"{n:,} samples", "draw fewer, several times, each with a seed of its own")
+    return n
+
+
+def _draw_count(model: Any, what: str, value: Any, arguments: Mapping[str, Any]) -> int:
+    samples = _count(model, what, value, arguments)
+    if samples > IMPORTANCE_SAMPLES:
+        raise ConfigError(f"{what} must be at most {IMPORTANCE_SAMPLES:,}, not {samples:,}")
+    return samples
+
+
 def _seed(_model: Any, what: str, value: Any, _: Mapping[str, Any]) -> int | Noise:
     if isinstance(value, Noise):
         return value
@@ -234,8 +250,8 @@ _CHECKS: dict[str, Callable[[Any, str, Any, Mapping[str, Any]], Any]] = {
     "x": _examples,
     "z": _latents,
     "y": _labels,
-    "n": _count,
-    "samples": _count,
+    "n": _sample_count,
+    "samples": _draw_count,
     "seed": _seed,
     "truncation": _factor,
     "space": _name,

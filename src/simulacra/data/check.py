@@ -22,7 +22,7 @@ from simulacra.data.sources.registry import TABLES, check_usage, load, parse
 from simulacra.data.sources.tables import open_table
 from simulacra.data.spec import SPLITS, Data, DataSpec, Options
 from simulacra.data.splits import TEST, TRAIN, split_rule
-from simulacra.data.tables.rows import read, schema_of
+from simulacra.data.tables.rows import Rows, read, schema_of
 from simulacra.data.tables.summary import ColumnSummary, summaries
 from simulacra.errors import DataError, printable
 
@@ -45,7 +45,7 @@ class SourceCheck:
         notes: remarks that do not prevent training.
         bad: each file that cannot be used, and why.
         problems: errors in `labels.csv`.
-        duplicates: groups of files that show the same image.
+        duplicates: groups of files that show the same image, or of rows that are equal in every column used.
         sizes: `WIDTHxHEIGHT` of the usable files -> how many; empty for other sources.
         attributes: the names of the attributes.
         columns: the names of the numbers of a vector; empty if they have none.
@@ -94,9 +94,10 @@ def check(source: str, options: Options | None = None) -> SourceCheck:
     if name in READERS:
         return _check_images(f"{name}:{argument}", argument, options, READERS[name])
     table: tuple[ColumnSummary, ...] = ()
+    equal: tuple[tuple[str, ...], ...] = ()
     if name in TABLES:
         rows = read(open_table(name, argument), options)
-        data, table = rows.split(options), summaries(rows)
+        data, table, equal = rows.split(options), summaries(rows), _equal_rows(rows)
     else:
         data = load(source, options)
     parts = [data.split(split) for split in SPLITS]
@@ -107,7 +108,13 @@ def check(source: str, options: Options | None = None) -> SourceCheck:
         total=sum(map(len, parts)),
         kind=data.spec.kind,
         shape=data.spec.shape,
-        notes=(*data.notes, *_constant_columns(data), *filter(None, [leak(data, options)])),
+        duplicates=equal,
+        notes=(
+            *data.notes,
+            *_equal_notes(equal),
+            *_constant_columns(data),
+            *filter(None, [leak(data, options)]),
+        ),
         split_by=split_rule(options) if options.split != "hash" or options.group else "",
         splits=dict(zip(SPLITS, map(len, parts), strict=True)),
         classes=dict(zip(data.spec.classes, map(int, counts), strict=True)),
@@ -115,6 +122,30 @@ def check(source: str, options: Options | None = None) -> SourceCheck:
         columns=data.spec.columns,
         target=data.spec.target,
         table=table,
+    )
+
+
+def _equal_rows(rows: Rows) -> tuple[tuple[str, ...], ...]:
+    """Groups of rows that are equal in every column used; none in a table of categories alone."""
+    if not any(column.continuous for column in rows.columns):
+        return ()
+    every = rows.everything
+    assert every.rows is not None
+    same: defaultdict[tuple[bytes, ...], list[int]] = defaultdict(list)
+    parts = [part for part in (every.x, every.y, every.target) if part is not None]
+    for row, *values in zip((every.rows + 1).tolist(), *parts, strict=True):
+        same[tuple(np.asarray(value).tobytes() for value in values)].append(row)
+    return tuple(tuple(f"row {row}" for row in group) for group in same.values() if len(group) > 1)
+
+
+def _equal_notes(groups: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+    if not groups:
+        return ()
+    again = sum(map(len, groups)) - len(groups)
+    are = "row is" if again == 1 else "rows are"
+    first = f"{groups[0][1]} equals {groups[0][0]}"
+    return (
+        f"{again:,} {are} equal to an earlier one in every column used (first: {first}; --json lists them)",
     )
 
 

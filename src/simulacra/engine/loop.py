@@ -69,8 +69,7 @@ def _log_divergence(run: Run, text: str) -> None:
     """Keep a warning for report and model card, once."""
     if all(event["text"] != text for event in run.events("warning")):
         # after the last step that counts: a training that goes on forgets it
-        step = max((event["step"] for event in run.events("train")), default=0)
-        run.log("warning", step=step + 1, cause="divergence", text=text)
+        run.log("warning", step=run.step + 1, cause="divergence", text=text)
 
 
 def _train(run: Run, config: RunConfig, data: Data, interrupted: Interrupts, quiet: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -13,6 +14,7 @@ from simulacra.data.spec import Data, refuse_missing_classes
 from simulacra.engine.batches import Batches
 from simulacra.engine.optimizers import average, learning_rate
 from simulacra.engine.players import Players
+from simulacra.limits import TRAINED_PARAMETER, check_memory
 from simulacra.models.registry import build
 from simulacra.run import RunConfig
 
@@ -43,13 +45,17 @@ class Session:
         training = config.training
         self.training, self.data, self.fabric = training, data, fabric
         shards = fabric.world_size * training.accumulate
+        each = TRAINED_PARAMETER + 4 * (training.ema is not None) if fabric.device.type == "cpu" else 4
         torch.manual_seed(derive_seed(training.seed))
-        self.model: Model = build(config.model, config.spec, config.config).to(fabric.device)
+        self.model: Model = build(config.model, config.spec, config.config, each).to(fabric.device)
         balanced = self.model.class_balanced
         if balanced:
             refuse_missing_classes(data)
         groups = data.train.class_counts if balanced else (len(data.train),)
         self.batch_size = training.fitted_batch(groups, shards)
+        # at least an example in float32, and its gradient
+        needed = 8 * self.batch_size // shards * prod(config.spec.shape)
+        check_memory(needed, f"{self.batch_size:,} examples of a batch", "choose a smaller --batch-size")
         # a model without players is solved by `prepare`
         steps = training.total_steps(len(data.train), self.batch_size) if self.model.players else 0
         self.steps = steps

@@ -178,6 +178,7 @@ def _of_classes(model: Any, batches: Sequence[Batch]) -> dict[str, Any]:
     numbers: dict[str, Any] = {"accuracy": (guess == targets).double().mean().item()}
     if labels:
         confusion = Confusion.of(targets.cpu().numpy(), guess.cpu().numpy(), len(classes))
+        numbers["accuracy_of_majority"] = targets.bincount().max().item() / len(targets)
         numbers["balanced_accuracy"] = float(np.nanmean(confusion.recall.value))
         numbers["by_class"] = confusion.by_class(classes)
     return numbers | {"calibration_error": calibration_error(probs, targets)}
@@ -220,6 +221,8 @@ PREDICTION = register(Measurement(
             for percent in INTERVALS
         ),
         Metric("accuracy", "accuracy", "%", "examples whose class is predicted correctly", "higher"),
+        Metric("accuracy_of_majority", "accuracy of the majority class", "%",
+            "what predicting the most frequent class for every example achieves"),
         Metric("balanced_accuracy", "balanced accuracy", "%",
             "mean over the classes of the share of their examples that is predicted correctly", "higher"),
         Metric("calibration_error", "calibration error", "%",

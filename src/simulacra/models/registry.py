@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import simulacra.models
 from simulacra.core.card import ModelCard
-from simulacra.errors import ConfigError, SimulacraError, nearest
+from simulacra.errors import ConfigError, LimitError, SimulacraError, nearest
+from simulacra.limits import WEIGHTS, amount, available_memory, out_of_memory
 
 if TYPE_CHECKING:
     from simulacra.core.model import Model
@@ -66,9 +67,45 @@ def model_class(name: str) -> type[Model]:
     return cls
 
 
-def build(name: str, spec: DataSpec, config: Any) -> Model:
-    """An untrained model for data of this spec."""
-    return model_class(name)(spec, config)
+def build(name: str, spec: DataSpec, config: Any, each: int = 4) -> Model:
+    """An untrained model for data of this spec.
+
+    Args:
+        name: as `model_card` takes it.
+        spec: of the data.
+        config: of the model.
+        each: bytes of memory for every number of its weights; more than 4 where it will be trained.
+
+    Raises:
+        LimitError: the weights do not fit in memory, or are too many.
+    """
+    from torch.nn.modules.module import register_module_parameter_registration_hook
+
+    free, numbers, weights = available_memory(), 0, 0
+    too_large = LimitError(
+        f"the weights of this {short_name(name)} need more than {amount(free)} of memory, all that is free;"
+        " choose a smaller model or image size"
+    )
+
+    # a parameter is registered before it gets its values, and takes no memory until then
+    def register(_module: Any, _name: str, parameter: Any) -> None:
+        nonlocal numbers, weights
+        numbers += 0 if parameter is None else parameter.numel()
+        weights += 1
+        if weights > WEIGHTS:
+            raise LimitError(f"this {short_name(name)} has more than {WEIGHTS:,} weights, the limit")
+        if each * numbers > free:
+            raise too_large
+
+    handle = register_module_parameter_registration_hook(register)
+    try:
+        return model_class(name)(spec, config)
+    except (RuntimeError, MemoryError) as error:
+        if out_of_memory(error):
+            raise too_large from error
+        raise
+    finally:
+        handle.remove()
 
 
 def full_name(name: str) -> str:

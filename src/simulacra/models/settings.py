@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from simulacra.config import Training, check_ranges
 from simulacra.data.spec import DataSpec
+from simulacra.data.tables.schema import as_option
 from simulacra.errors import ConfigError
 
 LikelihoodName = Literal[
@@ -46,6 +47,20 @@ def label_hint(spec: DataSpec) -> str:
     if spec.kind == "image":
         return "put the images of each class into a sub-folder, write labels.csv, or pass (x, y)"
     return "name their column with --target, or pass (x, y) with whole numbers or words as y, not floats"
+
+
+def lacks_classes(model: str, spec: DataSpec, instead: str = "") -> str:
+    """Why the data do not suit a model of classes, a sentence; empty when they have classes."""
+    if spec.classes:
+        return ""
+    if spec.target is not None and spec.target.columns:
+        names = spec.target.columns
+        are = "is a number" if len(names) == 1 else "are numbers"
+        categories = f", or --categorical {as_option(names)} to make it classes" if len(names) == 1 else ""
+        return (
+            f"a {model} needs classes, and {', '.join(names)} {are}: train a regressor or an mdn{categories}"
+        )
+    return f"a {model} needs labels, and the data have none; {instead}{label_hint(spec)}"
 
 
 def check_sizes(config: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.distributions import Distribution, Normal
+from torch.distributions import Distribution, Normal, constraints
 
 from simulacra.probability.layout import Layout
 
@@ -29,6 +29,10 @@ class DequantisedNormal(Distribution):
     def __init__(self, layout: Layout, loc: Tensor, scale: Tensor) -> None:
         self.layout, self.normal = layout, Normal(loc, scale, validate_args=False)
         super().__init__(loc.shape[:-1], loc.shape[-1:], validate_args=False)
+
+    @property
+    def support(self) -> constraints.Constraint:
+        return self.layout.support
 
     @property
     def mean(self) -> Tensor:

@@ -20,6 +20,7 @@ from torch.distributions import (
     MixtureSameFamily,
     MultivariateNormal,
     Normal,
+    constraints,
 )
 
 
@@ -257,11 +258,22 @@ def _(p: IndependentBernoulli, temperature: Tensor) -> IndependentBernoulli:
     return IndependentBernoulli(p.base_dist.logits / temperature)
 
 
+class _IsLevel(constraints.Constraint):
+    """One of the 256 levels k / 255."""
+
+    is_discrete = True
+
+    def check(self, value: Tensor) -> Tensor:
+        k = value * (Levels.levels - 1)
+        return ((k - k.round()).abs() < 1e-3) & (value >= 0) & (value <= 1)
+
+
 class Levels(Distribution):
     """A distribution over the 256 levels k / 255 of a uint8 image scaled to [0, 1]."""
 
     levels = 256
     arg_constraints: dict[str, Any] = {}
+    support = _IsLevel()
 
     def __init__(self, log_probs: Tensor) -> None:
         """`log_probs`: normalised, `(..., 256)`."""
@@ -301,6 +313,7 @@ class LogisticLevels(Distribution):
     """
 
     arg_constraints: dict[str, Any] = {}
+    support = _IsLevel()
     half = 0.5 / (Levels.levels - 1)
 
     def __init__(self, mu: Tensor, s: Tensor) -> None:
@@ -349,6 +362,7 @@ class Delta(Distribution):
     """All mass on one point: q(z | x) of an encoder without noise. `value`: `(B, Z)`."""
 
     arg_constraints: dict[str, Any] = {}
+    support = constraints.real_vector
 
     def __init__(self, value: Tensor) -> None:
         self.value = value

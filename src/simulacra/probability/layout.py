@@ -8,6 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.distributions import constraints
 
 from simulacra.core.noise import Noise
 from simulacra.data.tables.schema import Schema
@@ -59,6 +60,11 @@ class Layout(nn.Module):
         for name, tensor in fixed.items():
             self.register_buffer(name, tensor, persistent=False)
         self.register_buffer("special", torch.zeros_like(own))
+
+    @property
+    def support(self) -> constraints.Constraint:
+        """Of distributions of rows: discrete where there are codes only."""
+        return constraints.independent(constraints.real if len(self.numbers) else constraints.boolean, 1)
 
     def fit(self, x: np.ndarray) -> None:
         """Learn from rows `(N, D)` what numbers are in the rows of their special values."""

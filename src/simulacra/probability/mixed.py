@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.distributions import Categorical, Distribution
+from torch.distributions import Categorical, Distribution, constraints
 
 from simulacra.data.tables.schema import Schema
 from simulacra.probability.layout import Layout
@@ -130,6 +130,10 @@ class Rows(Distribution):
         self.log_p = layout.log_softmax(logits)
         width = len(layout.numbers) + len(layout.codes)
         super().__init__(logits.shape[:-1], torch.Size([width]), validate_args=False)
+
+    @property
+    def support(self) -> constraints.Constraint:
+        return self.layout.support
 
     @property
     def mean(self) -> Tensor:

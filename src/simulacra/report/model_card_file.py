@@ -7,14 +7,15 @@ import re
 import shlex
 from pathlib import Path
 
+from simulacra import limits
 from simulacra.core.capabilities import Samples, commands, usage
 from simulacra.core.model import Model
 from simulacra.data import SPLITS
-from simulacra.errors import RunError
+from simulacra.errors import LimitError, RunError
 from simulacra.files import write_text
 from simulacra.models.registry import model_card
 from simulacra.report.material import load_data
-from simulacra.report.numbers import SHOWN, Numbers, examples, listed, numbers_of, played, summary
+from simulacra.report.numbers import SHOWN, Numbers, examples, listed, numbers_of, summary
 from simulacra.report.reproduce import changed, command, versions
 from simulacra.run import Run, RunConfig
 
@@ -47,7 +48,7 @@ def _card(run: Run) -> str:
         "Audit findings": _audits(run),
         "How to load it": _loading(run, config, model),
     }
-    head = f"# {escape(run.path.resolve().name)}\n\n{escape(summary(config, played(run)))}\n"
+    head = f"# {escape(run.path.resolve().name)}\n\n{escape(summary(config, run.step))}\n"
     return head + "".join(f"\n## {title}\n\n{body}\n" for title, body in sections.items())
 
 
@@ -78,7 +79,7 @@ def _data(run: Run, config: RunConfig, model: Model) -> str:
 def _training(run: Run, config: RunConfig, model: Model) -> str:
     lines = [f"- {name}: {value}" for name, value in changed(config.config).items()]
     if model.players:
-        lines.append(f"- steps: {played(run):,}")
+        lines.append(f"- steps: {run.step:,}")
         lines += [f"- {name}: {getattr(config.training, name)}" for name in SETTINGS]
     elif model.untrained:
         lines.append(
@@ -216,7 +217,7 @@ def _audits(run: Run) -> str:
     parts = []
     for file in files:
         try:
-            document = json.loads(file.read_text(encoding="utf-8"))
+            document = json.loads(limits.read_bytes(file, limits.JSON_BYTES))
             findings = [f for part in document["sections"] for f in part["findings"]]
             lines = [
                 f"- **{f['verdict']}**: {escape(f['sentence'])} *Does not show: {escape(f['does_not_show'])}*"
@@ -224,7 +225,7 @@ def _audits(run: Run) -> str:
             ]
             title = document["title"]
         # ValueError: no JSON, or no UTF-8
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, LimitError, RecursionError) as error:
             raise RunError(f"{file}: cannot be read; run the audit again, or delete its folder") from error
         page = (file.parent / "audit.html").relative_to(run.path).as_posix()
         parts.append(f"### {escape(title)}\n\n[{page}]({page})\n\n" + "\n".join(lines))

@@ -170,7 +170,7 @@ def _evaluated(event: dict[str, Any], run: Run) -> Numbers:
     heading = event.get("data", "held-out data")
     if "extractor" in event:
         heading += f", {event['extractor']} features"
-    steps = played(run)
+    steps = run.step
     if event.get("step", steps) < steps:
         heading += f", step {event['step']:,}"
     return Numbers(heading, _origin(event, run), _rows(event), True, columns, directions, cautions)
@@ -223,11 +223,6 @@ def _shaped(spec: DataSpec) -> str:
         channels, height, width = spec.shape
         return f"{height}x{width} {'grey' if channels == 1 else 'colour'} images"
     return f"{spec.shape[0]:,} number{'s' if spec.shape[0] > 1 else ''}"
-
-
-def played(run: Run) -> int:
-    """Steps of the training so far."""
-    return max((event["step"] for event in run.events("train")), default=0)
 
 
 def kept(run: Run, until: float = inf) -> int | None:
@@ -299,7 +294,7 @@ def written(value: Any) -> str:
 
 
 def _origin(event: dict[str, Any], run: Run) -> str:
-    steps, best = played(run), kept(run, event.get("step", 0))
+    steps, best = run.step, kept(run, event.get("step", 0))
     title = f"Evaluated on {event.get('data', 'held-out data')}"
     if "examples" in event:
         title += f", {event['examples']:,} examples"

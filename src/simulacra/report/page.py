@@ -23,7 +23,6 @@ from simulacra.report.numbers import (
     kept,
     listed,
     numbers_of,
-    played,
     summary,
 )
 from simulacra.report.report_card import ReportCard
@@ -55,7 +54,7 @@ def _page(m: Material[Any]) -> str:
     return render(
         "report.html",
         title=m.run.path.resolve().name,
-        summary=summary(config, played(m.run)),
+        summary=summary(config, m.run.step),
         missing=_missing(m),
         numbers_of_run=numbers_of(m.run),
         most_columns=SHOWN,
@@ -83,7 +82,7 @@ def _missing(m: Material[Any]) -> str:
 
 def _training(run: Run) -> dict[str, Any]:
     """The curves of a training with their meanings, its warnings, and notes on them."""
-    best, steps = kept(run), played(run)
+    best, steps = kept(run), run.step
     # the last weights need no mark
     best = None if best == steps else best
     events = run.events()

@@ -7,9 +7,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from simulacra.data.spec import is_arrays
+from simulacra.limits import load_yaml
 from simulacra.models.registry import model_card
 from simulacra.run import Run, RunConfig
 
@@ -62,8 +61,9 @@ def changed(part: Any, default: Any = None) -> dict[str, Any]:
 
 def versions(run: Run) -> dict[str, str]:
     """The versions that config.yaml names."""
-    document = yaml.safe_load((run.path / "config.yaml").read_text(encoding="utf-8"))
-    return dict(document.get("versions") or {})
+    document, _ = load_yaml((run.path / "config.yaml").read_text(encoding="utf-8"))
+    found = document.get("versions")
+    return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
 
 
 def _words(settings: dict[str, Any]) -> list[str]:

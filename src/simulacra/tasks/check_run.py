@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from simulacra import tensors
-from simulacra.errors import RunError
-from simulacra.run import Run
+from simulacra import limits, tensors
+from simulacra.errors import LimitError, RunError
+from simulacra.run import Run, read_event
 
 
 @dataclass(frozen=True)
@@ -57,11 +56,9 @@ def _problem(check: Callable[[], object]) -> str:
 
 def _torn(run: Run) -> str:
     """How many lines of metrics.jsonl cannot be read."""
-    lines = run.metrics.read_bytes().splitlines()
-    torn = 0
-    for line in lines:
-        try:
-            torn += not isinstance(json.loads(line), dict)
-        except ValueError:
-            torn += 1
+    try:
+        lines = limits.read_bytes(run.metrics, limits.METRICS_BYTES).splitlines()
+    except LimitError as error:
+        return str(error)
+    torn = sum(read_event(line) is None for line in lines)
     return f"{torn} of {len(lines)} lines cannot be read; they are left out" if torn else ""

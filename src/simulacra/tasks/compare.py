@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.distributions import Distribution
 
 from simulacra.core.batch import tensor
 from simulacra.core.capabilities import Decodes, Predicts
@@ -124,7 +125,7 @@ def compare(
         dataset = found.split(measured)
         if first is None:
             first = name, dataset
-        elif difference := _difference(first[1], dataset):
+        elif difference := _difference(first[1], dataset, measured):
             raise ConfigError(f"compare: {first[0]} and {name} cannot be compared: {difference}")
         numbers[name] = evaluate(model, found, measured, **measuring)
         likelihoods[name] = _likelihood(model, dataset)
@@ -171,12 +172,15 @@ def _source(one: Model | Run) -> str:
     return one.config.source
 
 
-def _difference(one: Dataset, other: Dataset) -> str:
+def _difference(one: Dataset, other: Dataset, split: str) -> str:
     """Why results on two data sets cannot be compared; empty if they can."""
     if one.spec.shape != other.spec.shape:
         return f"their examples have shapes {one.spec.shape} and {other.spec.shape}"
     if not np.array_equal(one.x, other.x):
-        return "their examples differ"
+        return (
+            f"their {split} splits differ, since the data changed or were split otherwise; with --data NAME,"
+            " name data that none of them was trained on"
+        )
     for what, a, b in (("targets", one.target, other.target), ("classes", _labels(one), _labels(other))):
         if a is not None and b is not None and not np.array_equal(a, b):
             return f"their {what} differ"
@@ -192,15 +196,24 @@ def _labels(dataset: Dataset) -> np.ndarray | None:
 def _likelihood(model: Model, dataset: Dataset) -> str:
     """What the log-likelihoods of a model are of: only those of one kind can be compared."""
     x = tensor(dataset.x[:1], model.device)
-    of, p = "x", None
+    of: str = "x"
+    p: Any = None
     if isinstance(model, Predicts):
         of, p = "the target", model.predict(x)
     elif isinstance(model, Decodes) and model.has_likelihood:
         p = model.decode(torch.zeros(1, *model.latent.shape, device=model.device, dtype=model.dtype))
     if not torch.equal(model.observe(x, Noise(0, device=model.device)), x):
         of = "binarised x"
-    support = None if p is None else p.support
-    return f"{'probability' if support is not None and support.is_discrete else 'density'} of {of}"
+    return f"{'probability' if _is_discrete(p) else 'density'} of {of}"
+
+
+def _is_discrete(p: Distribution | None) -> bool:
+    """Whether `log_prob` is of probabilities; of a distribution that says nothing of it, densities."""
+    try:
+        support = None if p is None else p.support
+    except NotImplementedError:
+        return False
+    return support is not None and bool(support.is_discrete)
 
 
 def _different_kinds(

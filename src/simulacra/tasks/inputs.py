@@ -34,7 +34,7 @@ class Inputs:
         rows: the place of each in its source, from 0, int64 `(N,)`.
         split: of the run, in which each is: `train`, `validation`, `test` or `new`; strings `(N,)`.
         files: the name of each, `(N,)`; empty for sources that are no files.
-        ids: the column of a table that identifies its rows, by its name.
+        columns: those of a table, as text, by their names.
         true: what is to be predicted, where it is known, by the names of columns.
         notes: remarks about what could not be read or compared.
     """
@@ -43,7 +43,7 @@ class Inputs:
     rows: np.ndarray
     split: np.ndarray
     files: Sequence[str] = ()
-    ids: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     true: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -61,7 +61,7 @@ class Inputs:
             self.rows[index],
             self.split[index],
             pick(self.files) if self.files else (),
-            {name: pick(values) for name, values in self.ids.items()},
+            {name: pick(values) for name, values in self.columns.items()},
             {name: pick(values) for name, values in self.true.items()},
             self.notes,
         )
@@ -133,17 +133,9 @@ def _table(run: Run, name: str, path: str, own: bool) -> Inputs:
     targets = [column.name for column in schema_of(spec.target).columns] if spec.target else []
     if not targets and options.target:
         targets = [options.target]
-    true = {f"{target}_true": table.cells(target) for target in targets if target in table.names}
-    used = {*targets, *(column.name for column in schema_of(spec).columns)}
-    ids = {column: table.cells(column) for column in table.names if column not in used and _is_id(column)}
-    ids = {column: cells for column, cells in ids.items() if len(set(cells)) == len(cells)}
-    return Inputs(x, rows, split, ids=ids, true=true, notes=notes)
-
-
-def _is_id(column: str) -> bool:
-    """Whether a column identifies rows, by its name."""
-    name = column.casefold().replace(" ", "_").replace("-", "_")
-    return name in ("id", "name", "key", "index") or name.endswith("_id")
+    cells = table.plain_cells if spec.target else table.cells
+    true = {f"{target}_true": cells(target) for target in targets if target in table.names}
+    return Inputs(x, rows, split, columns=table.all_cells(), true=true, notes=notes)
 
 
 def _examples(run: Run, data: Data, own: bool) -> Inputs:

@@ -27,12 +27,13 @@ class RunSummary:
         path: its folder.
         model: name of the model; empty if the config cannot be read.
         data: its source.
-        step: training steps done.
+        step: training steps that are saved; of a run that is training, those done.
         steps: training steps asked for; None where it is not known, 0 for a model that is solved.
         state: `finished`, `interrupted`, `training`, `diverged`, or `damaged`.
-        key: of its key number, of the last evaluation or else the last validation; empty without one.
+        key: of its key number, of the last evaluation on its own test split, or else of the last evaluation
+            or validation; empty without one.
         value: its key number; None without one.
-        on: what the number was measured on.
+        on: what the number was measured on, and at which step where the training went on since.
         age: seconds since the run was last written to.
         problem: why it is damaged.
     """
@@ -78,7 +79,9 @@ def _summary(run: Run) -> RunSummary:
             str(run), "", "", 0, None, "damaged", "", None, "", age, str(error).removeprefix(f"{run}: ")
         )
     events = run.events()
-    step = max((event["step"] for event in events if event["event"] == "train"), default=0)
+    busy, step = run.busy, run.step
+    if busy:
+        step = max([step, *(event["step"] for event in events if event["event"] == "train")])
     steps = next((event["steps"] for event in reversed(events) if event["event"] == "length"), None)
     if steps is None:
         # a model that is solved has weights and no steps
@@ -87,18 +90,23 @@ def _summary(run: Run) -> RunSummary:
     state = "finished" if finished else "interrupted"
     if any(event["event"] == "warning" and event["cause"] == "divergence" for event in events):
         state = "diverged"
-    if run.busy:
+    if busy:
         state = "training"
-    key, value, on = _key_number(events)
+    key, value, on = _key_number(events, f"{config.source}@test", step)
     return RunSummary(
         str(run), short_name(config.model), config.source, step, steps, state, key, value, on, age
     )
 
 
-def _key_number(events: list[dict[str, Any]]) -> tuple[str, float | None, str]:
-    for kind in ("evaluation", "validation"):
-        event: dict[str, Any] = next((event for event in reversed(events) if event["event"] == kind), {})
+def _key_number(events: list[dict[str, Any]], own: str, step: int) -> tuple[str, float | None, str]:
+    """Key and number, and what it was measured on: `own`, the test split of the run, if it was."""
+    measured = [event for event in events if event["event"] == "evaluation"]
+    measured.sort(key=lambda event: event.get("data", own) == own)
+    validations = [event for event in events if event["event"] == "validation"]
+    for event in [*reversed(measured), *validations[-1:]]:
         for key in KEYS:
             if isinstance(event.get(key), int | float):
-                return key, event[key], event.get("data", "validation")
+                older = event["event"] == "evaluation" and event["step"] < step
+                on = event.get("data", "validation") + (f", step {event['step']:,}" if older else "")
+                return key, event[key], on
     return "", None, ""

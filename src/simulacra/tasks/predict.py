@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,27 +85,42 @@ def check_out(out: Path, spec: DataSpec) -> None:
 
 
 def about(inputs: Inputs) -> dict[str, Sequence[Any]]:
-    """What is known about every input: `row` from 1, `file`, ids, `split`, and what is to be predicted."""
+    """What is known about every input: `row` from 1, `file`, `split`, and what is to be predicted."""
     columns: dict[str, Sequence[Any]] = {"row": (inputs.rows + 1).tolist()}
     if inputs.files:
         columns["file"] = inputs.files
-    return {**columns, **inputs.ids, "split": inputs.split.tolist(), **inputs.true}
+    return {**columns, "split": inputs.split.tolist(), **inputs.true}
 
 
 def write_npz(inputs: Inputs, arrays: dict[str, np.ndarray], out: Path) -> None:
-    """The arrays by their names, and what is known about every input."""
-    known = {name: np.array(values) for name, values in about(inputs).items()}
+    """The arrays by their names, what is known about every input, and the columns of a table."""
+    known = about(inputs)
+    # `file` is an argument of savez
+    if "file" in known:
+        known["files"] = known.pop("file")
+    columns = _with_table(inputs, known | arrays, taken=("file", "allow_pickle"))
     with replacing(out) as file, file.open("wb") as stream:
-        np.savez_compressed(stream, allow_pickle=False, **known | arrays)
+        np.savez_compressed(stream, allow_pickle=False, **{k: np.array(v) for k, v in columns.items()})
 
 
 def write_csv(inputs: Inputs, arrays: dict[str, np.ndarray], spec: DataSpec, out: Path) -> None:
-    """One line for every input: what is known about it, and what is predicted.
+    """One line for every input: what is known about it, what is predicted, and its row of a table.
 
     Of classes the columns `predicted` and `p_CLASS`; of numbers `TARGET_mean`, `TARGET_std`, `TARGET_mode`,
-    `TARGET_q05` and so on, `TARGET_sample_1` and so on. No cell is a formula for a spreadsheet.
+    `TARGET_q05` and so on, `TARGET_sample_1` and so on. The columns of the table follow, `table_NAME` where a
+    name is taken. No cell is a formula for a spreadsheet.
     """
-    write_table(about(inputs) | dict(_columns(arrays, spec)), out)
+    write_table(_with_table(inputs, about(inputs) | dict(_columns(arrays, spec))), out)
+
+
+def _with_table(inputs: Inputs, columns: Mapping[str, Any], taken: Collection[str] = ()) -> dict[str, Any]:
+    """Columns of predictions, followed by those of the table of the inputs."""
+    joined: dict[str, Any] = dict(columns)
+    for name, cells in inputs.columns.items():
+        while name in joined or name in taken:
+            name = f"table_{name}"
+        joined[name] = cells
+    return joined
 
 
 def _columns(arrays: dict[str, np.ndarray], spec: DataSpec) -> Iterator[tuple[str, Sequence[object]]]:

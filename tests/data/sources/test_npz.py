@@ -266,7 +266,7 @@ def test_wrong_files(tmp_path: Path) -> None:
         load(f"npz:{tmp_path / 'nowhere.npz'}")
     with pytest.raises(DataError, match="no file"):
         load("npz")
-    with pytest.raises(DataError, match="no file"):
+    with pytest.raises(DataError, match="is a folder"):
         load(f"npz:{tmp_path}")
     cut = tmp_path / "cut.npz"
     cut.write_bytes(whole.read_bytes()[:-50])

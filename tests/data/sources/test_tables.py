@@ -286,11 +286,11 @@ def test_no_advice_to_remove_a_column_that_is_needed(tmp_path: Path) -> None:
 
 
 def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path) -> bytes:
+    def refuse(path: Path, mode: str) -> bytes:
         raise PermissionError(13, "Permission denied")
 
     source = write(tmp_path / "a.csv", PLAIN)
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(DataError, match=r"a\.csv: cannot be read \(Permission denied\)"):
         load(source)
 

@@ -18,10 +18,11 @@ from typing import Any, Literal, Self
 
 from pydantic import TypeAdapter, ValidationError, create_model, model_validator
 
+from simulacra import limits
 from simulacra.audit.checklist.questions import KINDS, QUESTIONS, Question
 from simulacra.audit.shared.documents import Document, Names, read_yaml
 from simulacra.audit.shared.findings import Evidence, Finding
-from simulacra.errors import ConfigError, DataError, RunError, nearest
+from simulacra.errors import ConfigError, DataError, LimitError, RunError, nearest
 from simulacra.run import Run
 
 ANSWERS, SIGNATURES = "answers.yaml", "signatures.json"
@@ -128,10 +129,10 @@ class EvidenceLookup:
             if not file.is_file():
                 raise LookupError(f"'{name[:CUT]}': there is no {file}; run 'simulacra audit {kind}' first")
             try:
-                document = json.loads(file.read_text(encoding="utf-8"))
+                document = json.loads(limits.read_bytes(file, limits.JSON_BYTES))
                 findings = [f for section in document["sections"] for f in section["findings"]]
                 sentences = {str(f["name"]): f"{f['sentence']}" for f in findings}
-            except (OSError, ValueError, KeyError, TypeError) as error:
+            except (OSError, ValueError, KeyError, TypeError, LimitError, RecursionError) as error:
                 raise LookupError(f"{file} cannot be read; run the audit again") from error
             hint, href = "", f"../{kind}/audit.html#{rest}"
         if rest not in sentences:
@@ -241,8 +242,8 @@ def read_signatures(path: Path) -> dict[str, Signature]:
         DataError: the file holds something else.
     """
     try:
-        return SIGNED.validate_json(path.read_bytes()) if path.is_file() else {}
-    except (OSError, ValidationError) as error:
+        return SIGNED.validate_json(limits.read_bytes(path, limits.JSON_BYTES)) if path.is_file() else {}
+    except (OSError, LimitError, ValidationError) as error:
         raise DataError(f"{path}: cannot be read; delete it, and have the answers signed again") from error
 
 

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 import yaml
 
+from simulacra import limits
 from simulacra.data.paths import find
-from simulacra.errors import DataError, printable
+from simulacra.errors import DataError, LimitError, printable
 
 D = TypeVar("D")
 
@@ -18,10 +19,13 @@ class _Text(yaml.BaseLoader):
     """Every scalar is text: `no` is a name, and 2026-01-31 what somebody wrote; a key may occur once."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        for i, (key, _) in enumerate(node.value):
-            if key.value in keys[:i]:
+        seen = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise ValueError(f"line {key.start_mark.line + 1}: a key must be a text")
+            if key.value in seen:
                 raise ValueError(f"line {key.start_mark.line + 1}: '{key.value}' occurs twice; keep one")
+            seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 
@@ -37,12 +41,12 @@ def load(path: Path, example: str, parse: Callable[[Any, yaml.Node | None], D]) 
         DataError: the file is missing, is not YAML, or does not fit.
     """
     place = find(str(path))
-    if not place.is_file():
+    if not place.exists():
         raise DataError(f"{path}: there is no such file; write one with {example}")
     try:
-        loader = _Text(place.read_text(encoding="utf-8"))
-        root = loader.get_single_node()
-        return parse({} if root is None else loader.construct_document(root), root)
+        text = limits.read_bytes(place, limits.YAML_BYTES).decode("utf-8")
+        document, root = limits.load_yaml(text, _Text)
+        return parse({} if root is None else document, root)
     except yaml.YAMLError as error:
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
         where = f"line {mark.line + 1}: " if mark is not None else ""
@@ -53,7 +57,7 @@ def load(path: Path, example: str, parse: Callable[[Any, yaml.Node | None], D]) 
         raise DataError(f"{path}: is not UTF-8 text") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
+    except (ValueError, LimitError) as error:
         raise DataError(f"{path}: {printable(str(error))}") from error
 
 

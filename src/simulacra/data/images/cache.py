@@ -7,6 +7,7 @@ deleted at any time.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -37,6 +38,7 @@ from simulacra.data.paths import cache_folder
 from simulacra.data.spec import Options
 from simulacra.errors import DataError
 from simulacra.files import replacing
+from simulacra.limits import available_memory
 
 # the size, unless all images share a smaller one
 DEFAULT_SIZE = 64
@@ -157,24 +159,14 @@ def load_stack(title: str, examples: Examples, options: Options) -> Stack:
     with suppress(Exception):
         return _read(folder, key)
     shape = find_shape(examples, options)
+    needed = len(examples.names) * int(np.prod(shape))
     try:
+        # the stack, and the splits that are taken of it
+        if 2 * needed > shutil.disk_usage(folder).free:
+            raise OSError(errno.ENOSPC, f"not enough room in {folder}")
         return _write(folder, key, examples, shape)
     except OSError as error:
         return _in_memory(title, examples, shape, error)
-
-
-def available_memory() -> int:
-    """Bytes that can be used without swapping."""
-    available = 2**32
-    with suppress(OSError, ValueError, AttributeError):
-        available = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    with suppress(OSError, ValueError, IndexError):
-        meminfo = Path("/proc/meminfo").read_text()
-        available = int(meminfo.split("MemAvailable:")[1].split()[0]) * 1024
-    # the limit of a container; "max" without one
-    with suppress(OSError, ValueError):
-        available = min(available, int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return available
 
 
 def _mapped(path: Path, shape: tuple[int, ...]) -> np.ndarray:

@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from simulacra import limits
 from simulacra.data.images.resize import centre_square
-from simulacra.errors import DataError
+from simulacra.errors import DataError, LimitError
 
 # Part of every cache key: raise it whenever the same file decodes to other numbers.
 DECODER_VERSION = 1
 
 SMALLEST = 4  # pixels, height and width
-LARGEST = 2**27  # pixels in all: beyond any camera, and 400 MB once decoded
 
 # PIL has decoders that run other programs (EPS) or that no camera writes: only these are opened.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "GIF")
@@ -155,7 +155,9 @@ def content_share(*images: Image.Image) -> float:
 @contextmanager
 def _opened(file: bytes | str | Path) -> Iterator[Image.Image]:
     try:
-        raw = file if isinstance(file, bytes) else Path(file).read_bytes()
+        raw = file if isinstance(file, bytes) else limits.read_bytes(Path(file), limits.IMAGE_BYTES)
+    except LimitError as error:
+        raise BadImage(str(error)) from error
     except OSError as error:
         raise Unreadable(f"cannot be read ({error.strerror or error})") from error
     if not raw:
@@ -177,7 +179,7 @@ def _opened(file: bytes | str | Path) -> Iterator[Image.Image]:
 def _refuse_size(width: int, height: int) -> None:
     if min(width, height) < SMALLEST:
         raise BadImage(f"{width}x{height} pixels, too small")
-    if width * height > LARGEST:
+    if width * height > limits.IMAGE_PIXELS:
         raise BadImage(f"{width}x{height} pixels, too large (decompression bomb)")
 
 

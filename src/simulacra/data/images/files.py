@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,14 +11,12 @@ from hashlib import blake2b
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Protocol, TypeVar
 
+from simulacra import limits
 from simulacra.data.images.decode import BadImage, Unreadable
 from simulacra.data.paths import find
-from simulacra.errors import DataError, printable
+from simulacra.errors import DataError, LimitError, printable
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
-
-# bytes of an unpacked file: more than any image has
-LARGEST_FILE = 2**30
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -38,16 +37,18 @@ class ImageFiles(Protocol):
         """All bytes of a file.
 
         Raises:
+            BadImage: it is a pipe or a device, or too large.
             Unreadable: they could not be had.
         """
 
     def fingerprint(self, name: str) -> bytes:
         """Changes when the file's content does; empty when the file cannot be read."""
 
-    def text(self, name: str) -> bytes | None:
+    def text(self, name: str, most: int) -> bytes | None:
         """The bytes of another file, None when there is none of that name.
 
         Raises:
+            BadImage: there are more than `most`.
             Unreadable: they could not be had.
         """
 
@@ -67,7 +68,12 @@ def open_image_files(title: str, path: str) -> Iterator[ImageFiles]:
     with ExitStack() as stack:
         try:
             files = _open(title, path, place, stack)
-        except zipfile.BadZipFile as error:
+        except LimitError as error:
+            raise DataError(f"{title}: '{path}': {error}") from error
+        # a damaged or hostile directory gives errors of many types
+        except (
+            zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, LookupError, struct.error,
+        ) as error:  # fmt: skip
             raise DataError(
                 f"{title}: '{path}' is not a complete .zip ({error}); download or pack it again"
             ) from error
@@ -112,6 +118,7 @@ def _open(title: str, path: str, place: Path, stack: ExitStack) -> ImageFiles:
         raise DataError(f"{title}: there is no '{path}'; check the path")
     if place.suffix.lower() != ".zip":
         raise DataError(f"{title}: '{path}' is neither a folder nor a .zip of images")
+    limits.check_zip(place, limits.ZIP_ENTRIES)
     return _Zip(title, stack.enter_context(zipfile.ZipFile(place)))
 
 
@@ -138,10 +145,13 @@ class _Folder:
             yield from ((relative / file).as_posix() for file in files)
 
     def read(self, name: str) -> bytes:
+        return self._read(name, limits.IMAGE_BYTES)
+
+    def _read(self, name: str, most: int) -> bytes:
         try:
-            if (self.root / name).stat().st_size > LARGEST_FILE:
-                raise BadImage("too large for an image")
-            raw = (self.root / name).read_bytes()
+            raw = limits.read_bytes(self.root / name, most)
+        except LimitError as error:
+            raise BadImage(str(error)) from error
         except OSError as error:
             raise Unreadable(f"cannot be read ({error.strerror or error})") from error
         if name in self._seen and blake2b(raw, digest_size=16).digest() != self._seen[name]:
@@ -152,23 +162,24 @@ class _Folder:
         # Of the bytes, not of size and time: copying and unpacking keep the time of another file, and two
         # changes within one tick of the clock have the same one. It costs about a second a gigabyte.
         try:
-            with (self.root / name).open("rb") as file:
+            with limits.open_regular(self.root / name, limits.IMAGE_BYTES) as file:
                 digest = blake2b(digest_size=16)
                 while block := file.read(2**20):
                     digest.update(block)
-        except OSError:
+        except (OSError, LimitError):
             return b""
         self._seen[name] = digest.digest()
         return self._seen[name]
 
-    def text(self, name: str) -> bytes | None:
-        return self.read(name) if (self.root / name).is_file() else None
+    def text(self, name: str, most: int) -> bytes | None:
+        return self._read(name, most) if (self.root / name).exists() else None
 
 
 class _Zip:
     def __init__(self, title: str, archive: zipfile.ZipFile) -> None:
         self._archive = archive
-        self._members = {info.filename: info for info in archive.infolist() if not info.is_dir()}
+        named = [info for info in archive.infolist() if info.filename]
+        self._members = {info.filename: info for info in named if not info.is_dir()}
         for info in archive.infolist():
             path = PureWindowsPath(info.filename)  # knows both separators and drive letters
             if ".." in path.parts or path.root or path.drive:
@@ -179,13 +190,16 @@ class _Zip:
         self.names, self.others = _sorted_out(self._members)
 
     def read(self, name: str) -> bytes:
+        return self._read(name, limits.IMAGE_BYTES)
+
+    def _read(self, name: str, most: int) -> bytes:
         info = self._members[name]
-        if info.file_size > LARGEST_FILE:
-            raise BadImage("too large for an image")
         if info.flag_bits & 1:
             raise BadImage("encrypted")
         try:
-            return self._archive.read(info)
+            return limits.read_entry(self._archive, info, most)
+        except LimitError as error:
+            raise BadImage(str(error)) from error
         except NotImplementedError as error:
             raise BadImage("compressed with an unsupported method") from error
         except MemoryError:
@@ -200,5 +214,5 @@ class _Zip:
         info = self._members[name]
         return b"%08x %d" % (info.CRC, info.file_size)
 
-    def text(self, name: str) -> bytes | None:
-        return self.read(name) if name in self._members else None
+    def text(self, name: str, most: int) -> bytes | None:
+        return self._read(name, most) if name in self._members else None

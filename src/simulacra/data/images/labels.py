@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -14,6 +15,8 @@ from simulacra.data.tables.text import MOST_CATEGORIES, decode, read_rows
 from simulacra.errors import printable
 
 FILE_NAME = "labels.csv"
+# rows read beyond one for each image
+MOST_PROBLEMS = 10_000
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -69,7 +72,7 @@ def from_csv(raw: bytes, paths: Sequence[str]) -> Labels:
         Labels of every path, in their order.
     """
     try:
-        header, rows = _parse(raw)
+        header, rows = _parse(raw, len(paths))
     except ValueError as error:
         return Labels(problems=(str(error),))
     table, problems = _match(header, rows, paths)
@@ -102,9 +105,11 @@ def from_csv(raw: bytes, paths: Sequence[str]) -> Labels:
     return Labels(classes, y, tuple(columns), values, notes=tuple(notes), cells=text)
 
 
-def _parse(raw: bytes) -> tuple[list[str], list[tuple[int, list[str]]]]:
+def _parse(raw: bytes, images: int) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The header and the rows with their line numbers; ValueError in plain words."""
-    lines = list(read_rows(decode(raw)))
+    rows = read_rows(decode(raw))
+    # each row is of an image of its own: no more of them than that are read, but some that do not fit
+    lines = list(islice(rows, images + MOST_PROBLEMS + 1))
     header = lines[0][1] if lines else [""]
     if header[0].casefold() != "file":
         raise ValueError(f"the first column must be named 'file', not '{header[0]}'")
@@ -115,6 +120,8 @@ def _parse(raw: bytes) -> tuple[list[str], list[tuple[int, list[str]]]]:
         if name in folded[:i]:
             other = header[folded.index(name)]
             raise ValueError(f"columns '{other}' and '{header[i]}' mean the same; keep one")
+    if next(rows, None) is not None:
+        raise ValueError(f"it has more than {len(lines) - 1:,} rows, but there are {images:,} images")
     return header, lines[1:]
 
 

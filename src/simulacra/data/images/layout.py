@@ -74,7 +74,8 @@ class Layout:
             return np.full(len(rows), TEST)
         if self.given is None:
             # by name, file10 after file9
-            order = np.array(sorted(range(len(rows)), key=lambda i: _natural(self.examples.names[rows[i]])))
+            names = [_natural(self.examples.names[row]) for row in rows]
+            order = np.array(sorted(range(len(rows)), key=names.__getitem__), dtype=np.int64)
             cells = {name: [self.column(name)[rows[i]] for i in order] for name in splitting_columns(options)}
             place = np.empty(len(rows), np.int64)
             place[order] = places(shares[order], options, cells.__getitem__)

@@ -6,6 +6,9 @@ import numpy as np
 from PIL import Image
 
 from simulacra.data.spec import Data, Dataset
+from simulacra.limits import check_memory
+
+REMEDY = "choose a smaller image size, or fewer examples"
 
 
 def centre_square(width: int, height: int) -> tuple[int, int, int, int]:
@@ -27,13 +30,17 @@ def resize(x: np.ndarray, image_size: int | None, channels: int | None) -> np.nd
     """
     if channels is not None and channels != x.shape[1]:
         if channels == 1:
+            check_memory(8 * x[:, 0].size, "grey images", REMEDY)
             # ITU-R BT.601 luma, the weights PIL uses for "L"
             x = np.rint(np.tensordot(x, [0.299, 0.587, 0.114], (1, 0)))[:, None].astype(np.uint8)
         else:
+            check_memory(channels * x.size, "colour images", REMEDY)
             x = np.repeat(x, channels, axis=1)
     if image_size is None or x.shape[2:] == (image_size, image_size):
         return x
     size = (image_size, image_size)
+    planes = x.shape[0] * x.shape[1]
+    check_memory(planes * image_size**2, f"{len(x):,} images of {image_size}x{image_size} pixels", REMEDY)
     out = np.empty((*x.shape[:2], *size), np.uint8)
     box = centre_square(x.shape[3], x.shape[2])
     for example, resized in zip(x, out, strict=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import PurePosixPath
 
+from simulacra import limits
 from simulacra.data.images.decode import BadImage
 from simulacra.data.images.examples import Examples
 from simulacra.data.images.files import ImageFiles
@@ -47,7 +48,7 @@ def _read_csv(files: ImageFiles, paths: list[PurePosixPath]) -> Labels | None:
     root = common_folder(paths)
     for folder in (root, *root.parents):
         try:
-            raw = files.text((folder / FILE_NAME).as_posix())
+            raw = files.text((folder / FILE_NAME).as_posix(), limits.LABELS_BYTES)
         except BadImage as error:
             return Labels(problems=(str(error),))
         if raw is not None:

@@ -13,16 +13,19 @@ import gzip
 import sys
 import zlib
 from contextlib import redirect_stdout
+from math import prod
 from pathlib import Path
+from typing import IO, cast
 
 import numpy as np
 
+from simulacra import limits
 from simulacra.data.images.resize import resize_data
 from simulacra.data.paths import cache_folder, data_folders, find
 from simulacra.data.sources.npz import from_arrays
 from simulacra.data.spec import Data, Dataset, DataSpec, Options
 from simulacra.data.splits import hold_out_validation
-from simulacra.errors import DataError
+from simulacra.errors import DataError, LimitError
 
 CLASSES = {
     "mnist": tuple("0123456789"),
@@ -79,19 +82,34 @@ def read_idx(path: Path) -> np.ndarray:
         DataError: the file cannot be read, is not an idx file, or is longer or shorter than it states.
     """
     try:
-        raw = path.read_bytes()
-        raw = gzip.decompress(raw) if path.suffix == ".gz" else raw
+        with limits.open_regular(path, limits.ARRAY_BYTES) as file:
+            zipped = path.suffix == ".gz"
+            return _read_idx(path, cast(IO[bytes], gzip.GzipFile(fileobj=file)) if zipped else file)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read ({error}); fetch the file again") from error
+    except LimitError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _read_idx(path: Path, file: IO[bytes]) -> np.ndarray:
     # 0, 0, type (8: unsigned byte), number of dimensions, then each dimension as big-endian uint32
-    if len(raw) < 4 or raw[:3] != b"\0\0\x08":
-        raise DataError(f"{path}: not an idx file of bytes; fetch the file again")
-    start = 4 + 4 * raw[3]
-    shape = tuple(int.from_bytes(raw[i : i + 4], "big") for i in range(4, start, 4))
-    expected = start + int(np.prod(shape, dtype=object))
-    if len(raw) != expected:
-        raise DataError(f"{path}: damaged, {len(raw)} bytes instead of {expected}; fetch the file again")
-    return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
+    start = file.read(4)
+    if len(start) < 4 or start[:3] != b"\0\0\x08" or not 1 <= start[3] <= limits.IDX_DIMENSIONS:
+        raise DataError(
+            f"{path}: not an idx file of bytes with 1 to {limits.IDX_DIMENSIONS} dimensions; fetch the file"
+            " again"
+        )
+    sizes = file.read(4 * start[3])
+    shape = tuple(int.from_bytes(sizes[i : i + 4], "big") for i in range(0, len(sizes), 4))
+    expected = prod(shape)
+    limits.check_memory(expected, f"its {' x '.join(map(str, shape))} bytes", "fetch the file again")
+    # a byte more, to see that there is none
+    raw = limits.read_part(file, expected + 1)
+    if len(raw) != expected or len(sizes) != 4 * start[3]:
+        head = 4 + 4 * start[3]
+        found = f"more than {head + expected}" if len(raw) > expected else 4 + len(sizes) + len(raw)
+        raise DataError(f"{path}: damaged, {found} bytes instead of {head + expected}; fetch the file again")
+    return np.frombuffer(raw, np.uint8).reshape(shape)
 
 
 def _load_path(title: str, path: str, options: Options) -> Data:

@@ -18,6 +18,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from simulacra import limits
 from simulacra.data.images.decode import SMALLEST
 from simulacra.data.images.resize import resize_data
 from simulacra.data.images.scale import rescaling
@@ -25,7 +26,7 @@ from simulacra.data.near_duplicates import cached_near_copies, clusters, keep_to
 from simulacra.data.paths import find
 from simulacra.data.spec import Data, Dataset, DataSpec, Options, encode_labels
 from simulacra.data.splits import content_shares, split_data
-from simulacra.errors import DataError, nearest
+from simulacra.errors import DataError, LimitError, nearest
 
 # resized images are outside [0, 1] by so much
 ROUNDING = 1e-4
@@ -86,17 +87,27 @@ def from_arrays(title: str, arrays: dict[str, np.ndarray], options: Options) -> 
 
 def _read(title: str, path: str) -> dict[str, np.ndarray]:
     place = find(path)
-    if not path or not place.is_file():
+    if not path or not place.exists():
         raise DataError(f"{title}: there is no file '{path}'; write npz:PATH with a .npz archive")
+    try:
+        limits.check_zip(place, limits.NPZ_ARRAYS)
+    except LimitError as error:
+        raise DataError(f"{title}: {error}") from error
+    except OSError as error:
+        raise DataError(f"{title}: cannot be read ({error.strerror})") from error
     if not zipfile.is_zipfile(place):
         raise DataError(f"{title}: not a complete .npz archive; write it with numpy.savez")
     what = "the archive"
     arrays = {}
     try:
         with np.load(place, allow_pickle=False) as archive:
+            needed = sum(info.file_size for info in archive.zip.infolist())
+            limits.check_memory(needed, "its arrays", "use a part of them")
             for key in archive.files:
                 what = f"array '{key}'"
                 arrays[key] = archive[key]
+    except LimitError as error:
+        raise DataError(f"{title}: {error}") from error
     except MemoryError as error:
         raise DataError(f"{title}: {what} does not fit in memory") from error
     # a damaged or hostile archive gives errors of almost every type

@@ -52,8 +52,11 @@ class FrameTable(Table):
                 read[name] = as_words(numbers) if name in words else numbers
                 continue
             cells = self.cells(name)
-            parsed = None if name in words else all_numbers(cells)
-            read[name] = as_words(cells) if parsed is None else parsed
+            if name in words:
+                read[name] = as_words(cells)
+                continue
+            parsed = all_numbers(cells)
+            read[name] = self.as_numbers(name, as_words(cells)) if parsed is None else parsed
         return read
 
     @property

@@ -17,6 +17,7 @@ from simulacra.data.tables.cells import (
     parse_date,
     parse_number,
 )
+from simulacra.data.tables.notation import looks_like_numbers
 from simulacra.data.tables.schema import MISSING_CELL, Column
 from simulacra.data.tables.text import MOST_CATEGORIES
 from simulacra.errors import shorten
@@ -84,7 +85,10 @@ def _column(name: str, cells: Cells, categorical: bool) -> Column | str:
         ):
             return Column(name, "number", low=min(numbers), high=max(numbers))
     if len(values) > MOST_VALUES or not (few or categorical):
-        return f"{len(values):,} different texts ({examples(values)})"
+        found = f"{len(values):,} different texts ({examples(values)})"
+        if looks_like_numbers(values):
+            found += ", most of them numbers: write all with the same sign or unit, or with none"
+        return found
     every_number = all(parse_number(value) is not None for value in values)
     values.sort(key=lambda value: (parse_number(value) if every_number else 0.0, value))
     return Column(name, "category", (*values, *([MISSING_CELL] if "" in words else [])))

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from simulacra import limits
 from simulacra.data.paths import find
 from simulacra.data.tables.cells import MIDNIGHT, Cells, as_words
-from simulacra.data.tables.reader import Table, all_numbers
+from simulacra.data.tables.reader import Table, all_numbers, check_columns
 from simulacra.data.tables.schema import as_option
-from simulacra.errors import DataError
+from simulacra.errors import DataError, LimitError
 
 
 def pyarrow(title: str) -> Any:
@@ -26,6 +27,22 @@ def pyarrow(title: str) -> Any:
     except ImportError:
         raise DataError(f"{title}: Parquet needs pyarrow; pip install 'simulacra[parquet]'") from None
     return pyarrow
+
+
+def _check_size(title: str, about: Any) -> None:
+    """Refuse a table that does not fit in memory, as far as the description in the file tells it.
+
+    Raises:
+        DataError: it has too many columns.
+        LimitError: it does not fit.
+    """
+    check_columns(title, about.num_columns)
+    groups = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
+    # a dictionary makes a column of any length of a few bytes
+    needed = max(groups, 8 * about.num_rows * about.num_columns)
+    limits.check_memory(
+        needed, f"{about.num_rows:,} rows of {about.num_columns:,} columns", "use a part of it"
+    )
 
 
 @dataclass(frozen=True)
@@ -46,13 +63,19 @@ class ParquetTable(Table):
             DataError: it is missing or no Parquet, or pyarrow is not installed.
         """
         place = find(path)
-        if not path or not place.is_file():
+        if not path or not place.exists():
             raise DataError(f"{title}: there is no file '{path}'; write parquet:PATH with the file")
         arrow = pyarrow(title)
         try:
-            table = arrow.parquet.read_table(place)
-        except (arrow.ArrowException, OSError) as error:
-            reason = str(error).splitlines()[0]
+            with limits.open_regular(place, limits.TABLE_BYTES) as file:
+                opened = arrow.parquet.ParquetFile(file)
+                _check_size(title, opened.metadata)
+                table = opened.read()
+        except LimitError as error:
+            raise DataError(f"{title}: {error}") from error
+        # a damaged or hostile file gives errors of many types
+        except (arrow.ArrowException, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise DataError(f"{title}: cannot be read as Parquet ({reason})") from error
         # the index of a DataFrame is no column
         index = {name for name in table.column_names if name.startswith("__index_level_")}
@@ -74,8 +97,11 @@ class ParquetTable(Table):
                 read[name] = as_words(numbers) if name in words else numbers
             else:
                 cells = self.cells(name)
-                numbers = None if name in words else all_numbers(cells)
-                read[name] = as_words(cells) if numbers is None else numbers
+                if name in words:
+                    read[name] = as_words(cells)
+                    continue
+                numbers = all_numbers(cells)
+                read[name] = self.as_numbers(name, as_words(cells)) if numbers is None else numbers
         if nested:
             held = ", ".join(f"'{name}' ({kind})" for name, kind in nested.items())
             raise self.error(f"columns of other kinds: {held}; leave them out: --drop {as_option(nested)}")
@@ -94,8 +120,9 @@ class ParquetTable(Table):
         column = self.table.column(place)
         if arrow.types.is_timestamp(column.type):
             column = column.cast(arrow.timestamp("s"), safe=False)
-        if arrow.types.is_boolean(column.type):
-            # as in a CSV of pandas
+        kinds = arrow.types
+        # booleans as in a CSV of pandas, and what has no text of its own
+        if kinds.is_boolean(column.type) or kinds.is_nested(column.type) or kinds.is_binary(column.type):
             return ["" if value is None else str(value) for value in column.to_pylist()]
         cells = ["" if cell is None else cell.strip() for cell in column.cast(arrow.string()).to_pylist()]
         dates = arrow.types.is_timestamp(column.type) and all(not c or c.endswith(MIDNIGHT) for c in cells)

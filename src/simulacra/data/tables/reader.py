@@ -8,16 +8,18 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
 
+from simulacra import limits
 from simulacra.data.paths import find
-from simulacra.data.tables.cells import Cells, date_cells, is_missing, parse_date, parse_number
+from simulacra.data.tables.cells import Cells, as_numbers, date_cells, is_missing, parse_date, parse_number
+from simulacra.data.tables.notation import plain_numbers
 from simulacra.data.tables.schema import Column, no_columns
 from simulacra.data.tables.text import csv_reader, decode, delimiter, read_rows, unescape
-from simulacra.errors import DataError, printable, shorten
+from simulacra.errors import DataError, LimitError, printable, shorten
 
 # rows parsed at a time: 2,048 took three quarters of the time of 8,192 and hold fewer strings in memory
 ROWS = 2048
@@ -34,10 +36,13 @@ class Table(ABC):
     Attributes:
         title: the name of the table in messages.
         names: of the columns.
+        notations: of the columns read so far whose numbers have a unit, a decimal comma or marks between
+            thousands: a cell, and its number.
     """
 
     title: str
     names: list[str]
+    notations: dict[str, tuple[str, str]] = field(default_factory=dict, kw_only=True, compare=False)
 
     @abstractmethod
     def read(self, columns: Sequence[str], words: Collection[str] = ()) -> dict[str, Cells]:
@@ -55,9 +60,35 @@ class Table(ABC):
         """The text of every cell of a column."""
         return self.cells_at(self.names.index(column))
 
+    def all_cells(self) -> dict[str, list[str]]:
+        """The text of every cell of every column that has a name; of several of one name, the first."""
+        return {name: self.cells(name) for name in dict.fromkeys(self.names) if name}
+
     @abstractmethod
     def cells_at(self, place: int) -> list[str]:
         """The text of every cell of the column at a place, from 0."""
+
+    @property
+    def delimiter(self) -> str:
+        """What separates the cells of the file; a comma where nothing does."""
+        return ","
+
+    def plain_cells(self, column: str) -> list[str]:
+        """The text of every cell of a column, its numbers without unit and marks between thousands."""
+        cells = self.cells(column)
+        plain = self._plain(cells)
+        return [plain.get(cell, cell) for cell in cells] if plain else cells
+
+    def as_numbers(self, name: str, words: Sequence[str]) -> Cells:
+        """Words, empty where missing, as float64 `(N,)` if all of them are numbers in one notation."""
+        plain = self._plain(words)
+        if not plain:
+            return words
+        self.notations[name] = max(plain.items(), key=lambda item: len(item[0]))
+        return as_numbers([plain.get(word, "") for word in words])
+
+    def _plain(self, cells: Sequence[str]) -> dict[str, str]:
+        return plain_numbers(sorted(cell for cell in set(cells) if not is_missing(cell)), self.delimiter)
 
     def row(self, number: int) -> str:
         """Where a row is, for a message; rows count from 1, below the header."""
@@ -117,7 +148,7 @@ class Table(ABC):
         remedies = set()
         count = 0
         for column in columns:
-            for row, cell in enumerate(self.cells(column.name), 1):
+            for row, cell in enumerate(self.plain_cells(column.name), 1):
                 fault, remedy = _cell_fault(cell, column, column.name in required)
                 if not fault:
                     continue
@@ -156,18 +187,22 @@ class TextTable(Table):
         place = find(path)
         if path and place.is_dir():
             raise DataError(f"{title}: '{path}' is a folder; name the file of the table")
-        if not path or not place.is_file():
+        if not path or not place.exists():
             raise DataError(f"{title}: there is no file '{path}'; write csv:PATH with the file of a table")
         try:
-            raw = place.read_bytes()
+            with limits.open_regular(place, limits.TABLE_BYTES) as file:
+                needed = limits.TEXT_MEMORY * place.stat().st_size
+                limits.check_memory(needed, "the table's rows", "use a part of it, or save it as Parquet")
+                raw = limits.read_part(file, limits.TABLE_BYTES)
             if raw.startswith(b"PK\3\4"):
                 raise ValueError("a spreadsheet or another zip, not text; save the sheet as CSV (UTF-8)")
             text = decode(raw)
             line, names = next(read_rows(text), (0, []))
         except OSError as error:
             raise DataError(f"{title}: cannot be read ({error.strerror})") from error
-        except ValueError as error:
+        except (ValueError, LimitError) as error:
             raise DataError(f"{title}: {error}") from error
+        check_columns(title, len(names))
         if not line:
             raise DataError(f"{title}: the file is empty; its first line must name the columns")
         table = cls(title, [unescape(name) for name in names], text, line)
@@ -183,6 +218,10 @@ class TextTable(Table):
     @property
     def where(self) -> str:
         return f" (line {self.line})"
+
+    @property
+    def delimiter(self) -> str:
+        return delimiter(self.text)
 
     def read(self, columns: Sequence[str], words: Collection[str] = ()) -> dict[str, Cells]:
         place = {name: self.names.index(name) for name in columns}
@@ -205,10 +244,14 @@ class TextTable(Table):
                 break
         if not all(parts.values()):
             raise self.error("there are no rows below the column names; add some")
-        return {
-            name: [cell for part in cells for cell in part] if name in text else np.concatenate(cells)
-            for name, cells in parts.items()
-        }
+        read: dict[str, Cells] = {}
+        for name, found in parts.items():
+            if name not in text:
+                read[name] = np.concatenate(found)
+                continue
+            written = [cell for part in found for cell in part]
+            read[name] = written if name in words else self.as_numbers(name, written)
+        return read
 
     def _parts(self) -> Iterator[list[tuple[str, ...]]]:
         """The cells of each column, `ROWS` rows at a time."""
@@ -225,6 +268,14 @@ class TextTable(Table):
 
     def cells_at(self, place: int) -> list[str]:
         return [cell.strip() for part in self._parts() for cell in part[place]]
+
+    def all_cells(self) -> dict[str, list[str]]:
+        place = {name: self.names.index(name) for name in dict.fromkeys(self.names) if name}
+        cells: dict[str, list[str]] = {name: [] for name in place}
+        for part in self._parts():
+            for name, i in place.items():
+                cells[name] += [cell.strip() for cell in part[i]]
+        return cells
 
     def row(self, number: int) -> str:
         line, _ = next(islice(read_rows(self.text), number, None))
@@ -249,7 +300,7 @@ class TextTable(Table):
         n, columns = len(cells), len(self.names)
         if n < columns:
             return f"{n} of {columns} cells, none for column '{self.names[n]}'; complete the row or remove it"
-        mark = {"\t": "tab"}.get(separator := delimiter(self.text), f"'{separator}'")
+        mark = {"\t": "tab"}.get(separator := self.delimiter, f"'{separator}'")
         return (
             f"{n} cells, but '{self.names[-1]}' is the last of {columns} columns; put a cell that contains a "
             f"{mark} in quotes"
@@ -261,6 +312,12 @@ class TextTable(Table):
             return " (cells are separated by a comma, a semicolon or a tab)"
         numeric = any(parse_number(name) is not None for name in self.names)
         return " (or does the file lack a line of column names?)" if numeric else ""
+
+
+def check_columns(title: str, columns: int) -> None:
+    """Raises DataError for more columns than a table may have."""
+    if columns > limits.TABLE_COLUMNS:
+        raise DataError(f"{title}: has {columns:,} columns, more than {limits.TABLE_COLUMNS:,}, the limit")
 
 
 class _Words(dict[str, str]):

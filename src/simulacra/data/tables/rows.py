@@ -9,9 +9,9 @@ import numpy as np
 
 from simulacra.data.spec import SPLITS, Data, Dataset, DataSpec, Options
 from simulacra.data.splits import content_shares, split_data
-from simulacra.data.tables.cells import MOST_DECIMALS, Cells, missing
+from simulacra.data.tables.cells import MOST_DECIMALS, Cells, as_words, missing
 from simulacra.data.tables.infer import examples, infer, is_ambiguous
-from simulacra.data.tables.reader import TOO_LARGE, Table
+from simulacra.data.tables.reader import TOO_LARGE, Table, all_numbers
 from simulacra.data.tables.schema import MISSING_CELL, Column, Schema, as_option, no_columns
 from simulacra.data.tables.text import MOST_CATEGORIES, read_rows
 from simulacra.errors import DataError, shorten
@@ -144,7 +144,7 @@ def read(table: Table, options: Options, spec: DataSpec | None = None) -> Rows:
     everything = Dataset(held, x, y, target=t, rows=np.flatnonzero(keep))
     notes = [*_columns_left_out(left_out), *notes, *_unseen(schema, x)]
     if spec is None:
-        notes += _counting(schema, x)
+        notes += _counting(schema, x) + _notations(table)
     columns = [*schema.columns, *outputs]
     return Rows(table, everything, spec is not None, tuple(columns), lacking, left_out, tuple(notes))
 
@@ -197,7 +197,7 @@ def choose(
         names = [column.name for column in columns]
         table.check_columns("column", names)
         table.check_unique({*names, *targets})
-        words = [column.name for column in columns if not column.continuous]
+        words = [column.name for column in columns if not column.continuous and not _are_numbers(column)]
         return names, targets, words if spec.target else [*words, *targets]
     unused = {*targets, *given["drop"], *given["group"], *given["split_column"]}
     names = [name for name in given["columns"] or dict.fromkeys(table.names) if name and name not in unused]
@@ -374,6 +374,21 @@ def _ambiguous(columns: Sequence[Column], cells: Mapping[str, Cells]) -> list[st
         for column in columns
         if column.kind == "date" and is_ambiguous(set(cells[column.name]), column.form)
     ]
+
+
+def _notations(table: Table) -> list[str]:
+    """Remarks about columns whose numbers are read without a unit, or with another decimal mark."""
+    return [
+        f"column '{name}' is read as numbers, '{shorten(cell)}' as {number}"
+        for name, (cell, number) in table.notations.items()
+    ]
+
+
+def _are_numbers(column: Column) -> bool:
+    """Whether the categories are numbers as `as_words` writes them: cells may be read as numbers."""
+    present = [category for category in column.categories if category]
+    numbers = all_numbers(present)
+    return numbers is not None and as_words(numbers) == present
 
 
 def _counting(schema: Schema, x: np.ndarray) -> list[str]:

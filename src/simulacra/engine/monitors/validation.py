@@ -20,6 +20,8 @@ from simulacra.errors import ConfigError
 EXAMPLES = 1024
 # validations and sample grids of a training by default
 VALIDATIONS, GRIDS = 20, 10
+# share of a training before which the lowest validation loss is early
+EARLY = 0.1
 
 
 class Validation:
@@ -38,7 +40,11 @@ class Validation:
         return every(self.every, state) and len(state.data.validation) > 0
 
     def run(self, state: State) -> None:
-        """Raises ConfigError where the best weights are asked for and the model has no validation loss."""
+        """A message at the end says when the best weights are early ones.
+
+        Raises:
+            ConfigError: the best weights are asked for, and the model has no validation loss.
+        """
         terms = all_terms(state.average, state.model, state.data, state.seed)
         state.events.log("validation", state.step, terms)
         for kind, text in self.warnings.check(state.step, terms):
@@ -48,6 +54,12 @@ class Validation:
         if "loss" not in terms:
             raise ConfigError(f"keep: a {state.config.model} has no validation loss; leave --keep out")
         self.best.update(terms["loss"], state.step, state.average)
+        if state.last and self.best.step < EARLY * state.steps and terms["loss"] > self.best.loss:
+            state.events.message(
+                f"the validation loss was lowest at step {self.best.step:,} of {state.steps:,}"
+                f" ({self.best.loss:.4g}) and rose to {terms['loss']:.4g}: the weights of that step are kept."
+                " The model overfits: take more data, a smaller model or fewer steps"
+            )
 
 
 def all_terms(average: Model, model: Model, data: Data, seed: int) -> dict[str, float]:

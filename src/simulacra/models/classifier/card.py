@@ -8,7 +8,7 @@ from typing import Literal
 from simulacra.config import check_ranges
 from simulacra.core.card import ModelCard
 from simulacra.data.spec import DataSpec
-from simulacra.models.settings import PREDICTION, check_sizes, label_hint
+from simulacra.models.settings import PREDICTION, check_sizes, lacks_classes
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class ClassifierConfig:
 
 def needs(spec: DataSpec) -> str:
     """What the data lack, a sentence; empty when they suit."""
-    return "" if spec.classes else f"a classifier needs labels, and the data have none; {label_hint(spec)}"
+    return lacks_classes("classifier", spec)
 
 
 CARD = ModelCard(

@@ -8,7 +8,7 @@ from typing import Literal
 from simulacra.core.card import ModelCard
 from simulacra.data.spec import DataSpec
 from simulacra.models.gan.card import GANConfig
-from simulacra.models.settings import ADVERSARIAL, ADVERSARIAL_TABLE, convolves, label_hint
+from simulacra.models.settings import ADVERSARIAL, ADVERSARIAL_TABLE, convolves, lacks_classes
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,7 @@ class ConditionalGANConfig(GANConfig):
 
 def needs(spec: DataSpec) -> str:
     """What the data lack, a sentence; empty when they suit."""
-    if spec.classes:
-        return ""
-    return f"a conditional_gan needs labels, and the data have none; use a gan, or {label_hint(spec)}"
+    return lacks_classes("conditional_gan", spec, "use a gan, or ")
 
 
 CARD = ModelCard(

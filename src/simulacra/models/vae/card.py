@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from simulacra.config import check_ranges
 from simulacra.core.card import ModelCard
 from simulacra.errors import ConfigError
+from simulacra.limits import IMPORTANCE_SAMPLES
 from simulacra.models.autoencoder.card import AutoencoderConfig
 
 
@@ -32,6 +33,10 @@ class VAEConfig(AutoencoderConfig):
         if self.importance_samples > 1 and self.free_bits > 0:
             raise ConfigError(
                 "free_bits: has no meaning with importance_samples above 1; leave one of them out"
+            )
+        if self.importance_samples > IMPORTANCE_SAMPLES:
+            raise ConfigError(
+                f"importance_samples: must be at most {IMPORTANCE_SAMPLES:,}, not {self.importance_samples:,}"
             )
         if not 0 <= self.importance_from < 1:
             raise ConfigError(f"importance_from: must be in [0, 1), not {self.importance_from}")
