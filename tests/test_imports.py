@@ -20,7 +20,7 @@ ALLOWED = {
     "errors": set(),
     "files": {"errors"},
     "config": {"errors", "limits"},
-    "terminal": set(),
+    "terminal": {"errors"},
     "tensors": {"errors", "files"},
     "images": {"errors", "files"},
     "data": {"errors", "limits", "files", "images"},

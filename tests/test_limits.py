@@ -264,6 +264,11 @@ def test_lines_that_are_no_events_are_left_out(run: Run, capsys: pytest.CaptureF
         run.metrics.write_bytes(whole)
 
 
+def test_too_many_draws_of_z(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", str(run), "--importance-samples", "1000000000"]) == 2
+    assert "importance_samples: must be at most 1,000,000" in capsys.readouterr().err
+
+
 def test_a_log_that_is_too_large(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "METRICS_BYTES", 10)
     with pytest.raises(RunError, match=r"metrics\.jsonl: cannot be read \(is larger than 10 bytes"):

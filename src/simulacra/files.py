@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
+from shutil import rmtree
 
 from simulacra.errors import RunError
 
@@ -15,7 +16,8 @@ from simulacra.errors import RunError
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends without an error.
 
-    Whatever happens, `path` holds its old content or the new one, never a part.
+    The block makes a file there, or a folder where `path` is nothing yet. Whatever happens, `path` holds its
+    old content or the new one, never a part.
 
     Raises:
         RunError: it could not be written (disk full, no permission); `path` is as it was.
@@ -30,7 +32,7 @@ def replacing(path: Path) -> Iterator[Path]:
         _synchronise(path.parent)
     # torch.save and safetensors report a full disk as RuntimeError and SafetensorError
     except BaseException as error:
-        temporary.unlink(missing_ok=True)
+        _delete(temporary)
         if isinstance(error, OSError):
             reason = error.strerror or str(error)
         elif isinstance(error, RuntimeError) or type(error).__name__ == "SafetensorError":
@@ -40,13 +42,39 @@ def replacing(path: Path) -> Iterator[Path]:
         raise RunError(f"{path}: could not be written ({reason}); what was there before is intact") from error
 
 
+def check_unused(*outs: Path, overwrite: bool = False) -> None:
+    """Refuse outputs that would replace something, before any work is done.
+
+    Args:
+        outs: files, and folders for files.
+        overwrite: whether the user wants to replace what is there.
+
+    Raises:
+        RunError: a file exists, or a folder is not empty.
+    """
+    for out in () if overwrite else outs:
+        if out.is_dir():
+            if next(out.iterdir(), None) is not None:
+                raise RunError(f"{out}: is not empty; choose another name, or write into it with --overwrite")
+        elif os.path.lexists(out):
+            raise RunError(f"{out}: exists; choose another name, or replace it with --overwrite")
+
+
 def clear_leftovers(folder: Path, name: str = "*") -> None:
     """Delete the temporary files that killed processes left for `name` in a folder."""
     for file in folder.glob(f".{name if name == '*' else escape(name)}.*.tmp"):
         process = file.name.split(".")[-2]
         if process.isdecimal() and not _alive(int(process)):
             with suppress(OSError):
-                file.unlink()
+                _delete(file)
+
+
+def _delete(path: Path) -> None:
+    """Delete a file, or a folder with its files, where there is one."""
+    if path.is_dir() and not path.is_symlink():
+        rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _alive(process: int) -> bool:

@@ -51,7 +51,7 @@ STEPS = 10**12
 IMPORTANCE_SAMPLES = 1_000_000
 
 # bytes read at a time
-_PART = 2**24
+_PART = 2**20
 # bytes of memory for each byte of a table: its text three times, of which once with four bytes a character
 TEXT_MEMORY = 6
 # bytes for each parameter in training: float32 weight, gradient and two moments

@@ -459,7 +459,7 @@ class Run:
         """The trained model, ready to use: evaluation mode, on the CPU.
 
         Raises:
-            RunError: there is no run, no weights yet, or weights that do not fit.
+            RunError: there is no run, no weights yet, or weights that do not fit or are not finite.
         """
         import torch
 
@@ -488,6 +488,15 @@ class Run:
             model.load_state_dict(missing | weights)
         except RuntimeError as error:
             raise RunError(f"{self.weights}: cannot be loaded ({str(error).splitlines()[0]})") from error
+        # -inf is ln 0 in a buffer
+        if not (
+            all(parameter.isfinite().all() for parameter in model.parameters())
+            and all((buffer < torch.inf).all() for buffer in model.buffers())
+        ):
+            raise RunError(
+                f"{self.weights}: the weights are not finite; train again with a smaller --lr, in another"
+                " --out"
+            )
         # convolutions on CPU took 1.4 to 1.6 times as long without channels_last (fp32, no gradients)
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
         return model.eval().requires_grad_(False)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from contextlib import suppress
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
+
+from simulacra.errors import printable
 
 
 class Tolerant(io.TextIOBase):
@@ -59,6 +62,30 @@ class Tolerant(io.TextIOBase):
             descriptor = os.open(os.devnull, os.O_WRONLY)
             os.dup2(descriptor, file.fileno())
             os.close(descriptor)
+
+
+class Printable:
+    """A text file in which every character can be shown: names from files cannot steer a terminal.
+
+    Args:
+        file: where the text goes. Progress bars, which move the cursor, write to it directly: rich looks for
+            `rich_proxied_file`.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self.rich_proxied_file = file
+
+    def write(self, text: str) -> int:
+        """Write; what cannot be shown, besides ends of lines and tabs, becomes `?`."""
+        return self.rich_proxied_file.write(re.sub(r"[^\n\r\t]+", lambda part: printable(part[0]), text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.rich_proxied_file, name)
+
+
+def printable_file(file: TextIO | None) -> TextIO | None:
+    """The file, with text that a terminal can show; None where the process was started without."""
+    return cast(TextIO | None, file if file is None or isinstance(file, Printable) else Printable(file))
 
 
 def tolerant_stderr() -> TextIO:

@@ -78,7 +78,8 @@ def test_every_kind_writes_a_page_and_findings(
         assert f["does_not_show"].split("-")[0] in page.words
         assert f["plot"] is not None or f["verdict"] == "withheld"
     assert page.images
-    assert main(["audit", *COMMANDS[kind], "--out", "again", "--json"]) == 0
+    # the calibrated table of amplify is there
+    assert main(["audit", *COMMANDS[kind], "--out", "again", "--overwrite", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == document
     for name in ("audit.html", "findings.json"):
         assert (here / "again" / name).read_bytes() == (here / "audits" / kind / name).read_bytes()
@@ -114,7 +115,7 @@ def test_formulas_and_tags_are_text(here: Path) -> None:
 
 def test_what_needs_no_extra_runs_without(here: Path) -> None:
     """Three numbers and a cost matrix need no pandas, networkx, pydantic or statsmodels."""
-    table = ["fallacy", "scores.csv", "--a", "y", "--b", "sex=f"]
+    table = ["fallacy", "scores.csv", "--a", "y", "--b", "sex=f", "--out", "fallacy"]
     commands = [
         COMMANDS["fallacy"],
         table,
@@ -138,13 +139,13 @@ print(codes, file=sys.stderr)
         == "simulacra: audit correlations: needs pandas, networkx, pydantic: pip install simulacra[audit]"
     )
     without = (here / "audits" / "decide" / "findings.json").read_bytes()
-    assert main(["audit", *COMMANDS["decide"]]) == 0
+    assert main(["audit", *COMMANDS["decide"], "--overwrite"]) == 0
     assert (here / "audits" / "decide" / "findings.json").read_bytes() == without
 
 
 def test_gates(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["audit", "predictions", "people.csv", "--y", "recidivated", "--pred", "flagged"]
-    command += ["--group", "race"]
+    command += ["--group", "race", "--overwrite"]
     assert (
         main([*command, "--fail-on", "false-positive-rate.race:ratio>1.25", "--fail-on", "flagged.race>0.9"])
         == 1

@@ -88,7 +88,7 @@ def test_preview(capsys: Capture, pics: Path, tmp_path: Path) -> None:
 
 def test_preview_is_a_matter_of_the_seed_and_the_split(pics: Path, tmp_path: Path) -> None:
     def sheet(source: str, *options: str) -> bytes:
-        main(["preview", source, "--out", str(tmp_path / "sheet.png"), "-n", "2", *options])
+        main(["preview", source, "--out", str(tmp_path / "sheet.png"), "-n", "2", "--overwrite", *options])
         return (tmp_path / "sheet.png").read_bytes()
 
     train = sheet(f"folder:{pics}")
@@ -105,7 +105,7 @@ def test_preview_shows_pairs_side_by_side(capsys: Capture, tmp_path: Path) -> No
         both.save(tmp_path / "pairs" / f"{i}.png")
     source, out = f"pairs:{tmp_path / 'pairs'}", tmp_path / "sheet.png"
     for swap in ([], ["--swap"]):
-        assert main(["preview", source, "--out", str(out), "-n", "4", *swap]) == 0
+        assert main(["preview", source, "--out", str(out), "-n", "4", "--overwrite", *swap]) == 0
         assert f"{out}: 4 of " in (told := capsys.readouterr().out)
         assert f" pairs of the train split of {source}" in told
         with Image.open(out) as image:
@@ -117,6 +117,7 @@ def test_preview_shows_pairs_side_by_side(capsys: Capture, tmp_path: Path) -> No
         example, target = tiles[::2, 0], tiles[1::2, 0]
         assert ((example - target) == (190 if swap else -190)).all()
         assert len(set(example.tolist())) == 4
+    out = tmp_path / "faces.png"
     assert main(["preview", "face-outlines:30", "--image-size", "32", "-n", "2", "--out", str(out)]) == 0
     assert f"{out}: 2 of " in capsys.readouterr().out
 

@@ -104,7 +104,7 @@ def test_one_split_when_one_is_named(folder: Path, tmp_path: Path) -> None:
 def test_every_row_with_its_id_its_truth_and_its_split(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "p.csv"
     source = f"csv:{folder}/numbers.csv"
-    assert main(["predict", str(folder / "mdn"), "--data", source, "--out", str(out)]) == 0
+    assert main(["predict", str(folder / "mdn"), "--data", source, "--out", str(out), "--overwrite"]) == 0
     rows = read(out)
     table = read(folder / "numbers.csv")
     assert [row["row"] for row in rows] == [str(i) for i in range(1, 401)]
@@ -119,13 +119,23 @@ def test_every_row_with_its_id_its_truth_and_its_split(folder: Path, tmp_path: P
     lines += [f"new{i},{i}.123,{i}.456," for i in range(5)]
     (tmp_path / "mixed.csv").write_text("\n".join(lines))
     mixed = f"csv:{tmp_path}/mixed.csv"
-    assert main(["predict", str(folder / "mdn"), "--data", mixed, "--out", str(out)]) == 0
+    assert main(["predict", str(folder / "mdn"), "--data", mixed, "--out", str(out), "--overwrite"]) == 0
     found = read(out)
     assert [row["patient_id"] for row in found] == [line.partition(",")[0] for line in lines[1:]]
     assert [row["split"] for row in found[:50]] == [row["split"] for row in rows[100:150]]
     assert [row["split"] for row in found[50:]] == ["new"] * 5
     for split in ("train", "test", "new"):
-        argv = ["predict", str(folder / "mdn"), "--data", mixed, "--split", split, "--out", str(out)]
+        argv = [
+            "predict",
+            str(folder / "mdn"),
+            "--data",
+            mixed,
+            "--split",
+            split,
+            "--out",
+            str(out),
+            "--overwrite",
+        ]
         assert main(argv) == 0
         assert [row["patient_id"] for row in read(out)] == [
             row["patient_id"] for row in found if row["split"] == split
@@ -183,7 +193,7 @@ def test_every_picture_with_its_name(tmp_path: Path, capsys: pytest.CaptureFixtu
     run, out = str(tmp_path / "run"), tmp_path / "p.csv"
     own = f"folder:{tmp_path}/own"
     assert main(["train", "classifier", "--data", own, "--steps", "30", "--out", run]) == 0
-    assert main(["predict", run, "--data", f"folder:{tmp_path}/more", "--out", str(out)]) == 0
+    assert main(["predict", run, "--data", f"folder:{tmp_path}/more", "--out", str(out), "--overwrite"]) == 0
     rows = read(out)
     assert len(rows) == 57
     assert rows[0]["file"] == "bright/0.png"
@@ -195,7 +205,7 @@ def test_every_picture_with_its_name(tmp_path: Path, capsys: pytest.CaptureFixtu
     (tmp_path / "bad.png").write_text("a diary")
     inputs = [tmp_path / "more" / "dark", tmp_path / "own" / name, tmp_path / "bad.png"]
     capsys.readouterr()
-    assert main(["predict", run, *map(str, inputs), "--out", str(out)]) == 1
+    assert main(["predict", run, *map(str, inputs), "--out", str(out), "--overwrite"]) == 1
     assert "bad.png: not an image" in capsys.readouterr().err
     rows = read(out)
     assert len(rows) == 29
@@ -208,12 +218,12 @@ def test_every_picture_with_its_name(tmp_path: Path, capsys: pytest.CaptureFixtu
     # one picture in a folder is no data set, but can be predicted for
     (tmp_path / "one").mkdir()
     (tmp_path / "more" / "dark" / "1.png").rename(tmp_path / "one" / "1.png")
-    assert main(["predict", run, "--data", f"folder:{tmp_path}/one", "--out", str(out)]) == 0
+    assert main(["predict", run, "--data", f"folder:{tmp_path}/one", "--out", str(out), "--overwrite"]) == 0
     assert [row["file"] for row in read(out)] == ["1.png"]
 
 
 def read_splits(run: str, source: str, out: Path) -> dict[str, str]:
-    assert main(["predict", run, "--data", source, "--out", str(out)]) == 0
+    assert main(["predict", run, "--data", source, "--out", str(out), "--overwrite"]) == 0
     return {row["file"]: row["split"] for row in read(out)}
 
 

@@ -85,8 +85,8 @@ def test_at_most_eight_columns_are_told(
 
 def test_a_single_column(runs: Path, tmp_path: Path) -> None:
     for n in ("50", "6000"):
-        assert main(["sample", str(runs / "narrow"), "-n", n, "--out", str(tmp_path / "x.png")]) == 0
-        chart(tmp_path / "x.png")
+        assert main(["sample", str(runs / "narrow"), "-n", n, "--out", str(tmp_path / f"{n}.png")]) == 0
+        chart(tmp_path / f"{n}.png")
 
 
 @pytest.mark.parametrize(

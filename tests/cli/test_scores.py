@@ -34,7 +34,7 @@ def test_scores_come_when_asked_for_and_change_no_weight(
     found = events(scored, "scores")
     assert [event["step"] for event in found] == [10, 20, 25]
     n = len(load("gaussians-8:2000").validation)
-    circumstances = {"extractor": "raw", "resize": "none", "seed": 0, "samples": n, "real": n}
+    circumstances = {"extractor": "standardised raw", "resize": "none", "seed": 0, "samples": n, "real": n}
     assert found[0].items() >= circumstances.items()
     assert {"fid", "kid", "kid_error", "precision", "recall", "density", "coverage"} <= set(found[0])
     assert f"step 20/25  fid {found[1]['fid']:.4g}  kid" in said

@@ -103,6 +103,21 @@ def test_the_domain_is_chosen_by_its_name(
         assert np.array_equal(read(out / "a.png"), expected)
 
 
+def test_with_overwrite_what_is_there_is_translated_again_but_no_input(
+    runs: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["translate", str(runs / "cyclegan"), str(pictures), "--out", str(tmp_path / "out")]
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.png").write_bytes(b"mine")
+    assert main(words) == 0
+    assert (tmp_path / "out" / "a.png").read_bytes() == b"mine"
+    assert "--overwrite translates them again" in capsys.readouterr().err
+    assert main([*words, "--overwrite"]) == 0
+    assert read(tmp_path / "out" / "a.png").shape == (32, 32, 3)
+    assert main([*words[:-1], str(pictures), "--overwrite"]) == 1
+    assert "is one of the inputs, which are never overwritten" in capsys.readouterr().err
+
+
 def test_files_that_cannot_be_read_are_named_and_the_others_done(
     runs: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -251,3 +251,18 @@ def test_scattered_copies_of_rows_raise_an_alarm() -> None:
     found = leak(made(x[rng.permutation(1500)]), Options())
     assert found is not None
     assert "near-copies of a training row" in found
+
+
+def test_a_file_that_is_sorted_by_a_score_is_said_to_be_sorted() -> None:
+    rng = np.random.default_rng(0)
+    score = np.sort(rng.integers(0, 100, 1500))
+    x = np.column_stack([score, score[:, None] + 0.1 * rng.normal(size=(1500, 3))])
+    found = leak(made(x), Options())
+    assert found is not None
+    assert found.endswith(
+        "; the file is sorted by 'x_1': shuffle its rows if their order means nothing, else use --split "
+        "blocks or --group"
+    )
+    # a time rises in every recording
+    recording = np.column_stack([np.arange(3000), autoregression(3000, 4, 0.99, seed=0)])
+    assert "sorted" not in (leak(made(recording), Options()) or "sorted")

@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from torch.distributions import Bernoulli, Categorical, Distribution
 
 from simulacra.data.images.resize import resize
+from simulacra.data.spec import Dataset, DataSpec
+from simulacra.data.tables.schema import Column, Schema
 from simulacra.errors import ConfigError
 from simulacra.metrics.features import INCEPTION_FILES, Extractor, extract, load_extractor
 from simulacra.metrics.inception_v3 import InceptionV3
@@ -247,3 +249,13 @@ def test_a_file_that_would_run_code_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="does not hold"):
         load_extractor("inception", tmp_path / "weights.pth")
     assert not (tmp_path / "ran").exists()
+
+
+def test_raw_features_of_vectors_are_standardised_and_codes_are_not() -> None:
+    schema = Schema((Column("income", "number"), Column("sex", "category", ("female", "male"))))
+    x = np.array([[1000, 1, 0], [3000, 0, 1]], np.float32)
+    train = Dataset(DataSpec("vector", (3,), schema=schema), x)
+    found = load_extractor("raw", train=train)
+    assert found.features(torch.tensor(x)).tolist() == [[-1, 1, 0], [1, 0, 1]]
+    images = Dataset(DataSpec("image", (1, 4, 4)), np.zeros((2, 1, 4, 4), np.uint8))
+    assert load_extractor("raw", train=images).name == "raw"

@@ -12,6 +12,7 @@ from torch.distributions import Distribution
 
 from simulacra.core.batch import Batch, in_order
 from simulacra.core.capabilities import (
+    BLOCK,
     BoundsLikelihood,
     Conditional,
     Cycles,
@@ -221,6 +222,26 @@ def test_capabilities_have_their_shapes(case: tuple[str, str, Model]) -> None:
         elbo = model.elbo(x, Noise(0))
         assert elbo.value.shape == (N,)
         assert (elbo.kl >= -1e-4).all()
+
+
+def test_samples_are_the_first_of_more_of_their_seed(case: tuple[str, str, Model]) -> None:
+    _, kind, model = case
+    if not isinstance(model, Samples):
+        return
+    block = BLOCK[model.spec.kind]
+    sources = [model, model.for_class(1)] if isinstance(model, Conditional) else [model]
+    for source in sources:
+        assert isinstance(source, Samples)
+        for draw in (False, True) if source.has_likelihood else (False,):
+            few, some, more = (
+                source.eval().sample_labelled(n, 3, truncation=0.7, draw=draw) for n in (7, 64, block + 5)
+            )
+            assert more[0].shape == (block + 5, *SPECS[kind].shape)
+            assert not torch.equal(more[0][block:], more[0][:5]), "blocks repeat"
+            for n, (x, y) in ((7, few), (64, some)):
+                assert torch.equal(x, more[0][:n])
+                assert (y is None) == (more[1] is None)
+                assert y is None or torch.equal(y, more[1][:n])
 
 
 def test_validation_terms_are_one_number_an_example(case: tuple[str, str, Model]) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+import simulacra as sim
 from simulacra.core.capabilities import Samples
 from simulacra.core.model import Model
 from simulacra.core.noise import Noise
@@ -248,3 +250,18 @@ def test_rows_with_unseen_categories_are_counted() -> None:
         )
         assert {key: value for key, value in numbers.items() if key == "unseen_rows"} == counted
         assert "importance_samples" not in numbers
+
+
+def test_no_number_of_vectors_depends_on_their_units(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(600, 3)) @ rng.normal(size=(3, 3))).astype(np.float32)
+    found = []
+    for name, unit in (("metres", [1, 1, 1]), ("others", [1, 1000, 0.01])):
+        parts = (Dataset(DataSpec("vector", (3,)), rows * np.float32(unit)) for rows in np.split(x, 3))
+        data = Data("measured", *parts)
+        model = sim.train("pca", data, tmp_path / name, latent_dim=2)
+        found.append(evaluate(model, data, metrics=["reconstruction", "samples", *SCORES]))
+    keys = ("mse", "variance_ratio", "mean_distance", "fid", "kid", "precision", "coverage")
+    first, second = ([numbers[key] for key in keys] for numbers in found)
+    assert second == pytest.approx(first, rel=0.02, abs=1e-3)
+    assert found[0]["extractor"] == "standardised raw"

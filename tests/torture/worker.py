@@ -1,6 +1,7 @@
 """Tries mutated inputs in this process, with limits of time and memory.
 
-`python -m tests.torture.worker KIND RUNS FOLDER SEED FIRST LAST`; RUNS holds trained runs to be mutated.
+`python -m tests.torture.worker KIND RUNS FOLDER SEED FIRST LAST`: RUNS holds trained runs to be mutated,
+and kinds separated by commas take turns.
 
 It prints a line before and after each one; what the last line begins is what ended the process.
 """
@@ -223,6 +224,7 @@ def main(kind: str, bases: str, folder: str, seed: str, first: str, last: str) -
         _limit_memory()
     signal.signal(signal.SIGALRM, _hang)
     report, nothing = sys.stdout, StringIO()
+    kinds = kind.split(",")
     for i in range(int(first), int(last)):
         nothing.truncate(0)
         print("begin", i, file=report, flush=True)
@@ -233,7 +235,7 @@ def main(kind: str, bases: str, folder: str, seed: str, first: str, last: str) -
         fault = ""
         try:
             with redirect_stdout(nothing), redirect_stderr(nothing):
-                KINDS[kind](Path(bases), rng, Path(folder) / "mutant")
+                KINDS[kinds[i % len(kinds)]](Path(bases), rng, Path(folder) / "mutant")
         except Hang:
             fault = f"took longer than {SECONDS} s\n{traceback.format_exc()}"
         except BaseException:

@@ -41,7 +41,8 @@ def sheet(
     """
     columns = min(shown, len(found.x))
     figure = Figure(figsize=(0.8 + 1.05 * columns, 4.6), layout="constrained")
-    figure.suptitle(title, color=INK, fontsize=10.5)
+    # names of classes are not mathematics
+    figure.suptitle(title, color=INK, fontsize=10.5, parse_math=False)
     axes = figure.subplots(3, columns, squeeze=False)
     rows = ("noise" if y is None else "original", "change", "adversarial")
     for row, name in enumerate(rows):
@@ -95,4 +96,6 @@ def _label(axes: Axes, name: str, below: str, colour: str) -> None:
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set(visible=True, color="#b4bac1", linewidth=0.6)
-    axes.set_xlabel(f"{name}\n{below}", color=colour, fontsize=9.5, linespacing=1.25, labelpad=3)
+    axes.set_xlabel(
+        f"{name}\n{below}", color=colour, fontsize=9.5, linespacing=1.25, labelpad=3, parse_math=False
+    )

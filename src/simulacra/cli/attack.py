@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from simulacra.cli.usage import parse
+from simulacra.cli.usage import Overwrite, parse
 
 if TYPE_CHECKING:
     from simulacra.attacks.rounds import Round
@@ -23,6 +23,7 @@ class Arguments:
     out: Path
     """attack.png: the first images before and after; attack.npz: arrays; with --rounds: folder for the new
     runs"""
+    overwrite: Overwrite = False
     data: str | None = None
     """data source, e.g. mnist@validation; by default the test split of the run's own data"""
     method: Literal["fgsm", "pgd", "noise", "smallest", "patch"] = "pgd"
@@ -156,8 +157,10 @@ def resolved(arguments: Arguments) -> dict[str, Any]:
 
     Raises:
         ConfigError: it does not take one that was given, or one cannot be.
+        RunError: the output exists.
     """
     from simulacra.errors import ConfigError
+    from simulacra.files import check_unused
 
     method, out = arguments.method, arguments.out
     settings = dict(TAKES[method])
@@ -181,6 +184,7 @@ def resolved(arguments: Arguments) -> dict[str, Any]:
     if not arguments.rounds:
         if out.suffix not in (".png", ".npz") or out.is_dir():
             raise ConfigError(f"out: {out} must be a file that ends in .png or .npz")
+        check_unused(out, overwrite=arguments.overwrite)
         return settings
     if method not in ("fgsm", "pgd", "noise"):
         raise ConfigError(f"rounds: are played with fgsm, pgd or noise, not with {method}")
@@ -188,6 +192,8 @@ def resolved(arguments: Arguments) -> dict[str, Any]:
         raise ConfigError(f"out: {out} must be a folder for the runs of the rounds")
     if out.resolve() == arguments.run.resolve():
         raise ConfigError(f"out: {out} is the run itself, which stays as it is; choose another folder")
+    if not (out / "attack.json").is_file():
+        check_unused(out, overwrite=arguments.overwrite)
     return settings
 
 

@@ -68,9 +68,9 @@ def main(argv: list[str]) -> int:
 
 def _answer(audit: Audit, arguments: Shared, gates: list[Any], out: Path) -> int:
     """Write the answers, print them, and say which gates failed."""
+    import json
     from dataclasses import asdict
 
-    from simulacra.audit.shared.findings import dumps
     from simulacra.audit.shared.page import write
 
     outcomes = [gate.check(audit) for gate in gates]
@@ -82,7 +82,7 @@ def _answer(audit: Audit, arguments: Shared, gates: list[Any], out: Path) -> int
 
         write_model_card(Run(arguments.run))
     if arguments.json:
-        print(dumps(document), end="")
+        print(json.dumps(document))
     else:
         for section in audit.sections:
             print(f"{section.title}\n")

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import numpy as np
 import tyro
 
+from simulacra.cli.usage import Overwrite
 from simulacra.cli.usage import parse as parse_options
 from simulacra.data import SOURCES, Dataset, DataSpec, Options, load, parse
 from simulacra.data.check import SourceCheck, check
@@ -19,6 +20,7 @@ from simulacra.data.images.labels import FILE_NAME
 from simulacra.data.paths import data_folders
 from simulacra.data.tables.summary import ColumnSummary
 from simulacra.errors import ConfigError, DataError, nearest, printable
+from simulacra.files import check_unused
 from simulacra.images import grid, save_png
 
 # entries of a long list that are printed; --json has all
@@ -54,6 +56,7 @@ class Check(Options, _Checked):
 class _Sheet:
     source: tyro.conf.Positional[str]
     out: Path
+    overwrite: Overwrite = False
     n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 64
     seed: int = 0
 
@@ -196,6 +199,9 @@ def _counts(title: str, counts: dict[str, int]) -> str:
 def _preview(verb: Preview) -> int:
     if verb.n < 1 or verb.seed < 0:
         raise ConfigError(f"-n {verb.n} --seed {verb.seed}: -n must be at least 1, --seed at least 0")
+    if verb.out.is_dir():
+        raise ConfigError(f"out: {verb.out} is a folder; name a .png file to write")
+    check_unused(verb.out, overwrite=verb.overwrite)
     _, _, split = parse(verb.source)
     data = load(verb.source, verb)
     split = split or "train"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, redirect_stdout
 from importlib import import_module
 from importlib.metadata import version
 
 from simulacra.errors import ConfigError, SimulacraError, nearest
 from simulacra.limits import out_of_memory
-from simulacra.terminal import tolerant_stderr
+from simulacra.terminal import printable_file, tolerant_stderr
 
 VERBS = {
     "train": "train a model on data, or resume its training",
@@ -50,7 +50,7 @@ OUT_OF_MEMORY = (
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line. Returns the exit code: 0 done, 1 input or run at fault, 2 usage, 130 interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    with redirect_stderr(tolerant_stderr()):
+    with redirect_stdout(printable_file(sys.stdout)), redirect_stderr(printable_file(tolerant_stderr())):
         return _main(arguments)
 
 

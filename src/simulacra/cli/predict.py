@@ -10,7 +10,7 @@ from typing import Literal
 
 import tyro
 
-from simulacra.cli.usage import parse
+from simulacra.cli.usage import Overwrite, parse
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Predict:
     """image files, folders and .zip files of images; or --data"""
     out: Path
     """predictions.csv: a line for every example; predictions.npz: arrays; of images also means.png"""
+    overwrite: Overwrite = False
     data: str | None = None
     """data source: every example in its order, whether or not it is known what is to be predicted"""
     split: Literal["all", "train", "validation", "test", "new"] = "all"
@@ -43,6 +44,7 @@ def main(argv: list[str]) -> int:
 
     from simulacra.core.capabilities import Predicts
     from simulacra.errors import ConfigError, DataError, printable
+    from simulacra.files import check_unused
     from simulacra.tasks.inputs import read_files, read_source
     from simulacra.tasks.predict import check_out, predictions, write_csv, write_npz, write_pictures
 
@@ -53,6 +55,7 @@ def main(argv: list[str]) -> int:
     out = arguments.out
     spec = run.config.spec
     check_out(out, spec)
+    check_unused(out, overwrite=arguments.overwrite)
     model = run.load_with(Predicts)
     bad: dict[str, str] = {}
     if arguments.data is not None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from simulacra.cli.usage import parse
+from simulacra.cli.usage import Overwrite, parse
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class Reconstruct:
     """run folder"""
     out: Path
     """pairs.png: one picture; folder/: a PNG each; pairs.npz: an array"""
+    overwrite: Overwrite = False
     data: str | None = None
     """data source, e.g. digits@test; the run's own test split when not given"""
     n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 32
@@ -37,11 +38,13 @@ def main(argv: list[str]) -> int:
     from simulacra.core.capabilities import Reconstructs
     from simulacra.data import split_of
     from simulacra.errors import ConfigError, DataError
+    from simulacra.files import check_unused
     from simulacra.tasks.export_examples import check_output, write_examples
 
     if arguments.n < 1:
         raise ConfigError(f"n: must be at least 1, not {arguments.n}")
     check_output(arguments.out, run.config.spec)
+    check_unused(arguments.out, overwrite=arguments.overwrite)
     split = split_of(arguments.data)
     model = run.load_with(Reconstructs)
     dataset = run.data(arguments.data).split(split).take(slice(0, arguments.n))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from simulacra.cli.usage import parse
+from simulacra.cli.usage import Overwrite, parse
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +23,7 @@ class Sample:
     out: Path
     """grid.png: one picture, of vectors a chart; folder/ or a name without ending: a PNG each; new.csv or
     new.parquet: a table with the columns of the data; samples.npz: an array"""
+    overwrite: Overwrite = False
     n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 64
     """number of samples"""
     seed: int = 0
@@ -49,6 +50,7 @@ def main(argv: list[str]) -> int:
     run.check_trained()
     from simulacra.core.capabilities import Conditional, Samples
     from simulacra.errors import ConfigError
+    from simulacra.files import check_unused
     from simulacra.models.registry import short_name
     from simulacra.tasks.export_examples import check_output, write_examples
 
@@ -59,6 +61,7 @@ def main(argv: list[str]) -> int:
     out = arguments.out
     spec, model = run.config.spec, run.load_with(Samples)
     check_output(out, spec, charts=True)
+    check_unused(out, overwrite=arguments.overwrite)
     if arguments.class_ is not None:
         model = run.load_with(Conditional).for_class(arguments.class_)
     if arguments.draw and not model.has_likelihood:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tyro
 
-from simulacra.cli.usage import parse
+from simulacra.cli.usage import Overwrite, parse
 
 # ratio of both sides to those of the training images, beyond which objects have an unfamiliar size
 LARGE, SMALL = 2, 2 / 3
@@ -28,6 +28,7 @@ class Translate:
     """image files, and folders of images with all their sub-folders"""
     out: Path
     """folder for the translations, under the names of the inputs; existing files are kept"""
+    overwrite: Overwrite = False
     to: str | None = None
     """target domain of a cyclegan: its name, A or B; B by default"""
     variants: int = 1
@@ -68,7 +69,7 @@ def main(argv: list[str]) -> int:
         raise RunError(
             f"{run}: this {run.config.model} has one translation for each image; leave --variants out"
         )
-    jobs, bad, there = plan(arguments.inputs, out, variants)
+    jobs, bad, there = plan(arguments.inputs, out, variants, arguments.overwrite)
     for source, reason in bad.items():
         print(f"simulacra: {display(source)}: {reason}", file=sys.stderr)
     for folder, endings in skipped_files(arguments.inputs, out).items():
@@ -76,7 +77,7 @@ def main(argv: list[str]) -> int:
     if there:
         print(
             f"simulacra: {display(out)}: already has translations of {there:,} of the images; they are kept."
-            " Choose another --out to translate them again",
+            " --overwrite translates them again",
             file=sys.stderr,
         )
     done, unread, unlike = 0, len(bad), 0
@@ -92,7 +93,7 @@ def main(argv: list[str]) -> int:
             scales = original.image.width / width, original.image.height / height
             unlike += min(scales) > LARGE or max(scales) < SMALL
             for variant, file in enumerate(job.outs):
-                if exists(file):
+                if exists(file) and not arguments.overwrite:
                     continue
                 image = translated_image(model, original.image, derive_seed(arguments.seed, variant), to)
                 write(image, original, file)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import redirect_stdout, suppress
 from difflib import get_close_matches
-from typing import Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import tyro
 
@@ -18,6 +18,11 @@ from simulacra.cli.optional import OPTIONAL
 from simulacra.errors import ConfigError, nearest
 
 T = TypeVar("T")
+
+# the option of every verb that writes where its user says
+Overwrite = Annotated[
+    bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help="replace files that exist already")
+]
 
 # how tyro describes a type -> how errors do
 KINDS = {"INT": "a whole number", "FLOAT": "a number", "[INT [INT ...]]": "whole numbers"}

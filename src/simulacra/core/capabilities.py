@@ -26,8 +26,8 @@ from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset, DataSpec, is_arrays
 from simulacra.errors import ConfigError, RunError, nearest
 
-# samples decoded at a time
-AT_ONCE = {"image": 250, "vector": 10_000}
+# Samples drawn and decoded at a time. Always as many, so that n samples of a seed are the first n of more.
+BLOCK = {"image": 64, "vector": 1024}
 # samples in a training preview, reconstructions, translations
 PREVIEWED, RECONSTRUCTED, TRANSLATED = 64, 32, 16
 # vectors that show the density of an untrained net
@@ -255,7 +255,7 @@ class Samples(Capability, LatentModel):
     def sample(
         self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
     ) -> Tensor:
-        """New examples `(n, C, H, W)` in [0, 1], or `(n, D)`.
+        """New examples `(n, C, H, W)` in [0, 1], or `(n, D)`; more of the same seed begin with these.
 
         Args:
             n: number of samples.
@@ -292,12 +292,13 @@ class Generates(Samples, Decodes):
         self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
     ) -> Tensor:
         """As `Samples.sample`: a draw from p(x | z), or its mean, for z ~ p(z)."""
-        noise = Noise.of(seed)
+        noise, size, parts = Noise.of(seed), BLOCK[self.spec.kind], []
         # the mean of a picture is a picture, that of rows is no row
         draw = self.spec.kind == "vector" if draw is None else draw
-        z = self.latent.sample(n, noise, truncation).to(self.device, self.dtype)
-        p = (self.decode(part) for part in z.split(AT_ONCE[self.spec.kind]))
-        return torch.cat([noise.draw(part) if draw else part.mean for part in p])
+        for _ in range(0, n, size):
+            p = self.decode(self.latent.sample(size, noise, truncation).to(self.device, self.dtype))
+            parts.append(noise.draw(p) if draw else p.mean)
+        return torch.cat(parts)[:n]
 
 
 class Conditional(Samples):

@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from simulacra.data.spec import Data, Dataset, Options
+from simulacra.data.tables.rows import schema_of
 
 # test rows that are compared, and training rows they are compared with, at most
 TEST_ROWS, TRAINING_ROWS = 300, 20_000
@@ -54,11 +55,15 @@ def leak(data: Data, options: Options) -> str | None:
     some = test.take(np.sort(rng.permutation(len(test))[:TEST_ROWS]))
     in_order = neighbours_in_file(train, some, rng)
     if in_order > IN_ORDER:
+        advice = "use --split blocks or --group"
+        if column := sorted_by(train):
+            mere = f"the file is sorted by '{column}': shuffle its rows if their order means nothing"
+            advice = f"{mere}, else {advice}"
         return _line(
             f"{in_order:.0%} of the test rows have their nearest training row within {NEAR} rows of the file,"
             " as in a recording",
             "recordings",
-            "use --split blocks or --group",
+            advice,
             options,
         )
     close = too_close(train, some, rng)
@@ -89,9 +94,7 @@ def neighbours_in_file(train: Dataset, test: Dataset, rng: np.random.Generator) 
     x = np.concatenate([pool.x, test.x])
     assert pool.rows is not None
     order = np.argsort(np.concatenate([pool.rows, test.rows]))
-    steps = np.diff(x[order], axis=0)
-    # or a category, all rows of which are together
-    sorted_columns = (steps >= 0).all(axis=0) | (steps <= 0).all(axis=0) | ((steps != 0).sum(axis=0) <= 2)
+    sorted_columns = _sorted(np.diff(x[order], axis=0))
     a, b = _standardised(train, pool.x), _standardised(train, test.x)
     keep = ~sorted_columns
     if not keep.any():
@@ -107,6 +110,25 @@ def neighbours_in_file(train: Dataset, test: Dataset, rng: np.random.Generator) 
     excess = found.mean() - chance.mean()
     deviation = np.sqrt((chance * (1 - chance)).sum()) / len(test)
     return float(excess) if excess > DEVIATIONS * max(deviation, 1 / len(test) / DEVIATIONS) else 0.0
+
+
+def sorted_by(train: Dataset) -> str | None:
+    """The first column by which the file is sorted; not one without equal neighbours, as of a time."""
+    train = _with_targets(train)
+    assert train.rows is not None
+    steps = np.diff(train.x[np.argsort(train.rows)], axis=0)
+    found = np.flatnonzero(_sorted(steps) & (steps != 0).any(axis=0) & (steps == 0).any(axis=0))
+    names = [
+        name for block in schema_of(train.spec).blocks for name in [block.column.name] * block.column.width
+    ]
+    if train.spec.target is not None:
+        names += schema_of(train.spec.target).names
+    return names[found[0]] if len(found) and found[0] < len(names) else None
+
+
+def _sorted(steps: np.ndarray) -> np.ndarray:
+    """Whether columns with these steps from row to row are sorted, or a category whose rows are together."""
+    return (steps >= 0).all(axis=0) | (steps <= 0).all(axis=0) | ((steps != 0).sum(axis=0) <= 2)
 
 
 def too_close(train: Dataset, test: Dataset, rng: np.random.Generator) -> float:

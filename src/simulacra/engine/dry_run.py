@@ -152,7 +152,7 @@ def _recurring(session: Session, config: RunConfig, data: Data) -> list[_Recurri
         add(lambda: all_terms(average, model, data, seed), training.validate_every, VALIDATIONS)
     add(lambda: sample_grid(average, data, seed), training.sample_every, GRIDS)
     if training.evaluate_every is not None:
-        scores = Scores(model, config.model, data.validation, training.evaluate_features, 1, seed)
+        scores = Scores(model, config.model, data.validation, training.evaluate_features, 1, seed, data.train)
         add(lambda: scores.scores(average), training.evaluate_every, 0)
     return found
 

@@ -97,7 +97,7 @@ def _play(
     scores: list[Monitor] = []
     if (often := training.evaluate_every) is not None:
         held_out, features = data.validation, training.evaluate_features
-        scores = [Scores(model, config.model, held_out, features, often, training.seed)]
+        scores = [Scores(model, config.model, held_out, features, often, training.seed, data.train)]
     saved, faults = checkpoint.load(run)
     if saved is None:
         model.prepare(data.train)

@@ -77,8 +77,17 @@ class Evaluation:
     def extractor(self) -> Extractor:
         """Its features are compared; `raw` where no measurement compares features."""
         if any(measurement.features for measurement in self.measurements):
-            return load_extractor(self.features, self.weights, self.model.device)
-        return load_extractor("raw")
+            return load_extractor(self.features, self.weights, self.model.device, self._train)
+        return self.raw
+
+    @cached_property
+    def raw(self) -> Extractor:
+        """Numbers in one row: pixels as they are, columns of vectors standardised by the training data."""
+        return load_extractor("raw", None, self.model.device, self._train)
+
+    @property
+    def _train(self) -> Dataset:
+        return self.data.train if len(self.data.train) else self.dataset
 
     @cached_property
     def samples(self) -> np.ndarray:

@@ -17,8 +17,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from simulacra.core.inference import eval_mode
 from simulacra.data.paths import find
+from simulacra.data.spec import Dataset
 from simulacra.errors import ConfigError, nearest
 from simulacra.metrics import inception_v3
+from simulacra.probability.standardise import Standardise
 
 EXTRACTORS = ("raw", "efficientnet-lite0", "inception")
 # one network under the names of pytorch-fid and torch-fidelity
@@ -74,17 +76,21 @@ def maps(extractor: Extractor, x: Tensor) -> list[Tensor]:
 
 
 def load_extractor(
-    what: str | object, weights: str | Path | None = None, device: torch.device | str = "cpu"
+    what: str | object,
+    weights: str | Path | None = None,
+    device: torch.device | str = "cpu",
+    train: Dataset | None = None,
 ) -> Extractor:
     """The extractor of a name, or of an object.
 
     Args:
-        what: `raw`, the numbers as they are, in one row; `efficientnet-lite0`, 1,280 features of a network
-            trained on ImageNet, whose weights come with pip; `inception`, the 2,048 features of the FID;
-            or an `Extractor`; or a trained model with a method `features(x) -> (B, F)`.
+        what: `raw`, the numbers in one row, as they are or standardised; `efficientnet-lite0`, 1,280 features
+            of a network trained on ImageNet, whose weights come with pip; `inception`, the 2,048 features of
+            the FID; or an `Extractor`; or a trained model with a method `features(x) -> (B, F)`.
         weights: the file of the weights of `inception`. Without one it is looked for among the data and in
             torch's cache, under either of `INCEPTION_FILES`, and else downloaded as torch-fidelity does it.
         device: where a network computes; a model of yours stays where it is.
+        train: examples the model was trained on: if they are vectors, `raw` standardises their columns.
 
     Raises:
         ConfigError: no such extractor; it needs packages or a file that are missing.
@@ -95,6 +101,8 @@ def load_extractor(
     if weights is not None and what != "inception":
         raise ConfigError(f"weights: only the extractor 'inception' takes a file, not {_called(what)}")
     match what:
+        case "raw" if train is not None and train.spec.kind == "vector":
+            return Standardised(train, device)
         case "raw":
             return Raw()
         case "efficientnet-lite0":
@@ -120,6 +128,27 @@ class Raw:
 
     def probabilities(self, x: Tensor) -> Tensor | None:
         return None
+
+
+class Standardised(Raw):
+    """The numbers of a vector in standard deviations of the training data, so that no unit counts more than
+    another; the codes of categories as they are.
+
+    Args:
+        train: the training data, vectors.
+        device: where the features are computed.
+    """
+
+    name = "standardised raw"
+
+    def __init__(self, train: Dataset, device: torch.device | str = "cpu") -> None:
+        standardise = Standardise(train.spec)
+        standardise.fit(train.x)
+        self.standardise = standardise.to(device)
+
+    def features(self, x: Tensor) -> Tensor:
+        standardised: Tensor = self.standardise(x.to(self.standardise.mean.device))
+        return standardised
 
 
 class ClassifyingExtractor:

@@ -71,7 +71,7 @@ def smoothed(x: Tensor, sigma: float, radius: int) -> Tensor:
 
 def _reconstruction(evaluation: Evaluation, batch: Batch, x: Tensor) -> dict[str, Tensor]:
     y = evaluation.model.reconstruct(batch.x)
-    values = {"mse": mse(batch.x, y)}
+    values = {"mse": mse(*(evaluation.raw.features(numbers) for numbers in (batch.x, y)))}
     if evaluation.model.spec.kind == "image":
         y = y.clamp(0, 1)
         values |= {"psnr": psnr(batch.x, y), "ssim": ssim(batch.x, y)}
@@ -86,7 +86,9 @@ RECONSTRUCTION = register(PerExample(
     name="reconstruction", needs=(Reconstructs,),
     metrics=(
         Metric("mse", "mean squared error",
-            meaning="of reconstructions, averaged over the numbers of an example", better="lower"),
+            meaning="of reconstructions, averaged over the numbers of an example; columns of vectors are"
+            " standardised",
+            better="lower"),
         PSNR,
         SSIM,
     ),

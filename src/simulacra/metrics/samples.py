@@ -136,19 +136,27 @@ def describe_repeats(distinct: float, distinct_data: float) -> str:
     )
 
 
+def _rows(evaluation: Evaluation, x: np.ndarray) -> np.ndarray:
+    """The numbers of each example in one row; of vectors standardised."""
+    if evaluation.model.spec.kind != "vector":
+        return x.reshape(len(x), -1)
+    # a copy: tensors have to be writable
+    return evaluation.raw.features(torch.from_numpy(np.array(x))).cpu().numpy()
+
+
 def _samples(evaluation: Evaluation) -> dict[str, Any]:
     """As many samples as examples; `mode_shares` are the shares of all samples at each mode."""
     samples, truth = evaluation.samples, evaluation.data.truth
     n = len(samples)
-    samples, data = samples.reshape(n, -1), evaluation.dataset.x.reshape(len(evaluation.dataset), -1)
+    x, data = _rows(evaluation, samples), _rows(evaluation, evaluation.dataset.x)
     numbers: dict[str, Any] = {
         "samples": n,
-        "mean_distance": mean_distance(samples, data),
-        "variance_ratio": variance_ratio(samples, data),
+        "mean_distance": mean_distance(x, data),
+        "variance_ratio": variance_ratio(x, data),
     }
     if n > 1:
         real = random_subset(evaluation.dataset, VARIED, evaluation.seed).x
-        found = variety(samples[:VARIED], real)
+        found = variety(x[:VARIED], _rows(evaluation, real))
         numbers |= {"distinct": found.distinct, "distinct_of": min(n, VARIED)}
         numbers["real_against_real"] = {"distinct": found.distinct_data}
         if repeats(found.distinct, found.distinct_data):
@@ -171,10 +179,11 @@ SAMPLES = register(Measurement(
     name="samples", needs=(Samples,),
     metrics=(
         Metric("mean_distance", "distance of the means",
-            meaning="of samples and data, in standard deviations of the data; 0 is best"),
+            meaning="of samples and data, in standard deviations of the data; columns of vectors are"
+            " standardised; 0 is best"),
         Metric("variance_ratio", "variance ratio",
             meaning="total variance of samples over that of the data: 1 where both vary equally, 0 after a"
-            " collapse"),
+            " collapse; columns of vectors are standardised"),
         Metric("distinct", "distinct samples", "",
             "different ones there seem to be, judged by how often two are nearly the same", "higher",
             out_of="distinct_of", chart=DISTINCT, line="samples"),

@@ -82,7 +82,7 @@ def build(name: str, spec: DataSpec, config: Any, each: int = 4) -> Model:
     from torch.nn.modules.module import register_module_parameter_registration_hook
 
     free, numbers, weights = available_memory(), 0, 0
-    too_large = LimitError(
+    too_large = (
         f"the weights of this {short_name(name)} need more than {amount(free)} of memory, all that is free;"
         " choose a smaller model or image size"
     )
@@ -95,14 +95,14 @@ def build(name: str, spec: DataSpec, config: Any, each: int = 4) -> Model:
         if weights > WEIGHTS:
             raise LimitError(f"this {short_name(name)} has more than {WEIGHTS:,} weights, the limit")
         if each * numbers > free:
-            raise too_large
+            raise LimitError(too_large)
 
     handle = register_module_parameter_registration_hook(register)
     try:
         return model_class(name)(spec, config)
     except (RuntimeError, MemoryError) as error:
         if out_of_memory(error):
-            raise too_large from error
+            raise LimitError(too_large) from error
         raise
     finally:
         handle.remove()

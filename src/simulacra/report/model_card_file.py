@@ -11,7 +11,7 @@ from simulacra import limits
 from simulacra.core.capabilities import Samples, commands, usage
 from simulacra.core.model import Model
 from simulacra.data import SPLITS
-from simulacra.errors import LimitError, RunError
+from simulacra.errors import LimitError, RunError, printable
 from simulacra.files import write_text
 from simulacra.models.registry import model_card
 from simulacra.report.material import load_data
@@ -88,7 +88,7 @@ def _training(run: Run, config: RunConfig, model: Model) -> str:
     else:
         lines.append("- Solved in closed form, without training steps.")
     lines.append(f"- Made with {', '.join(f'{name} {number}' for name, number in versions(run).items())}")
-    return "\n".join(lines) + f"\n\n```sh\n{command(config, run.path)}\n```"
+    return "\n".join(lines) + f"\n\n{fenced('sh', command(config, run.path))}"
 
 
 def _metrics(run: Run) -> str:
@@ -153,7 +153,7 @@ def escape(text: str) -> str:
     >>> print(escape("<b> | *x* of hand_x"))
     &lt;b> \\| \\*x\\* of hand_x
     """
-    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    text = printable(" ".join(text.split())).replace("&", "&amp;").replace("<", "&lt;")
     # an underscore inside a word is no emphasis
     return re.sub(r"[\\`*\[\]~|]|(?<!\w)_|_(?!\w)", r"\\\g<0>", text)
 
@@ -166,7 +166,19 @@ def code(text: str) -> str:
     """
     longest = max(map(len, re.findall("`+", text)), default=0)
     fence, space = "`" * (longest + 1), " " if longest else ""
-    return f"{fence}{space}{' '.join(text.split())}{space}{fence}"
+    return f"{fence}{space}{printable(' '.join(text.split()))}{space}{fence}"
+
+
+def fenced(language: str, text: str) -> str:
+    """Lines of code, whatever they contain.
+
+    >>> print(fenced("sh", "a"))
+    ```sh
+    a
+    ```
+    """
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}{language}\n" + "\n".join(map(printable, text.splitlines())) + f"\n{fence}"
 
 
 def _limits(run: Run, config: RunConfig, model: Model) -> list[str]:
@@ -206,7 +218,7 @@ def _memorisation(run: Run, config: RunConfig) -> str:
                 f" expected of a model without memory {at}."
             )
     command = shlex.join(["simulacra", "evaluate", str(run), "--metrics", "memorisation"])
-    return f"Samples may be close to single training examples. This was not checked: `{command}` does."
+    return f"Samples may be close to single training examples. This was not checked: {code(command)} does."
 
 
 def _audits(run: Run) -> str:
@@ -239,7 +251,5 @@ def _loading(run: Run, config: RunConfig, model: Model) -> str:
         for words in commands(model, str(run), config.source, config.training.seed)
     ]
     return "\n\n".join(
-        f"```{language}\n" + "\n".join(lines) + "\n```"
-        for language, lines in (("python", python), ("sh", shell))
-        if lines
+        fenced(language, "\n".join(lines)) for language, lines in (("python", python), ("sh", shell)) if lines
     )

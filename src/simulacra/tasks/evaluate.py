@@ -18,6 +18,7 @@ from simulacra.data.arrays import Trainable
 from simulacra.data.fitting import fitting
 from simulacra.data.spec import Data, Dataset
 from simulacra.errors import ConfigError, DataError, nearest
+from simulacra.limits import IMPORTANCE_SAMPLES
 from simulacra.metrics.evaluation import Evaluation
 from simulacra.metrics.features import EXTRACTORS
 from simulacra.metrics.registry import Measurement, check, groups, measurements, merge
@@ -150,6 +151,10 @@ def applicable(
         raise ConfigError(f"features: unknown '{features}', {nearest(features, known)}")
     if importance_samples < 1 or (examples is not None and examples < 1):
         raise ConfigError("importance_samples and examples: must be at least 1")
+    if importance_samples > IMPORTANCE_SAMPLES:
+        raise ConfigError(
+            f"importance_samples: must be at most {IMPORTANCE_SAMPLES:,}, not {importance_samples:,}"
+        )
     if variants < 2:
         raise ConfigError(f"variants: must be at least 2, not {variants}")
     chosen = [m for m in measurements() if m.name in metrics and isinstance(model, m.needs)]

@@ -49,6 +49,8 @@ def write_examples(
 ) -> None:
     """Write examples: of pictures `.png` is a grid, and no ending a folder; of vectors `.csv` is a table.
 
+    A file and a new folder are whole or absent; in an existing folder, files of the same name are replaced.
+
     Args:
         x: `(N, C, H, W)` in [0, 1], or `(N, D)`.
         spec: of the examples.
@@ -64,6 +66,13 @@ def write_examples(
             np.savez_compressed(stream, x=x.cpu().numpy())
     elif out.suffix == ".png":
         save_png(grid(to_bytes(x), columns), out)
+    elif out.is_dir():
+        _write_each(x, out)
     else:
-        for i, image in enumerate(to_bytes(x)):
-            save_png(np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0), out / f"{i:05d}.png")
+        with replacing(out) as folder:
+            _write_each(x, folder)
+
+
+def _write_each(images: Tensor, folder: Path) -> None:
+    for i, image in enumerate(to_bytes(images)):
+        save_png(np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0), folder / f"{i:05d}.png")

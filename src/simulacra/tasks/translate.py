@@ -200,12 +200,12 @@ class Plan(NamedTuple):
     there: int
 
 
-def plan(inputs: Sequence[Path], out: Path, variants: int) -> Plan:
+def plan(inputs: Sequence[Path], out: Path, variants: int, overwrite: bool = False) -> Plan:
     """What to translate, and where each translation goes below the folder `out`.
 
     A file keeps its name, a file of a folder its path below it. With several variants they are numbered,
     `name-1.png` and so on. A format that keeps no transparency, or that is not written, becomes PNG. What is
-    there stays as it is: the same call again goes on.
+    there stays as it is, so that the same call again goes on; with `overwrite` it is made again.
 
     Raises:
         ConfigError: `out` is a file.
@@ -233,7 +233,7 @@ def plan(inputs: Sequence[Path], out: Path, variants: int) -> Plan:
                 f"{display(other)} and {display(source)} would both become {display(outs[0])};"
                 " give them in two calls, each with its own --out"
             )
-    missing = [job for job in jobs if not all(map(exists, job.outs))]
+    missing = [job for job in jobs if overwrite or not all(map(exists, job.outs))]
     _refuse_overwriting(planned)
     return Plan(missing, bad, len(jobs) - len(missing))
 

@@ -306,7 +306,7 @@ TRAIN, PREDS = "object,group\na,f\nb,m\n", "object,group\na,f\n"
         ("object,group\n", PREDS, {}, "there are no rows to use"),
         ("object,sex\na,f\n", PREDS, {}, "there is no column 'group'"),
         ("object,group\na,f\n", PREDS, {}, "column 'group' holds one group only, 'f'"),
-        (TRAIN, "object,group\na,F\n", {}, "holds 'F', a group that .* does not have, choose from f, m"),
+        (TRAIN, "object,group\na,F\n", {}, "holds 'F', a group that .* does not have, did you mean .f."),
         (TRAIN, "object,group\nc,f\n", {}, r"holds no object of .* \(a, b\)"),
         (TRAIN, PREDS, {"margin": 0.0}, "margin: a share lies"),
         (TRAIN, PREDS, {"minimum_n": 1}, "minimum-n: must be at least 2"),

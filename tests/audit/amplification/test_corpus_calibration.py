@@ -163,14 +163,14 @@ def test_the_table_that_is_written(tables: Path) -> None:
 
 
 def test_nothing_large_enough_is_left_as_it_is(tables: Path) -> None:
-    found = run(tables, rba=tables / "out.csv", minimum_n=1000)
+    found = run(tables, rba=tables / "out.csv", minimum_n=1000, overwrite=True)
     assert found["rba.violations"].verdict == "withheld"
     before, after = (pd.read_csv(tables / name, sep=";") for name in ("preds.csv", "out.csv"))
     assert after.equals(before)
 
 
 def test_without_scores_as_few_as_can_be_are_drawn_at_random(tables: Path) -> None:
-    found = run(tables, rba=tables / "out.csv")
+    found = run(tables, rba=tables / "out.csv", overwrite=True)
     assert "drawn at random" in found["rba.violations"].does_not_show
     assert found["rba.accuracy"].verdict == "withheld"
     table = pd.read_csv(tables / "preds.csv", sep=";").dropna(subset="group")
@@ -190,10 +190,10 @@ def test_ties_of_scores_are_broken(tables: Path) -> None:
         # one score for all, or two
         table["p"] = np.where(table["group"] == "m", 0.6, 0.4) if p is None else p
         table.to_csv(tables / "tied.csv", index=False)
-        found = run(tables, "tied.csv", rba=tables / "out.csv", score="m=p")
+        found = run(tables, "tied.csv", rba=tables / "out.csv", score="m=p", overwrite=True)
         assert found["rba.violations"].number == Estimate(0)
         # as few as drawn at random without scores
-        drawn = run(tables, "tied.csv", rba=tables / "drawn.csv")
+        drawn = run(tables, "tied.csv", rba=tables / "drawn.csv", overwrite=True)
         assert (
             found["rba.violations"].more["changed"].value
             <= drawn["rba.violations"].more["changed"].value + 0.01

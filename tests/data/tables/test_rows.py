@@ -203,7 +203,11 @@ def test_new_rows_are_read_by_name(adult: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "cell", "said"),
     [
-        ("age", "", r"column 'age', row 2 \(line 3\): the cell is empty; fill it in, or remove the row$"),
+        (
+            "age",
+            "",
+            r"column 'age', row 2 \(line 3\): the cell is empty; fill it in, or remove the row, or train",
+        ),
         (
             "age",
             "old",
@@ -265,3 +269,14 @@ def test_formulas_are_words(tmp_path: Path) -> None:
     words = ["=HYPERLINK(1)", "-high", "'+low"] * 5
     data = load(tables.write({"word": words, "n": [str(i) for i in range(15)]}, tmp_path / "a.csv"))
     assert data.spec.columns == ("word is +low", "word is -high", "word is =HYPERLINK(1)", "n")
+
+
+def test_rising_whole_numbers_are_noted_as_ids(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    ids, size = np.cumsum(rng.integers(1, 9, 50)), rng.normal(size=50).round(3)
+    lines = ["customer,level,size", *(f"{i},{i // 9},{s}" for i, s in zip(ids, size, strict=True))]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    assert load(f"csv:{tmp_path / 'a.csv'}").notes == (
+        "column 'customer' is a larger whole number in each row, as an id is; if it means nothing else, "
+        "leave it out: --drop customer",
+    )

@@ -99,3 +99,13 @@ def test_dates_are_written_in_the_form_they_are_read_in(form: str) -> None:
     again = column.numbers(cells)
     assert column.cells(again.astype(np.float32)) == cells
     assert np.abs(again - days)[1:4].max() <= (31 if form == "%Y-%m" else 0.5)
+
+
+def test_dates_in_another_form_are_read_if_it_leaves_no_doubt() -> None:
+    column = Column("day", "date", form="%Y-%m-%d")
+    assert column.numbers(["13.01.1970", "", "02.01.1970"])[[0, 2]].tolist() == [12, 1]
+    assert column.numbers(["01/14/1970"]).tolist() == [13]
+    # the day or the month first, and a mistake among dates of the form
+    for form, cells in (("%Y-%m-%d", ["03/04/1970"]), ("%m/%d/%Y", ["13/04/1970", "03/04/1970"])):
+        with pytest.raises(DataError, match="is not a date like"):
+            Column("day", "date", form=form).numbers(cells)

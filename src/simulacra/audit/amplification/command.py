@@ -11,6 +11,7 @@ import tyro
 
 from simulacra.audit.shared.arguments import Shared
 from simulacra.audit.shared.findings import Audit
+from simulacra.files import check_unused
 
 if TYPE_CHECKING:
     from simulacra.audit.shared.source import Source
@@ -65,6 +66,8 @@ def audit(arguments: Arguments) -> Audit:
     from simulacra.audit.shared.source import Source
 
     _check(arguments)
+    if arguments.rba is not None:
+        check_unused(arguments.rba, overwrite=arguments.overwrite)
     train, preds = Source(arguments.train), Source(arguments.preds, predictions=True)
     columns = {"object": arguments.object.strip(), "group": arguments.group.strip()}
     named = {"object": arguments.true_object, "group": arguments.true_group}

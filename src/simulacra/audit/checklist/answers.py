@@ -19,13 +19,13 @@ from typing import Any, Literal, Self
 from pydantic import TypeAdapter, ValidationError, create_model, model_validator
 
 from simulacra import limits
-from simulacra.audit.checklist.questions import KINDS, QUESTIONS, Question
+from simulacra.audit.checklist.questions import ANSWERS, KINDS, QUESTIONS, Question
 from simulacra.audit.shared.documents import Document, Names, read_yaml
 from simulacra.audit.shared.findings import Evidence, Finding
 from simulacra.errors import ConfigError, DataError, LimitError, RunError, nearest
 from simulacra.run import Run
 
-ANSWERS, SIGNATURES = "answers.yaml", "signatures.json"
+SIGNATURES = "signatures.json"
 EXAMPLE = "action: {answer: 'Yes, because ...', signed: NAME, date: 2026-01-31, rests_on: [decide/cost]}"
 # of longer texts, for messages
 CUT = 60

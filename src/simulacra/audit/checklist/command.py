@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from simulacra.audit.checklist.questions import QUESTIONS, Question, template
+from simulacra.audit.checklist.questions import ANSWERS, QUESTIONS, Question, template
 from simulacra.audit.shared.arguments import Shared, folder
 from simulacra.audit.shared.findings import Audit, Estimate, Finding, Plot, Section
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 class Arguments(Shared):
     """Ask what no number answers. The first run writes answers.yaml, beside the page, with the questions
     and what an answer has to name; people fill it in, and it is read from then on and never changed."""
+
+    marker = ANSWERS
 
     run: tyro.conf.Positional[Path | None] = None
     """run folder that the answers are about: they lie in RUN/audits/checklist; without one, see --out"""
@@ -70,7 +72,7 @@ def audit(arguments: Arguments) -> Audit:
         counted = section(column, groups, arguments.minimum_n)
         inputs = source.about()
     where, today = folder("checklist", arguments), date.today()
-    file, signatures = where / kept.ANSWERS, where / kept.SIGNATURES
+    file, signatures = where / ANSWERS, where / kept.SIGNATURES
     about = kept.subject(arguments.run)
     lookup = kept.EvidenceLookup(where, () if counted is None else counted.findings)
     answers = kept.read(file) if file.exists() else {}
@@ -90,7 +92,7 @@ def audit(arguments: Arguments) -> Audit:
         write_text(file, template())
     if new:
         write_text(signatures, kept.dumped(signed))
-    inputs = {"answers": kept.ANSWERS, **inputs}
+    inputs = {"answers": ANSWERS, **inputs}
     inputs |= {f"SHA-256 of the {name}": digest for name, digest in about.items()}
     asked = [
         "Whether an answer is right, and whether what it rests on supports it: people have to read it. A "

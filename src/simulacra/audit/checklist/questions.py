@@ -29,6 +29,7 @@ class Question:
     audits: tuple[str, ...] = ()
 
 
+ANSWERS = "answers.yaml"
 QUESTIONS = (
     Question(
         "representative",

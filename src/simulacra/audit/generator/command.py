@@ -84,7 +84,8 @@ def audit(arguments: Arguments) -> Audit:
     source, data = arguments.data or run.config.source, run.data(arguments.data)
     split = parse(source)[2] or "train"
     of_run = Path(arguments.features, "config.yaml").is_file()
-    extractor = load_extractor(Run(Path(arguments.features)).load() if of_run else arguments.features)
+    asked = Run(Path(arguments.features)).load() if of_run else arguments.features
+    extractor = load_extractor(asked, train=data.train)
     features = None if arguments.features == "raw" else lambda x: Statistics(x, extractor).features
     found = groupings(data, attributes, classifiers, features, source, split)
     samples = stored_samples(model, arguments.samples, arguments.seed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import tyro
 
@@ -13,6 +13,9 @@ import tyro
 class Shared:
     """The last settings of every kind."""
 
+    # file that marks a folder as one whose answers are written anew each time
+    marker: ClassVar[str] = ""
+
     out: Path | None = None
     """folder for audit.html and findings.json; audits/KIND, or RUN/audits/KIND, when not given"""
     run: Path | None = None
@@ -20,6 +23,8 @@ class Shared:
     fail_on: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="GATE")] = ()
     """exit 1 if NAME is a finding, or its number is too large: 'NAME>0.1', 'NAME:ratio>1.25'; * in a name
     stands for any letters; may be given several times"""
+    overwrite: tyro.conf.FlagCreatePairsOff[bool] = False
+    """replace the answers of an earlier audit"""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """print findings.json and nothing else"""
 
@@ -29,9 +34,10 @@ def folder(kind: str, arguments: Shared) -> Path:
 
     Raises:
         ConfigError: a run and another folder are given, or the folder is a file.
-        RunError: there is no run.
+        RunError: there is no run, or the folder has answers already; those in a run folder are replaced.
     """
     from simulacra.errors import ConfigError
+    from simulacra.files import check_unused
 
     out, run = arguments.out, arguments.run
     if run is not None:
@@ -44,4 +50,6 @@ def folder(kind: str, arguments: Shared) -> Path:
     out = Path("audits", kind) if out is None else out
     if out.is_file():
         raise ConfigError(f"out: {out} is a file; give a folder")
+    if not (arguments.marker and (out / arguments.marker).exists()):
+        check_unused(out / "audit.html", out / "findings.json", overwrite=arguments.overwrite)
     return out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -113,6 +114,30 @@ def as_days(cells: Cells, form: str) -> np.ndarray:
     return _parsed(
         cells, lambda cell: parse_date(cell, form), f"not a date like {date_cells([0.0], form)[0]}"
     )
+
+
+def as_days_in_any_form(cells: Cells, form: str) -> np.ndarray:
+    """As `as_days`; cells that are not in the form may all be in another one, if it leaves no doubt.
+
+    >>> as_days_in_any_form(["03.01.1970"], "%Y-%m-%d")
+    array([2.])
+
+    Raises:
+        ValueError: a cell is no date, or could be two; a sentence.
+    """
+    try:
+        return as_days(cells, form)
+    except ValueError:
+        read = []
+        for other in FORMS:
+            with suppress(ValueError):
+                read.append((other, as_days(cells, other)))
+        # with day and month exchanged one mistake would change every date
+        if any(sorted(other) == sorted(form) for other, _ in read):
+            raise
+        if len({days.tobytes() for _, days in read}) != 1:
+            raise
+        return read[0][1]
 
 
 def _parsed(cells: Sequence[str], parse: Callable[[str], float | None], fault: str) -> np.ndarray:

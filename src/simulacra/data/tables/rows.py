@@ -16,6 +16,8 @@ from simulacra.data.tables.schema import MISSING_CELL, Column, Schema, as_option
 from simulacra.data.tables.text import MOST_CATEGORIES, read_rows
 from simulacra.errors import DataError, shorten
 
+# in fewer rows whole numbers that rise say little
+FEWEST_IDS = 20
 # the options that name columns, and the sentence about one that is not there
 NAMING = {
     "target": "target column",
@@ -144,7 +146,7 @@ def read(table: Table, options: Options, spec: DataSpec | None = None) -> Rows:
     everything = Dataset(held, x, y, target=t, rows=np.flatnonzero(keep))
     notes = [*_columns_left_out(left_out), *notes, *_unseen(schema, x)]
     if spec is None:
-        notes += _counting(schema, x) + _notations(table)
+        notes += _counting(schema, cells) + _notations(table)
     columns = [*schema.columns, *outputs]
     return Rows(table, everything, spec is not None, tuple(columns), lacking, left_out, tuple(notes))
 
@@ -287,6 +289,8 @@ def _numbers(
     if bad:
         optional = [column.name for column in bad if column.name not in targets]
         more = ", or remove the row"
+        if fitted and any(np.isnan(numbers[c.name]).any() for c in bad if c.name in numbers):
+            more += ", or train with --missing mean"
         if optional and not fitted and len(columns) > len(targets) + len(optional):
             more += f", or leave out the column: --drop {as_option(optional)}"
         elif len(targets) > 1 and not fitted:
@@ -391,15 +395,20 @@ def _are_numbers(column: Column) -> bool:
     return numbers is not None and as_words(numbers) == present
 
 
-def _counting(schema: Schema, x: np.ndarray) -> list[str]:
-    """Remarks about columns that number the rows."""
-    places = [(block.column.name, block.number) for block in schema.blocks if block.number is not None]
-    return [
-        f"column '{name}' numbers the rows; if it means nothing else, leave it out: --drop "
-        f"{as_option([name])}"
-        for name, place in places
-        if len(x) > 2 and (np.diff(x[:, place]) == 1).all()
-    ]
+def _counting(schema: Schema, cells: Mapping[str, Cells]) -> list[str]:
+    """Remarks about columns that number the rows, or are whole numbers that rise from row to row."""
+    notes = []
+    for name in (column.name for column in schema.columns if column.kind == "number"):
+        numbers = np.asarray(cells[name])
+        steps = np.diff(numbers)
+        if len(numbers) > 2 and (steps == 1).all():
+            found = "numbers the rows; if it means nothing else"
+        elif len(numbers) >= FEWEST_IDS and (steps > 0).all() and not (numbers % 1).any():
+            found = "is a larger whole number in each row, as an id is; if it means nothing else"
+        else:
+            continue
+        notes.append(f"column '{name}' {found}, leave it out: --drop {as_option([name])}")
+    return notes
 
 
 def _unseen(schema: Schema, x: np.ndarray) -> list[str]:

@@ -16,7 +16,14 @@ from typing import Literal
 
 import numpy as np
 
-from simulacra.data.tables.cells import Cells, as_days, as_numbers, as_words, date_cells, number_cells
+from simulacra.data.tables.cells import (
+    Cells,
+    as_days_in_any_form,
+    as_numbers,
+    as_words,
+    date_cells,
+    number_cells,
+)
 from simulacra.errors import DataError, nearest
 
 # the state of a number that is none of its special values
@@ -79,7 +86,7 @@ class Column:
             DataError: a cell is no number or no date.
         """
         try:
-            return as_days(cells, self.form) if self.kind == "date" else as_numbers(cells)
+            return as_days_in_any_form(cells, self.form) if self.kind == "date" else as_numbers(cells)
         except ValueError as error:
             raise DataError(f"column '{self.name}': {error}") from error
 

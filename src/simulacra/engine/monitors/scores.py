@@ -35,6 +35,7 @@ class Scores:
         features: `Training.evaluate_features`.
         every: steps between scores.
         seed: random seed of the choice, the latents and the scores.
+        train: the training data, by which raw features of vectors are standardised.
 
     Raises:
         ConfigError: the model does not sample; the features are unknown, their packages are missing, or they
@@ -43,7 +44,14 @@ class Scores:
     """
 
     def __init__(
-        self, model: Model, name: str, held_out: Dataset, features: str, every: int, seed: int
+        self,
+        model: Model,
+        name: str,
+        held_out: Dataset,
+        features: str,
+        every: int,
+        seed: int,
+        train: Dataset | None = None,
     ) -> None:
         if not isinstance(model, Samples):
             raise ConfigError(f"evaluate_every: {name} draws no samples to score; leave --evaluate-every out")
@@ -57,7 +65,7 @@ class Scores:
         extractor = Run(features).load() if Path(features, "config.yaml").is_file() else features
         # nets are initialised at random before their weights are read
         with torch.random.fork_rng([]):
-            self.extractor = load_extractor(extractor, device=model.device)
+            self.extractor = load_extractor(extractor, None, model.device, train)
         few = self.real[:FEWEST]
         width = score_samples(few, few, self.extractor, ("prdc",))["features"]
         if width > LARGEST:

@@ -18,11 +18,11 @@ from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError
 from simulacra.models.autoencoder.card import CARD, AutoencoderConfig
-from simulacra.models.standardise import Standardise
 from simulacra.probability import likelihoods
 from simulacra.probability.distributions import Delta
 from simulacra.probability.likelihoods import Likelihood
 from simulacra.probability.mixed import Mixed
+from simulacra.probability.standardise import Standardise
 
 
 class Autoencoder(Reconstructs):

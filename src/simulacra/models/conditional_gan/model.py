@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from simulacra.core.batch import Batch
-from simulacra.core.capabilities import AT_ONCE, Conditional, Generates
+from simulacra.core.capabilities import BLOCK, Conditional, Generates
 from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.models.conditional_gan.card import CARD, ConditionalGANConfig
@@ -61,14 +61,16 @@ class ConditionalGAN(Conditional, AdversarialModel):
     def sample_labelled(
         self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
     ) -> tuple[Tensor, Tensor]:
-        noise = Noise.of(seed)
-        z = self.latent.sample(n, noise, truncation).to(self.device)
-        u = noise.uniform(n).to(self.device)
-        y = torch.searchsorted(self.frequencies.cumsum(0), u).clamp(max=len(self.frequencies) - 1)
-        parts = zip(z.split(AT_ONCE[self.spec.kind]), y.split(AT_ONCE[self.spec.kind]), strict=True)
+        noise, size, parts, labels = Noise.of(seed), BLOCK[self.spec.kind], [], []
         draw = self.spec.kind == "vector" if draw is None else draw
-        p = (self.decoded(*part) for part in parts)
-        return torch.cat([noise.draw(part) if draw else part.mean for part in p]), y
+        for _ in range(0, n, size):
+            z = self.latent.sample(size, noise, truncation).to(self.device)
+            u = noise.uniform(size).to(self.device)
+            y = torch.searchsorted(self.frequencies.cumsum(0), u).clamp(max=len(self.frequencies) - 1)
+            p = self.decoded(z, y)
+            parts.append(noise.draw(p) if draw else p.mean)
+            labels.append(y)
+        return torch.cat(parts)[:n], torch.cat(labels)[:n]
 
     def for_class(self, y: int | str) -> OfClass:
         """The model of one class, by its name or index: an unconditional generator."""

@@ -28,13 +28,13 @@ from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError
 from simulacra.models.gan.card import GANConfig
 from simulacra.models.normal_scores import NormalScores
-from simulacra.models.standardise import Standardise
 from simulacra.nets.augmentation import AdaptiveAugment, DiffAugment
 from simulacra.nets.class_conditional import ClassConditional
 from simulacra.nets.critic import Condition, Critic
 from simulacra.probability.distributions import Delta
 from simulacra.probability.mixed import PointRows
 from simulacra.probability.objectives import OBJECTIVES, squared_gradient
+from simulacra.probability.standardise import Standardise
 
 # steps between penalties, which for large nets cost as much as the rest of a step
 LAZY = {"image": 4, "vector": 1}

@@ -15,9 +15,9 @@ from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError, DataError
 from simulacra.models.pca.card import CARD, PCAConfig
-from simulacra.models.standardise import Standardise
 from simulacra.probability.dequantised import VARIANCE, DequantisedNormal
 from simulacra.probability.layout import Layout
+from simulacra.probability.standardise import Standardise
 
 # principal components, when not given
 COMPONENTS = 16

@@ -18,10 +18,10 @@ from simulacra.core.model import Turn
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError, DataError
 from simulacra.models.regressor.card import CARD, RegressorConfig
-from simulacra.models.standardise import Standardise
 from simulacra.probability import likelihoods
 from simulacra.probability.distributions import tempered
 from simulacra.probability.likelihoods import Classes, Likelihood
+from simulacra.probability.standardise import Standardise
 
 # likelihoods of classes, besides that of numbers
 OF_CLASSES = ("bernoulli", "categorical")

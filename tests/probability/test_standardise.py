@@ -7,7 +7,7 @@ from torch.distributions import Independent, Normal
 
 from simulacra.data.spec import DataSpec
 from simulacra.data.tables.schema import Column, Schema
-from simulacra.models.standardise import Standardise
+from simulacra.probability.standardise import Standardise
 
 X = np.random.default_rng(0).normal([3, -100], [2, 50], (500, 2)).astype(np.float32)
 

@@ -1,0 +1,132 @@
+"""What is there stays, unless --overwrite is given; and a run with weights that are not finite is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from simulacra import tensors
+from simulacra.cli.main import main
+from simulacra.errors import RunError
+from simulacra.files import check_unused
+from simulacra.run import Run
+
+COMMANDS = {
+    "sample a grid": "sample {runs}/vae -n 4 --out {out}.png",
+    "sample a folder": "sample {runs}/vae -n 4 --out {out}",
+    "sample an archive": "sample {runs}/vae -n 4 --out {out}.npz",
+    "sample a table": "sample {runs}/pca -n 4 --out {out}.csv",
+    "sample a chart": "sample {runs}/pca -n 4 --out {out}.png",
+    "reconstruct": "reconstruct {runs}/vae -n 4 --out {out}.png",
+    "reconstruct to a folder": "reconstruct {runs}/vae -n 4 --out {out}",
+    "predict": "predict {runs}/classifier --data digits --out {out}.csv",
+    "predict to an archive": "predict {runs}/classifier --data digits --out {out}.npz",
+    "attack": "attack {runs}/classifier --method fgsm -n 4 --out {out}.png",
+    "attack to an archive": "attack {runs}/classifier --method fgsm -n 4 --out {out}.npz",
+    "attack in rounds": "attack {runs}/classifier --method fgsm -n 4 --rounds 1 --added 4 --out {out}",
+    "preview": "data preview digits -n 4 --out {out}.png",
+    "audit": "audit fallacy --p-given 0.09 --base 0.13 --other 0.08 --out {out}",
+}
+# a name that the command writes into its folder
+WITHIN = {
+    "sample a folder": "00002.png",
+    "reconstruct to a folder": "00002.png",
+    "attack in rounds": "rounds.json",
+    "audit": "findings.json",
+}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    few = ["--steps", "3"]
+    assert main(["train", "vae", "--data", "digits", *few, "--out", str(folder / "vae")]) == 0
+    assert main(["train", "pca", "--data", "wine", "--out", str(folder / "pca")]) == 0
+    assert main(["train", "classifier", "--data", "digits", *few, "--out", str(folder / "classifier")]) == 0
+    return folder
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_nothing_is_overwritten_unasked(
+    runs: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = COMMANDS[name].format(runs=runs, out=tmp_path / "out").split()
+    out = Path(words[words.index("--out") + 1])
+    mine = out / WITHIN[name] if name in WITHIN else out
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_bytes(b"mine")
+    assert main(words) == 1
+    printed, said = capsys.readouterr()
+    assert printed == ""
+    assert said.count("\n") == 1
+    assert str(out) in said
+    assert "--overwrite" in said
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == [mine]
+    assert mine.read_bytes() == b"mine"
+    assert main([*words, "--overwrite"]) == 0
+    assert mine.read_bytes() != b"mine"
+
+
+def test_a_new_folder_of_samples_is_whole_or_absent(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from simulacra.tasks import export_examples
+
+    words = ["sample", str(runs / "vae"), "-n", "4", "--out", str(tmp_path / "out")]
+    save_png, written = export_examples.save_png, []
+
+    def failing(image: object, file: Path) -> None:
+        if len(written) == 2:
+            raise OSError(28, "No space left on device")
+        written.append(file)
+        save_png(image, file)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(export_examples, "save_png", failing)
+        assert main(words) == 1
+    assert "No space left on device" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    # the same command goes on
+    assert main(words) == 0
+    assert len(list((tmp_path / "out").iterdir())) == 4
+
+
+def test_links_without_a_target_are_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "none")
+    with pytest.raises(RunError, match="link: exists; choose another name, or replace it with --overwrite"):
+        check_unused(tmp_path / "link")
+    (tmp_path / "empty").mkdir()
+    check_unused(tmp_path / "empty", tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "evaluate {run}",
+        "sample {run} --out {out}.png",
+        "reconstruct {run} --out {out}.png",
+        "report {run}",
+    ],
+)
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(
+    runs: Path, tmp_path: Path, command: str, value: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Run(tmp_path / "run")
+    run.path.mkdir()
+    for file in ("config.yaml", "metrics.jsonl"):
+        (run.path / file).write_bytes((runs / "vae" / file).read_bytes())
+    weights, notes = tensors.read(runs / "vae" / "model.safetensors")
+    name = next(name for name, weight in weights.items() if weight.dtype == torch.float32)
+    weights[name].flatten()[0] = value
+    tensors.write(run.weights, weights, notes)
+    assert main(command.format(run=run, out=tmp_path / "out").split()) == 1
+    printed, said = capsys.readouterr()
+    assert printed == ""
+    assert said == (
+        f"simulacra: {run.weights}: the weights are not finite; train again with a smaller"
+        " --lr, in another --out\n"
+    )
+    assert not (tmp_path / "out.png").exists()

@@ -1,0 +1,206 @@
+"""Hostile names of columns, words, classes, files and runs: tags, formulas, escapes, endless, right to left.
+
+Whatever is written is parsed back, and whatever is printed can be shown.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from simulacra.cli.main import main
+from tests.audit.conftest import COSTS
+from tests.pages import standing_alone
+
+NAMES = (
+    "<script>alert(1)<\\script>",
+    '"><img src=x onerror=alert(1)>',
+    "=HYPERLINK(1)",
+    "\x1b[31mred\x1b[0m",
+    "\u202egnp.exe",
+    "\u05e2\u05d1\u05e8\u05d9\u05ea",
+    "a|b`c*d[e](f)",
+    "{{ 7 * 7 }}${7*7}",
+    "```",
+    "$x_{$",
+)
+LONG = "y" * 10_000
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
+    """The printed text of a command, all of which a terminal can show."""
+    assert main(list(words)) == code, words
+    out, err = capsys.readouterr()
+    for line in (out + err).splitlines():
+        assert line.isprintable(), (words, line[:300])
+    return out
+
+
+def rows(file: Path) -> list[list[str]]:
+    with file.open(encoding="utf-8", newline="") as stream:
+        return list(csv.reader(stream))
+
+
+def escaped(name: str) -> str:
+    """As a CSV has it: no spreadsheet takes it for a formula."""
+    return f"'{name}" if name[0] in "=+-@" else name
+
+
+def check_run(folder: Path, names: Sequence[str]) -> None:
+    """The page stands alone, the card has no tags and whole tables, and both have the names."""
+    page = standing_alone((folder / "report.html").read_text(encoding="utf-8"))
+    card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "\x1b" not in card
+    assert "\u202e" not in card
+    # code is closed, and outside of it there are no tags
+    inside, prose = "", []
+    for line in card.splitlines():
+        fence = re.match("`{3,}", line)
+        if fence and not inside:
+            inside = fence[0]
+        elif line == inside:
+            inside = ""
+        elif not inside:
+            prose.append(re.sub(r"(?<!\\)(`+).*?(?<!`)\1(?!`)", "", line))
+    assert not [line for line in prose if re.search("<[a-z]", line)]
+    assert [line[3:] for line in prose if line.startswith("## ")] == [
+        "What it was trained on", "How it was trained", "Metrics", "Limits", "Audit findings",
+        "How to load it",
+    ]  # fmt: skip
+    # every row of a table has as many cells as the one before
+    tables = re.findall(r"(?:^\|.*\n?)+", card, re.MULTILINE)
+    assert tables
+    for block in tables:
+        assert len({len(re.split(r"(?<!\\)\|", line)) for line in block.splitlines()}) == 1, block
+    for name in names:
+        if name.isprintable() and name.isalnum():
+            assert name in page.words
+            assert name in card
+
+
+def test_columns_words_and_a_run_of_a_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    columns = [*NAMES[:6], LONG]
+    words = [*NAMES, LONG]
+    with Path("t.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow([*columns, "word", "class"])
+        for i in range(400):
+            numbers = rng.normal(size=len(columns)).round(2).tolist()
+            writer.writerow([*numbers, words[rng.integers(len(words))], words[i % len(words)]])
+    run(capsys, "data", "check", "csv:t.csv", "--target", "class", code=0)
+    few = ["--steps", "5", "--hidden", "8"]
+    models = {"vae": [*few, "--latent-dim", "2"], "classifier": [*few, "--target", "class"]}
+    for k, (model, settings) in enumerate(models.items()):
+        folder = f"runs/{NAMES[k]}"
+        run(capsys, "train", model, "--data", "csv:t.csv", *settings, "--out", folder)
+        run(capsys, "evaluate", folder)
+        json.loads(run(capsys, "evaluate", folder, "--json"))
+        run(capsys, "report", folder)
+        check_run(Path(folder), columns if model == "vae" else words)
+    run(capsys, "sample", f"runs/{NAMES[0]}", "-n", "50", "--out", "s.csv")
+    head, *body = rows(Path("s.csv"))
+    assert head == [*map(escaped, columns), "word", "class"]
+    assert {row[-1] for row in body} <= {*map(escaped, words)}
+    run(capsys, "predict", f"runs/{NAMES[1]}", "--data", "csv:t.csv", "--out", "p.csv")
+    head, *body = rows(Path("p.csv"))
+    assert len(body) == 400
+    assert {len(row) for row in body} == {len(head)}
+    assert {row[head.index("class_true")] for row in body} == {*map(escaped, words)}
+    run(capsys, "runs")
+    run(capsys, "runs", "check", f"runs/{NAMES[0]}")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such names of files")
+def test_files_classes_and_runs_of_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    names = [*NAMES, "z" * 200]
+    for name in names:
+        Path("pictures", name).mkdir(parents=True)
+        for file in (*names[:6], "one", "two"):
+            picture = rng.integers(0, 256, (8, 8), dtype=np.uint8)
+            Image.fromarray(picture).save(Path("pictures", name, f"{file}.png"))
+    source = "folder:pictures"
+    run(capsys, "data", "check", source)
+    run(capsys, "data", "preview", source, "--out", f"{NAMES[3]}.png")
+    for model, settings in {"classifier": [], "conditional_gan": ["--net", "mlp"]}.items():
+        folder = f"runs/{model}{NAMES[3]}{NAMES[0]}{NAMES[8]}"
+        run(capsys, "train", model, "--data", source, "--steps", "3", *settings, "--out", folder)
+        run(capsys, "evaluate", folder)
+        run(capsys, "report", folder)
+        check_run(Path(folder), names)
+        if model == "classifier":
+            run(capsys, "predict", folder, "pictures", "--out", "p.csv")
+            head, *body = rows(Path("p.csv"))
+            assert len(body) == 8 * len(names)
+            assert {len(row) for row in body} == {len(head)}
+            run(
+                capsys,
+                "attack",
+                folder,
+                "--method",
+                "fgsm",
+                "-n",
+                "4",
+                "--target",
+                NAMES[3],
+                "--out",
+                "a.png",
+            )
+        else:
+            run(capsys, "sample", folder, "--class", NAMES[3], "-n", "4", "--out", "s")
+            run(capsys, "sample", folder, "--class", f"{NAMES[3]}x", "--out", "t", code=2)
+    Path("pictures", f"{NAMES[3]}.png").write_bytes(b"no picture")
+    run(capsys, "data", "check", source, code=1)
+
+
+def test_groups_and_columns_of_audits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    groups = [*NAMES, LONG]
+    score, group, flag = NAMES[0], NAMES[3], NAMES[4]
+    with Path("t.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow([group, flag, "y", score])
+        for i in range(1200):
+            writer.writerow([groups[i % len(groups)], i % 2, (i * 7) % 5 // 3, i % 40 / 40])
+    Path("costs.yaml").write_text(COSTS, encoding="utf-8")
+    with Path("rates.csv").open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([[group, "people"], *([name, 10] for name in groups)])
+    with Path("wronged.csv").open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([[group, "wronged", "n"], *([name, 20, 100] for name in groups)])
+    Path("graph.yaml").write_text(json.dumps({"arrows": {group: ["y"], flag: ["y"]}}), encoding="utf-8")
+    commands = {
+        "predictions": ["t.csv", "--y", "y", "--pred", flag, "--group", group],
+        "sampling": ["t.csv", "--reference-rates", "rates.csv", "--selected", flag, "--y", "y"],
+        "amplify": ["t.csv", "t.csv", "--object", flag, "--group", group, "--rba", "rba.csv"],
+        "decide": ["t.csv", "--score", score, "--costs", "costs.yaml", "--y", "y", "--group", group],
+        "correlations": ["t.csv"],
+        "causes": ["graph.yaml", "t.csv", "--do", f"{flag}=1"],
+        "checklist": ["--wronged", "wronged.csv", "--encounters", "10"],
+    }
+    for kind, words in commands.items():
+        printed = run(capsys, "audit", kind, *words)
+        page = standing_alone(Path("audits", kind, "audit.html").read_text(encoding="utf-8"))
+        document = json.loads(Path("audits", kind, "findings.json").read_text(encoding="utf-8"))
+        assert document["kind"] == kind
+        assert page.images
+        assert printed
+    head, *body = rows(Path("rba.csv"))
+    assert head == [group, flag, "y", escaped(score)]
+    assert {row[0] for row in body} <= {*map(escaped, groups)}
