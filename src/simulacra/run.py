@@ -27,7 +27,8 @@ import yaml
 from simulacra import limits
 from simulacra.config import Training, from_dict, to_dict
 from simulacra.data import Data, Options
-from simulacra.data.spec import DataSpec, is_arrays
+from simulacra.data.fitting import load_like
+from simulacra.data.spec import DataSpec, Origin, is_arrays
 from simulacra.data.tables.schema import Column, Schema
 from simulacra.errors import ConfigError, LimitError, RunError, SimulacraError, printable, shorten
 from simulacra.files import clear_leftovers, write_text
@@ -480,6 +481,7 @@ class Run:
                 f"{self.path / 'config.yaml'}: describes no model that can be built"
                 f" ({type(error).__name__}: {printable(reason)})"
             ) from error
+        model.trained_on = Origin(config.source, config.options)
         try:
             state = model.state_dict()
             missing = {name: state[name] for name in model.training_only}
@@ -519,22 +521,8 @@ class Run:
         if source is None or data.parse(source)[:2] == own:
             return data.load(config.source, config.options, config.spec)
         spec, options = config.spec, config.options
-        square = spec.kind == "image" and spec.shape[1] == spec.shape[2]
-        channels, size = spec.shape[:2] if square else (None, None)
-        wanted = {
-            "image_size": size,
-            "channels": channels,
-            "target": options.target,
-            "swap": options.swap,
-            "missing": options.missing,
-        }
-        if whole:
-            wanted |= {"target": None, "split": "none"}
-        accepted = data.SOURCES[data.parse(source)[0]].options
-        chosen: dict[str, Any] = {name: value for name, value in wanted.items() if name in accepted}
-        loaded = data.load(
-            source, Options(skip_bad=options.skip_bad, **chosen), spec if spec.kind == "vector" else None
-        )
+        changes: dict[str, Any] = {"target": None, "split": "none"} if whole else {}
+        loaded = load_like(source, spec, options, **changes)
         for what, ours, theirs in (
             ("examples", spec, loaded.spec),
             ("targets", spec.target, loaded.spec.target),

@@ -78,11 +78,11 @@ def main(argv: list[str]) -> int:
 
     from simulacra.attacks.gradient import check
     from simulacra.data import split_of
+    from simulacra.data.fitting import match
     from simulacra.errors import DataError
     from simulacra.tasks.attack import (
         adversarial_training,
         attack,
-        relabelled,
         target_class,
         title,
         write_arrays,
@@ -93,8 +93,10 @@ def main(argv: list[str]) -> int:
     model = run.load()
     check(model)
     target = settings["target"] = target_class(settings["target"], model)
-    data = run.data(arguments.data)
-    held_out = relabelled(data.split(split), model, data.name)
+    data = match(run.data(arguments.data), model.spec, labels=True)
+    held_out = data.split(split)
+    if held_out.y is None:
+        raise DataError(f"{data.name}: has no labels, which an attack needs")
     if target is not None and method != "noise":
         assert held_out.y is not None
         held_out = held_out.take(held_out.y != target)

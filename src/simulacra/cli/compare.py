@@ -48,13 +48,11 @@ def main(argv: list[str]) -> int:
     different = differences(runs)
     import json
 
-    from simulacra.data import split_of
     from simulacra.tasks.compare import compare
 
     found = compare(
         [str(path) for path in arguments.runs],
         arguments.data,
-        split_of(arguments.data),
         metrics=arguments.metrics.split(",") if arguments.metrics else None,
         importance_samples=arguments.importance_samples,
         examples=arguments.examples,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +31,8 @@ class Evaluate:
     run: tyro.conf.Positional[Path]
     """run folder"""
     data: str | None = None
-    """data source, e.g. mnist@validation; the run's own test split when not given"""
+    """data source: every example that the run was not trained on, or its test split where it has splits; e.g.
+    mnist@validation is one split; the run's own test split when not given"""
     metrics: str | None = None
     """comma-separated groups of metrics, e.g. nll,fid"""
     features: str = "raw"
@@ -79,13 +79,14 @@ def run(arguments: Evaluate) -> None:
 
     trained = Run(arguments.run)
     trained.check_trained()
-    from simulacra.data import split_of
+    from simulacra.data import parse as parse_source
     from simulacra.tasks.evaluate import applicable, evaluate
 
     features: object = arguments.features
     if Path(arguments.features, "config.yaml").is_file():
         features = Run(arguments.features).load()
-    split = split_of(arguments.data)
+    source = arguments.data or trained.config.source
+    parse_source(source)
     model = trained.load()
     asked: dict[str, Any] = {
         "metrics": arguments.metrics.split(",") if arguments.metrics else None,
@@ -96,10 +97,7 @@ def run(arguments: Evaluate) -> None:
     }
     # before the data are read, which may take long
     applicable(model, **asked)
-    data = trained.data(arguments.data)
-    for note in data.notes:
-        print(f"simulacra: {data.name}: {note}", file=sys.stderr)
-    numbers = evaluate(model, data, split, seed=arguments.seed, weights=arguments.weights, **asked)
+    numbers = evaluate(model, source, seed=arguments.seed, weights=arguments.weights, **asked)
     if arguments.json:
         print(json.dumps({"run": str(trained), **numbers}))
     else:

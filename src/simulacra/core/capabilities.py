@@ -519,7 +519,7 @@ class BoundsLikelihood(Capability):
 
     @abstractmethod
     def elbo(self, x: Tensor, seed: int | Noise = 0) -> Elbo:
-        """Both terms of the bound for every example, with one draw of z each."""
+        """Both terms of the bound for every example, with one draw of z each unless exact."""
 
 
 @dataclass(frozen=True)
@@ -527,7 +527,7 @@ class Elbo:
     """The two terms of the evidence lower bound, each `(B,)` in nats.
 
     Attributes:
-        reconstruction: ln p(x | z) for one z ~ q(z | x).
+        reconstruction: the mean of ln p(x | z) over q(z | x), estimated with one z ~ q(z | x) unless exact.
         kl: KL(q(z | x) || p(z)), in closed form.
         value: the bound, reconstruction - kl.
     """

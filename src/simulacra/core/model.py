@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain
 from typing import Any, ClassVar, NamedTuple
 
@@ -18,7 +19,7 @@ from simulacra.core.batch import Batch
 from simulacra.core.card import ModelCard
 from simulacra.core.latents import LatentSpace, Prior
 from simulacra.core.noise import Noise
-from simulacra.data.spec import Dataset, DataSpec
+from simulacra.data.spec import Dataset, DataSpec, Origin
 from simulacra.errors import ConfigError, nearest
 
 
@@ -69,6 +70,7 @@ class Model(nn.Module):
         untrained: whether its weights stay as they were drawn.
         spec: the data it was built for.
         config: its resolved settings, a frozen dataclass.
+        trained_on: what its run was trained on; None for a model of no run.
     """
 
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {}
@@ -78,6 +80,7 @@ class Model(nn.Module):
     training_only: ClassVar[tuple[str, ...]] = ()
     card: ClassVar[ModelCard | None] = None
     untrained: ClassVar[bool] = False
+    trained_on: Origin | None = None
 
     def __init__(self, spec: DataSpec, config: Any) -> None:
         """Raises ConfigError for data that the model cannot be trained on."""
@@ -86,6 +89,11 @@ class Model(nn.Module):
             self.card.check(spec)
         self.spec = spec
         self.config = config
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether it could not be trained without the classes of the data."""
+        return self.card is None or bool(self.card.needs(replace(self.spec, classes=())))
 
     def __repr__(self) -> str:
         """Name, data and size in a line; its nets print as in torch."""

@@ -59,13 +59,14 @@ def read_arrays(data: Any, options: Options, spec: DataSpec | None = None) -> Da
     given = isinstance(data, Data | Dataset)
     for field in dataclasses.fields(options):
         changed = getattr(options, field.name) != field.default
-        if changed and (given or field.name not in FITTING):
+        splits = field.name == "split" and isinstance(data, Dataset) and options.split == "none"
+        if changed and not splits and (given or field.name not in FITTING):
             how = "pass it to sim.load_data" if given else "prepare the arrays so"
             raise DataError(f"{field.name}: does not apply to {type(data).__name__}; leave it out, or {how}")
     if isinstance(data, Dataset):
         _check("the data set", data)
         # a split of other data: the first bits of the hash are those that it was cut by
-        return _titled(split_data("data", data, shares=content_shares(data.x) * 2**20 % 1))
+        return _titled(split_data("data", data, options, shares=content_shares(data.x) * 2**20 % 1))
     if isinstance(data, Data):
         for name in SPLITS:
             _check(f"the {name} split", data.split(name))

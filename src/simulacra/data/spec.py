@@ -90,6 +90,19 @@ class Options:
         return self.split.removeprefix("column:") if self.split.startswith("column:") else None
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What a model was trained on.
+
+    Attributes:
+        source: as its run names it.
+        options: how it was read.
+    """
+
+    source: str
+    options: Options
+
+
 @dataclass(frozen=True, repr=False)
 class DataSpec:
     """The kind and shape of one example, and the names that go with it.

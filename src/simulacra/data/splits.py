@@ -5,7 +5,8 @@ time            the order of the source: first 80% training, then 10% validation
 blocks          contiguous blocks: training, validation, test, validation, training, ... so that validation
                 blocks separate every test block from the training blocks; for recordings
 column:NAME     the column says train, validation or test
-none            all examples are the test split, of a source that is not trained on
+none            all examples are the test split, of a source that is not trained on; folders that name splits
+                keep them
 
 Examples of one group (`Options.group`) share a split. With `hash` the hash of the group's name decides, with
 `time` the group's first example.

@@ -117,7 +117,13 @@ class Evaluation:
         for sets in self.sample_sets:
             samples, real, train = (x[:MOST] for x in (sets.samples, sets.real, sets.train))
             found[sets.name] = Comparison(
-                samples, real, self.extractor, scores, self.seed, train, held_out=self.held_out
+                samples,
+                real,
+                self.extractor,
+                scores,
+                self.seed,
+                train if len(train) else None,
+                held_out=self.held_out,
             )
         return found
 

@@ -59,7 +59,7 @@ def _latents(evaluation: Evaluation) -> dict[str, float]:
     train, dataset = evaluation.data.train, evaluation.dataset
     mu = encode_all(evaluation.model, dataset)[0].flatten(1).numpy()
     numbers: dict[str, float] = {"active_units": active_units(mu), "latent_dim": mu.shape[1]}
-    if train.y is not None and dataset.y is not None:
+    if len(train) and train.y is not None and dataset.y is not None:
         mu_train = encode_all(evaluation.model, train)[0].flatten(1).numpy()
         numbers["knn_accuracy"] = knn_accuracy(mu_train, train.y, mu, dataset.y)
         numbers["linear_probe_accuracy"] = linear_probe_accuracy(mu_train, train.y, mu, dataset.y)

@@ -38,7 +38,8 @@ def _settings(evaluation: Evaluation) -> dict[str, int]:
 ELBO = register(PerExample(
     name="elbo", needs=(BoundsLikelihood,),
     metrics=(
-        Metric("elbo", "ELBO", "nats", "lower bound on log p(x), reconstruction minus KL", "higher"),
+        Metric("elbo", "ELBO", "nats", "lower bound on log p(x), reconstruction minus KL; estimated with one"
+            " draw of z for each example, unless exact as in pca", "higher"),
         Metric("reconstruction", "reconstruction", "nats", "log p(x | z) of an example for z encoded from it",
             "higher"),
         Metric("kl", "KL", "nats", "KL(q(z | x) || p(z)), the information in the latents about the example"),

@@ -264,6 +264,8 @@ def _table(evaluation: Evaluation) -> dict[str, Any]:
     """The scores of as many samples as test rows, of a table with columns."""
     spec, samples = evaluation.model.spec, evaluation.samples
     n = min(len(samples), MOST_ROWS)
+    # the training rows of a run on arrays, or whose source is gone, are unknown
+    n = min(n, len(evaluation.data.train))
     if not spec.columns or n < 2 * FOLDS:
         return {}
     seed = evaluation.seed

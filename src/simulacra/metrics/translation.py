@@ -306,7 +306,7 @@ def cycle_sets(evaluation: Evaluation, size: int) -> list[Translated]:
     parts = _by_domain(model.spec.classes, data.name, evaluation.dataset)
     # only scores need the training images, which are many
     scored = any(isinstance(m, Score) for m in evaluation.measurements)
-    train = _by_domain(model.spec.classes, data.name, data.train) if scored else parts
+    train = _by_domain(model.spec.classes, data.name, data.train) if scored and len(data.train) else parts
     sets = []
     for a, b in (tuple(parts), tuple(parts)[::-1]):
         batches = in_order(parts[a], size, model.device, evaluation.seed)

@@ -20,7 +20,7 @@ from simulacra.core.batch import in_order, tensor
 from simulacra.core.model import Model
 from simulacra.core.noise import Noise, derive_seed
 from simulacra.data.spec import Data, Dataset
-from simulacra.errors import ConfigError, DataError, RunError, nearest
+from simulacra.errors import ConfigError, RunError, nearest
 from simulacra.files import replacing, write_text
 from simulacra.run import Run
 
@@ -58,23 +58,6 @@ def target_class(name: str | None, model: Model) -> int | None:
     return model.spec.classes.index(name)
 
 
-def relabelled(dataset: Dataset, model: Model, source: str) -> Dataset:
-    """The examples with labels in the model's order of classes, matched by name.
-
-    Raises:
-        DataError: they have no labels, or classes that the model does not have.
-    """
-    if dataset.y is None:
-        raise DataError(f"{source}: has no labels, which an attack needs")
-    known, classes = model.spec.classes, dataset.spec.classes
-    if unknown := [name for name in classes if name not in known]:
-        raise DataError(
-            f"{source}: classes {', '.join(unknown[:5])} are not the run's: {', '.join(known[:10])}"
-        )
-    y = np.array([known.index(name) for name in classes], dtype=np.int64)[dataset.y]
-    return replace(dataset, y=y)
-
-
 def gradient_attack(method: str, settings: Mapping[str, Any]) -> Attack:
     """The attack on a batch; `noise` makes images of the classes it is given.
 
@@ -98,7 +81,7 @@ def gradient_attack(method: str, settings: Mapping[str, Any]) -> Attack:
 
 def patch_attack(model: Model, data: Data, settings: Mapping[str, Any], seed: int) -> Attack:
     """A patch that is optimised on training images, and pasted on others."""
-    train = relabelled(data.train.take(slice(0, PATCH_EXAMPLES)), model, data.name)
+    train = data.train.take(slice(0, PATCH_EXAMPLES))
     assert train.y is not None
     # not the noise of the attacked images
     noise, y = Noise(derive_seed(seed, 1)), torch.from_numpy(train.y)
@@ -117,7 +100,7 @@ def attack(
 
     Args:
         model: a classifier.
-        data: its training images are used by `patch`.
+        data: fitted to the model; its training images are used by `patch`.
         held_out: images with labels in the model's order of classes.
         method: `fgsm`, `pgd`, `noise`, `smallest` or `patch`.
         settings: arguments of the method.

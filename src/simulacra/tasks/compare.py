@@ -17,12 +17,11 @@ from simulacra.core.capabilities import Decodes, Predicts
 from simulacra.core.model import Model
 from simulacra.core.noise import Noise
 from simulacra.data.arrays import Trainable
-from simulacra.data.fitting import fitting
-from simulacra.data.spec import Data, Dataset
+from simulacra.data.spec import Dataset
 from simulacra.errors import ConfigError
 from simulacra.metrics.registry import Metric, check, groups, metric, settings
 from simulacra.run import Run
-from simulacra.tasks.evaluate import evaluate
+from simulacra.tasks.evaluate import evaluate, fitted
 
 
 @dataclass(frozen=True, repr=False)
@@ -87,7 +86,7 @@ def _number(value: float | None) -> str:
 def compare(
     models: Mapping[str, Model | Run | str | Path] | Iterable[Model | Run | str | Path],
     data: Trainable | None = None,
-    split: str = "test",
+    split: str | None = None,
     **measuring: Any,
 ) -> ModelComparison:
     """Measure several models in the same way on the same examples.
@@ -95,7 +94,7 @@ def compare(
     Args:
         models: two or more trained models or run folders, as a list, or as a dict by the names to print.
         data: as `sim.evaluate` takes them; what the runs were trained on when not given.
-        split: `train`, `validation` or `test`.
+        split: as for `sim.evaluate`.
         measuring: further arguments of `sim.evaluate`, e.g. `metrics=["nll"]` or `importance_samples=1000`.
 
     Raises:
@@ -121,14 +120,14 @@ def compare(
     likelihoods: dict[str, str] = {}
     first: tuple[str, Dataset] | None = None
     for name, one in opened.items():
-        found = _data(one, data)
-        dataset = found.split(split)
+        model = one.load() if isinstance(one, Run) else one
+        found, measured = fitted(model, _source(one) if data is None else data, split)
+        dataset = found.split(measured)
         if first is None:
             first = name, dataset
-        elif difference := _difference(first[1], dataset, split):
+        elif difference := _difference(first[1], dataset, measured):
             raise ConfigError(f"compare: {first[0]} and {name} cannot be compared: {difference}")
-        model = one.load() if isinstance(one, Run) else one
-        numbers[name] = evaluate(model, found, split, **measuring)
+        numbers[name] = evaluate(model, found, measured, **measuring)
         likelihoods[name] = _likelihood(model, dataset)
     values = {name: _flat(one) for name, one in numbers.items()}
     declared = {
@@ -168,10 +167,9 @@ def _check_same_source(opened: Mapping[str, Model | Run]) -> None:
         raise ConfigError(f"compare: trained on different data ({trained}); name the data to compare on")
 
 
-def _data(one: Model | Run, data: Any) -> Data:
-    if isinstance(one, Run) and (data is None or isinstance(data, str | Path)):
-        return one.data(None if data is None else str(data))
-    return fitting(data, one.config.spec if isinstance(one, Run) else one.spec)
+def _source(one: Model | Run) -> str:
+    assert isinstance(one, Run)
+    return one.config.source
 
 
 def _difference(one: Dataset, other: Dataset, split: str) -> str:
@@ -183,10 +181,15 @@ def _difference(one: Dataset, other: Dataset, split: str) -> str:
             f"their {split} splits differ, since the data changed or were split otherwise; with --data NAME,"
             " name data that none of them was trained on"
         )
-    for what, a, b in (("targets", one.target, other.target), ("classes", one.y, other.y)):
+    for what, a, b in (("targets", one.target, other.target), ("classes", _labels(one), _labels(other))):
         if a is not None and b is not None and not np.array_equal(a, b):
             return f"their {what} differ"
     return ""
+
+
+def _labels(dataset: Dataset) -> np.ndarray | None:
+    """The name of the class of each example, `(N,)`."""
+    return None if dataset.y is None else np.array(dataset.spec.classes)[dataset.y]
 
 
 @torch.no_grad()

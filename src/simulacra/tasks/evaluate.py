@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,10 @@ import torch
 from simulacra.core.calls import trusted
 from simulacra.core.inference import eval_mode
 from simulacra.core.model import Model
-from simulacra.data import split_of
+from simulacra.data import parse
 from simulacra.data.arrays import Trainable
 from simulacra.data.fitting import fitting
-from simulacra.data.spec import Dataset
+from simulacra.data.spec import Data, Dataset
 from simulacra.errors import ConfigError, DataError, nearest
 from simulacra.limits import IMPORTANCE_SAMPLES
 from simulacra.metrics.evaluation import Evaluation
@@ -41,9 +42,12 @@ def evaluate(
 
     Args:
         model: a trained model.
-        data: the splits, loaded; or what `sim.load_data` takes: a source, arrays X or (X, y). Some
-            measurements also read the training split.
-        split: `train`, `validation` or `test`; `test`, or the split that a source names, when not given.
+        data: the splits, loaded; or what `sim.load_data` takes: a source, arrays X or (X, y). Labels are
+            matched to the model's classes by name. Some measurements also read the training split.
+        split: `train`, `validation` or `test`; when not given, the split that a source names, else the test
+            split of loaded data, of what the model was trained on, and of sources with splits of their own,
+            else every example, except those of the training split. The training split of a run on arrays is
+            known only when the same arrays are passed.
         metrics: groups of `metrics.registry`: `elbo`, `nll`, `reconstruction`, `latents`, `prediction`,
             `samples`, `table`, `translation`, and those that compare features, `fid`, `kid`, `prdc`, `is`,
             `classes`, `memorisation`, `perceptual`. Those that the model has no capability for are left out.
@@ -80,8 +84,7 @@ def evaluate(
             f"evaluate: the model is a {type(model).__name__}; pass a model, e.g. sim.load(RUN)"
         )
     chosen = applicable(model, metrics, importance_samples, examples, features, variants)
-    split = split or split_of(str(data) if isinstance(data, str | Path) else None)
-    data = fitting(data, model.spec)
+    data, split = fitted(model, data, split)
     dataset = _first(model, data.split(split), examples)
     if len(dataset) == 0:
         raise DataError(
@@ -107,6 +110,25 @@ def evaluate(
         for measurement in chosen:
             merge(numbers, measurement.measure(evaluation))
     return numbers
+
+
+def fitted(model: Model, data: Trainable, split: str | None = None) -> tuple[Data, str]:
+    """The data as a model takes them, and the split to measure on; remarks are printed.
+
+    Args:
+        model: a trained model.
+        data: as for `evaluate`.
+        split: `train`, `validation` or `test`; `test`, or the split that a source names, when not given.
+
+    Raises:
+        DataError: the data do not suit the model.
+    """
+    if split is None and isinstance(data, str | Path):
+        split = parse(str(data))[2]
+    found = fitting(data, model.spec, model.trained_on, model.needs_labels, whole=split is None)
+    for note in () if isinstance(data, Data) else found.notes:
+        print(f"simulacra: {found.name}: {note}", file=sys.stderr)
+    return found, split or "test"
 
 
 def applicable(

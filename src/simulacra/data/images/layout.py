@@ -70,7 +70,7 @@ class Layout:
         Raises:
             DataError: the folders name splits, and the options ask for others; or as `splits.places`.
         """
-        if options.split == "none":
+        if self.given is None and options.split == "none":
             return np.full(len(rows), TEST)
         if self.given is None:
             # by name, file10 after file9
@@ -80,7 +80,7 @@ class Layout:
             place = np.empty(len(rows), np.int64)
             place[order] = places(shares[order], options, cells.__getitem__)
             return place if options.split != "hash" or options.group else self._settled(rows, place)
-        if options.split != "hash":
+        if options.split not in ("hash", "none"):
             raise DataError(f"the folders say what is training and test; leave out --split {options.split}")
         if options.group is not None:
             cells_of = self.column(options.group)

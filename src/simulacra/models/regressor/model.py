@@ -163,7 +163,7 @@ class Regressor(Predicts):
         """
         if isinstance(self.likelihood, Classes) or self.spec.target is None:
             if batch.y is None:
-                raise DataError("the data have no labels")
+                raise DataError("the data have no labels; pass (X, y), or a source with labels")
             return batch.y if isinstance(self.likelihood, Classes) else batch.y[:, None].float()
         if batch.target is None:
             raise DataError("the data have no targets")
