@@ -114,7 +114,7 @@ def gan(folder: Path) -> Run:
     """Two players, scored as they trained, with a warning."""
     run = Run(folder / "gan")
     sim.train("gan", "gaussians-8:2000", run.path, hidden=(16,), steps=30, log_every=5, evaluate_every=10)
-    run.log("warning", step=30, sign="collapse", text="samples <vary> little. Try more")
+    run.log("warning", step=30, cause="collapse", text="samples <vary> little. Try more")
     return run
 
 

@@ -76,7 +76,9 @@ def test_the_weights_that_are_kept_are_named(tmp_path: Path) -> None:
     events = [
         {"kind": "validation", "step": step, "loss": loss} for step, loss in ((5, 3.0), (10, 2.0), (15, 4.0))
     ]
-    run = run_with(tmp_path / "best", *events, {"kind": "evaluation", "step": 15, "rmse": 1.0})
+    run = run_with(
+        tmp_path / "best", *events, {"kind": "evaluation", "data": "robot-arm@test", "step": 15, "rmse": 1.0}
+    )
     assert kept(run) == 10
     assert kept(run, until=5) == 5
     assert "at step 15, with the weights of step 10, where" in numbers_of(run)[0].title
