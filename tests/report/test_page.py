@@ -140,7 +140,8 @@ def test_how_a_game_went(gan: Run) -> None:
     ]  # fmt: skip
     assert "Step 30: samples <vary> little. Try more." in page.words
     n = len(gan.data().validation)
-    compared = f"compare {n} samples with {n} validation examples by standardised raw features (resize: none; seed 0)."
+    features = "by standardised raw features (resize: none; seed 0)."
+    compared = f"compare {n} samples with {n} validation examples {features}"
     assert compared in page.words
     assert "Share of each set that it classifies correctly; an accuracy on held-out" in page.words
 
