@@ -165,6 +165,10 @@ def watching(fabric: Fabric, where: object) -> Iterator[None]:
         where: the run, for the message.
     """
     children: list[Popen[bytes]] = list(getattr(fabric.strategy.launcher, "procs", []))
+    for thread in threading.enumerate():
+        # Fabric's own watch kills this process without a word
+        if thread.name == "child-process-observer":
+            thread._child_processes = []  # type: ignore[attr-defined]  # of Fabric
     parent, over = os.getppid(), threading.Event()
 
     def watch_children() -> None:
