@@ -265,7 +265,7 @@ def amount(size: float) -> str:
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory did not suffice: Python's, NumPy's or torch's."""
-    told = ("can't allocate memory", "out of memory", "not enough memory", "Cannot allocate memory")
+    messages = ("can't allocate memory", "out of memory", "not enough memory", "Cannot allocate memory")
     return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError | OSError) and any(text in str(error) for text in told)
+        isinstance(error, RuntimeError | OSError) and any(text in str(error) for text in messages)
     )

@@ -233,7 +233,7 @@ def _too_few(x: Column, use: np.ndarray) -> NoEffect | None:
 def _model(
     x: Column, y: Column, xs: np.ndarray, ys: np.ndarray, cells: np.ndarray, numbers: np.ndarray
 ) -> Strata | Lines | None:
-    """The model of y; None where x cannot be told from the other columns."""
+    """The model of y; None where x is determined by the other columns."""
     if x.positive and y.positive and not numbers.shape[1]:
         return Strata(xs, ys, cells)
     numbers = numbers - numbers.mean(axis=0)
