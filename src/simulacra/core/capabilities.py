@@ -306,7 +306,7 @@ class Conditional(Samples):
 
     verb = ""
     missing = "is not conditioned on classes; train a conditional_gan, or leave --class out"
-    calls = ("for_class",)
+    calls = ("for_class", "decode_weighted")
 
     @abstractmethod
     def for_class(self, y: int | str) -> Generates:
@@ -317,6 +317,16 @@ class Conditional(Samples):
 
         Raises:
             ConfigError: there is no such class.
+        """
+
+    @abstractmethod
+    def decode_weighted(self, z: Tensor, weights: Tensor, space: str | None = None) -> Distribution:
+        """p(x | z) under a weighted mean of the conditions of the classes: what lies between classes.
+
+        Args:
+            z: latents `(B, *shape of the space)`.
+            weights: of the classes `(B, K)`, adding up to 1; a single 1 is the class itself.
+            space: name of the latent space; the default one for None.
         """
 
     def class_index(self, y: int | str) -> int:
