@@ -19,7 +19,7 @@ ANIMATIONS: dict[str, tuple[str, dict[str, bool]]] = {
     ".webp": ("WEBP", {"lossless": True}),
 }
 SMALLEST_FRAME = 128  # pixels
-# milliseconds: one way takes about WAY, unless its frames were shown shorter or longer than this; ends stay for END
+# milliseconds: one way takes about WAY, with each frame shown for FRAME; the ends are shown for END
 WAY, FRAME, END = 2000, (40, 200), 500
 
 

@@ -86,7 +86,9 @@ def test_seeds_and_classes_go_together() -> None:
     model: Any = built("conditional_gan", "grey").eval()
     fixed = sim.interpolate(model, 1, 1, 3, classes=("a", "b"))
     assert not torch.equal(fixed[0], fixed[-1])
-    with pytest.raises(RunError, match="is conditioned on a class: add classes, e.g. a, b, or one for all"):
+    with pytest.raises(
+        RunError, match=r"is conditioned on a class: add classes, e\.g\. a, b, or one for all"
+    ):
         sim.interpolate(model, 1, 2)
     with pytest.raises(ConfigError, match="class: unknown 'c'"):
         sim.interpolate(model, 1, 2, classes=("a", "c"))

@@ -89,7 +89,8 @@ def main(argv: list[str]) -> int:
     _write(x, config.spec, arguments)
     print(out)
     kind = "images" if config.spec.kind == "image" else "rows"
-    print(f"{len(x):,} {kind}, {curve} in {model.space(space).name}")
+    fixed = points.weights is not None and bool((points.z == points.z[0]).all())
+    print(f"{len(x):,} {kind}, {'between classes' if fixed else f'{curve} in {model.space(space).name}'}")
     return 0
 
 

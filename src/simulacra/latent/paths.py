@@ -1,11 +1,12 @@
 """Paths between latents: straight lines, arcs of spheres, and lattices between four corners.
 
-Draws z of N(0, I) in d dimensions have a norm that follows the chi distribution: near sqrt(d), and the more
-dimensions the nearer. The middle of a straight line between two of them has a norm near sqrt(d / 2), where the
-prior has almost no mass. Spherical interpolation (Shoemake 1985; White 2016, arXiv:1609.04468) keeps the norm.
+The norms of draws z of N(0, I) in d dimensions follow the chi distribution: they are near sqrt(d), and the
+more dimensions the nearer. The middle of a straight line between two draws has a norm near sqrt(d / 2), where
+the prior has almost no mass. Spherical interpolation (Shoemake 1985; White 2016, arXiv:1609.04468) keeps the
+norm.
 
-Latents of more than one dimension `(L, Z)` are stacks of styles: each of the L vectors goes its own way. Those
-of three dimensions or more are one vector.
+Latents `(L, Z)` are stacks of styles: each of the L vectors goes its own way. Latents of three dimensions or
+more are one vector.
 
 >>> a, b = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
 >>> lerp(a, b, 0.5).norm(), slerp(a, b, 0.5).norm()
@@ -45,13 +46,14 @@ def slerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
 
         z = r u, r = (1 - t) |a| + t |b|, u = cos(t w) a' + sin(t w) v
 
-    with a' = a / |a|, w the angle between a and b, and v the unit vector at right angles to a' in their plane. For
-    |a| = |b| this is sin((1 - t) w) / sin(w) a + sin(t w) / sin(w) b (Shoemake 1985), without its division by
-    sin(w), which is 0 for antipodal points.
+    with a' = a / |a|, w the angle between a and b, and v the unit vector in their plane normal to a'.
+    For |a| = |b| this is sin((1 - t) w) / sin(w) a + sin(t w) / sin(w) b (Shoemake 1985), but without its
+    division by sin(w), which is 0 for antipodal points.
 
-    Special cases: identical points stay where they are, bit for bit. Antipodal points have no shortest arc; theirs
-    passes through the coordinate axis that is nearest to a right angle. A zero has no direction and takes that of
-    the other end, so that the path is a straight line; so it is between numbers `(N, 1)`, where there is no sphere.
+    Special cases: identical points stay where they are, bit for bit. Antipodal points have no shortest arc;
+    theirs passes near the coordinate axis that is closest to a right angle with them. A zero has no direction
+    and takes that of the other end, so that the path is a straight line. So it is between numbers `(N, 1)`,
+    where there is no sphere.
 
     Args:
         a: latents at t = 0, `(N, *shape)`.
@@ -109,9 +111,7 @@ def path(points: Tensor, steps: int, curve: Curve = slerp) -> Tensor:
     [0.0, 1.0, 2.0, 1.0, 0.0]
     """
     t = torch.linspace(0, 1, steps, dtype=torch.float64)
-    legs = [
-        curve(_repeat(a, steps), _repeat(b, steps), t) for a, b in zip(points, points[1:], strict=False)
-    ]
+    legs = [curve(_repeat(a, steps), _repeat(b, steps), t) for a, b in zip(points, points[1:], strict=False)]
     return torch.cat([points[:1], *(leg[1:] for leg in legs)])
 
 
@@ -137,8 +137,8 @@ def four_corners(corners: Tensor, rows: int, columns: int, curve: Curve = slerp)
     left = path(torch.stack([top_left, bottom_left]), rows, curve)
     right = path(torch.stack([top_right, bottom_right]), rows, curve)
     t = torch.linspace(0, 1, columns, dtype=torch.float64)
-    ends = (z.repeat_interleave(columns, dim=0) for z in (left, right))
-    return curve(*ends, t.repeat(rows))
+    start, stop = (z.repeat_interleave(columns, dim=0) for z in (left, right))
+    return curve(start, stop, t.repeat(rows))
 
 
 def _repeat(z: Tensor, n: int) -> Tensor:
@@ -161,7 +161,7 @@ def _positive(length: Tensor) -> Tensor:
 
 
 def _at_right_angles(w: Tensor, u: Tensor) -> Tensor:
-    """The part of unit vectors w at right angles to unit vectors u, of length 1; an axis's where w has none."""
+    """Unit vectors normal to unit vectors u, in the plane of u and w; of u and an axis where w is u or -u."""
     # of antipodal vectors rounding alone is left, of length eps
     eps = 4 * torch.finfo(u.dtype).eps
     least = u.abs().argmin(dim=-1, keepdim=True)

@@ -43,7 +43,7 @@ class ConditionalLayer(nn.Module):
 
 
 def embed(embedding: nn.Embedding, y: Tensor) -> Tensor:
-    """The embeddings `(B, E)` of classes `(B,)` int64, or their means under weights of the classes `(B, K)`."""
+    """The embeddings `(B, E)` of classes `(B,)` int64, or their means under class weights `(B, K)`."""
     out: Tensor = y @ embedding.weight if y.is_floating_point() else embedding(y)
     return out
 

@@ -92,7 +92,7 @@ def interpolate(
             ends.append(from_seeds(model, [seed], space))
         elif isinstance(model, Encodes):
             # as arrays of the data, with what is wrong with it by the model's own checks
-            x = end[None] if isinstance(end, Tensor) else np.asarray(end)[None]
+            x: Any = end[None] if isinstance(end, Tensor) else np.asarray(end)[None]
             with torch.no_grad(), eval_mode(model):
                 ends.append(model.encode(x, space).mean)
         else:
@@ -112,7 +112,8 @@ def from_seeds(model: LatentModel, seeds: Sequence[int], space: str | None = Non
     if of.prior is None:
         instead = "; give images, or classes of the data, which it encodes" * isinstance(model, Encodes)
         raise RunError(
-            f"seeds: the latent space '{of.name}' of this {type(model).__name__} has no prior to draw from{instead}"
+            f"seeds: the latent space '{of.name}' of this {type(model).__name__} has no prior to draw from"
+            f"{instead}"
         )
     if min(seeds) < 0:
         raise ConfigError(f"seeds must be 0 or more, not {min(seeds)}")
@@ -129,9 +130,7 @@ def from_examples(model: Encodes, x: Tensor, space: str | None = None) -> Tensor
 
 
 @torch.no_grad()
-def class_means(
-    model: Encodes, dataset: Dataset, classes: Sequence[str], space: str | None = None
-) -> Tensor:
+def class_means(model: Encodes, dataset: Dataset, classes: Sequence[str], space: str | None = None) -> Tensor:
     """Of each class the mean latent of its examples, `(P, *shape)`.
 
     Raises:
@@ -175,7 +174,8 @@ def with_classes(
     if not classes:
         names = ", ".join(model.spec.classes[:2])
         raise RunError(
-            f"this {type(model).__name__} is conditioned on a class: add classes, e.g. {names}, or one for all"
+            f"this {type(model).__name__} is conditioned on a class: add classes, e.g. {names}, or one for"
+            " all"
         )
     if len(classes) != len(z) and 1 not in (len(classes), len(z)):
         raise ConfigError(
@@ -248,7 +248,8 @@ def latents(
 def read_images(spec: DataSpec, files: Sequence[Path]) -> np.ndarray:
     """Image files as a model of images takes them, uint8 `(N, C, H, W)`.
 
-    A model of square images gets the middle square, resized, as its data were; another one takes its own size.
+    A model of square images gets the middle square, resized, as its data were. Another one takes its own size
+    alone.
 
     Raises:
         DataError: the model is not one of images, or a file is no such image.

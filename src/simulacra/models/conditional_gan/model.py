@@ -77,7 +77,7 @@ class ConditionalGAN(Conditional, AdversarialModel):
         return OfClass(self, self.class_index(y))
 
     def decode_weighted(self, z: Tensor, weights: Tensor, space: str | None = None) -> Distribution:
-        """All mass on G(z, y), y with the weighted means of the embeddings, scales and shifts of the classes."""
+        """All mass on G(z, y), y with weighted means of the classes' embeddings, scales and shifts."""
         self.space(space)
         return self.decoded(z, weights)
 
