@@ -29,7 +29,7 @@ def run(arguments: Evaluate) -> None:
     from simulacra.latent import directions
     from simulacra.latent.strengths import parse_strengths
     from simulacra.metrics.features import load_extractor
-    from simulacra.tasks.attribute_predictor import given_predictor, known, trained_predictor
+    from simulacra.tasks.attribute_predictor import known, predictor_of
     from simulacra.tasks.evaluate import fitted
     from simulacra.tasks.evaluate_edits import EXAMPLES, evaluate_edits, identity_features
 
@@ -39,10 +39,9 @@ def run(arguments: Evaluate) -> None:
     features: object = arguments.features or identity_features(model.spec)
     if Path(str(features), "config.yaml").is_file():
         features = Run(str(features)).load()
-    given = None if arguments.classifier is None else given_predictor(arguments.classifier, model.spec)
     data, split = fitted(model, arguments.data or trained.config.source)
     extractor = load_extractor(features, arguments.weights, train=data.train)
-    predictor = given or trained_predictor(trained, trained.data() if arguments.data else data)
+    predictor = predictor_of(trained, arguments.classifier, None if arguments.data else data)
     numbers = evaluate_edits(
         model,
         data,
@@ -104,16 +103,27 @@ def _by_strength(edit: dict[str, Any], different: float) -> Iterator[Sequence[st
 
 
 def _by_attribute(edit: dict[str, Any]) -> Iterator[Sequence[str]]:
-    head = ["attribute", "SD per strength", "95%"]
-    leaks = edit.get("leakage")
-    head += ["leakage", "95%", "correlation"] if leaks else []
-    yield [*head, "R2", *([] if edit["shown"] is None else ["R2 reconstructed"])]
-    for k, name in enumerate(edit["attributes"]):
-        row = [name, f"{edit['movement']['value'][k]:.3f}", _ends(edit["movement"], k)]
-        if leaks:
+    """The edited attribute first, then those that move most."""
+    names, leaks, shown = edit["attributes"], edit.get("leakage"), edit["shown"]
+    edited = edit.get("column")
+    head = [
+        "attribute",
+        "SD per strength",
+        "95%",
+        *(["leakage", "95%", "correlation"] if leaks else []),
+        "R2",
+    ]
+    yield [*head, *([] if shown is None else ["R2 reconstructed"]), ""]
+    size = [-abs(value) for value in edit["movement"]["value"]]
+    for k in sorted(range(len(names)), key=lambda k: (names[k] != edited, size[k])):
+        row = [names[k], f"{edit['movement']['value'][k]:.3f}", _ends(edit["movement"], k)]
+        if leaks and names[k] == edited:
+            row += ["", "", ""]
+        elif leaks:
             row += [f"{leaks['value'][k]:.3f}", _ends(leaks, k), f"{edit['correlation'][k]:.2f}"]
-        row += [f"{edit['r2'][k]:.2f}", *([] if edit["shown"] is None else [f"{edit['shown'][k]:.2f}"])]
-        yield row
+        row += [f"{edit['r2'][k]:.2f}", *([] if shown is None else [f"{shown[k]:.2f}"])]
+        counted = edited is None or names[k] in (edited, *edit["others"])
+        yield [*row, "" if counted else "not counted"]
 
 
 def _ends(band: dict[str, Any], k: int) -> str:

@@ -170,6 +170,22 @@ def _column(dataset: Dataset, name: str) -> np.ndarray:
     return values
 
 
+def predictor_of(run: Run, given: Path | None = None, data: Data | None = None) -> AttributePredictor:
+    """The predictor of a run that the user gives, or else the one that is kept in the run of the generator.
+
+    Args:
+        run: of the generator.
+        given: run folder of a classifier or regressor.
+        data: what the generator was trained on, where they are loaded already.
+
+    Raises:
+        SimulacraError: as `given_predictor` and `trained_predictor`.
+    """
+    if given is not None:
+        return given_predictor(given, run.config.spec)
+    return trained_predictor(run, run.data() if data is None else data)
+
+
 def given_predictor(path: Path, spec: DataSpec) -> AttributePredictor:
     """The predictor of a run: a classifier of classes, or a regressor of columns with names.
 

@@ -62,7 +62,9 @@ def target_of(direction: Direction, known: Known, held: Dataset) -> Target | Non
         ConfigError: the predictor does not predict the attribute.
         DataError: it does not predict it well enough.
     """
-    found_with = direction.details.get("attribute")
+    details = direction.details
+    # of examples that a user gives, it is only a name
+    found_with = None if details.get("data") == "given examples" else details.get("attribute")
     predicted = known.predictor.names
     name = str(found_with or (predicted[0] if len(predicted) == 1 else direction.name))
     condition = re.fullmatch(r"(.+?)\s*(>=|<=|>|<)\s*(\S+)", name)
@@ -214,7 +216,16 @@ class MeasuredEdits:
 
 
 def measure(edited: EditedExamples, known: Known, extractor: Extractor) -> MeasuredEdits:
-    """Predict the attributes, and compare the features, of examples before and after an edit."""
+    """Predict the attributes, and compare the features, of examples before and after an edit.
+
+    Raises:
+        DataError: no attribute is predicted well enough.
+    """
+    if not known.names:
+        reasons = "; ".join(f"{name}: {why}" for name, why in known.withheld.items())
+        raise DataError(
+            f"no attribute can be measured ({reasons}); give a better predictor with --classifier"
+        )
     before, features = known.predict(edited.before), Statistics(edited.before, extractor).features
     made = [(known.predict(x), Statistics(x, extractor).features) for x in edited.after()]
     after, features_after = (np.stack(part) for part in zip(*made, strict=True))
@@ -293,9 +304,8 @@ def evaluate_edits(
         numbers, edit = numbers | about, edit | lists
         if isinstance(model, Encodes):
             numbers |= _along(model, direction, target, known, held)
-    accuracy = direction.details.get("held_out_accuracy")
-    if isinstance(accuracy, float):
-        numbers["direction_accuracy"] = accuracy
+    if accuracy := direction.details.get("held_out_accuracy"):
+        numbers["direction_accuracy"] = accuracy["value"]
     return {**numbers, "edit": edit}
 
 
