@@ -30,9 +30,9 @@ from simulacra.engine.session import Session
 from simulacra.models.gan.card import GANConfig
 from simulacra.run import Run, RunConfig
 
-# about 24 million parameters in each net
-CONFIG = GANConfig(net="mlp", latent_dim=64, hidden=(2624, 2624))
-SPEC = DataSpec("image", (3, 42, 42))
+# 24 million parameters in each net
+CONFIG = GANConfig(net="dcgan", width=184, features=476)
+SPEC = DataSpec("image", (3, 64, 64))
 PART = 2**24
 
 
