@@ -29,7 +29,7 @@ TYPES = {
 }  # fmt: skip
 # bytes of a header at most, as in safetensors
 LONGEST_HEADER = 100_000_000
-# bytes read at a time
+# bytes read or written at a time
 PART = 2**24
 
 
@@ -63,14 +63,21 @@ def _write(file: Path, header: bytes, tensors: Sequence[Tensor]) -> None:
     import torch
     import xxhash
 
-    state = xxhash.xxh3_128(header)
+    state, waiting = xxhash.xxh3_128(header), 0
     with file.open("wb") as stream:
         stream.write(header)
         for tensor in tensors:
             plain = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
             data = plain.numpy().data
-            state.update(data)
-            stream.write(data)
+            for start in range(0, len(data), PART):
+                part = data[start : start + PART]
+                state.update(part)
+                stream.write(part)
+                waiting += len(part)
+                # the disk begins at once, so that there is little left to wait for in the end
+                if waiting >= PART and hasattr(os, "posix_fadvise"):
+                    os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+                    waiting = 0
         stream.seek(header.index(ENTRY) + len(ENTRY))
         stream.write(state.hexdigest().encode())
 
