@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from simulacra.models.regressor.model import Regressor
     from simulacra.models.vae.model import VAE
     from simulacra.tasks.compare import compare
+    from simulacra.tasks.edit import edit
     from simulacra.tasks.evaluate import evaluate
 
 # Imported when first used: torch takes over a second. The models' classes are found by their cards.
@@ -50,6 +51,7 @@ _LAZY = {
     "Training": "simulacra.config",
     "Turn": "simulacra.core.model",
     "compare": "simulacra.tasks.compare",
+    "edit": "simulacra.tasks.edit",
     "evaluate": "simulacra.tasks.evaluate",
     "load": "simulacra.api",
     "load_data": "simulacra.api",
@@ -80,6 +82,7 @@ __all__ = [  # names that are imported when first used
     "Training",
     "Turn",
     "compare",
+    "edit",
     "evaluate",
     "load",
     "load_data",

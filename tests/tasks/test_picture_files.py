@@ -16,14 +16,14 @@ from PIL import Image
 
 from simulacra.data.images.decode import ImageWithAlpha
 from simulacra.errors import ConfigError, DataError, RunError
-from simulacra.tasks.picture_files import Job, Picture, Plan, plan, skipped_files, write
+from simulacra.tasks.picture_files import Job, Picture, Plan, open_pictures, plan, skipped_files, write
 
 NUMBERED = ("-1", "-2")
 
 
 def planned(inputs: Sequence[Path], out: Path, suffixes: Sequence[str] = ("",)) -> Plan:
-    with plan(inputs, out, suffixes) as found:
-        return found
+    with open_pictures(inputs, out) as pictures:
+        return plan(pictures, out, suffixes)
 
 
 def saved(image: Image.Image, file: Path, **options: Any) -> Path:
@@ -135,7 +135,8 @@ def test_pictures_of_a_zip_keep_their_paths_in_it(tmp_path: Path) -> None:
             files.write(picture(tmp_path / "one.png", colour), name)
         files.writestr("notes.txt", "not a picture")
         files.writestr("broken.png", b"\x89PNG nothing")
-    with plan([archive, archive], out) as (jobs, bad, there):
+    with open_pictures([archive, archive], out) as pictures:
+        jobs, bad, there = plan(pictures, out)
         assert [job.outs for job in jobs] == [(out / "a.png",), (out / "sub" / "a.png",)]
         assert [np.asarray(job.source.open().image)[0, 0, 0] for job in jobs] == [10, 20]
     assert bad == {archive / "broken.png": "damaged or truncated"}

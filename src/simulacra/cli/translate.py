@@ -45,7 +45,7 @@ def main(argv: list[str]) -> int:
     from simulacra.data.images.decode import BadImage
     from simulacra.data.images.parallel import progress
     from simulacra.errors import ConfigError, DataError, RunError
-    from simulacra.tasks.picture_files import display, exists, plan, write
+    from simulacra.tasks.picture_files import display, exists, open_pictures, plan, write
     from simulacra.tasks.translate import translated_image, varies
 
     out, variants = arguments.out, arguments.variants
@@ -60,7 +60,8 @@ def main(argv: list[str]) -> int:
             f"{run}: this {run.config.model} has one translation for each image; leave --variants out"
         )
     suffixes = [f"-{k + 1}" for k in range(variants)] if variants > 1 else [""]
-    with plan(arguments.inputs, out, suffixes, arguments.overwrite) as (jobs, bad, there):
+    with open_pictures(arguments.inputs, out) as pictures:
+        jobs, bad, there = plan(pictures, out, suffixes, arguments.overwrite)
         report_plan(arguments.inputs, out, bad, there, "translations", "translates")
         done, unread, unlike = 0, len(bad), 0
         height, width = model.spec.shape[1:]

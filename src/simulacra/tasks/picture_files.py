@@ -89,10 +89,24 @@ class Plan(NamedTuple):
 
 
 @contextmanager
+def open_pictures(inputs: Sequence[Path], out: Path | None = None) -> Iterator[list[Picture]]:
+    """The pictures among image files, and in folders and .zip files, which stay open inside.
+
+    Args:
+        inputs: files, folders and .zip files.
+        out: a folder of which the pictures are no inputs.
+
+    Raises:
+        DataError: a folder or a .zip holds no pictures.
+    """
+    with ExitStack() as stack:
+        yield list(_found(inputs, out, stack))
+
+
 def plan(
-    inputs: Sequence[Path], out: Path, suffixes: Sequence[str] = ("",), overwrite: bool = False
-) -> Iterator[Plan]:
-    """What to make of pictures, and where below the folder `out` it goes; inside, .zip files are open.
+    pictures: Iterable[Picture], out: Path, suffixes: Sequence[str] = ("",), overwrite: bool = False
+) -> Plan:
+    """What to make of pictures, and where each result goes below the folder `out`.
 
     A file keeps its name, a file of a folder or a .zip its path below it, and each suffix follows its stem:
     `name-1.png`. A format that keeps no transparency, or that is not written, becomes PNG. What is there
@@ -100,23 +114,15 @@ def plan(
 
     Raises:
         ConfigError: `out` is a file.
-        DataError: two inputs have one name, or a folder holds no pictures.
-        RunError: an input would be overwritten.
+        DataError: two pictures have one name.
+        RunError: a picture would be overwritten.
     """
     check_folder(out)
-    with ExitStack() as stack:
-        bad: dict[Path, str] = {}
-        named: list[tuple[Picture, PurePosixPath]] = []
-        for picture in _found(inputs, out, stack):
-            try:
-                named.append((picture, _written(picture.name, picture.header().alpha)))
-            except BadImage as error:
-                bad[picture.path] = str(error)
-        jobs = _jobs(named, out, suffixes)
-        _refuse_overwriting(jobs)
-        missing = [job for job in jobs if overwrite or not all(map(exists, job.outs))]
-        _clear_leftovers(missing)
-        yield Plan(missing, bad, len(jobs) - len(missing))
+    jobs, bad = _jobs(pictures, out, suffixes)
+    _refuse_overwriting(jobs)
+    missing = [job for job in jobs if overwrite or not all(map(exists, job.outs))]
+    _clear_leftovers(missing)
+    return Plan(missing, bad, len(jobs) - len(missing))
 
 
 def check_folder(out: Path) -> None:
@@ -125,10 +131,19 @@ def check_folder(out: Path) -> None:
         raise ConfigError(f"out: {out} is a file; give a folder")
 
 
-def _jobs(named: Iterable[tuple[Picture, PurePosixPath]], out: Path, suffixes: Sequence[str]) -> list[Job]:
+def _jobs(
+    pictures: Iterable[Picture], out: Path, suffixes: Sequence[str]
+) -> tuple[list[Job], dict[Path, str]]:
+    """All jobs, and of each picture that cannot be used the reason."""
     jobs: list[Job] = []
+    bad: dict[Path, str] = {}
     planned: dict[Path, Picture] = {}
-    for picture, name in named:
+    for picture in pictures:
+        try:
+            name = _written(picture.name, picture.header().alpha)
+        except BadImage as error:
+            bad[picture.path] = str(error)
+            continue
         outs = tuple(out / name.with_name(f"{name.stem}{suffix}{name.suffix}") for suffix in suffixes)
         if (other := next((planned[file] for file in outs if file in planned), None)) is None:
             planned |= dict.fromkeys(outs, picture)
@@ -138,7 +153,7 @@ def _jobs(named: Iterable[tuple[Picture, PurePosixPath]], out: Path, suffixes: S
                 f"{display(other.path)} and {display(picture.path)} would both become {display(outs[0])};"
                 " give them in two calls, each with its own --out"
             )
-    return jobs
+    return jobs, bad
 
 
 def write(
@@ -190,7 +205,7 @@ def _holds_pictures(path: Path) -> bool:
     return path.is_dir() or path.suffix.lower() == ".zip"
 
 
-def _found(inputs: Sequence[Path], out: Path, stack: ExitStack) -> Iterator[Picture]:
+def _found(inputs: Sequence[Path], out: Path | None, stack: ExitStack) -> Iterator[Picture]:
     """Every input picture."""
     for path in inputs:
         if _holds_pictures(path):
@@ -201,12 +216,14 @@ def _found(inputs: Sequence[Path], out: Path, stack: ExitStack) -> Iterator[Pict
             yield Picture(path, PurePosixPath(path.name))
 
 
-def _inside(files: ImageFiles, place: Path, out: Path) -> tuple[list[PurePosixPath], list[PurePosixPath]]:
+def _inside(
+    files: ImageFiles, place: Path, out: Path | None
+) -> tuple[list[PurePosixPath], list[PurePosixPath]]:
     """The pictures of a folder or a .zip, and its other files, by their paths below it."""
     names, others = ([PurePosixPath(n) for n in found] for found in (files.names, files.others))
     # what a call before has written is no input: photos --out photos/translated
-    around, written = place.resolve(), out.resolve()
-    if around in written.parents:
+    around, written = place.resolve(), None if out is None else out.resolve()
+    if written is not None and around in written.parents:
         own = written.relative_to(around).as_posix()
         names, others = ([n for n in found if not n.is_relative_to(own)] for found in (names, others))
     return names, others
