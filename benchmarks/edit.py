@@ -1,11 +1,12 @@
-"""What `edit` costs beside its decoder: pictures read, encoded, edited and written, and the same latents decoded.
+"""What `edit` costs beside its decoder: pictures are read, encoded, edited and written.
 
     python benchmarks/edit.py [--edits 10000] [--rounds 3] [--folder DIR]
 
-The model is an autoencoder with default settings, a convolutional one, on drawn faces of 64 pixels. Each round
-measures, one after the other, `model.decode` alone of as many latents as there are edits, in batches of 32 (those
-of `edit`) and of 128 (those of the library), and two edits of PNG files: one at five strengths, the default, of a
-fifth as many pictures, and one at one strength. Prints edits/s, and the ratio of each to the faster bare decode.
+The model is an autoencoder with default settings, a convolutional one, on drawn faces of 64 pixels. Each
+round measures, one after the other, `model.decode` alone of as many latents as there are edits, in batches of
+32 (those of `edit`) and of 128 (those of the library), and two edits of PNG files: one at five strengths, the
+default, of a fifth as many pictures, and one at one strength. Prints edits/s, and the ratio of the speed of
+each to that of the faster bare decode.
 """
 
 from __future__ import annotations
@@ -41,7 +42,11 @@ def bare(model: sim.Autoencoder, z: torch.Tensor, batch: int) -> float:
 
 
 def edited(
-    model: sim.Autoencoder, pictures: list[Path], direction: Direction, strengths: tuple[float, ...], out: Path
+    model: sim.Autoencoder,
+    pictures: list[Path],
+    direction: Direction,
+    strengths: tuple[float, ...],
+    out: Path,
 ) -> float:
     """Seconds that editing takes, from the names of the files on."""
     rmtree(out, ignore_errors=True)
@@ -58,7 +63,9 @@ def edited(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--edits", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folder", type=Path, help="for the files; a temporary one by default")

@@ -70,7 +70,7 @@ def main(argv: list[str]) -> int:
         raise ConfigError("class: is that of samples; add --seeds, e.g. --seeds 1,2,3")
     from simulacra.files import check_unused
     from simulacra.latent import directions
-    from simulacra.tasks.edit import parse_strengths, strength_name
+    from simulacra.tasks.edit import parse_strengths
     from simulacra.tasks.export_examples import check_output
     from simulacra.tasks.picture_files import check_folder
 
@@ -83,7 +83,7 @@ def main(argv: list[str]) -> int:
         check_unused(out, overwrite=arguments.overwrite)
     direction = directions.load(run, arguments.direction)
     stem = directions.file_of(run, direction.name).stem
-    suffixes = [f"-{stem}{strength_name(s)}" for s in strengths] if len(strengths) > 1 else [""]
+    suffixes = [f"-{stem}{s:+g}" for s in strengths] if len(strengths) > 1 else [""]
     if arguments.seeds is not None:
         return _samples(arguments, run, direction, strengths, suffixes)
     model = _encoder(run)
@@ -124,7 +124,7 @@ def _folder(
     out, inputs = arguments.out, arguments.inputs
     with open_pictures(inputs, out) as pictures:
         if arguments.data is not None:
-            pictures = examples(arguments.data, *_source(arguments, run, None))
+            pictures = list(examples(arguments.data, *_source(arguments, run, None)))
         jobs, bad, there = plan(pictures, out, suffixes, arguments.overwrite)
         report_plan(inputs, out, bad, there, "edits", "edits")
         unread, done = len(bad), []

@@ -8,14 +8,12 @@ a processor's cores than one after the other on all of them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
-from fractions import Fraction
+from decimal import Decimal
 from functools import partial
 from itertools import chain
 from math import isfinite, prod
 from pathlib import Path, PurePosixPath
-from threading import Event
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -150,7 +148,8 @@ def check_strengths(strengths: Sequence[float] | float) -> tuple[float, ...]:
         ConfigError: there is none, or one is not a finite number.
     """
     try:
-        values = tuple(float(s) for s in np.atleast_1d(np.asarray(strengths, dtype=np.float64)))
+        # -0 is 0
+        values = tuple(float(s) + 0.0 for s in np.atleast_1d(np.asarray(strengths, dtype=np.float64)))
     except (TypeError, ValueError):
         raise ConfigError(f"strengths: must be numbers, e.g. [-1, 0, 1], not {strengths!r}") from None
     if not values or not all(map(isfinite, values)):
@@ -168,21 +167,20 @@ def parse_strengths(text: str, steps: int) -> tuple[float, ...]:
         ConfigError: it cannot be read, or two strengths are the same.
     """
     ends = text.split("..")
+    if len(ends) > 2:
+        raise ConfigError(f"strength: cannot read '{text}'; a range has two ends, e.g. -2..2")
+    if len(ends) == 2 and not 2 <= steps <= MOST:
+        raise ConfigError(f"steps: must be from 2 to {MOST}, not {steps}")
     try:
-        # fractions, so that 0 in the middle is 0
-        numbers = [Fraction(part) for part in (ends if len(ends) > 1 else text.split(","))]
-    except (ValueError, ZeroDivisionError):
-        raise ConfigError(f"strength: cannot read '{text}'; write e.g. -2..2, or -1,0,1, or 1.5") from None
-    if len(ends) > 1:
-        if len(ends) != 2:
-            raise ConfigError(f"strength: cannot read '{text}'; a range has two ends, e.g. -2..2")
-        if not 2 <= steps <= MOST:
-            raise ConfigError(f"steps: must be from 2 to {MOST}, not {steps}")
-        low, high = numbers
-        numbers = [low + (high - low) * k / (steps - 1) for k in range(steps)]
-        values = check_strengths([float(f"{float(number):.4g}") for number in numbers])
-    else:
+        # decimals, so that 0 in the middle is 0
+        numbers = [Decimal(part.strip()) for part in (ends if len(ends) == 2 else text.split(","))]
+        if len(ends) == 2:
+            low, high = numbers
+            numbers = [low + (high - low) * k / (steps - 1) for k in range(steps)]
+            numbers = [Decimal(f"{number:.4g}") for number in numbers]
         values = check_strengths([float(number) for number in numbers])
+    except (ArithmeticError, ValueError):
+        raise ConfigError(f"strength: cannot read '{text}'; write e.g. -2..2, or -1,0,1, or 1.5") from None
     if len(set(map(strength_name, values))) < len(values):
         raise ConfigError(f"strength: '{text}' has a strength twice; leave one out, or take fewer --steps")
     return values
@@ -307,7 +305,8 @@ def edit_files(
 ) -> Iterator[Edited]:
     """Edit pictures and write what is missing of their files, one for each strength.
 
-    An edit has the size of its original, its transparency and its colour profile.
+    An edit has the size of its original, its transparency and its colour profile. When it is left early, the
+    batches that were begun are finished.
 
     Args:
         model: encodes and decodes, in several threads at once.
@@ -325,14 +324,13 @@ def edit_files(
     direction.check(model)
     size = _chunk(model.spec, BATCH)
     batches = [jobs[start : start + size] for start in range(0, len(jobs), size)]
-    threads, stop = torch.get_num_threads(), Event()
-    work = partial(_edit_batch, model, direction, strengths, overwrite, stop)
-    with eval_mode(model), closing(parallel(work, batches)) as results:
-        try:
-            yield from chain.from_iterable(results)
-        finally:
-            stop.set()
-            torch.set_num_threads(threads)
+    threads = torch.get_num_threads()
+    work = partial(_edit_batch, model, direction, strengths, overwrite)
+    try:
+        with eval_mode(model):
+            yield from chain.from_iterable(parallel(work, batches))
+    finally:
+        torch.set_num_threads(threads)
 
 
 @torch.no_grad()
@@ -341,7 +339,6 @@ def _edit_batch(
     direction: Direction,
     strengths: Sequence[float],
     overwrite: bool,
-    stop: Event,
     jobs: Sequence[Job],
 ) -> list[Edited]:
     # of this thread alone, and of those that are started later
@@ -359,11 +356,7 @@ def _edit_batch(
         return done
     x = tensor(np.stack([image for _, image, _, _ in read]), model.device)
     z = model.encode(x, direction.space).mean
-    edits = []
-    for decoded in _moved(model, z, direction, strengths):
-        if stop.is_set():
-            return done
-        edits.append(to_bytes(decoded))
+    edits = [to_bytes(decoded) for decoded in _moved(model, z, direction, strengths)]
     for i, (job, _, original, one) in enumerate(read):
         try:
             whole = original or job.source.open()

@@ -98,6 +98,7 @@ def open_pictures(inputs: Sequence[Path], out: Path | None = None) -> Iterator[l
 
     Raises:
         DataError: a folder or a .zip holds no pictures.
+        RunError: `out` is one of the inputs.
     """
     with ExitStack() as stack:
         yield list(_found(inputs, out, stack))
@@ -208,6 +209,11 @@ def _holds_pictures(path: Path) -> bool:
 def _found(inputs: Sequence[Path], out: Path | None, stack: ExitStack) -> Iterator[Picture]:
     """Every input picture."""
     for path in inputs:
+        if out is not None and path.is_dir() and path.resolve() == out.resolve():
+            raise RunError(
+                f"{display(out)}: is one of the inputs, which would have the results among them; choose"
+                " another --out"
+            )
         if _holds_pictures(path):
             files = stack.enter_context(open_image_files(display(path), str(path)))
             archive = None if path.is_dir() else files

@@ -17,7 +17,10 @@ B = TypeVar("B")
 
 
 def parallel(work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
-    """`map` on all cores, in order, holding only a few results at a time; what is left when it ends early is not begun."""
+    """`map` on all cores, in order, holding only a few results at a time.
+
+    When it is left early, the work that no thread has begun is not done.
+    """
     workers = os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as pool:
         waiting: deque[Future[B]] = deque()
