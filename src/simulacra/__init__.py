@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from simulacra.tasks.compare import compare
     from simulacra.tasks.edit import edit
     from simulacra.tasks.evaluate import evaluate
+    from simulacra.tasks.interpolate import interpolate
 
 # Imported when first used: torch takes over a second. The models' classes are found by their cards.
 _LAZY = {
@@ -53,6 +54,7 @@ _LAZY = {
     "compare": "simulacra.tasks.compare",
     "edit": "simulacra.tasks.edit",
     "evaluate": "simulacra.tasks.evaluate",
+    "interpolate": "simulacra.tasks.interpolate",
     "load": "simulacra.api",
     "load_data": "simulacra.api",
     "train": "simulacra.api",
@@ -84,6 +86,7 @@ __all__ = [  # names that are imported when first used
     "compare",
     "edit",
     "evaluate",
+    "interpolate",
     "load",
     "load_data",
     "train",

@@ -25,10 +25,10 @@ from simulacra.tasks.edit import (
     edit,
     edit_files,
     edit_latents,
-    latents_of_seeds,
     parse_strengths,
     placed,
 )
+from simulacra.tasks.interpolate import from_seeds
 from simulacra.tasks.picture_files import open_pictures, plan
 from tests.models.test_contract import CASES, SPECS, N, built, dataset
 
@@ -57,7 +57,7 @@ def test_every_model_is_edited_or_says_why_not(name: str, kind: str) -> None:
         edit(model, x, vector, STRENGTHS)
     of_class = model.for_class(1) if isinstance(model, Conditional) else model
     if isinstance(of_class, Decodes):
-        z = latents_of_seeds(of_class, range(N))
+        z = from_seeds(of_class, list(range(N)))
         y = edit_latents(of_class, z, direction_of(of_class), STRENGTHS)
         assert y.shape == shape
         one = torch.cat([of_class.sample(1, seed, draw=False) for seed in range(N)])
@@ -114,8 +114,6 @@ def test_what_does_not_fit_is_refused() -> None:
     for one, along, kind, said in wrong:
         with pytest.raises(kind, match=said):
             edit(model, one, along)
-    with pytest.raises(RunError, match="has no prior to draw from; edit pictures"):
-        latents_of_seeds(model, [1])
 
 
 class Linear(Encodes, Decodes):
@@ -190,7 +188,7 @@ def test_a_model_of_other_than_square_pixels_takes_its_own_size_alone(tmp_path: 
     done = edit_all(Linear(DataSpec("image", (3, 10, 20))), folder, out)
     assert {one.path.name: one.problem for one in done} == {
         "a.png": "",
-        "b.png": "20x20 pixels; this model takes 20x10 alone",
+        "b.png": "20x20 pixels, but this model takes 20x10",
     }
     assert placed(Image.open(out / "a+1.png"), Image.new("RGB", (20, 10))).getpixel((0, 0)) == (101, 60, 70)
 

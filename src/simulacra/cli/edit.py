@@ -171,7 +171,8 @@ def _samples(
     """Edits of samples, in any kind of output."""
     from simulacra.core.capabilities import Conditional, Decodes, require
     from simulacra.models.registry import short_name
-    from simulacra.tasks.edit import edit_latents, latents_of_seeds, write_edits
+    from simulacra.tasks.edit import edit_latents, write_edits
+    from simulacra.tasks.interpolate import from_seeds
 
     assert arguments.seeds is not None
     try:
@@ -189,7 +190,7 @@ def _samples(
             raise ConfigError(f"class: choose one with --class: {', '.join(config.spec.classes)}")
         model = conditional.for_class(arguments.class_)
     model = require(model, Decodes, run, short_name(config.model), config.source)
-    y = edit_latents(model, latents_of_seeds(model, seeds, direction.space), direction, strengths)
+    y = edit_latents(model, from_seeds(model, seeds, direction.space), direction, strengths)
     names, out = [f"seed-{seed}.png" for seed in seeds], arguments.out
     if not _is_folder(out, config.spec):
         _export(out, config.spec, y, [str(seed) for seed in seeds], strengths)

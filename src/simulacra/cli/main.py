@@ -17,6 +17,7 @@ VERBS = {
     "sample": "draw new examples from a trained model",
     "reconstruct": "show examples beside their reconstructions",
     "edit": "edit images along a direction of a latent space",
+    "interpolate": "decode what lies between seeds, images or classes",
     "translate": "translate images from one domain to another",
     "predict": "write a model's predictions for every example",
     "attack": "attack a classifier with adversarial examples",

@@ -22,17 +22,16 @@ from PIL import Image
 from torch import Tensor
 
 from simulacra.core.batch import PIXELS, tensor, to_bytes
-from simulacra.core.capabilities import BLOCK, Decodes, Encodes
+from simulacra.core.capabilities import Decodes, Encodes
 from simulacra.core.inference import CHUNK, eval_mode
-from simulacra.core.noise import Noise
-from simulacra.data.images.decode import BadImage, Header, ImageWithAlpha, fit
+from simulacra.data.images.decode import BadImage, Header, ImageWithAlpha
 from simulacra.data.images.parallel import parallel
 from simulacra.data.images.resize import centre_square
 from simulacra.data.spec import DataSpec
 from simulacra.errors import ConfigError, RunError
 from simulacra.latent.directions import Direction
 from simulacra.limits import check_memory
-from simulacra.tasks.picture_files import Job, Picture, exists, plan, write
+from simulacra.tasks.picture_files import Job, Picture, exists, fit_to_model, plan, write
 
 STRENGTHS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 # strengths of one call
@@ -120,25 +119,6 @@ def _chunk(spec: DataSpec, most: int) -> int:
 def _check_memory(n: int, strengths: int, spec: DataSpec) -> None:
     needed = 2 * 4 * n * strengths * prod(spec.shape)
     check_memory(needed, f"{n:,} examples at {strengths} strengths", "edit fewer at a time")
-
-
-def latents_of_seeds(model: Decodes, seeds: Sequence[int], space: str | None = None) -> Tensor:
-    """The latents of the first samples of seeds, `(N, *shape)`.
-
-    Raises:
-        ConfigError: a seed is negative, or there is no such space.
-        RunError: the space has no prior to draw from.
-    """
-    of = model.space(space)
-    if of.prior is None:
-        raise RunError(
-            f"seeds: the latent space '{of.name}' of this {type(model).__name__} has no prior to draw from;"
-            " edit pictures, or examples of --data"
-        )
-    if min(seeds) < 0:
-        raise ConfigError(f"seeds: must be 0 or more, not {min(seeds)}")
-    # always as many draws as `sample` makes, since fewer would be others
-    return torch.stack([of.sample(BLOCK[model.spec.kind], Noise(seed))[0] for seed in seeds])
 
 
 def check_strengths(strengths: Sequence[float] | float) -> tuple[float, ...]:
@@ -247,7 +227,7 @@ def read_picture(spec: DataSpec, picture: Picture) -> tuple[np.ndarray | None, I
     """
     try:
         original = picture.open()
-        x = model_input(original.image, spec)
+        x = fit_to_model(original.image, spec)
     except BadImage as error:
         return None, None, Edited(picture.path, str(error))
     channels, height, width = spec.shape
@@ -255,23 +235,6 @@ def read_picture(spec: DataSpec, picture: Picture) -> tuple[np.ndarray | None, I
     resized = image.size != (width, height)
     cropped = resized and image.width != image.height
     return x, original, Edited(picture.path, "", resized, cropped, (image.mode == "L") != (channels == 1))
-
-
-def model_input(image: Image.Image, spec: DataSpec) -> np.ndarray:
-    """A decoded image as a model of images takes it, uint8 `(C, H, W)`.
-
-    A model of square images gets the middle square, resized; another one its own size alone.
-
-    Raises:
-        BadImage: the model takes another size.
-    """
-    channels, height, width = spec.shape
-    if image.size == (width, height):
-        x = np.asarray(image.convert("L" if channels == 1 else "RGB"))
-        return np.ascontiguousarray(x.reshape(height, width, channels).transpose(2, 0, 1))
-    if height != width:
-        raise BadImage(f"{image.width}x{image.height} pixels; this model takes {width}x{height} alone")
-    return fit(image, height, channels)
 
 
 def _image(x: np.ndarray) -> Image.Image:

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+import numpy as np
 from PIL import Image
 
-from simulacra.data.images.decode import BadImage, Header, ImageWithAlpha, header, open_with_alpha
+from simulacra.data.images.decode import BadImage, Header, ImageWithAlpha, fit, header, open_with_alpha
 from simulacra.data.images.files import ImageFiles, is_image_file, open_image_files
+from simulacra.data.spec import DataSpec
 from simulacra.errors import ConfigError, DataError, RunError, printable
 from simulacra.files import clear_leftovers, replacing
 
@@ -155,6 +157,23 @@ def _jobs(
                 " give them in two calls, each with its own --out"
             )
     return jobs, bad
+
+
+def fit_to_model(image: Image.Image, spec: DataSpec) -> np.ndarray:
+    """A decoded image as a model of images takes it, uint8 `(C, H, W)`.
+
+    A model of square images gets the middle square, resized; another one its own size alone.
+
+    Raises:
+        BadImage: the model takes another size.
+    """
+    channels, height, width = spec.shape
+    if image.size == (width, height):
+        x = np.asarray(image.convert("L" if channels == 1 else "RGB"))
+        return np.ascontiguousarray(x.reshape(height, width, channels).transpose(2, 0, 1))
+    if height != width:
+        raise BadImage(f"{image.width}x{image.height} pixels, but this model takes {width}x{height}")
+    return fit(image, height, channels)
 
 
 def write(
