@@ -1,6 +1,6 @@
 """Midpoints and path lengths of several runs in one table, straight lines beside arcs.
 
-    python benchmarks/midpoints.py runs/mnist-autoencoder runs/mnist-vae runs/mnist-gan --features runs/classifier
+    python benchmarks/midpoints.py runs/autoencoder runs/vae runs/gan --features runs/classifier
 
 What is measured is `--metrics interpolation` of `simulacra evaluate`; nothing is written.
 """
@@ -26,7 +26,9 @@ COLUMNS = {
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("runs", nargs="+", type=Path)
-    parser.add_argument("--features", default="efficientnet-lite0", help="an extractor, or a classifier's run")
+    parser.add_argument(
+        "--features", default="efficientnet-lite0", help="an extractor, or a classifier's run"
+    )
     parser.add_argument("--examples", type=int)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()

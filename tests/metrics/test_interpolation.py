@@ -121,10 +121,10 @@ def test_steps_below_8_bits_are_seen_in_images() -> None:
         x = model.decode(slerp(a.double(), b.double(), s).float()).mean.flatten(1)
         return torch.nn.functional.normalize(x, dim=1)
 
-    h = 1e-2
+    h = 2e-3
     with torch.no_grad():
         speed = (unit(t + h) - unit(t - h)) / (2 * h)
-    np.testing.assert_allclose(lengths, speed.square().sum(dim=1), rtol=0.02)
+    np.testing.assert_allclose(lengths, speed.square().sum(dim=1), rtol=0.1)
 
 
 def test_preferences_count_ties_as_half() -> None:
