@@ -193,13 +193,13 @@ def _names(text: str | None) -> list[str]:
 def _read(run: Run, paths: tuple[Path, ...]) -> np.ndarray:
     """The images of files and folders, `(N, C, H, W)` uint8."""
     from simulacra.errors import DataError
-    from simulacra.tasks.inputs import read_files
+    from simulacra.tasks.inputs import read_images
 
-    inputs, bad = read_files(run, paths)
+    x, _, bad = read_images(run, paths)
     if bad:
         file, reason = next(iter(bad.items()))
         raise DataError(f"{file}: {reason}; leave it out")
-    return inputs.x
+    return x
 
 
 def _row(run: Run, name: str) -> dict[str, Any]:
