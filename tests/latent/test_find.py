@@ -35,6 +35,7 @@ def test_the_difference_of_means_is_found() -> None:
     assert torch.allclose(found.vector, d, atol=0.08)
     assert found.details["examples"] == {"with": 4000, "without": 4000}
     assert found.details["error"]["angle"] < 3
+    assert not found.details["error"]["lower_bound"]
     assert found.details["threshold"] == pytest.approx(0, abs=0.1)
 
 
@@ -100,6 +101,7 @@ def test_projection_leaves_others_alone(method: str) -> None:
     found = labelled("a", "z", examples, method=method, others=others)
     assert max(abs(found.cosine(other)) for other in others) < 1e-6
     plain = labelled("a", "z", examples, method=method)
+    assert plain.details["error"]["lower_bound"] == (method == "logistic")
     assert torch.allclose(found.vector, plain.orthogonal(*others).vector)
     assert found.details["orthogonal_to"] == ["o0", "o1", "o2"]
 

@@ -247,6 +247,8 @@ def _cells(row: dict[str, Any]) -> list[str]:
             f"{accuracy['value']:.1%} ({accuracy['low']:.1%} to {accuracy['high']:.1%}, n={accuracy['n']})"
         )
     angle = f"{error['angle']:.0f} degrees" if error else ""
+    if error and error["lower_bound"]:
+        angle = f"at least {angle}"
     if not row["current"]:
         angle = "found with other weights; find it again"
     return [row["name"], row["space"], row["method"], of, examples, measured, angle]
