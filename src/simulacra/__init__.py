@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from simulacra.models.vae.model import VAE
     from simulacra.tasks.compare import compare
     from simulacra.tasks.direction import direction, unlabelled_directions
+    from simulacra.tasks.edit import edit
     from simulacra.tasks.evaluate import evaluate
+    from simulacra.tasks.interpolate import interpolate
 
 # Imported when first used: torch takes over a second. The models' classes are found by their cards.
 _LAZY = {
@@ -54,7 +56,9 @@ _LAZY = {
     "Turn": "simulacra.core.model",
     "compare": "simulacra.tasks.compare",
     "direction": "simulacra.tasks.direction",
+    "edit": "simulacra.tasks.edit",
     "evaluate": "simulacra.tasks.evaluate",
+    "interpolate": "simulacra.tasks.interpolate",
     "load": "simulacra.api",
     "load_data": "simulacra.api",
     "train": "simulacra.api",
@@ -87,7 +91,9 @@ __all__ = [  # names that are imported when first used
     "Turn",
     "compare",
     "direction",
+    "edit",
     "evaluate",
+    "interpolate",
     "load",
     "load_data",
     "train",
