@@ -247,7 +247,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
             f"{accuracy['value']:.1%} ({accuracy['low']:.1%} to {accuracy['high']:.1%}, n={accuracy['n']})"
         )
     angle = f"{error['angle']:.0f} degrees" if error else ""
-    if error and error["lower_bound"]:
+    if error and error.get("lower_bound"):
         angle = f"at least {angle}"
     if not row["current"]:
         angle = "found with other weights; find it again"
