@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from simulacra.models.vae.model import VAE
     from simulacra.tasks.compare import compare
     from simulacra.tasks.evaluate import evaluate
+    from simulacra.transformer import as_transformer
 
 # Imported when first used: torch takes over a second. The models' classes are found by their cards.
 _LAZY = {
@@ -49,6 +50,7 @@ _LAZY = {
     "Noise": "simulacra.core.noise",
     "Training": "simulacra.config",
     "Turn": "simulacra.core.model",
+    "as_transformer": "simulacra.transformer",
     "compare": "simulacra.tasks.compare",
     "evaluate": "simulacra.tasks.evaluate",
     "load": "simulacra.api",
@@ -79,6 +81,7 @@ __all__ = [  # names that are imported when first used
     "Regressor",
     "Training",
     "Turn",
+    "as_transformer",
     "compare",
     "evaluate",
     "load",
