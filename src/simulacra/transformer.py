@@ -88,6 +88,8 @@ class LatentTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc] 
         model_: the trained model.
     """
 
+    model_: Any
+
     def __init__(self, model: Any, space: str | None = None, **settings: Any) -> None:
         self.model = model
         self.space = space

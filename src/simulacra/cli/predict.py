@@ -64,11 +64,12 @@ def main(argv: list[str]) -> int:
     check_out(out, spec)
     check_unused(out, overwrite=arguments.overwrite)
     model = run.load()
-    scores = not isinstance(model, Predicts) and isinstance(model, tuple(SCORES.values()))
-    if scores and arguments.samples:
-        raise ConfigError("samples: this model predicts no distribution to draw from; leave --samples out")
-    if not scores:
-        require(model, Predicts, run, short_name(run.config.model), run.config.source)
+    if not isinstance(model, Predicts) and isinstance(model, tuple(SCORES.values())):
+        if arguments.samples:
+            raise ConfigError("samples: this model predicts no distribution to draw from; leave it out")
+        predictor = None
+    else:
+        predictor = require(model, Predicts, run, short_name(run.config.model), run.config.source)
     bad: dict[str, str] = {}
     if arguments.data is not None:
         inputs = read_source(run, arguments.data)
@@ -80,10 +81,10 @@ def main(argv: list[str]) -> int:
         inputs = inputs.take(np.flatnonzero(inputs.split == arguments.split))
     if len(inputs) == 0:
         raise DataError(f"{arguments.data or 'inputs'}: no examples; choose another split")
-    if scores:
+    if predictor is None:
         arrays = anomaly_scores(model, Dataset(spec, inputs.x), seed=arguments.seed)
     else:
-        arrays = predictions(model, inputs.x, arguments.samples, arguments.seed)
+        arrays = predictions(predictor, inputs.x, arguments.samples, arguments.seed)
     if out.suffix == ".npz":
         write_npz(inputs, arrays, out)
     elif out.suffix == ".png":

@@ -1,0 +1,155 @@
+"""VAEs against PCA, disentanglement, and anomalies: the tables of docs/latent-space.md.
+
+    SIMULACRA_DATA=where/mnist/is python benchmarks/latent_tables.py [--out runs/latent-tables]
+
+Trains the models that `--out` does not contain yet, and prints the tables as Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import simulacra as sim
+from simulacra.core.inference import encode_all
+from simulacra.data.images.attributes import with_classes
+from simulacra.data.spec import Data, Dataset
+
+FACES = {"image_size": 32}
+NETS: dict[str, Any] = {"net": "mlp", "hidden": (512,), "schedule": "cosine", "precision": "32"}
+# source -> options of the data, steps of a VAE, what the probes predict
+SOURCES: dict[str, tuple[dict[str, Any], int, str]] = {
+    "mnist": ({}, 3000, "class"),
+    "faces:10000": (FACES, 1200, "smiling"),
+}
+BINARY: dict[str, Any] = {
+    "latent_dim": 20,
+    "net": "mlp",
+    "likelihood": "bernoulli",
+    "binarise": True,
+    "lr": 0.003,
+    "schedule": "cosine",
+    "warmup": 100,
+    "precision": "32",
+}
+HELD_OUT = (1, 4, 8)
+SCORED = 2000
+SCORES = ("reconstruction_error", "negative_elbo", "nll")
+
+
+def faces(name: str, out: Path, **settings: Any) -> Any:
+    model = name.rpartition("-")[2] if name != "autoencoder" else name
+    options = FACES | ({} if model == "pca" else {**NETS, "steps": 1200})
+    return sim.train(model, "faces:10000", out / f"faces-{name}-32", latent_dim=32, **options, **settings)
+
+
+def vae_against_pca(out: Path) -> None:
+    print(
+        "| data | latents | model | MSE | mean | variance | correlation | nearest neighbours | linear probe |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
+    for source, (options, steps, label) in SOURCES.items():
+        name = source.partition(":")[0]
+        for k in (2, 8, 32):
+            for model in ("pca", "vae"):
+                settings = options | ({} if model == "pca" else {**NETS, "steps": steps})
+                trained = sim.train(model, source, out / f"{name}-{model}-{k}", latent_dim=k, **settings)
+                data = with_classes(sim.load_data(source, **options), label)
+                data = replace(data, train=data.train.take(slice(0, 10_000)))
+                n = sim.evaluate(trained, data, metrics=["reconstruction", "latents"])
+                knn, probe = probes(trained, data)
+                white = " | ".join(
+                    f"{n[f'whitening_{what}']:.3f}" for what in ("mean", "variance", "correlation")
+                )
+                print(
+                    f"| {name} | {k} | {model} | {n['mse']:.4f} | {white} | {knn:.1%} | {probe:.1%} |",
+                    flush=True,
+                )
+
+
+def probes(model: Any, data: Data) -> tuple[float, float]:
+    """Accuracy on the test split of nearest neighbours and logistic regression on the latents."""
+    z, y = ([], [])  # type: ignore[var-annotated]
+    for part in (data.train, data.test):
+        z.append(encode_all(model, part)[0].numpy())
+        y.append(part.y)
+    linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+    found = [probe.fit(z[0], y[0]).score(z[1], y[1]) for probe in (KNeighborsClassifier(10), linear)]
+    return found[0], found[1]
+
+
+def disentanglement(out: Path) -> None:
+    keys = ("disentanglement", "completeness", "informativeness", "mig")
+    print("| model | D | C | I | MIG | MSE |\n|---|---|---|---|---|---|")
+    for name, settings in (("pca", {}), ("autoencoder", {}), ("vae", {}), ("beta-vae", {"beta": 4.0})):
+        model = faces(name, out, **settings)
+        n = sim.evaluate(
+            model, sim.load_data("faces:10000", **FACES), metrics=["disentanglement", "reconstruction"]
+        )
+        print(f"| {name} | {' | '.join(f'{n[key]:.3f}' for key in keys)} | {n['mse']:.5f} |", flush=True)
+
+
+def first(data: Dataset, rows: np.ndarray) -> Dataset:
+    return replace(data.take(rows[:SCORED]), y=None, spec=replace(data.spec, classes=()))
+
+
+def anomalies(out: Path) -> None:
+    mnist, fashion = sim.load_data("mnist"), sim.load_data("fashion-mnist")
+    shade = np.random.default_rng(0).integers(0, 256, (SCORED, 1, 1, 1))
+    plain = replace(
+        first(mnist.test, np.arange(SCORED)), x=np.broadcast_to(shade, (SCORED, 1, 28, 28)).astype(np.uint8)
+    )
+    usual = {"mnist": mnist, "fashion-mnist": fashion}
+    print("| trained on | anomalies | reconstruction error | ELBO | log-likelihood |\n|---|---|---|---|---|")
+    for name, other in (("mnist", "fashion-mnist"), ("fashion-mnist", "mnist")):
+        model = sim.train("vae", name, out / name, steps=1500, **BINARY)
+        tests = (first(usual[one].test, np.arange(SCORED)) for one in (name, other))
+        row(model, name, next(tests), {other: next(tests), "one shade of grey": plain})
+    for digit in HELD_OUT:
+
+        def without(part: Dataset, digit: int = digit) -> Dataset:
+            return part.take(np.flatnonzero(part.y != digit))
+
+        data = replace(
+            mnist, train=without(mnist.train), validation=without(mnist.validation), test=without(mnist.test)
+        )
+        model = sim.train("vae", data, out / f"without-{digit}", steps=1000, **BINARY)
+        test = mnist.test
+        normal = first(test, np.flatnonzero(test.y != digit))
+        held = first(test, np.flatnonzero(test.y == digit))
+        row(model, f"mnist without {digit}", normal, {f"the digit {digit}": held})
+
+
+def row(model: Any, name: str, usual: Dataset, others: dict[str, Dataset]) -> None:
+    for what, other in others.items():
+        empty = usual.take(slice(0, 0))
+        data, theirs = Data(name, empty, empty, usual), Data(what, empty, empty, other)
+        n = sim.evaluate(model, data, metrics=["anomaly"], anomalies=theirs, importance_samples=50)
+        cells = (
+            f"{n[f'auc_{key}']:.3f} ({'-'.join(f'{end:.3f}' for end in n[f'auc_{key}_interval'])})"
+            for key in SCORES
+        )
+        print(f"| {name} | {what} | {' | '.join(cells)} |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, default=Path("runs/latent-tables"))
+    out = parser.parse_args().out
+    vae_against_pca(out)
+    disentanglement(out)
+    anomalies(out)
+
+
+if __name__ == "__main__":
+    main()
