@@ -13,22 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 import simulacra as sim
-from simulacra.core.inference import encode_all
 from simulacra.data.images.attributes import with_classes
 from simulacra.data.spec import Data, Dataset
 
-FACES = {"image_size": 32}
 NETS: dict[str, Any] = {"net": "mlp", "hidden": (512,), "schedule": "cosine", "precision": "32"}
-# source -> options of the data, steps of a VAE, what the probes predict
-SOURCES: dict[str, tuple[dict[str, Any], int, str]] = {
-    "mnist": ({}, 3000, "class"),
-    "faces:10000": (FACES, 1200, "smiling"),
+# source -> settings of a training, what the probes predict
+SOURCES: dict[str, tuple[dict[str, Any], str]] = {
+    "mnist": ({"steps": 3000}, "class"),
+    "faces:10000": ({"epochs": 25, "batch_size": 64, "warmup": 200}, "smiling"),
 }
 BINARY: dict[str, Any] = {
     "latent_dim": 20,
@@ -41,59 +35,44 @@ BINARY: dict[str, Any] = {
     "precision": "32",
 }
 HELD_OUT = (1, 4, 8)
-SCORED = 2000
+PROBED, SCORED = 10_000, 2000
 SCORES = ("reconstruction_error", "negative_elbo", "nll")
 
 
-def faces(name: str, out: Path, **settings: Any) -> Any:
-    model = name.rpartition("-")[2] if name != "autoencoder" else name
-    options = FACES | ({} if model == "pca" else {**NETS, "steps": 1200})
-    return sim.train(model, "faces:10000", out / f"faces-{name}-32", latent_dim=32, **options, **settings)
+def trained(source: str, name: str, latent_dim: int, out: Path, **settings: Any) -> Any:
+    kind = "vae" if name == "beta-vae" else name
+    if kind != "pca":
+        settings |= NETS | SOURCES[source][0]
+    run = out / f"{source.partition(':')[0]}-{name}-{latent_dim}"
+    return sim.train(kind, source, run, latent_dim=latent_dim, **settings)
 
 
 def vae_against_pca(out: Path) -> None:
+    white = [f"whitening_{what}" for what in ("mean", "variance", "correlation")]
     print(
         "| data | latents | model | MSE | mean | variance | correlation | nearest neighbours | linear probe |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
-    for source, (options, steps, label) in SOURCES.items():
-        name = source.partition(":")[0]
+    for source, (_, label) in SOURCES.items():
+        data = with_classes(sim.load_data(source), label)
+        data = replace(data, train=data.train.take(slice(0, PROBED)))
         for k in (2, 8, 32):
-            for model in ("pca", "vae"):
-                settings = options | ({} if model == "pca" else {**NETS, "steps": steps})
-                trained = sim.train(model, source, out / f"{name}-{model}-{k}", latent_dim=k, **settings)
-                data = with_classes(sim.load_data(source, **options), label)
-                data = replace(data, train=data.train.take(slice(0, 10_000)))
-                n = sim.evaluate(trained, data, metrics=["reconstruction", "latents"])
-                knn, probe = probes(trained, data)
-                white = " | ".join(
-                    f"{n[f'whitening_{what}']:.3f}" for what in ("mean", "variance", "correlation")
+            for name in ("pca", "vae"):
+                n = sim.evaluate(
+                    trained(source, name, k, out), data, metrics=["reconstruction", "latents"], batch_size=500
                 )
-                print(
-                    f"| {name} | {k} | {model} | {n['mse']:.4f} | {white} | {knn:.1%} | {probe:.1%} |",
-                    flush=True,
-                )
-
-
-def probes(model: Any, data: Data) -> tuple[float, float]:
-    """Accuracy on the test split of nearest neighbours and logistic regression on the latents."""
-    z, y = ([], [])  # type: ignore[var-annotated]
-    for part in (data.train, data.test):
-        z.append(encode_all(model, part)[0].numpy())
-        y.append(part.y)
-    linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
-    found = [probe.fit(z[0], y[0]).score(z[1], y[1]) for probe in (KNeighborsClassifier(10), linear)]
-    return found[0], found[1]
+                cells = [f"{n['mse']:.4f}", *(f"{n[key]:.3f}" for key in white)]
+                cells += [f"{n[f'{probe}_accuracy']:.1%}" for probe in ("knn", "linear_probe")]
+                print(f"| {source} | {k} | {name} | {' | '.join(cells)} |", flush=True)
 
 
 def disentanglement(out: Path) -> None:
     keys = ("disentanglement", "completeness", "informativeness", "mig")
+    data = sim.load_data("faces:10000")
     print("| model | D | C | I | MIG | MSE |\n|---|---|---|---|---|---|")
-    for name, settings in (("pca", {}), ("autoencoder", {}), ("vae", {}), ("beta-vae", {"beta": 4.0})):
-        model = faces(name, out, **settings)
-        n = sim.evaluate(
-            model, sim.load_data("faces:10000", **FACES), metrics=["disentanglement", "reconstruction"]
-        )
+    for name in ("pca", "autoencoder", "vae", "beta-vae"):
+        model = trained("faces:10000", name, 32, out, **({"beta": 4.0} if name == "beta-vae" else {}))
+        n = sim.evaluate(model, data, metrics=["disentanglement", "reconstruction"])
         print(f"| {name} | {' | '.join(f'{n[key]:.3f}' for key in keys)} | {n['mse']:.5f} |", flush=True)
 
 
