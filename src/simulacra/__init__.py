@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from simulacra.models.regressor.model import Regressor
     from simulacra.models.vae.model import VAE
     from simulacra.tasks.compare import compare
+    from simulacra.tasks.edit import edit
     from simulacra.tasks.evaluate import evaluate
+    from simulacra.tasks.interpolate import interpolate
     from simulacra.transformer import as_transformer
 
 # Imported when first used: torch takes over a second. The models' classes are found by their cards.
@@ -52,7 +54,9 @@ _LAZY = {
     "Turn": "simulacra.core.model",
     "as_transformer": "simulacra.transformer",
     "compare": "simulacra.tasks.compare",
+    "edit": "simulacra.tasks.edit",
     "evaluate": "simulacra.tasks.evaluate",
+    "interpolate": "simulacra.tasks.interpolate",
     "load": "simulacra.api",
     "load_data": "simulacra.api",
     "train": "simulacra.api",
@@ -83,7 +87,9 @@ __all__ = [  # names that are imported when first used
     "Turn",
     "as_transformer",
     "compare",
+    "edit",
     "evaluate",
+    "interpolate",
     "load",
     "load_data",
     "train",
