@@ -211,8 +211,8 @@ class Direction:
 def remainder(v: Tensor, others: Tensor) -> Tensor:
     """Vectors `(..., Z)` without their components along the span of others `(K, Z)`, like v.
 
-    >>> remainder(torch.tensor([2.0, 1.0]), torch.tensor([[0.0, 3.0], [0.0, 1.0]]))
-    tensor([2., 0.])
+    >>> remainder(torch.tensor([2.0, 1.0]), torch.tensor([[1.0, 1.0]]))
+    tensor([ 0.5000, -0.5000])
     """
     # n' = n - Q Q^T n, the columns of Q an orthonormal basis of the span; the others may depend on each other
     Q, sizes, _ = torch.linalg.svd(others.T, full_matrices=False)
