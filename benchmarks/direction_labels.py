@@ -6,10 +6,10 @@
 For n labelled examples of each kind, drawn at random from the training split, a direction is found as the
 difference of their means, as the normal of a logistic regression, and as the difference of means without its
 components along those of the other attributes, which are found from n examples of each kind likewise. The
-table gives, on average over the draws and as the range of the middle nine tenths of them: the cosine with the
-direction that the same method finds from all labels; and, where the data have other attributes, the mean
-absolute leakage of those that the model shows (`simulacra.metrics.edits.leakage`), and how many of them move
-less than 15% as far as the edited one.
+table gives the median over the draws and the range of the middle nine tenths of them: of the cosine with the
+direction that the same method finds from all labels; and, where the data have other attributes, of the mean
+absolute leakage of those that the model shows (`simulacra.metrics.edits.leakage`), infinite where the edited
+attribute may not move at all. The last column is how many of them move less than 15% as far as the edited one.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ from simulacra.tasks.attribute_predictor import KNOWN, Known, attribute_values, 
 from simulacra.tasks.evaluate_edits import edited_examples, measure
 
 LABELS, DRAWS, EDITED, STRENGTHS = (5, 20, 100, 500), 20, 60, (-1.0, 1.0)
+# leakage at the top of the figure
+MOST = 1.5
 PROJECTED = "means, projected"
 
 # rows of latents with and without an attribute, `(n, Z)` each
@@ -136,9 +138,9 @@ def experiment(
 
 
 def range_of(values: Sequence[float]) -> tuple[float, float, float]:
-    """Mean, and the ends of the middle nine tenths."""
-    low, high = np.quantile(values, [0.05, 0.95])
-    return float(np.mean(values)), float(low), float(high)
+    """Median, and the ends of the middle nine tenths; some may be infinite."""
+    low, middle, high = np.quantile(values, [0.05, 0.5, 0.95], method="inverted_cdf")
+    return float(middle), float(low), float(high)
 
 
 def draw(rows: Sequence[tuple[str, int | None, list[Found]]], path: Path) -> None:
@@ -156,17 +158,19 @@ def draw(rows: Sequence[tuple[str, int | None, list[Found]]], path: Path) -> Non
             for method, colour in zip(methods, (BLUE, ORANGE, GREEN), strict=False):
                 mine = [(n, found) for name, n, found in rows if name == method and n]
                 n = [row[0] for row in mine]
-                mean, low, high = zip(
+                middle, low, high = zip(
                     *(range_of([getattr(one, key) for one in found]) for _, found in mine), strict=True
                 )
-                axes.plot(n, mean, color=colour, marker="o", markersize=4, label=method)
+                # what is infinite leaves the chart
+                middle, low, high = (np.minimum(values, MOST) for values in (middle, low, high))
+                axes.plot(n, middle, color=colour, marker="o", markersize=4, label=method)
                 axes.fill_between(n, low, high, color=colour, alpha=0.15, linewidth=0)
             axes.set_xscale("log")
             axes.set_xticks(LABELS, [str(n) for n in LABELS])
             axes.minorticks_off()
             axes.set_xlabel("labelled examples of each kind")
             axes.set_ylabel(label)
-            axes.set_ylim(0, 1 if key == "cosine" else None)
+            axes.set_ylim(0, 1 if key == "cosine" else MOST)
             axes.grid()
         figure.legend(*several[0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
     path.write_bytes(png(figure, ground="white"))
