@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from simulacra.core.noise import Noise
     from simulacra.data.spec import DataSpec
     from simulacra.estimators import DistributionRegressor, MDNRegressor
+    from simulacra.latent.directions import Direction
     from simulacra.models.autoencoder.model import Autoencoder
     from simulacra.models.classifier.model import Classifier
     from simulacra.models.conditional_gan.model import ConditionalGAN
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from simulacra.models.regressor.model import Regressor
     from simulacra.models.vae.model import VAE
     from simulacra.tasks.compare import compare
+    from simulacra.tasks.direction import direction, unlabelled_directions
+    from simulacra.tasks.edit import edit
     from simulacra.tasks.evaluate import evaluate
     from simulacra.tasks.interpolate import interpolate
 
@@ -42,6 +45,7 @@ _LAZY = {
     "MODELS": "simulacra.models.registry",
     "Batch": "simulacra.core.batch",
     "DataSpec": "simulacra.data.spec",
+    "Direction": "simulacra.latent.directions",
     "DistributionRegressor": "simulacra.estimators",
     "LatentSpace": "simulacra.core.latents",
     "MDNRegressor": "simulacra.estimators",
@@ -51,11 +55,14 @@ _LAZY = {
     "Training": "simulacra.config",
     "Turn": "simulacra.core.model",
     "compare": "simulacra.tasks.compare",
+    "direction": "simulacra.tasks.direction",
+    "edit": "simulacra.tasks.edit",
     "evaluate": "simulacra.tasks.evaluate",
     "interpolate": "simulacra.tasks.interpolate",
     "load": "simulacra.api",
     "load_data": "simulacra.api",
     "train": "simulacra.api",
+    "unlabelled_directions": "simulacra.tasks.direction",
 }
 __all__ = [  # names that are imported when first used
     "GAN",
@@ -69,6 +76,7 @@ __all__ = [  # names that are imported when first used
     "ConditionalGAN",
     "CycleGAN",
     "DataSpec",
+    "Direction",
     "DistributionRegressor",
     "Generator",
     "LatentSpace",
@@ -82,11 +90,14 @@ __all__ = [  # names that are imported when first used
     "Training",
     "Turn",
     "compare",
+    "direction",
+    "edit",
     "evaluate",
     "interpolate",
     "load",
     "load_data",
     "train",
+    "unlabelled_directions",
 ]  # fmt: skip
 
 

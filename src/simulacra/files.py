@@ -13,11 +13,16 @@ from simulacra.errors import RunError
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, one_of_many: bool = False) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends without an error.
 
     The block makes a file there, or a folder where `path` is nothing yet. Whatever happens, `path` holds its
     old content or the new one, never a part.
+
+    Args:
+        path: of the file.
+        one_of_many: of thousands of files in a folder. What takes long for each is left out: to wait until it
+            is on the disk, for a power failure, and to look for what killed processes left.
 
     Raises:
         RunError: it could not be written (disk full, no permission); `path` is as it was.
@@ -25,11 +30,14 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        clear_leftovers(path.parent, path.name)
+        if not one_of_many:
+            clear_leftovers(path.parent, path.name)
         yield temporary
-        _synchronise(temporary)
+        if not one_of_many:
+            _synchronise(temporary)
         temporary.replace(path)
-        _synchronise(path.parent)
+        if not one_of_many:
+            _synchronise(path.parent)
     # torch.save and safetensors report a full disk as RuntimeError and SafetensorError
     except BaseException as error:
         _delete(temporary)

@@ -10,13 +10,15 @@ from importlib.metadata import version
 
 from simulacra.errors import ConfigError, SimulacraError, nearest
 from simulacra.limits import out_of_memory
-from simulacra.terminal import printable_file, tolerant_stderr
+from simulacra.terminal import fill_standard_streams, printable_file, tolerant_stderr
 
 VERBS = {
     "train": "train a model on data, or resume its training",
     "sample": "draw new examples from a trained model",
     "reconstruct": "show examples beside their reconstructions",
     "interpolate": "decode what lies between seeds, images or classes",
+    "direction": "find directions in latent space, e.g. of an attribute",
+    "edit": "edit images along a direction of a latent space",
     "translate": "translate images from one domain to another",
     "predict": "write a model's predictions for every example",
     "attack": "attack a classifier with adversarial examples",
@@ -51,6 +53,7 @@ OUT_OF_MEMORY = (
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line. Returns the exit code: 0 done, 1 input or run at fault, 2 usage, 130 interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    fill_standard_streams()
     with redirect_stdout(printable_file(sys.stdout)), redirect_stderr(printable_file(tolerant_stderr())):
         return _main(arguments)
 
