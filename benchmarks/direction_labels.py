@@ -9,7 +9,8 @@ components along those of the other attributes, which are found from n examples 
 table gives the median over the draws and the range of the middle nine tenths of them: of the cosine with the
 direction that the same method finds from all labels; and, where the data have other attributes, of the mean
 absolute leakage of those that the model shows (`simulacra.metrics.edits.leakage`), infinite where the edited
-attribute may not move at all. The last column is how many of them move less than 15% as far as the edited one.
+attribute may not move at all. The last column is how many of them move less than 15% as far as the edited
+one, on average over the draws.
 """
 
 from __future__ import annotations
@@ -170,7 +171,7 @@ def draw(rows: Sequence[tuple[str, int | None, list[Found]]], path: Path) -> Non
             axes.minorticks_off()
             axes.set_xlabel("labelled examples of each kind")
             axes.set_ylabel(label)
-            axes.set_ylim(0, 1 if key == "cosine" else MOST)
+            axes.set_ylim(0, 1 if key == "cosine" else min(MOST, axes.get_ylim()[1]))
             axes.grid()
         figure.legend(*several[0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
     path.write_bytes(png(figure, ground="white"))
