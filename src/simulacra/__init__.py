@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from simulacra.tasks.edit import edit
     from simulacra.tasks.evaluate import evaluate
     from simulacra.tasks.interpolate import interpolate
+    from simulacra.transformer import as_transformer
 
 # Imported when first used: torch takes over a second. The models' classes are found by their cards.
 _LAZY = {
@@ -54,6 +55,7 @@ _LAZY = {
     "Noise": "simulacra.core.noise",
     "Training": "simulacra.config",
     "Turn": "simulacra.core.model",
+    "as_transformer": "simulacra.transformer",
     "compare": "simulacra.tasks.compare",
     "direction": "simulacra.tasks.direction",
     "edit": "simulacra.tasks.edit",
@@ -89,6 +91,7 @@ __all__ = [  # names that are imported when first used
     "Regressor",
     "Training",
     "Turn",
+    "as_transformer",
     "compare",
     "direction",
     "edit",
