@@ -54,7 +54,12 @@ def perceptual_distance(
 def unit_maps(x: np.ndarray | Tensor, extractor: Extractor) -> list[Tensor]:
     """u_l of images `(B, C, H, W)`, which `perceptual_distance` compares: each `(B, C_l, H_l, W_l)`."""
     # a copy: tensors have to be writable, a memory map need not be
-    images = torch.from_numpy(np.array(as_examples(x))).float() / 255
+    return unrounded_maps(torch.from_numpy(np.array(as_examples(x))).float() / 255, extractor)
+
+
+@torch.no_grad()
+def unrounded_maps(images: Tensor, extractor: Extractor) -> list[Tensor]:
+    """As `unit_maps`, of images in [0, 1] as they are, for differences below those of 8 bits."""
     return [F.normalize(layer, dim=1, eps=1e-10) for layer in maps(extractor, images)]
 
 
