@@ -47,6 +47,15 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
+def abridge(text: str, most: int = 60) -> str:
+    """Text from a file for a cell of a table: of more than `most` characters, the first and the last.
+
+    >>> abridge("a rather long sentence", 15)
+    'a rath...ntence'
+    """
+    return text if len(text) <= most else f"{text[: (most - 2) // 2]}...{text[len(text) - (most - 3) // 2 :]}"
+
+
 def shorten(text: str, most: int = 40) -> str:
     """Text from a file for a message, at most `most` characters.
 

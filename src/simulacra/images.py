@@ -43,20 +43,17 @@ def grid(x: np.ndarray, columns: int | None = None, padding: int = 2) -> np.ndar
     return out
 
 
-def save_png(array: np.ndarray, path: str | Path) -> None:
+def save_png(array: np.ndarray, path: str | Path, overwrite: bool = True) -> None:
     """Write uint8 `(H, W, 3)` or `(H, W)` as a PNG, whole or not at all; missing folders are made.
 
     Raises:
-        RunError: the path is a folder, does not end in .png, or cannot be written.
+        RunError: the path is a folder, does not end in .png, cannot be written, or is there and stays
+            without `overwrite`.
     """
     path = Path(path).expanduser()
     if path.is_dir():
         raise RunError(f"{path}: is a folder; name a .png file to write")
     if path.suffix.lower() != ".png":
         raise RunError(f"{path}: a picture is written as PNG; let the name end in .png")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"{path.parent}: the folder cannot be made ({error.strerror})") from error
-    with replacing(path) as temporary:
+    with replacing(path, overwrite) as temporary:
         Image.fromarray(array).save(temporary, format="PNG")

@@ -31,7 +31,7 @@ from simulacra.data.fitting import load_like
 from simulacra.data.spec import DataSpec, Origin, is_arrays
 from simulacra.data.tables.schema import Column, Schema
 from simulacra.errors import ConfigError, LimitError, RunError, SimulacraError, printable, shorten
-from simulacra.files import clear_leftovers, write_text
+from simulacra.files import check_writable, clear_leftovers, write_text
 from simulacra.models.registry import full_name, model_card, short_name
 
 if TYPE_CHECKING:
@@ -283,14 +283,10 @@ class Run:
         Raises:
             RunError: it is busy, holds something else, or cannot be written.
         """
-        folder = next(folder for folder in (self.path, *self.path.parents) if folder.exists())
-        if not folder.is_dir():
-            raise RunError(f"{folder}: is a file; choose another --out")
-        foreign = folder == self.path and not (self.path / "config.yaml").exists()
+        check_writable(self.path)
+        foreign = self.path.exists() and not (self.path / "config.yaml").exists()
         if foreign and {p.name for p in self.path.iterdir()} - {".lock"}:
             raise RunError(f"{self.path}: is not empty and is not a run folder; choose another --out")
-        if not os.access(folder, os.W_OK):
-            raise RunError(f"{folder}: cannot be written; choose another --out")
         if self.busy:
             raise self._busy()
 

@@ -50,7 +50,8 @@ OUT_OF_MEMORY = (
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line. Returns the exit code: 0 done, 1 input or run at fault, 2 usage, 130 interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    with redirect_stdout(printable_file(sys.stdout)), redirect_stderr(printable_file(tolerant_stderr())):
+    stdout = printable_file(sys.stdout, whole="--json" in arguments)
+    with redirect_stdout(stdout), redirect_stderr(printable_file(tolerant_stderr())):
         return _main(arguments)
 
 

@@ -70,11 +70,11 @@ def main(argv: list[str]) -> int:
         raise DataError(f"{arguments.data or 'inputs'}: no examples; choose another split")
     arrays = predictions(model, inputs.x, arguments.samples, arguments.seed)
     if out.suffix == ".npz":
-        write_npz(inputs, arrays, out)
+        write_npz(inputs, arrays, out, arguments.overwrite)
     elif out.suffix == ".png":
-        write_pictures(arrays, out)
+        write_pictures(arrays, out, arguments.overwrite)
     else:
-        write_csv(inputs, arrays, spec, out)
+        write_csv(inputs, arrays, spec, out, arguments.overwrite)
     print(out)
     counts = Counter(inputs.split.tolist())
     print(f"{len(inputs):,} predictions: " + ", ".join(f"{n:,} {name}" for name, n in counts.most_common()))

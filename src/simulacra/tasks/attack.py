@@ -150,12 +150,12 @@ def title(description: Mapping[str, Any]) -> str:
     return f"{text}: {100 * (description['fooled'] or 0):.0f}% of {description['counted']} fooled"
 
 
-def write_arrays(result: Result, out: Path) -> None:
+def write_arrays(result: Result, out: Path, overwrite: bool = True) -> None:
     """Write a result as a NumPy archive."""
     names = ("x", "start", "fooled", "probabilities", "l2", "linf")
     arrays = {name: getattr(result.examples, name).numpy() for name in names}
     arrays |= {"probabilities_before": result.before.numpy(), "y": result.y}
-    with replacing(out) as file, file.open("wb") as stream:
+    with replacing(out, overwrite) as file, file.open("wb") as stream:
         np.savez_compressed(stream, allow_pickle=False, **arrays)
 
 

@@ -168,13 +168,13 @@ def varies(model: Translates, to: str | None = None) -> bool:
     return not torch.equal(one, other)
 
 
-def write(image: Image.Image, original: ImageWithAlpha, file: Path) -> None:
+def write(image: Image.Image, original: ImageWithAlpha, file: Path, overwrite: bool = True) -> None:
     """Write a translation whole or not at all, in the format of the file's ending.
 
     It has the original's transparency where the format keeps any, and its colour profile where it fits.
 
     Raises:
-        RunError: it could not be written.
+        RunError: it could not be written, or is there and stays without `overwrite`.
     """
     kind, keeps_alpha, options = WRITTEN[file.suffix.lower()]
     if original.profile and original.profile[16:20] == {"L": b"GRAY", "RGB": b"RGB "}[image.mode]:
@@ -182,7 +182,7 @@ def write(image: Image.Image, original: ImageWithAlpha, file: Path) -> None:
     if original.alpha is not None and keeps_alpha:
         image = image.copy()
         image.putalpha(original.alpha)
-    with replacing(file) as temporary:
+    with replacing(file, overwrite) as temporary:
         image.save(temporary, kind, **options)
 
 
