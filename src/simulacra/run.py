@@ -17,7 +17,6 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -30,7 +29,15 @@ from simulacra.data import Data, Options
 from simulacra.data.fitting import load_like
 from simulacra.data.spec import DataSpec, Origin, is_arrays
 from simulacra.data.tables.schema import Column, Schema
-from simulacra.errors import ConfigError, LimitError, RunError, SimulacraError, printable, shorten
+from simulacra.errors import (
+    ConfigError,
+    LimitError,
+    RunError,
+    SimulacraError,
+    close_match,
+    printable,
+    shorten,
+)
 from simulacra.files import check_writable, clear_leftovers, write_text
 from simulacra.models.registry import full_name, model_card, short_name
 
@@ -301,9 +308,9 @@ class Run:
     def _hint(self) -> str:
         """What to do about a folder without a run."""
         runs = {str(file.parent): file for file in self.path.parent.glob("*/config.yaml")}
-        close = get_close_matches(str(self.path), runs, n=1)
-        if close:
-            return f"did you mean {close[0]}?"
+        close = close_match(str(self.path), runs)
+        if close is not None:
+            return f"did you mean {close}?"
         if self.path.exists():
             return "'simulacra runs FOLDER' lists the runs in a folder"
         return f"train one with --out {shlex.quote(str(self))}"

@@ -10,9 +10,10 @@ import os
 import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
-from simulacra.errors import RunError
+from simulacra import limits
+from simulacra.errors import LimitError, RunError
 from simulacra.files import replacing
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ def write(path: Path, tensors: Mapping[str, Tensor], notes: Mapping[str, str] | 
         mode = file.stat().st_mode
         save_file(plain, file, {**(notes or {}), "checksum": ZEROS.decode()})
         file.chmod(mode)
-        place = _place(file)
         with file.open("r+b") as opened:
+            place = _place(file, opened)
             opened.seek(place)
             opened.write(_digest(file, place))
 
@@ -79,14 +80,16 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 def check(path: Path) -> None:
     """Raises RunError where the file is missing, is not one that `write` wrote, or has changed since."""
     try:
-        place = _place(path)
-        with path.open("rb") as file:
+        with limits.open_regular(path, limits.ARRAY_BYTES) as file:
+            place = _place(path, file)
             file.seek(place)
             expected = file.read(len(ZEROS))
         if _digest(path, place) != expected:
             raise damaged(path, "its bytes are not those that were written")
     except FileNotFoundError:
         raise RunError(f"{path}: there is no such file") from None
+    except LimitError as error:
+        raise damaged(path, str(error)) from error
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror})") from error
 
@@ -96,15 +99,14 @@ def damaged(path: Path, how: str) -> RunError:
     return RunError(f"{path}: damaged ({how})")
 
 
-def _place(path: Path) -> int:
-    """Where the checksum is in the file."""
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        start = file.read(8)
-        length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
-        if not 0 < length <= min(size - 8, LONGEST_HEADER):
-            raise damaged(path, "it is cut off, or not a file of tensors")
-        header = file.read(length)
+def _place(path: Path, file: BinaryIO) -> int:
+    """Where the checksum is in a file that was just opened."""
+    size = os.fstat(file.fileno()).st_size
+    start = file.read(8)
+    length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+    if not 0 < length <= min(size - 8, LONGEST_HEADER):
+        raise damaged(path, "it is cut off, or not a file of tensors")
+    header = file.read(length)
     found = header.find(ENTRY)
     if found < 0 or found + len(ENTRY) + len(ZEROS) > length:
         raise damaged(path, "it has no checksum")

@@ -18,8 +18,8 @@ COMPILER = shutil.which("cc") or shutil.which("gcc")
 
 # those that are tried in `make test`
 FEW = (
-    "train", "resume", "report", "sample into a folder", "sample anew", "predict", "translate", "data preview",
-    "attack in rounds", "audit amplify", "audit fallacy anew",
+    "train", "resume", "report", "sample into a folder", "sample anew", "predict", "translate",
+    "data preview", "attack in rounds", "audit amplify", "audit fallacy anew",
 )  # fmt: skip
 
 

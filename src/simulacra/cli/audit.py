@@ -31,6 +31,9 @@ KINDS = {
 EXTRA = ("pandas", "networkx", "pydantic")
 NEEDED: dict[str, tuple[str, ...]] = {"fallacy": (), "decide": (), "feedback": ()}
 
+# letters of a sentence on a terminal: names of groups have any number; the page has all of them
+LONGEST_SENTENCE = 1000
+
 HELP = """usage: simulacra audit KIND ...
 
 {kinds}
@@ -74,6 +77,7 @@ def _answer(audit: Audit, arguments: Shared, gates: list[Any], out: Path, replac
     from dataclasses import asdict
 
     from simulacra.audit.shared.page import write
+    from simulacra.errors import abridge
 
     outcomes = [gate.check(audit) for gate in gates]
     document = audit.json([asdict(outcome) for outcome in outcomes])
@@ -89,7 +93,8 @@ def _answer(audit: Audit, arguments: Shared, gates: list[Any], out: Path, replac
         for section in audit.sections:
             print(f"{section.title}\n")
             for finding in section.findings:
-                print(f"  {finding.verdict:10}  {finding.sentence}\n              [{finding.name}]")
+                sentence = abridge(finding.sentence, LONGEST_SENTENCE)
+                print(f"  {finding.verdict:10}  {sentence}\n              [{abridge(finding.name)}]")
             print()
         print(f"{audit.count()}: {page}")
     for outcome in outcomes:

@@ -50,8 +50,6 @@ class Check(Options, _Checked):
     """
 
     channels: Literal[1, 3] | None = None
-    # every file is checked
-    skip_bad: tyro.conf.Suppress[bool] = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,14 +118,15 @@ def _list() -> int:
 
 def _check(verb: Check) -> int:
     report = check(verb.source, verb)
+    ok = report.ok or (verb.skip_bad and not report.problems)
     if verb.json:
-        print(json.dumps({"ok": report.ok, **dataclasses.asdict(report)}))
+        print(json.dumps({"ok": ok, **dataclasses.asdict(report)}))
     else:
-        print("\n".join(_lines(report)))
-    return 0 if report.ok else 1
+        print("\n".join(_lines(report, verb.skip_bad)))
+    return 0 if ok else 1
 
 
-def _lines(report: SourceCheck) -> list[str]:
+def _lines(report: SourceCheck, skip_bad: bool) -> list[str]:
     lines = [f"{name}: {reason}" for name, reason in report.bad.items()]
     lines += report.problems
     # of a table a note counts them
@@ -156,7 +155,8 @@ def _lines(report: SourceCheck) -> list[str]:
         lines.append(f"attributes: {_shown(report.attributes)}")
     usable = report.total - len(report.bad)
     if report.bad:
-        verdict = f"{len(report.bad)} cannot be used; remove them, or train with --skip-bad"
+        remedy = "are skipped" if skip_bad else "cannot be used; remove them, or train with --skip-bad"
+        verdict = f"{len(report.bad)} {remedy}"
     else:
         verdict = f"{FILE_NAME} needs corrections" if report.problems else "ok"
     return [*lines, f"{report.source}: {usable} of {report.total} can be used: {verdict}"]

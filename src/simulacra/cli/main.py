@@ -8,7 +8,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from importlib import import_module
 from importlib.metadata import version
 
-from simulacra.errors import ConfigError, SimulacraError, nearest
+from simulacra.errors import ConfigError, SimulacraError, abridge, nearest
 from simulacra.limits import out_of_memory
 from simulacra.terminal import printable_file, tolerant_stderr
 
@@ -40,6 +40,9 @@ HELP = """usage: simulacra VERB ...
 Start with:  simulacra recipe digits-vae
 """
 
+
+# letters of a line of an error: names from files have any number
+LONGEST_LINE = 1000
 
 OUT_OF_MEMORY = (
     "the memory does not suffice; use a smaller batch, model or image size, fewer examples, or a machine with"
@@ -100,7 +103,8 @@ def _unknown(verb: str) -> str:
 
 
 def _fail(text: str, code: int) -> int:
-    print(f"simulacra: {text}", file=sys.stderr)
+    lines = (abridge(line, LONGEST_LINE) for line in f"simulacra: {text}".splitlines())
+    print("\n".join(lines), file=sys.stderr)
     return code
 
 

@@ -82,4 +82,7 @@ def main(argv: list[str]) -> int:
         raise DataError(
             f"{len(bad):,} of {len(bad) + len(inputs):,} files could not be read, as reported above"
         )
+    if inputs.left_out and arguments.split == "all":
+        total = len(inputs) + inputs.left_out
+        raise DataError(f"{inputs.left_out:,} of {total:,} rows have empty cells, as reported above")
     return 0

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from simulacra import limits
 from simulacra.attacks import gradient
 from simulacra.attacks.gradient import AdversarialExamples, concatenate
 from simulacra.attacks.patch import make, stick
@@ -112,7 +113,7 @@ def attack(
     )
     predict: Any = model.predict
     parts, clean, labels = [], [], []
-    for batch in in_order(held_out, SIZE, model.device, seed):
+    for batch in in_order(held_out, SIZE, model.device, seed, alike=True):
         assert batch.y is not None
         # from noise: every class in turn
         classes = torch.arange(len(batch)) % len(data.spec.classes) if from_noise else batch.y
@@ -195,7 +196,7 @@ def adversarial_training(
 
     config = run.config
     stored, described = out / "attack.json", json.dumps({**description, "added": added}, indent=1) + "\n"
-    if stored.is_file() and stored.read_text(encoding="utf-8") != described:
+    if stored.is_file() and limits.read_bytes(stored, limits.JSON_BYTES) != described.encode():
         raise RunError(f"{out}: holds rounds of another attack; choose another --out, or delete it")
     write_text(stored, described)
 

@@ -37,7 +37,7 @@ def predictions(
     Args:
         model: one that predicts.
         x: inputs, as a `Dataset` holds them.
-        samples: draws of every distribution.
+        samples: draws of every distribution; those of a seed are the first of more draws.
         seed: of the draws.
         batch_size: inputs at a time.
 
@@ -67,7 +67,8 @@ def predictions(
             if isinstance(each, WITH_CDF):
                 part["quantiles"] = torch.stack([quantile(each, q) for q in QUANTILES], dim=1)
         if samples:
-            part["samples"] = batch.noise.draw(p, samples).transpose(0, 1)
+            # one after the other, so that the first do not depend on how many follow
+            part["samples"] = torch.stack([batch.noise.draw(p) for _ in range(samples)], dim=1)
         parts.append({name: value.cpu().numpy() for name, value in part.items()})
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
