@@ -33,7 +33,7 @@ ALLOWED = {
     "run": DATA | {"models", "tensors"},
     "metrics": DATA | {"probability"},
     "engine": DATA | {"accelerate", "models", "run", "metrics", "tensors", "terminal"},
-    "latent": DATA,
+    "latent": DATA | {"run", "tensors"},
     "tasks": TRAINED | {"attacks"},
     "estimators": TRAINED,
     "api": TRAINED | {"tasks"},

@@ -79,13 +79,25 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def check(path: Path) -> None:
     """Raises RunError where the file is missing, is not one that `write` wrote, or has changed since."""
+    expected = checksum(path)
+    try:
+        if _digest(path, _place(path)) != expected.encode():
+            raise damaged(path, "its bytes are not those that were written")
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def checksum(path: Path) -> str:
+    """The checksum that is written in the file, which tells files apart; `check` compares it with the bytes.
+
+    Raises:
+        RunError: the file is missing, or is not one that `write` wrote.
+    """
     try:
         with limits.open_regular(path, limits.ARRAY_BYTES) as file:
             place = _place(path, file)
             file.seek(place)
-            expected = file.read(len(ZEROS))
-        if _digest(path, place) != expected:
-            raise damaged(path, "its bytes are not those that were written")
+            return file.read(len(ZEROS)).decode("ascii", "replace")
     except FileNotFoundError:
         raise RunError(f"{path}: there is no such file") from None
     except LimitError as error:

@@ -103,14 +103,36 @@ def test_recipe_list_and_run(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 def test_every_recipe_parses() -> None:
     from simulacra.cli import train
-    from simulacra.cli.recipe import recipes
+    from simulacra.cli.recipe import commands, recipes
 
     for name, recipe in recipes().items():
         model, parsed = train.parse([recipe["model"]], recipe["train"])
         assert model == recipe["model"], name
-        assert set(recipe) <= {"summary", "model", "train", "evaluate"}
+        assert set(recipe) <= {"summary", "model", "train", "evaluate", "then"}
+        # a recipe that has been run can be run again
+        for verb, *words in commands(recipe, Path("run")):
+            assert verb in VERBS, name
+            assert verb in ("train", "evaluate") or "--overwrite" in words, name
         # an untrained model has no length of training
         assert parsed.training.steps or parsed.training.epochs or model == "generator"
+
+
+def test_a_recipe_runs_other_commands_on_its_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from simulacra.cli import recipe
+
+    then = ["sample RUN -n 4 --out RUN/four.png --overwrite", "sample RUN --class 3 --out RUN/x.png"]
+    settings = {"data": "digits", "steps": 10, "latent_dim": 2}
+    of = {"summary": "", "model": "vae", "train": settings, "then": then}
+    monkeypatch.setattr(recipe, "recipes", lambda: {"mine": of})
+    out = tmp_path / "my run"
+    for _ in range(2):
+        # the second command is refused, with its own message and before the report
+        assert main(["recipe", "mine", "--out", str(out)]) == 1
+        assert size(out / "four.png") == (70, 70)
+        assert "not conditioned on classes" in capsys.readouterr().err
+        assert not (out / "report.html").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,13 @@
 """Probes of latents on data whose answer is known."""
 
-import numpy as np
+from pathlib import Path
 
-from simulacra.metrics.latents import active_units, knn_accuracy, linear_probe_accuracy
+import numpy as np
+import pytest
+
+import simulacra as sim
+from simulacra.core.inference import encode_all
+from simulacra.metrics.latents import active_units, knn_accuracy, linear_probe_accuracy, whitening
 
 RNG = np.random.default_rng(0)
 
@@ -35,3 +40,29 @@ def test_units_are_active_above_the_papers_threshold() -> None:
     spread = np.sqrt([0.02, 0.009, 0.0])
     mu = np.array([[-1.0], [1.0]]) * spread
     assert active_units(mu) == 1
+
+
+def test_latents_of_one_example_and_one_latent_are_measured() -> None:
+    assert whitening(np.array([[2.0]]), np.array([[0.5]])) == {
+        "whitening_mean": 2.0,
+        "whitening_variance": 0.75,
+        "whitening_correlation": 0.0,
+    }
+
+
+def test_correlated_latents_and_one_that_never_varies() -> None:
+    x = RNG.normal(size=100_000)
+    found = whitening(np.stack([x, x, 0 * x], axis=1), np.zeros((len(x), 3)))
+    # one pair of three has correlation 1, and one variance of three is 0
+    assert found["whitening_correlation"] == pytest.approx(np.sqrt(1 / 3))
+    assert found["whitening_variance"] == pytest.approx(np.sqrt(1 / 3), abs=0.01)
+
+
+def test_the_latents_of_probabilistic_pca_are_white(tmp_path: Path) -> None:
+    # at the maximum of the likelihood E[z] = 0 and E[z z^T] = I over the data it was fitted to
+    rng = np.random.default_rng(1)
+    X = (rng.normal(size=(1000, 3)) @ rng.normal(size=(3, 8)) + 0.3 * rng.normal(size=(1000, 8))).astype("f4")
+    model = sim.train("pca", X, tmp_path / "run", latent_dim=3)
+    mu, sigma = encode_all(model, sim.load_data(X).train)
+    found = whitening(mu.numpy(), sigma.numpy())
+    assert max(found.values()) < 0.005

@@ -113,4 +113,4 @@ def test_the_metric_of_a_key_depends_on_the_numbers_beside_it() -> None:
 
 def test_no_metrics_are_named_by_default() -> None:
     assert Evaluate(Path("run")).metrics is None
-    assert registry.groups(features=False)[:2] == ["elbo", "nll"]
+    assert registry.groups(quick=True)[:2] == ["elbo", "nll"]

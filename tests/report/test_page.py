@@ -31,7 +31,16 @@ def report(run: Run) -> Page:
 
 def test_a_vae_has_everything(vae: Run) -> None:
     page = report(vae)
-    assert page.ids == ALWAYS | {"curves", "samples", "nearest", "reconstructions", "map", "lattice", "kl"}
+    assert page.ids == ALWAYS | {
+        "curves",
+        "samples",
+        "nearest",
+        "reconstructions",
+        "map",
+        "map-images",
+        "lattice",
+        "kl",
+    }
     alts = [image["alt"] for image in page.images]
     assert alts[:3] == ["loss by step", "reconstruction by step", "KL by step"]
     assert "64 samples" in alts
@@ -83,7 +92,15 @@ def test_an_autoencoder_draws_no_samples(autoencoder: Run) -> None:
 
 def test_pca_has_no_curves(pca: Run) -> None:
     page = report(pca)
-    assert page.ids == ALWAYS | {"samples", "nearest", "reconstructions", "map", "lattice", "kl"}
+    assert page.ids == ALWAYS | {
+        "samples",
+        "nearest",
+        "reconstructions",
+        "map",
+        "map-images",
+        "lattice",
+        "kl",
+    }
     assert "Trained for" not in page.words
 
 
@@ -182,7 +199,15 @@ def test_wide_colour_images_without_labels(tmp_path: Path) -> None:
     np.savez(source, images=np.random.default_rng(0).integers(0, 256, (90, 8, 24, 3), dtype=np.uint8))
     sim.train("pca", f"npz:{source}", run.path, latent_dim=3)
     page = report(run)
-    assert page.ids == ALWAYS | {"samples", "nearest", "reconstructions", "map", "lattice", "kl"}
+    assert page.ids == ALWAYS | {
+        "samples",
+        "nearest",
+        "reconstructions",
+        "map",
+        "map-images",
+        "lattice",
+        "kl",
+    }
     assert "8x24 colour images." in page.words
     assert "coloured by class" not in page.words
 

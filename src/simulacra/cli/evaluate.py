@@ -21,8 +21,8 @@ def _groups() -> str:
     """Help for `--metrics`."""
     from simulacra.metrics.registry import groups
 
-    plain, compared = (", ".join(groups(features)) for features in (False, True))
-    return f"comma-separated groups: {plain} (all of these when not given); {compared}"
+    quick, others = (", ".join(groups(quick)) for quick in (True, False))
+    return f"comma-separated groups: {quick} (all of these when not given); {others}"
 
 
 @dataclass(frozen=True)

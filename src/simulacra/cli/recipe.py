@@ -1,7 +1,9 @@
-"""`simulacra recipe [NAME] [options]`: a training, its evaluation and its report by name."""
+"""`simulacra recipe [NAME] [options]`: a training, its evaluation, other commands and its report by name."""
 
 from __future__ import annotations
 
+import shlex
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,8 @@ from simulacra.errors import ConfigError, nearest
 
 HELP = """usage: simulacra recipe [NAME] [train options]
 
-Without a name: list the recipes. With one: train, evaluate and write the report; the same command
-again resumes. Options of 'simulacra train' after the name override the recipe.
+Without a name: list the recipes. With one: train, evaluate, run the recipe's other commands and write
+the report; the same command again resumes. Options of 'simulacra train' after the name override the recipe.
 """
 
 
@@ -47,4 +49,15 @@ def main(argv: list[str]) -> int:
     if arguments.run.dry_run or not is_first_process():
         return 0
     evaluate.run(evaluate.Evaluate(out, **recipe.get("evaluate", {})))
+    for verb, *rest in commands(recipe, out):
+        import_module(f"simulacra.cli.{verb}").main(rest)
     return report.main([str(out)])
+
+
+def commands(recipe: dict[str, Any], out: Path) -> list[list[str]]:
+    """The words of the commands under `then`, in which RUN is the run folder.
+
+    >>> commands({"then": ["sample RUN --out RUN/grid.png"]}, Path("my runs/vae"))
+    [['sample', 'my runs/vae', '--out', 'my runs/vae/grid.png']]
+    """
+    return [[word.replace("RUN", str(out)) for word in shlex.split(text)] for text in recipe.get("then", [])]

@@ -74,10 +74,11 @@ def decode(model: Decodes, z: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def encode_all(model: Encodes, dataset: Dataset) -> tuple[Tensor, Tensor]:
+def encode_all(model: Encodes, dataset: Dataset, space: str | None = None) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of q(z | x) for every example, each `(N, *shape)` on the CPU."""
+    batches = in_order(dataset, max_batch(dataset, CHUNK), model.device)
     with eval_mode(model):
-        q = [model.encode(b.x) for b in in_order(dataset, max_batch(dataset, CHUNK), model.device)]
+        q = [model.encode(batch.x, space) for batch in batches]
         return torch.cat([part.mean for part in q]).cpu(), torch.cat([part.stddev for part in q]).cpu()
 
 

@@ -87,9 +87,11 @@ class Measurement:
         metrics: what it measures.
         settings: keys of other values that it gives: how it was made, and lists for charts.
         compute: gives the values.
-        features: whether it compares features of an extractor. Such groups take longer and are computed only
-            when they are named.
+        features: whether it compares features of an extractor.
+        slow: whether it takes longer for another reason.
         order: place among the other measurements.
+
+    Groups that compare features or are slow are computed only when they are named.
     """
 
     name: str
@@ -98,7 +100,12 @@ class Measurement:
     settings: tuple[str, ...] = ()
     compute: Callable[[Evaluation], Mapping[str, Any]] = lambda _: {}
     features: bool = False
+    slow: bool = False
     order: int = 1000
+
+    @property
+    def quick(self) -> bool:
+        return not (self.features or self.slow)
 
     def measure(self, evaluation: Evaluation) -> Mapping[str, Any]:
         """Its values, by their keys; those of one direction between domains in `directions`, by its name."""
@@ -239,9 +246,9 @@ def training_scores() -> list[str]:
     return [metric.key for metric in metrics if metric.key not in errors]
 
 
-def groups(features: bool | None = None) -> list[str]:
-    """Names of groups, in order: all, or those that do (not) compare features."""
-    return list(dict.fromkeys(m.name for m in measurements() if features in (None, m.features)))
+def groups(quick: bool | None = None) -> list[str]:
+    """Names of groups, in order: all, those that are computed when none is named, or the others."""
+    return list(dict.fromkeys(m.name for m in measurements() if quick in (None, m.quick)))
 
 
 def check(names: Collection[str], known: Sequence[str]) -> None:
@@ -353,10 +360,10 @@ def merge(numbers: dict[str, Any], found: Mapping[str, Any]) -> None:
     'kid needs 4 examples, not 3, prdc needs 6 examples, not 3'
     """
     for key, value in found.items():
-        if key == "directions":
-            directions = numbers.setdefault(key, {})
+        if key in ("columns", "directions"):
+            parts = numbers.setdefault(key, {})
             for name, values in value.items():
-                merge(directions.setdefault(name, {}), values)
+                merge(parts.setdefault(name, {}), values)
         elif key in ("real_against_real", "cautions"):
             numbers[key] = {**numbers.get(key, {}), **value}
         elif key == "left_out" and key in numbers:

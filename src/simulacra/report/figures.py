@@ -158,6 +158,32 @@ def latent_map(
     return figure
 
 
+def shaded_map(points: np.ndarray, axis_names: Sequence[str], values: np.ndarray, name: str) -> Figure:
+    """Latents as points of the plane, coloured by a number of each.
+
+    Args:
+        points: coordinates `(N, 2)`.
+        axis_names: what the coordinates are, one name each.
+        values: `(N,)`; colours are spread over all but the 1% that are farthest out on either side.
+        name: of the number, beside the scale of colours.
+    """
+    with style():
+        figure, axes = single(520, 440)
+        axes.set_xlabel(axis_names[0])
+        axes.set_ylabel(axis_names[1])
+        axes.grid()
+        axes.set_aspect("equal", adjustable="datalim")
+        low, high = np.quantile(values, [0.01, 0.99])
+        drawn = axes.scatter(
+            points[:, 0], points[:, 1], s=dot(len(points)), c=values, cmap="viridis", vmin=low,
+            vmax=max(high, low + 1e-12), alpha=0.85, linewidths=0,
+        )  # fmt: skip
+        scale = figure.colorbar(drawn, ax=axes, shrink=0.6, aspect=25, pad=0.02)
+        scale.set_label(shortened(name))
+        scale.outline.set_visible(False)
+    return figure
+
+
 def _line(axes: Axes, z: np.ndarray, groups: list[tuple[str, str, np.ndarray]]) -> None:
     """Points `(N,)` of a line: a row for each class, or one histogram."""
     if len(groups) == 1:

@@ -53,12 +53,17 @@ def tiles(x: np.ndarray, columns: int, scale: int, alt: str, padding: int = 2) -
     tiled = grid(x, columns, padding)
     # without the outer margin, so that images line up with the text
     tiled = tiled[padding : len(tiled) - padding, padding : tiled.shape[1] - padding]
-    file = BytesIO()
-    Image.fromarray(tiled).save(file, format="PNG", optimize=True)
-    height, width, _ = tiled.shape
     # enlarged pixels are squares; images that have to shrink are smoothed
-    square = scale > 1 and width <= WIDTH
-    return image(file.getvalue(), width, height, alt, "tiles pixelated" if square else "tiles")
+    square = scale > 1 and tiled.shape[1] <= WIDTH
+    return picture(tiled, alt, "tiles pixelated" if square else "tiles")
+
+
+def picture(x: np.ndarray, alt: str, css: str = "tiles") -> Markup:
+    """An `<img>` of uint8 `(H, W, 3)` at its own size."""
+    file = BytesIO()
+    Image.fromarray(x).save(file, format="PNG", optimize=True)
+    height, width, _ = x.shape
+    return image(file.getvalue(), width, height, alt, css)
 
 
 def layout(

@@ -1,16 +1,15 @@
-"""Report cards of latent spaces: reconstructions, a map, a decoded lattice, and the KL of each dimension."""
+"""Report cards of latent spaces: reconstructions, maps, a decoded lattice, and the KL of each dimension."""
 
 from __future__ import annotations
-
-import numpy as np
 
 from simulacra.core.batch import to_bytes
 from simulacra.core.capabilities import BoundsLikelihood, Decodes, Encodes, Reconstructs
 from simulacra.core.inference import decode
-from simulacra.latent.lattice import lattice, leading_plane
+from simulacra.latent.lattice import lattice
 from simulacra.metrics.latents import ACTIVE
 from simulacra.report import figures
 from simulacra.report.inline_images import LABELLED_WIDTH, WIDTH, chart, layout, tiles
+from simulacra.report.maps import attribute_maps, latent_map, pictured_map
 from simulacra.report.material import Material
 from simulacra.report.report_card import Cards, ReportCard
 from simulacra.report.templating import render
@@ -39,24 +38,6 @@ def reconstructions(m: Material[Reconstructs]) -> ReportCard | None:
     )
     body = render("strips.html", rows=rows, strips=False)
     return ReportCard("reconstructions", "Reconstructions", body, caption)
-
-
-def latent_map(m: Material[Encodes]) -> ReportCard | None:
-    """Where held-out examples lie in the latent space."""
-    if m.codes is None or m.held is None:
-        return None
-    plane = leading_plane(m.codes.mean)
-    dims = m.codes.mean.shape[1]
-    if dims <= 2:
-        names = ["z₁", "z₂"][:dims]
-    else:
-        names = [f"PC {k + 1} ({100 * share:.0f}% of variance)" for k, share in enumerate(plane.explained)]
-    classes = m.held.spec.classes
-    figure = figures.latent_map(np.asarray(plane.project(m.codes.mean)), names, m.held.y, classes)
-    colours = "" if m.held.y is None or not classes else ", coloured by class"
-    components = "" if dims <= 2 else f" The two leading principal components of {dims} dimensions."
-    caption = f"Latent means of {len(m.held):,} examples of the {m.split} split{colours}.{components}"
-    return ReportCard("map", "Latent map", chart(figure, "map of the latent space", "paper"), caption)
 
 
 def decoded_lattice(m: Material[Decodes]) -> ReportCard | None:
@@ -97,7 +78,7 @@ def kl(m: Material[BoundsLikelihood]) -> ReportCard | None:
 
 CARDS: Cards = {
     Reconstructs: (reconstructions,),
-    Encodes: (latent_map,),
+    Encodes: (latent_map, pictured_map, attribute_maps),
     Decodes: (decoded_lattice,),
     BoundsLikelihood: (kl,),
 }

@@ -50,8 +50,8 @@ def evaluate(
             known only when the same arrays are passed.
         metrics: groups of `metrics.registry`: `elbo`, `nll`, `reconstruction`, `latents`, `prediction`,
             `samples`, `table`, `translation`, and those that compare features, `fid`, `kid`, `prdc`, `is`,
-            `classes`, `memorisation`, `perceptual`. Those that the model has no capability for are left out.
-            All that compare no features when not given.
+            `classes`, `memorisation`, `perceptual`; and `disentanglement`. Those that the model has no
+            capability for are left out. The first ones, up to `translation`, when not given.
         importance_samples: draws of z for an estimated log-likelihood.
         examples: the first examples of the split, this many; for a model that translates between two domains
             half of them from each. All of it when not given.
@@ -144,7 +144,7 @@ def applicable(
     Raises:
         ConfigError: an argument is out of range or unknown, or the model has no capability for any metric.
     """
-    metrics = groups(features=False) if metrics is None else metrics
+    metrics = groups(quick=True) if metrics is None else metrics
     check(metrics, groups())
     if isinstance(features, str) and features not in EXTRACTORS:
         known = [*EXTRACTORS, "the run folder of a classifier"]
