@@ -10,7 +10,7 @@ import os
 import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from simulacra import limits
 from simulacra.errors import LimitError, RunError
@@ -54,8 +54,8 @@ def write(path: Path, tensors: Mapping[str, Tensor], notes: Mapping[str, str] | 
         mode = file.stat().st_mode
         save_file(plain, file, {**(notes or {}), "checksum": ZEROS.decode()})
         file.chmod(mode)
+        place = _place(file)
         with file.open("r+b") as opened:
-            place = _place(file, opened)
             opened.seek(place)
             opened.write(_digest(file, place))
 
@@ -94,8 +94,8 @@ def checksum(path: Path) -> str:
         RunError: the file is missing, or is not one that `write` wrote.
     """
     try:
-        with limits.open_regular(path, limits.ARRAY_BYTES) as file:
-            place = _place(path, file)
+        place = _place(path)
+        with path.open("rb") as file:
             file.seek(place)
             return file.read(len(ZEROS)).decode("ascii", "replace")
     except FileNotFoundError:
@@ -111,14 +111,15 @@ def damaged(path: Path, how: str) -> RunError:
     return RunError(f"{path}: damaged ({how})")
 
 
-def _place(path: Path, file: BinaryIO) -> int:
-    """Where the checksum is in a file that was just opened."""
-    size = os.fstat(file.fileno()).st_size
-    start = file.read(8)
-    length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
-    if not 0 < length <= min(size - 8, LONGEST_HEADER):
-        raise damaged(path, "it is cut off, or not a file of tensors")
-    header = file.read(length)
+def _place(path: Path) -> int:
+    """Where the checksum is in the file."""
+    with limits.open_regular(path, limits.ARRAY_BYTES) as file:
+        size = os.fstat(file.fileno()).st_size
+        start = file.read(8)
+        length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+        if not 0 < length <= min(size - 8, LONGEST_HEADER):
+            raise damaged(path, "it is cut off, or not a file of tensors")
+        header = file.read(length)
     found = header.find(ENTRY)
     if found < 0 or found + len(ENTRY) + len(ZEROS) > length:
         raise damaged(path, "it has no checksum")
