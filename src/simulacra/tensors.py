@@ -101,7 +101,7 @@ def checksum(path: Path) -> str:
     except FileNotFoundError:
         raise RunError(f"{path}: there is no such file") from None
     except LimitError as error:
-        raise damaged(path, str(error)) from error
+        raise RunError(f"{path}: cannot be read ({error})") from error
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror})") from error
 
