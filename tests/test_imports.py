@@ -106,6 +106,7 @@ def test_data_and_cards_know_no_torch_and_only_the_engine_knows_fabric(file: Pat
         "train classifier --data faces", "train mdn --data csv:README.md",
         "train vae --data moons --out README.md",
         "sample none --out x.png", "evaluate none", "reconstruct none --out x.png", "report none",
+        "interpolate none --seeds 1,2 --out x.png", "interpolate none --seeds 1 --out x.png",
         "predict none --data digits --out x.csv", "translate none x.png --out x", "attack none --out x.png",
     ],
 )  # fmt: skip

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from simulacra.models.vae.model import VAE
     from simulacra.tasks.compare import compare
     from simulacra.tasks.evaluate import evaluate
+    from simulacra.tasks.interpolate import interpolate
 
 # Imported when first used: torch takes over a second. The models' classes are found by their cards.
 _LAZY = {
@@ -51,6 +52,7 @@ _LAZY = {
     "Turn": "simulacra.core.model",
     "compare": "simulacra.tasks.compare",
     "evaluate": "simulacra.tasks.evaluate",
+    "interpolate": "simulacra.tasks.interpolate",
     "load": "simulacra.api",
     "load_data": "simulacra.api",
     "train": "simulacra.api",
@@ -81,6 +83,7 @@ __all__ = [  # names that are imported when first used
     "Turn",
     "compare",
     "evaluate",
+    "interpolate",
     "load",
     "load_data",
     "train",

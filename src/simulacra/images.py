@@ -1,4 +1,4 @@
-"""Tiles of images, and PNG files that are whole or absent."""
+"""Tiles of images, PNG files and animations that are whole or absent."""
 
 from __future__ import annotations
 
@@ -12,6 +12,15 @@ from simulacra.errors import RunError
 from simulacra.files import replacing
 
 SMALLEST_CELL = 28  # pixels
+
+# an animation: ending -> PIL's name of the format, and how it is written
+ANIMATIONS: dict[str, tuple[str, dict[str, bool]]] = {
+    ".gif": ("GIF", {}),
+    ".webp": ("WEBP", {"lossless": True}),
+}
+SMALLEST_FRAME = 128  # pixels
+# milliseconds: one way takes about WAY, with each frame shown for FRAME; the ends are shown for END
+WAY, FRAME, END = 2000, (40, 200), 500
 
 
 def grid(x: np.ndarray, columns: int | None = None, padding: int = 2) -> np.ndarray:
@@ -41,6 +50,40 @@ def grid(x: np.ndarray, columns: int | None = None, padding: int = 2) -> np.ndar
         tile = image.transpose(1, 2, 0).repeat(scale, axis=0).repeat(scale, axis=1)
         out[top : top + h, left : left + w] = tile
     return out
+
+
+def save_animation(x: np.ndarray, path: Path, overwrite: bool = True) -> None:
+    """Write uint8 `(N, 1|3, H, W)` as a GIF or WebP that runs there and back for ever, whole or not at all.
+
+    Images with a side below 128 pixels are enlarged by a whole factor.
+
+    Args:
+        x: the frames from one end to the other, at least one.
+        path: ends in one of `ANIMATIONS`.
+
+    Raises:
+        RunError: it could not be written, or is there and stays without `overwrite`.
+    """
+    kind, options = ANIMATIONS[path.suffix.lower()]
+    scale = ceil(SMALLEST_FRAME / min(x.shape[2:]))
+    frames = [
+        Image.fromarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0))
+        for image in x.repeat(scale, axis=2).repeat(scale, axis=3)
+    ]
+    # GIF counts in hundredths of a second
+    each = round(min(max(WAY / len(x), FRAME[0]), FRAME[1]), -1)
+    durations = [END, *[each] * (len(x) - 2), END][: len(x)]
+    first, *others = frames + frames[-2:0:-1]
+    with replacing(path, overwrite) as temporary:
+        first.save(
+            temporary,
+            kind,
+            save_all=True,
+            append_images=others,
+            duration=durations + durations[-2:0:-1],
+            loop=0,
+            **options,
+        )
 
 
 def save_png(array: np.ndarray, path: str | Path, overwrite: bool = True) -> None:

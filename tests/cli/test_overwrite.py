@@ -24,6 +24,8 @@ COMMANDS = {
     "sample a chart": "sample {runs}/pca -n 4 --out {out}.png",
     "reconstruct": "reconstruct {runs}/vae -n 4 --out {out}.png",
     "reconstruct to a folder": "reconstruct {runs}/vae -n 4 --out {out}",
+    "interpolate": "interpolate {runs}/vae --seeds 1,2 --steps 3 --out {out}.png",
+    "interpolate to an animation": "interpolate {runs}/vae --seeds 1,2 --steps 3 --out {out}.gif",
     "predict": "predict {runs}/classifier --data digits --out {out}.csv",
     "predict to an archive": "predict {runs}/classifier --data digits --out {out}.npz",
     "attack": "attack {runs}/classifier --method fgsm -n 4 --out {out}.png",

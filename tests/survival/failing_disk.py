@@ -48,6 +48,8 @@ COMMANDS = {
     "sample anew": "sample {run} -n 4 --out {old}.png --overwrite",
     "reconstruct": "reconstruct {run} --data digits -n 4 --out {out}.png",
     "reconstruct a folder": "reconstruct {run} --data digits -n 4 --out {out}",
+    "interpolate": "interpolate {run} --seeds 1,2 --steps 3 --out {out}.gif",
+    "interpolate to a folder": "interpolate {run} --seeds 1,2 --steps 3 --out {out}",
     "predict": "predict {given}/classifier --data digits --out {out}.csv",
     "predict an archive": "predict {given}/classifier --data digits --out {out}.npz",
     "predict files": "predict {given}/classifier {given}/pictures --out {out}.csv",

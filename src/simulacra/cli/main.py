@@ -16,6 +16,7 @@ VERBS = {
     "train": "train a model on data, or resume its training",
     "sample": "draw new examples from a trained model",
     "reconstruct": "show examples beside their reconstructions",
+    "interpolate": "decode what lies between seeds, images or classes",
     "translate": "translate images from one domain to another",
     "predict": "write a model's predictions for every example",
     "attack": "attack a classifier with adversarial examples",

@@ -168,6 +168,14 @@ def _labels(model: Any, what: str, value: Any, arguments: Mapping[str, Any]) -> 
     return y.long()
 
 
+def _weights(model: Any, what: str, value: Any, arguments: Mapping[str, Any]) -> Tensor:
+    """Weights of the classes `(N, K)`, floats on the model's device."""
+    weights, n, classes = _numbers(model, what, value), len(arguments["z"]), len(model.spec.classes)
+    if weights.shape != (n, classes):
+        raise DataError(f"{what} has shape {tuple(weights.shape)}; it must be ({n}, {classes}), for every z")
+    return _in_range(what, weights.to(model.dtype))
+
+
 def _numbers(model: Any, what: str, value: Any) -> Tensor:
     """A tensor on the model's device, of an array, or of a tensor that is there."""
     if not isinstance(value, Tensor):
@@ -250,6 +258,7 @@ _CHECKS: dict[str, Callable[[Any, str, Any, Mapping[str, Any]], Any]] = {
     "x": _examples,
     "z": _latents,
     "y": _labels,
+    "weights": _weights,
     "n": _sample_count,
     "samples": _draw_count,
     "seed": _seed,

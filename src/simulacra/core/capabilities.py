@@ -178,7 +178,7 @@ class Encodes(Capability, LatentModel):
     """Encodes examples as latents."""
 
     missing = "has no encoder; train an autoencoder, a vae or a pca"
-    calls = ("encode",)
+    calls: ClassVar[tuple[str, ...]] = ("encode",)
     cards = "simulacra.report.latents"
     takes_x = True
 
@@ -202,7 +202,7 @@ class Decodes(Capability, LatentModel):
     """Decodes latents to examples."""
 
     missing = "has no decoder; train a vae, a gan or a pca"
-    calls = ("decode",)
+    calls: ClassVar[tuple[str, ...]] = ("decode",)
     cards = "simulacra.report.latents"
 
     @abstractmethod
@@ -220,7 +220,7 @@ class Reconstructs(Encodes, Decodes):
 
     verb = "reconstruct"
     missing = "cannot reconstruct, since it has no encoder; train an autoencoder, a vae or a pca"
-    calls = ("reconstruct",)
+    calls: ClassVar[tuple[str, ...]] = ("reconstruct",)
     cards = "simulacra.report.latents"
 
     def reconstruct(self, x: Tensor) -> Tensor:
@@ -248,7 +248,7 @@ class Samples(Capability, LatentModel):
 
     verb = "sample"
     missing = "does not sample; train a vae or a gan"
-    calls = ("sample",)
+    calls: ClassVar[tuple[str, ...]] = ("sample",)
     cards = "simulacra.report.samples"
 
     @abstractmethod
@@ -306,7 +306,7 @@ class Conditional(Samples):
 
     verb = ""
     missing = "is not conditioned on classes; train a conditional_gan, or leave --class out"
-    calls = ("for_class",)
+    calls: ClassVar[tuple[str, ...]] = ("for_class", "decode_weighted")
 
     @abstractmethod
     def for_class(self, y: int | str) -> Generates:
@@ -317,6 +317,16 @@ class Conditional(Samples):
 
         Raises:
             ConfigError: there is no such class.
+        """
+
+    @abstractmethod
+    def decode_weighted(self, z: Tensor, weights: Tensor, space: str | None = None) -> Distribution:
+        """p(x | z) under a weighted mean of the conditions of the classes: what lies between classes.
+
+        Args:
+            z: latents `(B, *shape of the space)`.
+            weights: of the classes `(B, K)`, adding up to 1; a single 1 is the class itself.
+            space: name of the latent space; the default one for None.
         """
 
     def class_index(self, y: int | str) -> int:
@@ -347,7 +357,7 @@ class Translates(Capability):
 
     verb = "translate"
     missing = "does not translate; train a pix2pix or a cyclegan"
-    calls = ("translate",)
+    calls: ClassVar[tuple[str, ...]] = ("translate",)
     any_size = True
     cards = "simulacra.report.translations"
     takes_x = True
@@ -393,7 +403,7 @@ class Cycles(Translates):
 
     verb = ""
     missing = "translates in one direction; leave --to out"
-    calls = ("cycle",)
+    calls: ClassVar[tuple[str, ...]] = ("cycle",)
     class_balanced = True
 
     @abstractmethod
@@ -439,7 +449,7 @@ class Predicts(Capability):
 
     verb = "predict"
     missing = "does not predict; train a regressor, an mdn or a classifier"
-    calls = ("predict",)
+    calls: ClassVar[tuple[str, ...]] = ("predict",)
     cards = "simulacra.report.predictions"
     takes_x = True
 
@@ -467,7 +477,7 @@ class Discriminates(Capability):
     """Discriminates real examples from samples."""
 
     missing = "has no discriminator; train a gan"
-    calls = ("discriminate",)
+    calls: ClassVar[tuple[str, ...]] = ("discriminate",)
 
     @abstractmethod
     def discriminate(self, x: Tensor, y: Tensor | None = None) -> Tensor:
@@ -491,7 +501,7 @@ class EstimatesLikelihood(Capability):
     """
 
     missing = "has no likelihood; train a vae or a pca"
-    calls = ("log_likelihood",)
+    calls: ClassVar[tuple[str, ...]] = ("log_likelihood",)
     exact: bool = False
     draws: bool = True
     takes_categories: ClassVar[bool] = False
@@ -514,7 +524,7 @@ class BoundsLikelihood(Capability):
     """Computes an evidence lower bound of the log-likelihood."""
 
     missing = "has no evidence lower bound; train a vae or a pca"
-    calls = ("elbo",)
+    calls: ClassVar[tuple[str, ...]] = ("elbo",)
     cards = "simulacra.report.latents"
 
     @abstractmethod

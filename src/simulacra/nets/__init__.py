@@ -64,7 +64,8 @@ def encoder(shape: Sequence[int], outputs: int, settings: Settings, norm_act: No
 def decoder(inputs: int, shape: Sequence[int], settings: Settings, norm_act: NormAct = RELU) -> nn.Module:
     """A net from latents `(B, inputs)` to `(B, *shape)`, with the hidden layers in the order listed.
 
-    Its second argument are the classes `(B,)`; it is required where `norm_act` has classes.
+    Its second argument are the classes, `(B,)` or weights `(B, K)`; it is required where `norm_act` has
+    classes.
     """
     match pick(settings.net, shape):
         case "mlp":

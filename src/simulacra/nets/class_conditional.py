@@ -6,13 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from simulacra import nets
+from simulacra.nets.layers import embed
 
 # size of the embedding of a class
 EMBEDDING = 32
 
 
 class ClassConditional(nn.Module):
-    """From latents `(B, inputs)` and classes `(B,)` to `(B, *shape)`.
+    """From latents `(B, inputs)` and classes, `(B,)` or weights `(B, K)`, to `(B, *shape)`.
 
     A learned embedding of the class is concatenated to z (Mirza and Osindero 2014); normalisations have a
     scale and a shift for each class.
@@ -31,5 +32,5 @@ class ClassConditional(nn.Module):
         self.decoder = nets.decoder(inputs + EMBEDDING, shape, settings, norm_act)
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
-        out: Tensor = self.decoder(torch.cat([z, self.embedding(y)], dim=1), y)
+        out: Tensor = self.decoder(torch.cat([z, embed(self.embedding, y)], dim=1), y)
         return out

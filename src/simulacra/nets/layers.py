@@ -30,7 +30,7 @@ RELU = NormAct()
 
 
 class ConditionalSequential(nn.Sequential):
-    """`nn.Sequential` that passes the classes y `(B,)` to its conditional layers."""
+    """`nn.Sequential` that passes the classes y, `(B,)` or weights `(B, K)`, to its conditional layers."""
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         for layer in self:
@@ -39,7 +39,13 @@ class ConditionalSequential(nn.Sequential):
 
 
 class ConditionalLayer(nn.Module):
-    """A layer called with its input and the classes of the batch, `(B,)` int64."""
+    """A layer called with its input and the classes of the batch, as `embed` takes them."""
+
+
+def embed(embedding: nn.Embedding, y: Tensor) -> Tensor:
+    """The embeddings `(B, E)` of classes `(B,)` int64, or their means under class weights `(B, K)`."""
+    out: Tensor = y @ embedding.weight if y.is_floating_point() else embedding(y)
+    return out
 
 
 class ClassNorm(ConditionalLayer):
@@ -60,7 +66,7 @@ class ClassNorm(ConditionalLayer):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         h: Tensor = self.norm(x)
-        return self.scale(y)[..., None, None] * h + self.shift(y)[..., None, None]
+        return embed(self.scale, y)[..., None, None] * h + embed(self.shift, y)[..., None, None]
 
 
 def norm(kind: str, channels: int, classes: int = 0) -> list[nn.Module]:

@@ -15,16 +15,17 @@ from simulacra.data.tables.rows import schema_of
 from simulacra.data.tables.writer import SUFFIXES, write_table
 from simulacra.errors import ConfigError
 from simulacra.files import replacing, replacing_all
-from simulacra.images import grid, save_png
+from simulacra.images import ANIMATIONS, grid, save_png
 
 
-def check_output(out: Path, spec: DataSpec, charts: bool = False) -> None:
+def check_output(out: Path, spec: DataSpec, charts: bool = False, animations: bool = False) -> None:
     """Refuse an output that examples of this kind cannot be written to, before any work is done.
 
     Args:
         out: the file or the folder.
         spec: of the examples.
         charts: vectors may be drawn, as a chart.
+        animations: pictures may be the frames of an animation.
 
     Raises:
         ConfigError: an ending that does not fit the examples.
@@ -33,8 +34,9 @@ def check_output(out: Path, spec: DataSpec, charts: bool = False) -> None:
         if out.suffix not in (".npz", *SUFFIXES, *([".png"] if charts else [])):
             files = f"a .csv, .parquet or .npz{', or a .png for a chart' if charts else ''}"
             raise ConfigError(f"out: these examples are vectors, not pictures; give {files}, not {out}")
-    elif out.suffix not in (".png", ".npz", ""):
-        raise ConfigError(f"out: {out} ends in '{out.suffix}'; give a .png, a .npz or a folder")
+    elif out.suffix not in (".png", ".npz", "", *(ANIMATIONS if animations else ())):
+        films = "a .gif, a .webp, " if animations else ""
+        raise ConfigError(f"out: {out} ends in '{out.suffix}'; give a .png, {films}a .npz or a folder")
     if out.suffix and out.is_dir():
         raise ConfigError(f"out: {out} is a folder")
     if not out.suffix and out.is_file():

@@ -76,6 +76,11 @@ class ConditionalGAN(Conditional, AdversarialModel):
         """The model of one class, by its name or index: an unconditional generator."""
         return OfClass(self, self.class_index(y))
 
+    def decode_weighted(self, z: Tensor, weights: Tensor, space: str | None = None) -> Distribution:
+        """All mass on G(z, y), y with weighted means of the classes' embeddings, scales and shifts."""
+        self.space(space)
+        return self.decoded(z, weights)
+
     def discriminate(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """The discriminator's output `(B,)` on examples of classes y; the largest of all classes for None."""
         if y is not None:

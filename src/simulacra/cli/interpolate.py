@@ -1,0 +1,136 @@
+"""`simulacra interpolate RUN --seeds 1,2 | --images a.png b.png | --classes 3,5 --out strip.png`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import tyro
+
+from simulacra.cli.usage import Overwrite, parse
+from simulacra.errors import ConfigError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from simulacra.data.spec import DataSpec
+
+
+@dataclass(frozen=True)
+class Interpolate:
+    """Decode what lies between seeds, images or classes: a path through them, or a lattice between four."""
+
+    run: tyro.conf.Positional[Path]
+    """run folder"""
+    out: Path
+    """strip.png: a row from each point to the next, or the lattice; walk.gif, walk.webp: there and back for
+    ever; folder/ or a name without ending: a PNG each; x.npz: an array; of vectors new.csv or new.parquet"""
+    overwrite: Overwrite = False
+    seeds: str | None = None
+    """two or more seeds, e.g. 1,2: of each the latent of its first sample"""
+    images: tuple[Path, ...] = ()
+    """two or more image files, which are encoded; of others than square pixels the middle square is taken"""
+    classes: str | None = None
+    """classes, by name: those that a conditional model is given, one for each seed or one for all, at seed 0
+    by default; otherwise the mean latents of two or more classes of the training data"""
+    steps: int = 9
+    """examples from one point to the next, both included"""
+    path: Literal["slerp", "linear"] | None = None
+    """along arcs, which keep the norm, or straight lines; slerp by default where the prior is N(0, I)"""
+    space: str | None = None
+    """latent space; the model's default one when not given"""
+    lattice: tyro.conf.FlagCreatePairsOff[bool] = False
+    """a lattice of steps x steps between four: top left, top right, bottom left, bottom right"""
+
+
+def main(argv: list[str]) -> int:
+    arguments = parse(Interpolate, argv, "simulacra interpolate")
+    seeds, classes = _points(arguments)
+    from simulacra.run import Run
+
+    run = Run(arguments.run)
+    run.check_trained()
+    import torch
+
+    from simulacra.core.batch import tensor
+    from simulacra.core.capabilities import Conditional, Decodes, Encodes, require
+    from simulacra.errors import RunError
+    from simulacra.files import check_unused
+    from simulacra.latent.paths import default_path
+    from simulacra.models.registry import short_name
+    from simulacra.tasks import interpolate as task
+    from simulacra.tasks.export_examples import check_output
+
+    config, out, space = run.config, arguments.out, arguments.space
+    name = short_name(config.model)
+    check_output(out, config.spec, animations=not arguments.lattice)
+    check_unused(out, overwrite=arguments.overwrite)
+    model = run.load()
+    if not isinstance(model, Conditional):
+        model = require(model, Decodes, run, name, config.source)
+    curve = arguments.path or default_path(model.space(space))
+    if arguments.images:
+        encoder = require(model, Encodes, run, name, config.source)
+        x = tensor(task.read_images(config.spec, arguments.images))
+        points = task.with_classes(model, task.from_examples(encoder, x, space), classes, space)
+    elif seeds or isinstance(model, Conditional):
+        points = task.with_classes(model, task.from_seeds(model, seeds or [0], space), classes, space)
+    elif isinstance(model, Encodes):
+        z = task.class_means(model, run.data().train, classes, space)
+        points = task.Points(z, None, space)
+    else:
+        raise RunError(
+            f"{run}: this {name} is not conditioned on classes and has no encoder to find them with; give"
+            " --seeds, or train a conditional_gan or a vae"
+        )
+    parts = task.walk(model, points, arguments.steps, curve, arguments.lattice)
+    x = torch.cat([part.cpu() for part in parts])
+    _write(x, config.spec, arguments)
+    print(out)
+    kind = "images" if config.spec.kind == "image" else "rows"
+    fixed = points.weights is not None and bool((points.z == points.z[0]).all())
+    print(f"{len(x):,} {kind}, {'between classes' if fixed else f'{curve} in {model.space(space).name}'}")
+    return 0
+
+
+def _points(arguments: Interpolate) -> tuple[list[int], list[str]]:
+    """The seeds and the classes.
+
+    Raises:
+        ConfigError: there are none, too few, or some that cannot be combined.
+    """
+    classes = [name.strip() for name in (arguments.classes or "").split(",") if name.strip()]
+    words = [word.strip() for word in (arguments.seeds or "").split(",") if word.strip()]
+    for word in words:
+        if not word.isdecimal():
+            raise ConfigError(f"--seeds takes whole numbers, 0 or more, with commas between, not '{word}'")
+    if not (words or classes or arguments.images):
+        raise ConfigError("name what to interpolate between: --seeds 1,2, --images A B or --classes A,B")
+    if words and arguments.images:
+        raise ConfigError("--seeds and --images cannot be combined; leave one out")
+    n = max(len(words), len(classes), len(arguments.images))
+    if arguments.lattice and n != 4:
+        raise ConfigError(f"--lattice needs 4 seeds, images or classes, not {n}")
+    if n < 2:
+        raise ConfigError("a path needs at least 2 seeds, images or classes, e.g. --seeds 1,2")
+    if arguments.steps < 2:
+        raise ConfigError(f"steps: must be at least 2, not {arguments.steps}")
+    return [int(word) for word in words], classes
+
+
+def _write(x: Tensor, spec: DataSpec, arguments: Interpolate) -> None:
+    """The file or the folder; a row of a picture has both of its ends."""
+    import torch
+
+    from simulacra.core.batch import to_bytes
+    from simulacra.images import ANIMATIONS, save_animation
+    from simulacra.tasks.export_examples import write_examples
+
+    out, steps = arguments.out, arguments.steps
+    if out.suffix in ANIMATIONS:
+        save_animation(to_bytes(x), out, arguments.overwrite)
+        return
+    if out.suffix == ".png" and not arguments.lattice:
+        x = torch.cat([x[start : start + steps] for start in range(0, len(x) - 1, steps - 1)])
+    write_examples(x, spec, out, columns=steps, overwrite=arguments.overwrite)

@@ -1,0 +1,275 @@
+"""What a model decodes on the way from one latent to another: of seeds, of real examples, of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from simulacra.core.batch import in_order, max_batch
+from simulacra.core.calls import trusted, whole_number
+from simulacra.core.capabilities import BLOCK, Conditional, Decodes, Encodes
+from simulacra.core.inference import CHUNK, eval_mode
+from simulacra.core.model import LatentModel, Model
+from simulacra.core.noise import Noise
+from simulacra.data.images.decode import BadImage, fit, open_image
+from simulacra.data.images.parallel import progress
+from simulacra.data.spec import Dataset, DataSpec
+from simulacra.errors import ConfigError, DataError, RunError, nearest
+from simulacra.latent.paths import PATHS, default_path, four_corners
+from simulacra.latent.paths import path as through
+from simulacra.limits import check_memory
+
+
+@dataclass(frozen=True)
+class Points:
+    """What a path passes through.
+
+    Attributes:
+        z: latents `(P, *shape of the space)`.
+        weights: of the classes of a conditional model, `(P, K)`; None of another model.
+        space: name of the latent space; the default one for None.
+    """
+
+    z: Tensor
+    weights: Tensor | None = None
+    space: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.z)
+
+
+def interpolate(
+    model: Any,
+    a: Any,
+    b: Any,
+    steps: int = 9,
+    path: str | None = None,
+    space: str | None = None,
+    classes: tuple[int | str, int | str] | None = None,
+) -> Tensor:
+    """What a model decodes on the way from a to b, with both of them.
+
+    Args:
+        model: a trained model that decodes.
+        a: a seed, of which this is the latent of the first sample; or an example like those of the data,
+            which is encoded.
+        b: likewise.
+        steps: of the path, both ends included; at least 2.
+        path: `slerp` or `linear`; by default `slerp` where the prior of the latent space is N(0, I).
+        space: name of the latent space; the default one for None.
+        classes: of a conditional model, those at a and at b.
+
+    Returns:
+        Means of p(x | z), `(steps, C, H, W)` in [0, 1] or `(steps, D)`.
+
+    Raises:
+        SimulacraError: the subclass says what is at fault: the model, an end, or a setting.
+
+    >>> import tempfile, simulacra as sim
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model = sim.train("vae", "digits", f"{folder}/run", steps=3)
+    >>> x = interpolate(model, 1, 2, steps=5)
+    >>> x.shape, torch.allclose(x[0], model.sample(1, seed=1)[0], atol=1e-6)
+    (torch.Size([5, 1, 8, 8]), True)
+    """
+    if not isinstance(model, Model):
+        raise ConfigError(
+            f"interpolate: the model is a {type(model).__name__}; pass a model, e.g. sim.load(RUN)"
+        )
+    if not isinstance(model, Decodes | Conditional):
+        raise RunError(f"this {type(model).__name__} {Decodes.missing}")
+    ends = []
+    for end in (a, b):
+        seed = whole_number(end)
+        if seed is not None:
+            ends.append(from_seeds(model, [seed], space))
+        elif isinstance(model, Encodes):
+            # as arrays of the data, with what is wrong with it by the model's own checks
+            x: Any = end[None] if isinstance(end, Tensor) else np.asarray(end)[None]
+            with torch.no_grad(), eval_mode(model):
+                ends.append(model.encode(x, space).mean)
+        else:
+            raise RunError(f"this {type(model).__name__} {Encodes.missing}, or give seeds")
+    points = with_classes(model, torch.cat(ends), classes, space)
+    return torch.cat(list(walk(model, points, steps, path)))
+
+
+def from_seeds(model: LatentModel, seeds: Sequence[int], space: str | None = None) -> Tensor:
+    """Latents `(P, *shape)`: of each seed that of the first of its samples.
+
+    Raises:
+        RunError: the space has no prior.
+        ConfigError: there is no such space, or a seed is negative.
+    """
+    of = model.space(space)
+    if of.prior is None:
+        instead = "; give images, or classes of the data, which it encodes" * isinstance(model, Encodes)
+        raise RunError(
+            f"seeds: the latent space '{of.name}' of this {type(model).__name__} has no prior to draw from"
+            f"{instead}"
+        )
+    if min(seeds) < 0:
+        raise ConfigError(f"seeds must be 0 or more, not {min(seeds)}")
+    # always as many draws as `sample` makes, since fewer would be others
+    drawn = [of.sample(BLOCK[model.spec.kind], Noise(seed))[0] for seed in seeds]
+    return torch.stack(drawn).to(model.device, model.dtype)
+
+
+@torch.no_grad()
+def from_examples(model: Encodes, x: Tensor, space: str | None = None) -> Tensor:
+    """The mean latents `(P, *shape)` of examples `(P, ...)`."""
+    with eval_mode(model):
+        return model.encode(x.to(model.device), space).mean
+
+
+@torch.no_grad()
+def class_means(model: Encodes, dataset: Dataset, classes: Sequence[str], space: str | None = None) -> Tensor:
+    """Of each class the mean latent of its examples, `(P, *shape)`.
+
+    Raises:
+        DataError: the data have no classes, or no examples of one.
+        ConfigError: there is no such class.
+    """
+    names = dataset.spec.classes
+    if dataset.y is None or not names:
+        raise DataError("classes: the data have no classes; give --images, or choose --target in training")
+    means: dict[str, Tensor] = {}
+    for name in dict.fromkeys(classes):
+        if name not in names:
+            raise ConfigError(f"classes: unknown '{name}', {nearest(name, names)}")
+        part = dataset.take(np.flatnonzero(dataset.y == names.index(name)))
+        if not len(part):
+            raise DataError(f"classes: the data have no examples of '{name}'")
+        size = max_batch(part, CHUNK)
+        batches = progress(in_order(part, size, model.device), -(-len(part) // size), f"encoding {name}")
+        with eval_mode(model), trusted():
+            sums = [model.encode(batch.x, space).mean.double().cpu().sum(dim=0) for batch in batches]
+        means[name] = (torch.stack(sums).sum(dim=0) / len(part)).to(model.device, model.dtype)
+    return torch.stack([means[name] for name in classes])
+
+
+def with_classes(
+    model: Decodes | Conditional,
+    z: Tensor,
+    classes: Sequence[int | str] | None = None,
+    space: str | None = None,
+) -> Points:
+    """Latents with the classes of a conditional model; a single one of either goes with all of the other.
+
+    Raises:
+        RunError: classes of a model that takes none, or none of one that needs them.
+        ConfigError: there is no such class, or their number is not that of the latents.
+    """
+    if not isinstance(model, Conditional):
+        if classes:
+            raise RunError(f"classes: this {type(model).__name__} is not conditioned on classes")
+        return Points(z, None, space)
+    if not classes:
+        names = ", ".join(model.spec.classes[:2])
+        raise RunError(
+            f"this {type(model).__name__} is conditioned on a class: add classes, e.g. {names}, or one for"
+            " all"
+        )
+    if len(classes) != len(z) and 1 not in (len(classes), len(z)):
+        raise ConfigError(
+            f"{len(z)} seeds and {len(classes)} classes: give as many of both, or a single one of either"
+        )
+    index = torch.tensor([model.class_index(y) for y in classes], device=z.device)
+    weights = torch.nn.functional.one_hot(index, len(model.spec.classes)).to(z.dtype)
+    n = max(len(z), len(classes))
+    return Points(z.expand(n, *z.shape[1:]), weights.expand(n, -1), space)
+
+
+@torch.no_grad()
+def walk(
+    model: Decodes | Conditional, points: Points, steps: int, curve: str | None = None, lattice: bool = False
+) -> Iterator[Tensor]:
+    """What a model decodes on the way through points, in parts, with progress.
+
+    Args:
+        model: decodes the latents.
+        points: at least two; four corners for a lattice.
+        steps: from one point to the next, both included: P points have (P - 1) (steps - 1) + 1.
+        curve: a name in `PATHS`; that of `default_path` for None. Weights of classes go a straight line.
+        lattice: between four corners, `steps` times `steps`, row by row.
+
+    Yields:
+        Means of p(x | z), `(B, ...)`.
+
+    Raises:
+        ConfigError: too few points or steps, or an unknown curve.
+        LimitError: they would not fit in memory.
+    """
+    z, weights = latents(model, points, steps, curve, lattice)
+    size = max(1, min(CHUNK, 2**24 // prod(model.spec.shape)))
+    starts = range(0, len(z), size)
+    with eval_mode(model), trusted():
+        for start in progress(starts, len(starts), "decoding"):
+            part = slice(start, start + size)
+            if weights is None:
+                yield model.decode(z[part], points.space).mean
+            else:
+                yield model.decode_weighted(z[part], weights[part], points.space).mean
+
+
+def latents(
+    model: LatentModel, points: Points, steps: int, curve: str | None = None, lattice: bool = False
+) -> tuple[Tensor, Tensor | None]:
+    """The latents and the weights of the classes that `walk` decodes, `(N, *shape)` and `(N, K)` or None."""
+    curve = default_path(model.space(points.space)) if curve is None else curve
+    if curve not in PATHS:
+        raise ConfigError(f"path: unknown '{curve}', {nearest(curve, PATHS)}")
+    count = whole_number(steps)
+    if count is None or count < 2:
+        raise ConfigError(f"steps: must be a whole number, at least 2, not {steps!r}")
+    if lattice and len(points) != 4:
+        raise ConfigError(f"a lattice has 4 corners, not {len(points)}")
+    if len(points) < 2:
+        raise ConfigError("a path needs at least 2 points")
+    n = count**2 if lattice else (len(points) - 1) * (count - 1) + 1
+    size = prod(model.spec.shape) + 4 * prod(points.z.shape[1:])
+    check_memory(2 * 4 * n * size, f"{n:,} examples", "take fewer steps")
+
+    def between(ends: Tensor, name: str) -> Tensor:
+        if lattice:
+            return four_corners(ends, count, count, PATHS[name])
+        return through(ends, count, PATHS[name])
+
+    return between(points.z, curve), None if points.weights is None else between(points.weights, "linear")
+
+
+def read_images(spec: DataSpec, files: Sequence[Path]) -> np.ndarray:
+    """Image files as a model of images takes them, uint8 `(N, C, H, W)`.
+
+    A model of square images gets the middle square, resized, as its data were. Another one takes its own size
+    alone.
+
+    Raises:
+        DataError: the model is not one of images, or a file is no such image.
+    """
+    if spec.kind != "image":
+        raise DataError("images: this model was trained on vectors; give --seeds or --classes")
+    channels, height, width = spec.shape
+    images = []
+    for file in files:
+        try:
+            image = open_image(file)
+            if height == width:
+                images.append(fit(image, height, channels))
+                continue
+            if image.size != (width, height):
+                raise BadImage(
+                    f"has {image.width}x{image.height} pixels, but this model takes {width}x{height}"
+                )
+            x = np.asarray(image.convert("L" if channels == 1 else "RGB"))
+            images.append(x.reshape(height, width, channels).transpose(2, 0, 1))
+        except BadImage as error:
+            raise DataError(f"{file}: {error}") from error
+    return np.stack(images)
