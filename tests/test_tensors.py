@@ -77,6 +77,20 @@ def test_tensors_may_share_memory_and_be_in_any_layout(tmp_path: Path) -> None:
     assert torch.equal(found["turned"], x.transpose(0, 1))
 
 
+def test_all_types_and_empty_tensors(tmp_path: Path) -> None:
+    state = {name: torch.tensor([1, 0, 1]).to(getattr(torch, name)) for name in tensors.TYPES}
+    state["empty"] = torch.zeros(2, 0)
+    tensors.write(tmp_path / "a.safetensors", state)
+    # the library's own reader checks the format
+    found = load_file(tmp_path / "a.safetensors")
+    assert found.keys() == state.keys()
+    for name, tensor in state.items():
+        assert found[name].dtype == tensor.dtype
+        assert torch.equal(found[name], tensor)
+        # at a multiple of its size, for readers that map the file
+        assert found[name].data_ptr() % tensor.element_size() == 0
+
+
 def test_the_file_has_the_permissions_of_any_new_one(file: Path) -> None:
     other = file.with_name("other")
     other.touch()

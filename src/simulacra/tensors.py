@@ -6,11 +6,12 @@ computed over the whole file, with zeros in its own place.
 
 from __future__ import annotations
 
+import json
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simulacra import limits
 from simulacra.errors import LimitError, RunError
@@ -22,9 +23,14 @@ if TYPE_CHECKING:
 # how the entry is written, and what stands for the checksum while it is computed
 ENTRY = b'"checksum":"'
 ZEROS = b"0" * 32
+# of torch -> of safetensors
+TYPES = {
+    "float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16", "complex64": "C64",
+    "int64": "I64", "int32": "I32", "int16": "I16", "int8": "I8", "uint8": "U8", "bool": "BOOL",
+}  # fmt: skip
 # bytes of a header at most, as in safetensors
 LONGEST_HEADER = 100_000_000
-# bytes read at a time
+# bytes read or written at a time
 PART = 2**24
 
 
@@ -39,25 +45,47 @@ def write(path: Path, tensors: Mapping[str, Tensor], notes: Mapping[str, str] | 
     Raises:
         RunError: the file could not be written.
     """
-    from safetensors.torch import save_file
-
-    taken: dict[int, Tensor] = {}
-    plain: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
-        one = tensor.detach().cpu().contiguous()
-        # safetensors refuses tensors that share memory
-        plain[name] = one.clone() if one.data_ptr() in taken else one
-        taken[one.data_ptr()] = one
+    # the largest numbers first, so that all begin at a multiple of their size
+    order = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))
+    entries: dict[str, Any] = {"__metadata__": {"checksum": ZEROS.decode(), **(notes or {})}}
+    end = 0
+    for name in order:
+        start, end = end, end + tensors[name].nbytes
+        shape = list(tensors[name].shape)
+        entries[name] = {"dtype": _type(tensors[name]), "shape": shape, "data_offsets": [start, end]}
+    text = json.dumps(entries, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
     with replacing(path) as file:
-        # made with the permissions of any new file; save_file alone makes one that only its owner can read
-        file.touch()
-        mode = file.stat().st_mode
-        save_file(plain, file, {**(notes or {}), "checksum": ZEROS.decode()})
-        file.chmod(mode)
-        place = _place(file)
-        with file.open("r+b") as opened:
-            opened.seek(place)
-            opened.write(_digest(file, place))
+        _write(file, struct.pack("<Q", len(text)) + text, [tensors[name] for name in order])
+
+
+def _write(file: Path, header: bytes, tensors: Sequence[Tensor]) -> None:
+    """Write header and tensors, then the checksum in its place; only one tensor is copied at a time."""
+    import torch
+    import xxhash
+
+    state, waiting = xxhash.xxh3_128(header), 0
+    with file.open("wb") as stream:
+        stream.write(header)
+        for tensor in tensors:
+            plain = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+            data = plain.numpy().data
+            for start in range(0, len(data), PART):
+                part = data[start : start + PART]
+                state.update(part)
+                stream.write(part)
+                waiting += len(part)
+                # the disk begins at once, so that there is little left to wait for in the end
+                if waiting >= PART and hasattr(os, "posix_fadvise"):
+                    os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+                    waiting = 0
+        stream.seek(header.index(ENTRY) + len(ENTRY))
+        stream.write(state.hexdigest().encode())
+
+
+def _type(tensor: Tensor) -> str:
+    """The name of a tensor's type in safetensors."""
+    return TYPES[str(tensor.dtype).removeprefix("torch.")]
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -135,17 +135,15 @@ def test_a_finished_run_gets_its_weights_back(trains: Trains) -> None:
 
 
 def test_a_full_disk_leaves_the_checkpoints_before(trains: Trains, monkeypatch: pytest.MonkeyPatch) -> None:
-    import safetensors.torch
-
     run, _ = trains("run", steps=5)
     before = last(run).read_bytes()
 
-    def full(state: object, file: Path, notes: object) -> None:
+    def full(file: Path, header: bytes, data: object) -> None:
         file.write_bytes(b"half of it")
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(safetensors.torch, "save_file", full)
+        patched.setattr(tensors, "_write", full)
         with pytest.raises(RunError, match=r"could not be written \(No space left on device\)"):
             trains("run", steps=10)
     assert last(run).read_bytes() == before

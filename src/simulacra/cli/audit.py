@@ -25,11 +25,12 @@ KINDS = {
     "causes": ("causes", "what would an intervention do, if this graph of causes is right?"),
     "feedback": ("feedback", "does acting on a prediction make it come true?"),
     "generator": ("generator", "who is generated, how well, and who is memorised?"),
+    "edits": ("edits", "for whom does an edit along a direction work, and for whom not?"),
     "checklist": ("checklist", "who answers what no number answers?"),
 }
 # what of the extra `audit` a kind needs, if not all of it
 EXTRA = ("pandas", "networkx", "pydantic")
-NEEDED: dict[str, tuple[str, ...]] = {"fallacy": (), "decide": (), "feedback": ()}
+NEEDED: dict[str, tuple[str, ...]] = {"fallacy": (), "decide": (), "feedback": (), "edits": ()}
 
 # letters of a sentence on a terminal: names of groups have any number; the page has all of them
 LONGEST_SENTENCE = 1000

@@ -36,9 +36,16 @@ class Evaluate:
     mnist@validation is one split; the run's own test split when not given"""
     metrics: str | None = None
     """comma-separated groups of metrics, e.g. nll,fid"""
-    features: str = "raw"
+    direction: str | None = None
+    """measure the edits that a direction of the run makes: what they move, and how much identity stays"""
+    classifier: Path | None = None
+    """direction: run folder of a classifier or regressor that predicts attributes; by default a regressor of
+    all attributes of the data, trained once and kept in the run"""
+    strength: str = "-2..2"
+    """direction: strengths of the edit, e.g. -2..2 or -1,0,2"""
+    features: str | None = None
     """features that samples are compared by: raw, efficientnet-lite0, inception, or the run folder of a
-    classifier"""
+    classifier; raw when not given, and efficientnet-lite0 for edits of images"""
     weights: Path | None = None
     """file with the weights of inception"""
     importance_samples: int = 100
@@ -73,7 +80,12 @@ def _with_groups() -> type[Evaluate]:
 
 
 def run(arguments: Evaluate) -> None:
-    """Evaluate a run and print the numbers."""
+    """Evaluate a run, or the edits of one of its directions, and print the numbers."""
+    if arguments.direction is not None:
+        from simulacra.cli import evaluate_edits
+
+        evaluate_edits.run(arguments)
+        return
     import json
 
     from simulacra.run import Run
@@ -83,9 +95,9 @@ def run(arguments: Evaluate) -> None:
     from simulacra.data import parse as parse_source
     from simulacra.tasks.evaluate import applicable, evaluate
 
-    features: object = arguments.features
-    if Path(arguments.features, "config.yaml").is_file():
-        features = Run(arguments.features).load()
+    features: object = arguments.features or "raw"
+    if Path(str(features), "config.yaml").is_file():
+        features = Run(str(features)).load()
     source = arguments.data or trained.config.source
     parse_source(source)
     model = trained.load()

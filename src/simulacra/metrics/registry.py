@@ -198,6 +198,7 @@ COMPARED = ("extractor", "weights", "resize", "features", "samples", "real")
 M = TypeVar("M", bound=Measurement)
 _MEASUREMENTS: list[Measurement] = []
 _TERMS: list[Metric] = []
+_SETTINGS: list[str] = []
 
 
 def register(measurement: M) -> M:
@@ -206,9 +207,15 @@ def register(measurement: M) -> M:
     return measurement
 
 
-def describe(*metrics: Metric) -> None:
-    """Name numbers that are not part of an evaluation, but of a training."""
+def describe(*metrics: Metric, settings: Sequence[str] = ()) -> None:
+    """Name numbers that `evaluate` does not compute: those of a training, or of edits.
+
+    Args:
+        metrics: the numbers.
+        settings: keys of other values beside them in events.
+    """
     _TERMS.extend(metrics)
+    _SETTINGS.extend(settings)
 
 
 @cache
@@ -260,7 +267,12 @@ def check(names: Collection[str], known: Sequence[str]) -> None:
 
 def settings() -> set[str]:
     """Keys of an event that are not metrics."""
-    return {*SETTINGS, *COMPARED, *(key for measurement in measurements() for key in measurement.settings)}
+    return {
+        *SETTINGS,
+        *COMPARED,
+        *_SETTINGS,
+        *(key for measurement in measurements() for key in measurement.settings),
+    }
 
 
 def metric(key: str, event: Collection[str] = ()) -> Metric:
@@ -305,6 +317,7 @@ def by_group(event: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         name = "" if measurement is None else measurement.name
         if name not in found:
             kept = {*SETTINGS, *(COMPARED if measurement and measurement.features else ())}
+            kept |= set() if measurement else set(_SETTINGS)
             kept |= {key for m in measurements() if m.name == name for key in m.settings}
             found[name] = {
                 key: value

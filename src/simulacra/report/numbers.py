@@ -122,6 +122,7 @@ class _Measured:
         alike = [o for o in others if ("extractor" in o.circumstances) == ("extractor" in mine)]
         return (
             all(other.group != self.group for other in others)
+            and all(mine.get("direction") == other.circumstances.get("direction") for other in others)
             and all(mine.get(key, value) == value for key, value in theirs.items())
             and bool(alike or any(other.evaluation == self.evaluation for other in others))
         )
@@ -171,6 +172,8 @@ def _evaluated(event: dict[str, Any], run: Run) -> Numbers:
     heading = event.get("data", "held-out data")
     if "extractor" in event:
         heading += f", {event['extractor']} features"
+    if "direction" in event:
+        heading += f", direction {event['direction']}"
     steps = run.step
     if event.get("step", steps) < steps:
         heading += f", step {event['step']:,}"
@@ -296,7 +299,8 @@ def written(value: Any) -> str:
 
 def _origin(event: dict[str, Any], run: Run) -> str:
     steps, best = run.step, kept(run, event.get("step", 0))
-    title = f"Evaluated on {event.get('data', 'held-out data')}"
+    what = f"Edits along the direction '{event['direction']}' of" if "direction" in event else "Evaluated on"
+    title = f"{what} {event.get('data', 'held-out data')}"
     if "examples" in event:
         title += f", {event['examples']:,} examples"
     if event.get("seed"):
