@@ -19,9 +19,9 @@ test: lint
 fast: lint
 	$(PYTEST) -m "not slow and not torture"
 
-# the tests that take minutes each
+# the tests that take minutes each, with what they counted
 torture: $(VENV)/developing
-	$(PYTEST) -m torture
+	$(PYTEST) -m torture -rP
 
 lint: $(VENV)/developing
 	$(BIN)/ruff format --check .

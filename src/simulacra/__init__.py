@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from simulacra.models.regressor.model import Regressor
     from simulacra.models.vae.model import VAE
     from simulacra.tasks.compare import compare
+    from simulacra.tasks.edit import edit
     from simulacra.tasks.evaluate import evaluate
     from simulacra.tasks.interpolate import interpolate
 
@@ -51,6 +52,7 @@ _LAZY = {
     "Training": "simulacra.config",
     "Turn": "simulacra.core.model",
     "compare": "simulacra.tasks.compare",
+    "edit": "simulacra.tasks.edit",
     "evaluate": "simulacra.tasks.evaluate",
     "interpolate": "simulacra.tasks.interpolate",
     "load": "simulacra.api",
@@ -82,6 +84,7 @@ __all__ = [  # names that are imported when first used
     "Training",
     "Turn",
     "compare",
+    "edit",
     "evaluate",
     "interpolate",
     "load",

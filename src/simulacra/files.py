@@ -17,7 +17,7 @@ NO_LINKS = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOT
 
 
 @contextmanager
-def replacing(path: Path, overwrite: bool = True) -> Iterator[Path]:
+def replacing(path: Path, overwrite: bool = True, one_of_many: bool = False) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends without an error.
 
     The block makes a file there, or a folder where `path` is nothing yet. Whatever happens, `path` holds its
@@ -28,21 +28,24 @@ def replacing(path: Path, overwrite: bool = True) -> Iterator[Path]:
         overwrite: whether a file that is there is replaced. If not, this holds also for one that appeared
             while the block ran; only on a file system without hard links could one that appears in the very
             last moment be lost.
+        one_of_many: of thousands of files in a folder. What takes long for each is left out: to wait until it
+            is on the disk, for a power failure, and to look for what killed processes left.
 
     Raises:
         RunError: it could not be written (disk full, no permission), or is there and stays; `path` is as it
             was.
     """
-    with replacing_all({path: overwrite}) as (temporary,):
+    with replacing_all({path: overwrite}, one_of_many) as (temporary,):
         yield temporary
 
 
 @contextmanager
-def replacing_all(paths: Mapping[Path, bool]) -> Iterator[list[Path]]:
+def replacing_all(paths: Mapping[Path, bool], one_of_many: bool = False) -> Iterator[list[Path]]:
     """As `replacing`, for files that belong together: if one cannot be written, no new one stays.
 
     Args:
         paths: each with whether a file that is there is replaced.
+        one_of_many: as for `replacing`.
     """
     temporaries = [path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in paths]
     folders = {path.parent: path.name if len(paths) == 1 else "*" for path in paths}
@@ -52,9 +55,10 @@ def replacing_all(paths: Mapping[Path, bool]) -> Iterator[list[Path]]:
     try:
         for folder, name in folders.items():
             folder.mkdir(parents=True, exist_ok=True)
-            clear_leftovers(folder, name)
+            if not one_of_many:
+                clear_leftovers(folder, name)
         yield temporaries
-        for temporary in temporaries:
+        for temporary in () if one_of_many else temporaries:
             _synchronise(temporary)
         for path, temporary in zip(paths, temporaries, strict=True):
             if paths[path]:
@@ -63,7 +67,7 @@ def replacing_all(paths: Mapping[Path, bool]) -> Iterator[list[Path]]:
             else:
                 _put(temporary, path)
                 new.append(path)
-        for folder in folders:
+        for folder in () if one_of_many else folders:
             _synchronise(folder)
     # torch.save and safetensors report a full disk as RuntimeError and SafetensorError
     except BaseException as error:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil, sqrt
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from simulacra.errors import RunError
 from simulacra.files import replacing
 
 SMALLEST_CELL = 28  # pixels
+HEADING = 16  # pixels
 
 # an animation: ending -> PIL's name of the format, and how it is written
 ANIMATIONS: dict[str, tuple[str, dict[str, bool]]] = {
@@ -50,6 +52,24 @@ def grid(x: np.ndarray, columns: int | None = None, padding: int = 2) -> np.ndar
         tile = image.transpose(1, 2, 0).repeat(scale, axis=0).repeat(scale, axis=1)
         out[top : top + h, left : left + w] = tile
     return out
+
+
+def strip(x: np.ndarray, names: Sequence[str], padding: int = 2) -> np.ndarray:
+    """Rows of uint8 images `(N, S, 1|3, H, W)` under the names of the columns, where they fit: `(H', W', 3)`.
+
+    >>> strip(np.zeros((2, 3, 1, 28, 28), np.uint8), ["-1", "0", "+1"]).shape
+    (78, 92, 3)
+    """
+    tiled = grid(x.reshape(-1, *x.shape[2:]), len(names), padding)
+    cell = (tiled.shape[1] - padding) // len(names)
+    font = ImageFont.load_default(size=12)
+    heading = Image.new("RGB", (tiled.shape[1], HEADING), "white")
+    draw = ImageDraw.Draw(heading)
+    for k, name in enumerate(names):
+        if font.getlength(name) <= cell:
+            middle = (padding + (2 * k + 1) * cell) / 2
+            draw.text((middle, HEADING), name, fill="black", font=font, anchor="md")
+    return np.concatenate([np.asarray(heading), tiled])
 
 
 def save_animation(x: np.ndarray, path: Path, overwrite: bool = True) -> None:

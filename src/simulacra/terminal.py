@@ -112,6 +112,20 @@ def printable_file(file: TextIO | None, whole: bool = False) -> TextIO | None:
     return cast(TextIO | None, file if file is None else Printable(file, whole))
 
 
+def fill_standard_streams() -> None:
+    """Open `/dev/null` in place of the standard streams that this process was started without.
+
+    Otherwise the next file that is opened gets the number of standard error, and what the system or a library
+    writes there ends up in it.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # it gets the lowest number that is free, which is this one
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+
+
 def tolerant_stderr() -> TextIO:
     """The standard error of this process, which never fails."""
     file = sys.stderr

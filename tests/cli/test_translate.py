@@ -115,7 +115,7 @@ def test_with_overwrite_what_is_there_is_translated_again_but_no_input(
     assert main([*words, "--overwrite"]) == 0
     assert read(tmp_path / "out" / "a.png").shape == (32, 32, 3)
     assert main([*words[:-1], str(pictures), "--overwrite"]) == 1
-    assert "is one of the inputs, which are never overwritten" in capsys.readouterr().err
+    assert "is one of the inputs, which would have the results" in capsys.readouterr().err
 
 
 def test_files_that_cannot_be_read_are_named_and_the_others_done(
@@ -243,7 +243,7 @@ def inputs(pictures: Path) -> Iterator[Path]:
         ("{runs}/cyclegan {inputs} --variants 2 --out {out}", 1, "one translation for each image"),
         ("{runs}/pix2pix {inputs} --variants 0 --out {out}", 2, "at least 1, not 0"),
         ("{runs}/pix2pix --out {out}", 2, "name images or folders"),
-        ("{runs}/pix2pix {inputs}/more --out {inputs}/more", 1, "b.bmp: is one of the inputs"),
+        ("{runs}/pix2pix {inputs}/more --out {inputs}/more", 1, "more: is one of the inputs"),
         ("{runs}/pix2pix {inputs}/a.png --out {inputs}", 1, "a.png: is one of the inputs"),
         ("{runs}/pix2pix {inputs} --out {inputs}/a.png", 2, "is a file; give a folder"),
         ("{runs}/pix2pix {inputs} {runs}/a.png --out {out}", 1, "would both become"),

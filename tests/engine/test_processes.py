@@ -69,8 +69,8 @@ def contents(folder: Path) -> tuple[bytes, list[dict[str, object]], dict[str, by
     return (folder / "model.safetensors").read_bytes(), events, grids
 
 
-def stop_at_random(command: list[str], folder: Path, number: signal.Signals, rng: random.Random) -> bool:
-    """Start a training, and send it a signal up to 0.3 s after its first event; whether it was running."""
+def kill_at_random(command: list[str], folder: Path, rng: random.Random) -> bool:
+    """Start a training, and kill it up to 0.3 s after its first event; whether it was running."""
     metrics = folder / "metrics.jsonl"
     before = metrics.stat().st_mtime_ns if metrics.exists() else 0
     process = subprocess.Popen([*SIMULACRA, *command], stderr=subprocess.DEVNULL)
@@ -81,10 +81,8 @@ def stop_at_random(command: list[str], folder: Path, number: signal.Signals, rng
             break
         time.sleep(0.005)
     time.sleep(rng.uniform(0, 0.3))
-    running = process.poll() is None
-    process.send_signal(number)
-    assert process.wait(timeout=60) in ((0, 130, -signal.SIGKILL))
-    return running
+    process.kill()
+    return process.wait(timeout=60) == -signal.SIGKILL
 
 
 # --keep best: which weights are kept depends on when validations happen
@@ -93,18 +91,16 @@ WATCHED = ["--ema", "0.99", "--keep", "best", "--log-every", "25", "--validate-e
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.torture)])
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
-def test_stopped_at_many_moments_ends_the_same(tmp_path: Path, kills: int, number: signal.Signals) -> None:
+def test_killed_at_many_moments_ends_the_same(tmp_path: Path, kills: int) -> None:
     options = [*WATCHED, "--steps", str(400 * kills)]
     assert main([*VAE, *options, "--out", str(tmp_path / "whole")]) == 0
-    often = ["--checkpoint-every", "0.05"] if number == signal.SIGKILL else []
-    command = [*VAE, *options, *often, "--out", str(tmp_path / "stopped")]
-    rng = random.Random(number)
-    in_training = [stop_at_random(command, tmp_path / "stopped", number, rng) for _ in range(kills)]
-    assert all(in_training), f"the training was over before it was stopped {kills} times"
+    command = [*VAE, *options, "--checkpoint-every", "0.05", "--out", str(tmp_path / "killed")]
+    rng = random.Random(0)
+    in_training = [kill_at_random(command, tmp_path / "killed", rng) for _ in range(kills)]
+    assert all(in_training), f"the training was over before it was killed {kills} times"
     assert main(command) == 0
-    assert contents(tmp_path / "whole") == contents(tmp_path / "stopped")
-    assert not list((tmp_path / "stopped").rglob("*.tmp"))
+    assert contents(tmp_path / "whole") == contents(tmp_path / "killed")
+    assert not list((tmp_path / "killed").rglob("*.tmp"))
 
 
 def test_checkpoints_and_logs_change_nothing_else(tmp_path: Path) -> None:

@@ -13,27 +13,24 @@ from torch import Tensor, nn
 
 from simulacra.core.batch import tensor, to_bytes
 from simulacra.core.noise import Noise
-from simulacra.data.images.decode import ImageWithAlpha, header, open_with_alpha
+from simulacra.data.images.decode import ImageWithAlpha, open_with_alpha
 from simulacra.data.spec import DataSpec
-from simulacra.errors import ConfigError, DataError, RunError
 from simulacra.models.cyclegan.card import CycleGANConfig
 from simulacra.models.cyclegan.model import CycleGAN
 from simulacra.models.pix2pix.card import Pix2PixConfig
 from simulacra.models.pix2pix.model import Pix2Pix
+from simulacra.tasks.picture_files import write
 from simulacra.tasks.translate import (
     ALIGN,
     MARGIN,
     OVERLAP,
     TILE,
-    Job,
-    Plan,
-    plan,
     strips,
     translated,
     translated_image,
     varies,
-    write,
 )
+from tests.tasks.test_picture_files import planned, saved
 
 TURNED = 0x0112  # EXIF orientation
 SRGB = b"\0" * 16 + b"RGB " + b"\0" * 108
@@ -178,12 +175,6 @@ def test_grey_becomes_colour_and_colour_grey() -> None:
     assert translated_image(gives_grey, red).mode == "L"
 
 
-def saved(image: Image.Image, file: Path, **options: Any) -> Path:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    image.save(file, **options)
-    return file
-
-
 def through(source: Path, out: Path) -> Image.Image:
     """What comes out of a model that changes nothing."""
     original = open_with_alpha(source)
@@ -236,9 +227,9 @@ def test_formats_are_kept(tmp_path: Path, name: str, kind: str, mode: str, exact
     if mode == "RGBA":
         image.putalpha(255)
         image.putpixel((8, 0), (0, 0, 0, 0))
-    (job,), *_ = plan([saved(image, tmp_path / name)], tmp_path / "out", 1)
+    (job,), *_ = planned([saved(image, tmp_path / name)], tmp_path / "out")
     assert job.outs == (tmp_path / "out" / name,)
-    out = through(job.source, job.outs[0])
+    out = through(job.source.path, job.outs[0])
     assert (out.format, out.mode, out.size) == (kind, mode, (16, 16))
     apart = np.abs(np.asarray(out.convert("RGB")).astype(int) - np.asarray(image.convert("RGB")))
     assert apart[:, [0, 1, 2, 13, 14, 15]].max() <= (0 if exact else 8)
@@ -250,14 +241,14 @@ def test_a_format_without_transparency_becomes_png(tmp_path: Path) -> None:
     saved(Image.new("P", (8, 8), 3), tmp_path / "in" / "a.gif")
     saved(Image.new("L", (8, 8), 3), tmp_path / "in" / "b.png", transparency=3)
     out = tmp_path / "out"
-    jobs, bad, _ = plan([tmp_path / "in", tmp_path / "in" / "a.gif"], out, 1)
+    jobs, bad, _ = planned([tmp_path / "in", tmp_path / "in" / "a.gif"], out)
     assert bad == {}
     assert [job.outs[0].name for job in jobs] == ["b.png", "really-a-png.png", "a.png"]
-    grey_and_alpha = through(jobs[0].source, jobs[0].outs[0])
+    grey_and_alpha = through(jobs[0].source.path, jobs[0].outs[0])
     assert grey_and_alpha.getpixel((0, 0)) == (255, 255, 255, 0)
-    assert through(jobs[1].source, jobs[1].outs[0]).getpixel((7, 7))[3] == 4
-    assert header(jobs[1].source).alpha
-    assert not header(jobs[2].source).alpha
+    assert through(jobs[1].source.path, jobs[1].outs[0]).getpixel((7, 7))[3] == 4
+    assert jobs[1].source.header().alpha
+    assert not jobs[2].source.header().alpha
 
 
 def test_colour_profiles_stay_where_they_fit(tmp_path: Path) -> None:
@@ -294,106 +285,10 @@ def test_every_kind_of_picture_is_translated_to_colour(
 ) -> None:
     black_and_white = Image.new("L", (16, 16), 255)
     black_and_white.paste(0, (0, 0, 8, 16))
-    (job,), bad, _ = plan([saved(black_and_white.convert(mode), tmp_path / name)], tmp_path / "out", 1)
+    (job,), bad, _ = planned([saved(black_and_white.convert(mode), tmp_path / name)], tmp_path / "out")
     assert bad == {}
-    out = through(job.source, job.outs[0])
+    out = through(job.source.path, job.outs[0])
     assert (out.format, out.mode) == (kind, "RGBA" if mode == "LA" else "RGB")
     rgb = np.asarray(out.convert("RGB"))
     assert rgb[:, :6].max() <= 8
     assert rgb[:, 10:].min() >= 247
-
-
-def picture(file: Path, colour: int = 0) -> Path:
-    return saved(Image.new("RGB", (8, 8), (colour, 0, 0)), file)
-
-
-def test_folders_keep_their_structure_and_files_their_names(tmp_path: Path) -> None:
-    a, b, loose = (picture(tmp_path / p) for p in ("in/a.png", "in/sub/deep/a.png", "x/loose.jpg"))
-    (tmp_path / "in" / "notes.txt").write_text("not a picture")
-    out = tmp_path / "out"
-    jobs, bad, _ = plan([tmp_path / "in", loose], out, 1)
-    assert jobs == [
-        Job(a, (out / "a.png",)),
-        Job(b, (out / "sub" / "deep" / "a.png",)),
-        Job(loose, (out / "loose.jpg",)),
-    ]
-    assert bad == {}
-    assert not out.exists()
-    (first, *_), *_ = plan([tmp_path / "in"], out, 3)
-    assert [file.name for file in first.outs] == ["a-1.png", "a-2.png", "a-3.png"]
-
-
-def test_one_file_given_twice_is_translated_once(tmp_path: Path) -> None:
-    a = picture(tmp_path / "in" / "a.png")
-    jobs, *_ = plan([a, tmp_path / "in", a], tmp_path / "out", 2)
-    assert [job.source for job in jobs] == [a]
-
-
-def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
-    good = picture(tmp_path / "a.png")
-    broken, missing = tmp_path / "broken.jpg", tmp_path / "missing.png"
-    broken.write_bytes(b"\xff\xd8\xff nothing")
-    jobs, bad, _ = plan([broken, good, missing], tmp_path / "out", 1)
-    assert [job.source for job in jobs] == [good]
-    assert bad == {broken: "damaged or truncated", missing: "cannot be read (No such file or directory)"}
-
-
-@pytest.mark.parametrize("variants", [1, 2])
-def test_two_inputs_of_one_name_are_refused(tmp_path: Path, variants: int) -> None:
-    for folder in ("one", "two"):
-        picture(tmp_path / folder / "a.png")
-    with pytest.raises(DataError, match="would both become"):
-        plan([tmp_path / "one", tmp_path / "two"], tmp_path / "out", variants)
-    # of one name without the ending as well
-    saved(Image.new("RGBA", (8, 8)), tmp_path / "three" / "a.jpg", format="PNG")
-    with pytest.raises(DataError, match=r"three/a\.jpg would both become"):
-        plan([tmp_path / "one", tmp_path / "three"], tmp_path / "out", variants)
-
-
-def test_nothing_is_overwritten(tmp_path: Path) -> None:
-    folder = tmp_path / "in"
-    a = picture(folder / "a.png")
-    picture(folder / "b.png")
-    with pytest.raises(RunError, match=r"a\.png: is one of the inputs"):
-        plan([folder], folder, 1)
-    with pytest.raises(RunError, match=r"a\.png: is one of the inputs"):
-        plan([a], folder, 1)
-    link = tmp_path / "link"
-    link.symlink_to(folder)
-    with pytest.raises(RunError, match=r"a\.png: is one of the inputs"):
-        plan([folder], link, 1)
-    assert len(plan([folder], folder, 2)[0]) == 2
-    out = tmp_path / "out"
-    picture(out / "a.png")
-    assert plan([a], out, 1) == Plan([], {}, 1)
-    # what is missing is done, as after an interruption
-    (job,), _, there = plan([folder], out, 1)
-    assert (job.source.name, there) == ("b.png", 1)
-    (out / "b.png").symlink_to(tmp_path / "nowhere")
-    assert plan([folder], out, 1) == Plan([], {}, 2)
-
-
-def test_translations_below_the_inputs_are_no_inputs(tmp_path: Path) -> None:
-    a = picture(tmp_path / "a.png")
-    picture(tmp_path / "new" / "old.png")
-    jobs, *_ = plan([tmp_path], tmp_path / "new", 1)
-    assert jobs == [Job(a, (tmp_path / "new" / "a.png",))]
-
-
-def test_out_is_a_folder(tmp_path: Path) -> None:
-    a = picture(tmp_path / "a.png")
-    for out in (a, tmp_path / "b.png"):
-        with pytest.raises(ConfigError, match="is a file; give a folder"):
-            plan([a], out, 1)
-
-
-def test_an_interrupted_picture_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stopped(self: Image.Image, file: Path, *rest: Any, **options: Any) -> None:
-        file.write_bytes(b"half")
-        raise KeyboardInterrupt
-
-    image = Image.new("RGB", (8, 8))
-    monkeypatch.setattr(Image.Image, "save", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        write(image, ImageWithAlpha(image, None, None), tmp_path / "a.png")
-    assert list(tmp_path.iterdir()) == []

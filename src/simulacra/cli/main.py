@@ -10,12 +10,13 @@ from importlib.metadata import version
 
 from simulacra.errors import ConfigError, SimulacraError, abridge, nearest
 from simulacra.limits import out_of_memory
-from simulacra.terminal import printable_file, tolerant_stderr
+from simulacra.terminal import fill_standard_streams, printable_file, tolerant_stderr
 
 VERBS = {
     "train": "train a model on data, or resume its training",
     "sample": "draw new examples from a trained model",
     "reconstruct": "show examples beside their reconstructions",
+    "edit": "edit images along a direction of a latent space",
     "interpolate": "decode what lies between seeds, images or classes",
     "translate": "translate images from one domain to another",
     "predict": "write a model's predictions for every example",
@@ -54,6 +55,7 @@ OUT_OF_MEMORY = (
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line. Returns the exit code: 0 done, 1 input or run at fault, 2 usage, 130 interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    fill_standard_streams()
     stdout = printable_file(sys.stdout, whole="--json" in arguments)
     with redirect_stdout(stdout), redirect_stderr(printable_file(tolerant_stderr())):
         return _main(arguments)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
 
+from simulacra.cli.picture_files import report_plan
 from simulacra.cli.usage import Overwrite, parse
 
 # ratio of both sides to those of the training images, beyond which objects have an unfamiliar size
 LARGE, SMALL = 2, 2 / 3
-
-# of files that are left out, the endings that are named
-ENDINGS = 5
 
 
 @dataclass(frozen=True)
@@ -25,7 +22,7 @@ class Translate:
     run: tyro.conf.Positional[Path]
     """run folder"""
     inputs: tyro.conf.Positional[tuple[Path, ...]]
-    """image files, and folders of images with all their sub-folders"""
+    """image files, .zip files of images, and folders of images with all their sub-folders"""
     out: Path
     """folder for the translations, under the names of the inputs; existing files are kept"""
     overwrite: Overwrite = False
@@ -45,18 +42,11 @@ def main(argv: list[str]) -> int:
     run.check_trained()
     from simulacra.core.capabilities import Translates
     from simulacra.core.noise import derive_seed
-    from simulacra.data.images.decode import BadImage, open_with_alpha
+    from simulacra.data.images.decode import BadImage
     from simulacra.data.images.parallel import progress
     from simulacra.errors import ConfigError, DataError, RunError
-    from simulacra.tasks.translate import (
-        display,
-        exists,
-        plan,
-        skipped_files,
-        translated_image,
-        varies,
-        write,
-    )
+    from simulacra.tasks.picture_files import display, exists, open_pictures, plan, write
+    from simulacra.tasks.translate import translated_image, varies
 
     out, variants = arguments.out, arguments.variants
     if not arguments.inputs:
@@ -69,40 +59,33 @@ def main(argv: list[str]) -> int:
         raise RunError(
             f"{run}: this {run.config.model} has one translation for each image; leave --variants out"
         )
-    jobs, bad, there = plan(arguments.inputs, out, variants, arguments.overwrite)
-    for source, reason in bad.items():
-        print(f"simulacra: {display(source)}: {reason}", file=sys.stderr)
-    for folder, endings in skipped_files(arguments.inputs, out).items():
-        print(f"simulacra: {display(folder)}: {describe_skipped(endings)}", file=sys.stderr)
-    if there:
-        print(
-            f"simulacra: {display(out)}: already has translations of {there:,} of the images; they are kept."
-            " --overwrite translates them again",
-            file=sys.stderr,
-        )
-    done, unread, unlike = 0, len(bad), 0
-    height, width = model.spec.shape[1:]
-    try:
-        for job in progress(jobs, len(jobs), "translating"):
-            try:
-                original = open_with_alpha(job.source)
-            except BadImage as error:
-                unread += 1
-                print(f"simulacra: {display(job.source)}: {error}", file=sys.stderr)
-                continue
-            scales = original.image.width / width, original.image.height / height
-            unlike += min(scales) > LARGE or max(scales) < SMALL
-            for variant, file in enumerate(job.outs):
-                if exists(file) and not arguments.overwrite:
+    suffixes = [f"-{k + 1}" for k in range(variants)] if variants > 1 else [""]
+    with open_pictures(arguments.inputs, out) as pictures:
+        jobs, bad, there = plan(pictures, out, suffixes, arguments.overwrite)
+        report_plan(arguments.inputs, out, bad, there, "translations", "translates")
+        done, unread, unlike = 0, len(bad), 0
+        height, width = model.spec.shape[1:]
+        try:
+            for job in progress(jobs, len(jobs), "translating"):
+                try:
+                    original = job.source.open()
+                except BadImage as error:
+                    unread += 1
+                    print(f"simulacra: {display(job.source.path)}: {error}", file=sys.stderr)
                     continue
-                image = translated_image(model, original.image, derive_seed(arguments.seed, variant), to)
-                write(image, original, file, arguments.overwrite)
-            done += 1
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"interrupted: {done} of {len(jobs)} images are translated, in {out}; run the same command to"
-            " resume"
-        ) from None
+                scales = original.image.width / width, original.image.height / height
+                unlike += min(scales) > LARGE or max(scales) < SMALL
+                for variant, file in enumerate(job.outs):
+                    if exists(file) and not arguments.overwrite:
+                        continue
+                    image = translated_image(model, original.image, derive_seed(arguments.seed, variant), to)
+                    write(image, original, file, overwrite=arguments.overwrite)
+                done += 1
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                f"interrupted: {done} of {len(jobs)} images are translated, in {out}; run the same command"
+                " to resume"
+            ) from None
     if done or (there and not jobs):
         print(out)
     if done:
@@ -117,21 +100,3 @@ def main(argv: list[str]) -> int:
     if unread:
         raise DataError(f"{unread:,} of {done + unread:,} inputs could not be read, as reported above")
     return 0
-
-
-def describe_skipped(endings: Counter[str]) -> str:
-    """A line about the files of a folder that are skipped, the most frequent endings first.
-
-    >>> describe_skipped(Counter([".txt", ".heic", ".heic", ""])).split(";")[0]
-    '4 files are skipped, since their endings (.heic, .txt, none) are not those of images'
-    """
-    from simulacra.data.images.files import SUFFIXES
-    from simulacra.errors import printable
-
-    named = [printable(ending) or "none" for ending, _ in endings.most_common(ENDINGS)]
-    listed = ", ".join(named + ["..."] * (len(endings) > ENDINGS))
-    if (n := endings.total()) == 1:
-        what = f"1 file is skipped, since its ending ({listed}) is not that of an image"
-    else:
-        what = f"{n:,} files are skipped, since their endings ({listed}) are not those of images"
-    return f"{what}; {', '.join(SUFFIXES)} are read"

@@ -18,13 +18,14 @@ from simulacra.core.capabilities import BLOCK, Conditional, Decodes, Encodes
 from simulacra.core.inference import CHUNK, eval_mode
 from simulacra.core.model import LatentModel, Model
 from simulacra.core.noise import Noise
-from simulacra.data.images.decode import BadImage, fit, open_image
+from simulacra.data.images.decode import BadImage, open_image
 from simulacra.data.images.parallel import progress
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError, DataError, RunError, nearest
 from simulacra.latent.paths import PATHS, default_path, four_corners
 from simulacra.latent.paths import path as through
 from simulacra.limits import check_memory
+from simulacra.tasks.picture_files import fit_to_model
 
 
 @dataclass(frozen=True)
@@ -256,20 +257,10 @@ def read_images(spec: DataSpec, files: Sequence[Path]) -> np.ndarray:
     """
     if spec.kind != "image":
         raise DataError("images: this model was trained on vectors; give --seeds or --classes")
-    channels, height, width = spec.shape
     images = []
     for file in files:
         try:
-            image = open_image(file)
-            if height == width:
-                images.append(fit(image, height, channels))
-                continue
-            if image.size != (width, height):
-                raise BadImage(
-                    f"has {image.width}x{image.height} pixels, but this model takes {width}x{height}"
-                )
-            x = np.asarray(image.convert("L" if channels == 1 else "RGB"))
-            images.append(x.reshape(height, width, channels).transpose(2, 0, 1))
+            images.append(fit_to_model(open_image(file), spec))
         except BadImage as error:
             raise DataError(f"{file}: {error}") from error
     return np.stack(images)

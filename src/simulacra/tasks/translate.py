@@ -1,4 +1,4 @@
-"""Translate image files of any size, and write the results.
+"""Translate images of any size.
 
 A large image is translated in overlapping tiles: `MARGIN` border pixels of each are discarded, and the rest
 is blended linearly, so that nets with a smaller receptive field give the same image as in one piece. Instance
@@ -8,13 +8,10 @@ one row of tiles is held in floating point.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from math import ceil
-from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,32 +21,11 @@ from torch import Tensor, nn
 from simulacra.core.batch import tensor, to_bytes
 from simulacra.core.capabilities import Translates
 from simulacra.core.noise import Noise
-from simulacra.data.images.decode import BadImage, ImageWithAlpha, header
-from simulacra.data.images.files import is_image_file, open_image_files
-from simulacra.errors import ConfigError, DataError, RunError, printable
-from simulacra.files import replacing
 from simulacra.tasks.tiling import normalised_alike
 
 # Pixels. A tile of 512 takes nine residual blocks of 256 channels 300 MB. Tiles begin at multiples of ALIGN,
 # where nets that halve a picture up to 7 times halve the whole picture, too.
 TILE, OVERLAP, MARGIN, ALIGN = 512, 128, 32, 128
-
-# ending -> PIL's name of the format, whether it keeps transparency, and how it is written
-WRITTEN: dict[str, tuple[str, bool, dict[str, Any]]] = {
-    ".png": ("PNG", True, {}),
-    ".webp": ("WEBP", True, {"quality": 95}),
-    ".jpg": ("JPEG", False, {"quality": 95}),
-    ".jpeg": ("JPEG", False, {"quality": 95}),
-    ".bmp": ("BMP", False, {}),
-}
-
-
-@dataclass(frozen=True)
-class Job:
-    """A picture file, and the files of its translations, one for every variant."""
-
-    source: Path
-    outs: tuple[Path, ...]
 
 
 class Strip(NamedTuple):
@@ -166,132 +142,3 @@ def varies(model: Translates, to: str | None = None) -> bool:
     x = Noise(0).uniform(1, *model.spec.shape).to(model.device)
     one, other = (model.translate(x, Noise(seed), to) for seed in (0, 1))
     return not torch.equal(one, other)
-
-
-def write(image: Image.Image, original: ImageWithAlpha, file: Path, overwrite: bool = True) -> None:
-    """Write a translation whole or not at all, in the format of the file's ending.
-
-    It has the original's transparency where the format keeps any, and its colour profile where it fits.
-
-    Raises:
-        RunError: it could not be written, or is there and stays without `overwrite`.
-    """
-    kind, keeps_alpha, options = WRITTEN[file.suffix.lower()]
-    if original.profile and original.profile[16:20] == {"L": b"GRAY", "RGB": b"RGB "}[image.mode]:
-        options = {**options, "icc_profile": original.profile}
-    if original.alpha is not None and keeps_alpha:
-        image = image.copy()
-        image.putalpha(original.alpha)
-    with replacing(file, overwrite) as temporary:
-        image.save(temporary, kind, **options)
-
-
-class Plan(NamedTuple):
-    """What to translate.
-
-    Attributes:
-        jobs: those of which a translation is missing.
-        bad: of each file that cannot be used the reason.
-        there: how many other pictures are translated already.
-    """
-
-    jobs: list[Job]
-    bad: dict[Path, str]
-    there: int
-
-
-def plan(inputs: Sequence[Path], out: Path, variants: int, overwrite: bool = False) -> Plan:
-    """What to translate, and where each translation goes below the folder `out`.
-
-    A file keeps its name, a file of a folder its path below it. With several variants they are numbered,
-    `name-1.png` and so on. A format that keeps no transparency, or that is not written, becomes PNG. What is
-    there stays as it is, so that the same call again goes on; with `overwrite` it is made again.
-
-    Raises:
-        ConfigError: `out` is a file.
-        DataError: two inputs have one name, or a folder holds no pictures.
-        RunError: an input would be overwritten.
-    """
-    if out.is_file() or (is_image_file(out.name) and not out.is_dir()):
-        raise ConfigError(f"out: {out} is a file; give a folder")
-    jobs: list[Job] = []
-    bad: dict[Path, str] = {}
-    planned: dict[Path, Path] = {}
-    numbers = [f"-{k + 1}" for k in range(variants)] if variants > 1 else [""]
-    for source, name in _found(inputs, out):
-        try:
-            name = _written(name, header(source).alpha)
-        except BadImage as error:
-            bad[source] = str(error)
-            continue
-        outs = tuple(out / name.with_name(f"{name.stem}{number}{name.suffix}") for number in numbers)
-        if (other := next((planned[file] for file in outs if file in planned), None)) is None:
-            planned |= dict.fromkeys(outs, source)
-            jobs.append(Job(source, outs))
-        elif not other.samefile(source):
-            raise DataError(
-                f"{display(other)} and {display(source)} would both become {display(outs[0])};"
-                " give them in two calls, each with its own --out"
-            )
-    missing = [job for job in jobs if overwrite or not all(map(exists, job.outs))]
-    _refuse_overwriting(planned)
-    return Plan(missing, bad, len(jobs) - len(missing))
-
-
-def display(path: Path) -> str:
-    """A path in a message, with control characters escaped."""
-    return printable(str(path))
-
-
-def skipped_files(inputs: Sequence[Path], out: Path) -> dict[Path, Counter[str]]:
-    """Of each folder that holds files which `plan` passes over, how many of which ending they are."""
-    given = {path.resolve() for path in inputs}
-    found: dict[Path, Counter[str]] = {}
-    for folder in filter(Path.is_dir, inputs):
-        _, others = _inside(folder, out)
-        names = [name for name in others if (folder / name).resolve() not in given]
-        if names:
-            found[folder] = Counter(name.suffix.lower() for name in names)
-    return found
-
-
-def _found(inputs: Sequence[Path], out: Path) -> Iterator[tuple[Path, PurePosixPath]]:
-    """Every input file, and its path below the folder it was found in."""
-    for path in inputs:
-        if path.is_dir():
-            yield from ((path / name, name) for name in _inside(path, out)[0])
-        else:
-            yield path, PurePosixPath(path.name)
-
-
-def _inside(folder: Path, out: Path) -> tuple[list[PurePosixPath], list[PurePosixPath]]:
-    """The pictures of a folder, and its other files, by their paths below it."""
-    with open_image_files(display(folder), str(folder)) as pictures:
-        names, others = ([PurePosixPath(n) for n in found] for found in (pictures.names, pictures.others))
-    # what a call before has written is no input: photos --out photos/translated
-    around, written = folder.resolve(), out.resolve()
-    if around in written.parents:
-        own = written.relative_to(around).as_posix()
-        names, others = ([n for n in found if not n.is_relative_to(own)] for found in (names, others))
-    return names, others
-
-
-def _written(name: PurePosixPath, alpha: bool) -> PurePosixPath:
-    """The name with an ending whose format is written, and keeps transparency where there is any."""
-    _, keeps_alpha, _ = WRITTEN.get(name.suffix.lower(), ("", False, {}))
-    known = name.suffix.lower() in WRITTEN
-    return name if known and (keeps_alpha or not alpha) else name.with_suffix(".png")
-
-
-def _refuse_overwriting(planned: Mapping[Path, Path]) -> None:
-    existing = [file for file in planned if exists(file)]
-    sources = {source.resolve() for source in planned.values()}
-    if inputs := [file for file in existing if file.resolve() in sources]:
-        raise RunError(
-            f"{display(inputs[0])}: is one of the inputs, which are never overwritten; choose another --out"
-        )
-
-
-def exists(file: Path) -> bool:
-    """Whether writing a file would replace one."""
-    return file.exists() or file.is_symlink()

@@ -181,6 +181,21 @@ def test_a_stopped_decoding_leaves_nothing(
     assert cached(own_cache) == []
 
 
+def test_what_a_killed_decoding_left_goes_with_the_next_one(pics: Path, own_cache: Path) -> None:
+    code = f"""
+import os
+from simulacra.data import load
+from simulacra.data.images import cache
+cache.decode_all = lambda *_: os.kill(os.getpid(), 9)
+load('folder:{pics}')
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    (left,) = cached(own_cache)
+    load(f"folder:{pics}")
+    assert len(cached(own_cache)) == 3
+    assert left not in cached(own_cache)
+
+
 def test_many_at_once(pics: Path, own_cache: Path) -> None:
     code = f"from simulacra.data import load; print(len(load('folder:{pics}').train))"
     others = [

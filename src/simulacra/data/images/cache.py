@@ -37,7 +37,7 @@ from simulacra.data.images.parallel import parallel, progress
 from simulacra.data.paths import cache_folder
 from simulacra.data.spec import Options
 from simulacra.errors import DataError
-from simulacra.files import replacing
+from simulacra.files import clear_leftovers, replacing
 from simulacra.limits import available_memory
 
 # the size, unless all images share a smaller one
@@ -199,8 +199,9 @@ def _write(folder: Path, key: str, examples: Examples, shape: Shape) -> Stack:
 
     Two processes at it write the same bytes under the same names, so that it does not matter who is last.
     """
+    clear_leftovers(folder, key)
     # a folder of its own, so that whatever happens all of it goes
-    temporary = Path(tempfile.mkdtemp(prefix=f"{key}.", suffix=".tmp", dir=folder))
+    temporary = Path(tempfile.mkdtemp(prefix=f".{key}.", suffix=f".{os.getpid()}.tmp", dir=folder))
     try:
         path = temporary / f"{key}.npy"
         with path.open("w+b") as file:

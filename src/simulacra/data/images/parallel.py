@@ -17,16 +17,23 @@ B = TypeVar("B")
 
 
 def parallel(work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
-    """`map` on all cores, in order, holding only a few results at a time."""
+    """`map` on all cores, in order, holding only a few results at a time.
+
+    When it is left early, the work that no thread has begun is not done.
+    """
     workers = os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as pool:
         waiting: deque[Future[B]] = deque()
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > 4 * workers:
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > 4 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        finally:
+            # after an error, an interruption, or when no more is wanted
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def progress(items: Iterable[A], total: int, doing: str) -> Iterator[A]:

@@ -1,0 +1,323 @@
+"""`simulacra edit RUN IMAGE... --direction smile --strength -2..2 --out DIR`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from simulacra.cli.picture_files import report_plan
+from simulacra.cli.usage import Overwrite, parse
+from simulacra.errors import ConfigError, DataError, RunError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from simulacra.data.spec import DataSpec
+    from simulacra.latent.directions import Direction
+    from simulacra.run import Run
+    from simulacra.tasks.edit import Edited
+
+# examples of a source in one picture or array, unless -n says otherwise
+SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Edit pictures: move their latents along a direction of the run, and decode them."""
+
+    run: tyro.conf.Positional[Path]
+    """run folder"""
+    inputs: tyro.conf.Positional[tuple[Path, ...]]
+    """image files, .zip files and folders of images; or --data, or --seeds"""
+    direction: str
+    """name of a direction of the run; 'simulacra direction RUN' lists them"""
+    out: Path
+    """folder: a file for each image and strength, under the names and at the sizes of the images, existing
+    files are kept; strip.png: a row for each image; edits.npz: an array; of vectors edits.csv or .parquet"""
+    strength: str = "-2..2"
+    """range, list or single strength, e.g. -2..2, or -1,0,1, or 1.5; 0 is the reconstruction, 1 the whole
+    direction"""
+    steps: int = 5
+    """strengths in a range, both ends included"""
+    overwrite: Overwrite = False
+    data: str | None = None
+    """data source in place of images, e.g. faces@test; its test split when no split is given"""
+    n: Annotated[int | None, tyro.conf.arg(aliases=["-n"])] = None
+    """number of examples of --data; by default all for a folder, 8 for a single file"""
+    seeds: str | None = None
+    """seeds in place of images, e.g. 1,2,3: samples of the model, also of one without an encoder"""
+    class_: Annotated[str | None, tyro.conf.arg(name="class")] = None
+    """class of the samples, by name, for conditional models"""
+
+
+def main(argv: list[str]) -> int:
+    arguments = parse(Edit, argv, "simulacra edit")
+    from simulacra.run import Run
+
+    run = Run(arguments.run)
+    run.check_trained()
+    if sum([bool(arguments.inputs), arguments.data is not None, arguments.seeds is not None]) != 1:
+        raise ConfigError("inputs: name images or folders, or a source with --data, or samples with --seeds")
+    if arguments.n is not None and (arguments.data is None or arguments.n < 1):
+        raise ConfigError("n: the number of examples of --data, at least 1")
+    if arguments.class_ is not None and arguments.seeds is None:
+        raise ConfigError("class: is that of samples; add --seeds, e.g. --seeds 1,2,3")
+    from simulacra.files import check_unused
+    from simulacra.latent import directions
+    from simulacra.tasks.edit import parse_strengths
+    from simulacra.tasks.export_examples import check_output
+    from simulacra.tasks.picture_files import check_folder
+
+    out, spec = arguments.out, run.config.spec
+    strengths = parse_strengths(arguments.strength, arguments.steps)
+    if _is_folder(out, spec):
+        check_folder(out)
+    else:
+        check_output(out, spec)
+        check_unused(out, overwrite=arguments.overwrite)
+    direction = directions.load(run, arguments.direction)
+    stem = directions.file_of(run, direction.name).stem
+    suffixes = [f"-{stem}{s:+g}" for s in strengths] if len(strengths) > 1 else [""]
+    if arguments.seeds is not None:
+        return _samples(arguments, run, direction, strengths, suffixes)
+    model = _encoder(run)
+    direction.check(model)
+    if _is_folder(out, spec):
+        return _folder(arguments, run, model, direction, strengths, suffixes)
+    return _file(arguments, run, model, direction, strengths)
+
+
+def _encoder(run: Run) -> Any:
+    from simulacra.core.capabilities import Decodes, Encodes, Samples, require
+    from simulacra.models.registry import short_name
+
+    model, config = run.load(), run.config
+    name = short_name(config.model)
+    if isinstance(model, Samples) and not isinstance(model, Encodes):
+        raise RunError(
+            f"{run}: this {name} has no encoder, so that it edits no given images; edit its samples with"
+            " --seeds 1,2,3"
+        )
+    require(model, Encodes, run, name, config.source)
+    return require(model, Decodes, run, name, config.source)
+
+
+def _folder(
+    arguments: Edit,
+    run: Run,
+    model: Any,
+    direction: Direction,
+    strengths: Sequence[float],
+    suffixes: Sequence[str],
+) -> int:
+    """Files of image files, or of the examples of a source."""
+    from simulacra.data.images.parallel import progress
+    from simulacra.tasks.edit import edit_files, examples
+    from simulacra.tasks.picture_files import display, open_pictures, plan
+
+    out, inputs = arguments.out, arguments.inputs
+    with open_pictures(inputs, out) as pictures:
+        if arguments.data is not None:
+            pictures = list(examples(arguments.data, *_source(arguments, run, None)))
+        jobs, bad, there = plan(pictures, out, suffixes, arguments.overwrite)
+        report_plan(inputs, out, bad, there, "edits", "edits")
+        unread, done = len(bad), []
+        results = edit_files(model, jobs, direction, strengths, arguments.overwrite)
+        try:
+            for one in progress(results, len(jobs), "editing"):
+                if one.problem:
+                    unread += 1
+                    print(f"simulacra: {display(one.path)}: {one.problem}", file=sys.stderr)
+                else:
+                    done.append(one)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                f"interrupted: the edits so far are in {out}; run the same command to resume"
+            ) from None
+    if done or (there and not jobs):
+        print(out)
+    if done:
+        print(f"{_images(len(done))} edited{_at(strengths)}")
+    _describe_differences(model.spec, done)
+    _refuse_unread(unread, len(done))
+    return 0
+
+
+def _file(arguments: Edit, run: Run, model: Any, direction: Direction, strengths: Sequence[float]) -> int:
+    """One picture, archive or table of all edits."""
+    from simulacra.core.batch import tensor
+    from simulacra.tasks.edit import edit
+
+    unread = 0
+    if arguments.data is not None:
+        x, names = _source(arguments, run, SHOWN)
+    else:
+        x, names, unread = _read(arguments.inputs, run)
+    y = edit(model, tensor(x), direction, strengths)
+    _export(arguments.out, run.config.spec, y, names, strengths, arguments.overwrite)
+    _refuse_unread(unread, len(x))
+    return 0
+
+
+def _samples(
+    arguments: Edit, run: Run, direction: Direction, strengths: Sequence[float], suffixes: Sequence[str]
+) -> int:
+    """Edits of samples, in any kind of output."""
+    from simulacra.core.capabilities import Conditional, Decodes, require
+    from simulacra.models.registry import short_name
+    from simulacra.tasks.edit import edit_latents, write_edits
+    from simulacra.tasks.interpolate import from_seeds
+
+    assert arguments.seeds is not None
+    try:
+        seeds = [int(word) for word in arguments.seeds.split(",")]
+    except ValueError:
+        raise ConfigError(
+            f"seeds: cannot read '{arguments.seeds}'; write whole numbers, e.g. 1,2,3"
+        ) from None
+    if len(set(seeds)) < len(seeds):
+        raise ConfigError(f"seeds: '{arguments.seeds}' has a seed twice; leave one out")
+    model, config = run.load(), run.config
+    if arguments.class_ is not None or isinstance(model, Conditional):
+        conditional = require(model, Conditional, run, short_name(config.model), config.source)
+        if arguments.class_ is None:
+            raise ConfigError(f"class: choose one with --class: {', '.join(config.spec.classes)}")
+        model = conditional.for_class(arguments.class_)
+    model = require(model, Decodes, run, short_name(config.model), config.source)
+    y = edit_latents(model, from_seeds(model, seeds, direction.space), direction, strengths)
+    names, out = [f"seed-{seed}.png" for seed in seeds], arguments.out
+    if not _is_folder(out, config.spec):
+        _export(out, config.spec, y, [str(seed) for seed in seeds], strengths, arguments.overwrite)
+        return 0
+    written, there = write_edits(y, names, out, suffixes, arguments.overwrite)
+    report_plan([], out, {}, there, "edits", "edits")
+    print(out)
+    if written:
+        print(f"{written:,} {'sample' if written == 1 else 'samples'} edited{_at(strengths)}")
+    return 0
+
+
+def _source(arguments: Edit, run: Run, most: int | None) -> tuple[np.ndarray, list[str]]:
+    """Examples of a source as the model takes them, and their names: those of files, or their rows."""
+    from simulacra.data import split_of
+
+    split, n = split_of(arguments.data), arguments.n or most
+    data = run.data(arguments.data)
+    dataset = data.split(split).take(slice(0, n))
+    if len(dataset) == 0:
+        raise DataError(f"{arguments.data}@{split}: no examples; choose another split")
+    rows = range(len(dataset)) if dataset.rows is None else dataset.rows.tolist()
+    ending = ".png" if run.config.spec.kind == "image" else ""
+    return dataset.x, [data.names[row] if data.names else f"{row:05d}{ending}" for row in rows]
+
+
+def _read(inputs: Sequence[Path], run: Run) -> tuple[np.ndarray, list[str], int]:
+    """Image files as the model takes them, their names, and how many cannot be read."""
+    from functools import partial
+
+    import numpy as np
+
+    from simulacra.data.images.parallel import parallel, progress
+    from simulacra.tasks.edit import read_picture
+    from simulacra.tasks.picture_files import display, open_pictures
+
+    spec = run.config.spec
+    if spec.kind != "image":
+        raise DataError(f"{run}: was trained on vectors, not on images; name a source with --data")
+    images, read, unread = [], [], 0
+    with open_pictures(inputs) as pictures:
+        results = parallel(partial(read_picture, spec), pictures)
+        for image, _, one in progress(results, len(pictures), "reading"):
+            if image is None:
+                unread += 1
+                print(f"simulacra: {display(one.path)}: {one.problem}", file=sys.stderr)
+            else:
+                images.append(image)
+                read.append(one)
+    if not images:
+        _refuse_unread(unread, 0)
+    _describe_differences(spec, read)
+    return np.stack(images), [str(one.path) for one in read], unread
+
+
+def _export(
+    out: Path, spec: DataSpec, y: Tensor, names: Sequence[str], strengths: Sequence[float], overwrite: bool
+) -> None:
+    """Write edits `(N, S, ...)` as one strip, archive or table."""
+    import numpy as np
+
+    from simulacra.core.batch import to_bytes
+    from simulacra.files import replacing
+    from simulacra.images import save_png, strip
+    from simulacra.tasks.edit import strength_name
+    from simulacra.tasks.export_examples import write_examples
+
+    if out.suffix == ".npz":
+        with replacing(out, overwrite) as file, file.open("wb") as stream:
+            np.savez_compressed(
+                stream, x=y.cpu().numpy(), strengths=np.array(strengths), names=np.array(names)
+            )
+    elif out.suffix == ".png":
+        images = to_bytes(y.flatten(0, 1)).reshape(y.shape)
+        save_png(strip(images, [strength_name(s) for s in strengths]), out, overwrite)
+    else:
+        labels = {
+            "row": [name for name in names for _ in strengths],
+            "strength": [f"{s:g}" for _ in names for s in strengths],
+        }
+        columns = {_unused(name, spec): cells for name, cells in labels.items()}
+        write_examples(y.flatten(0, 1), spec, out, labels=columns, overwrite=overwrite)
+    print(out)
+    what = "image" if spec.kind == "image" else "row"
+    print(f"{len(y):,} {what}{'' if len(y) == 1 else 's'} edited{_at(strengths)}")
+
+
+def _unused(name: str, spec: DataSpec) -> str:
+    """A name for a column that a table does not have."""
+    from simulacra.data.tables.rows import schema_of
+
+    known = {column.name for column in schema_of(spec).columns}
+    while name in known:
+        name += "_"
+    return name
+
+
+def _is_folder(out: Path, spec: DataSpec) -> bool:
+    return spec.kind == "image" and out.suffix.lower() not in (".png", ".npz")
+
+
+def _at(strengths: Sequence[float]) -> str:
+    return f" at {len(strengths)} strengths" if len(strengths) > 1 else ""
+
+
+def _images(n: int) -> str:
+    return f"{n:,} {'image' if n == 1 else 'images'}"
+
+
+def _describe_differences(spec: DataSpec, read: Sequence[Edited]) -> None:
+    """Say once how images differ from those that the model takes."""
+    channels, height, width = spec.shape
+    resized, cropped, converted = (
+        sum(getattr(one, name) for one in read) for name in ("resized", "cropped", "converted")
+    )
+    what = []
+    if resized:
+        what.append(f"{_images(resized)} of another size {'was' if resized == 1 else 'were'} resized")
+    if cropped:
+        what.append(f"of {cropped:,} only the middle square was edited")
+    if converted:
+        kind = "grey" if channels == 1 else "colour"
+        what.append(f"{_images(converted)} {'was' if converted == 1 else 'were'} converted to {kind}")
+    if what:
+        print(f"simulacra: the model takes {width}x{height} pixels; {'; '.join(what)}", file=sys.stderr)
+
+
+def _refuse_unread(unread: int, done: int) -> None:
+    if unread:
+        raise DataError(f"{unread:,} of {done + unread:,} inputs could not be read, as reported above")
