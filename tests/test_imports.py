@@ -36,6 +36,7 @@ ALLOWED = {
     "latent": DATA | {"run", "tensors"},
     "tasks": TRAINED | {"attacks"},
     "estimators": TRAINED,
+    "transformer": TRAINED | {"estimators"},
     "api": TRAINED | {"tasks"},
     "report": TRAINED | {"tasks"},
     "audit": TRAINED | {"tasks", "report"},

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from simulacra.core.noise import Noise
     from simulacra.data.spec import DataSpec
     from simulacra.estimators import DistributionRegressor, MDNRegressor
+    from simulacra.latent.directions import Direction
     from simulacra.models.autoencoder.model import Autoencoder
     from simulacra.models.classifier.model import Classifier
     from simulacra.models.conditional_gan.model import ConditionalGAN
@@ -34,15 +35,18 @@ if TYPE_CHECKING:
     from simulacra.models.regressor.model import Regressor
     from simulacra.models.vae.model import VAE
     from simulacra.tasks.compare import compare
+    from simulacra.tasks.direction import direction, unlabelled_directions
     from simulacra.tasks.edit import edit
     from simulacra.tasks.evaluate import evaluate
     from simulacra.tasks.interpolate import interpolate
+    from simulacra.transformer import as_transformer
 
 # Imported when first used: torch takes over a second. The models' classes are found by their cards.
 _LAZY = {
     "MODELS": "simulacra.models.registry",
     "Batch": "simulacra.core.batch",
     "DataSpec": "simulacra.data.spec",
+    "Direction": "simulacra.latent.directions",
     "DistributionRegressor": "simulacra.estimators",
     "LatentSpace": "simulacra.core.latents",
     "MDNRegressor": "simulacra.estimators",
@@ -51,13 +55,16 @@ _LAZY = {
     "Noise": "simulacra.core.noise",
     "Training": "simulacra.config",
     "Turn": "simulacra.core.model",
+    "as_transformer": "simulacra.transformer",
     "compare": "simulacra.tasks.compare",
+    "direction": "simulacra.tasks.direction",
     "edit": "simulacra.tasks.edit",
     "evaluate": "simulacra.tasks.evaluate",
     "interpolate": "simulacra.tasks.interpolate",
     "load": "simulacra.api",
     "load_data": "simulacra.api",
     "train": "simulacra.api",
+    "unlabelled_directions": "simulacra.tasks.direction",
 }
 __all__ = [  # names that are imported when first used
     "GAN",
@@ -71,6 +78,7 @@ __all__ = [  # names that are imported when first used
     "ConditionalGAN",
     "CycleGAN",
     "DataSpec",
+    "Direction",
     "DistributionRegressor",
     "Generator",
     "LatentSpace",
@@ -83,13 +91,16 @@ __all__ = [  # names that are imported when first used
     "Regressor",
     "Training",
     "Turn",
+    "as_transformer",
     "compare",
+    "direction",
     "edit",
     "evaluate",
     "interpolate",
     "load",
     "load_data",
     "train",
+    "unlabelled_directions",
 ]  # fmt: skip
 
 

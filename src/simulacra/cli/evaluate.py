@@ -54,6 +54,8 @@ class Evaluate:
     """translations of each input of a pair, with different noise"""
     examples: int | None = None
     """number of examples, the first of the split; all when not given"""
+    anomalies: str | None = None
+    """data source of anomalies: how well the model tells them from the data (AUC)"""
     seed: int = 0
     """random seed"""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -100,6 +102,8 @@ def run(arguments: Evaluate) -> None:
         features = Run(str(features)).load()
     source = arguments.data or trained.config.source
     parse_source(source)
+    if arguments.anomalies is not None:
+        parse_source(arguments.anomalies)
     model = trained.load()
     asked: dict[str, Any] = {
         "metrics": arguments.metrics.split(",") if arguments.metrics else None,
@@ -107,6 +111,7 @@ def run(arguments: Evaluate) -> None:
         "examples": arguments.examples,
         "features": features,
         "variants": arguments.variants,
+        "anomalies": arguments.anomalies,
     }
     # before the data are read, which may take long
     applicable(model, **asked)

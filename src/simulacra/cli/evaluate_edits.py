@@ -19,8 +19,9 @@ def run(arguments: Evaluate) -> None:
     from simulacra.run import Run
 
     assert arguments.direction is not None
-    if arguments.metrics is not None:
-        raise ConfigError("metrics: does not apply to a direction; leave it out")
+    for name in ("metrics", "anomalies"):
+        if getattr(arguments, name) is not None:
+            raise ConfigError(f"{name}: does not apply to a direction; leave it out")
     if arguments.examples is not None and arguments.examples < 2:
         raise ConfigError(f"examples: must be at least 2, not {arguments.examples}")
     trained = Run(arguments.run)

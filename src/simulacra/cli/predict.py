@@ -15,7 +15,11 @@ from simulacra.cli.usage import Overwrite, parse
 
 @dataclass(frozen=True)
 class Predict:
-    """Write what a model predicts for every example: mean, spread, quantiles, or classes."""
+    """Write what a model predicts for every example: mean, spread, quantiles, or classes.
+
+    Of a model that predicts nothing, but reconstructs or has a likelihood: scores that are larger the less an
+    example is like the training data.
+    """
 
     run: tyro.conf.Positional[Path]
     """run folder"""
@@ -42,9 +46,12 @@ def main(argv: list[str]) -> int:
     run.check_trained()
     import numpy as np
 
-    from simulacra.core.capabilities import Predicts
+    from simulacra.core.capabilities import Predicts, require
+    from simulacra.data.spec import Dataset
     from simulacra.errors import ConfigError, DataError, printable
     from simulacra.files import check_unused
+    from simulacra.metrics.anomaly import SCORES, anomaly_scores
+    from simulacra.models.registry import short_name
     from simulacra.tasks.inputs import read_files, read_source
     from simulacra.tasks.predict import check_out, predictions, write_csv, write_npz, write_pictures
 
@@ -56,7 +63,13 @@ def main(argv: list[str]) -> int:
     spec = run.config.spec
     check_out(out, spec)
     check_unused(out, overwrite=arguments.overwrite)
-    model = run.load_with(Predicts)
+    model = run.load()
+    if not isinstance(model, Predicts) and isinstance(model, tuple(SCORES.values())):
+        if arguments.samples:
+            raise ConfigError("samples: this model predicts no distribution to draw from; leave it out")
+        predictor = None
+    else:
+        predictor = require(model, Predicts, run, short_name(run.config.model), run.config.source)
     bad: dict[str, str] = {}
     if arguments.data is not None:
         inputs = read_source(run, arguments.data)
@@ -68,7 +81,10 @@ def main(argv: list[str]) -> int:
         inputs = inputs.take(np.flatnonzero(inputs.split == arguments.split))
     if len(inputs) == 0:
         raise DataError(f"{arguments.data or 'inputs'}: no examples; choose another split")
-    arrays = predictions(model, inputs.x, arguments.samples, arguments.seed)
+    if predictor is None:
+        arrays = anomaly_scores(model, Dataset(spec, inputs.x), seed=arguments.seed)
+    else:
+        arrays = predictions(predictor, inputs.x, arguments.samples, arguments.seed)
     if out.suffix == ".npz":
         write_npz(inputs, arrays, out, arguments.overwrite)
     elif out.suffix == ".png":

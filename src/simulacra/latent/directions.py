@@ -121,8 +121,8 @@ class Direction:
     def orthogonal(self, *others: Direction) -> Direction:
         """The direction without its components along the span of others, which it then leaves alone.
 
-        Conditional manipulation (Shen et al. 2020, "Interpreting the latent space of GANs for semantic face
-        editing", arXiv:2005.09635, sec. 3.3). The result is shorter than the direction, not scaled up.
+        Conditional manipulation (Shen et al. 2020, "InterFaceGAN", arXiv:2005.09635). The result is shorter
+        than the direction: what it shared with the others is gone.
 
         >>> smile = Direction("smile", "z", torch.tensor([2.0, 1.0]), "means")
         >>> glasses = Direction("glasses", "z", torch.tensor([0.0, 3.0]), "means")
@@ -137,11 +137,7 @@ class Direction:
         if not others:
             return self
         v = self.vector.double().flatten()
-        # n' = n - Q Q^T n, the columns of Q an orthonormal basis of the span of the others
-        spanning = torch.stack([other.vector.double().flatten() for other in others], dim=1)
-        Q, sizes, _ = torch.linalg.svd(spanning, full_matrices=False)
-        Q = Q[:, sizes > ROUNDING * sizes.max()]
-        rest = v - Q @ (Q.T @ v)
+        rest = remainder(v, torch.stack([other.vector.double().flatten() for other in others]))
         if rest.norm() <= ROUNDING * v.norm():
             named = " and ".join(f"'{other.name}'" for other in others)
             raise ConfigError(f"direction '{self.name}': nothing of it is left without {named}")
@@ -191,7 +187,7 @@ class Direction:
         weights = [one.details["weights"] for one in (self, other) if one and "weights" in one.details]
         if weights:
             details["weights"] = weights[0]
-        return Direction(_formula(terms), self.space, vector, "sum", details)
+        return Direction(formula(terms), self.space, vector, "sum", details)
 
     @property
     def _terms(self) -> Mapping[str, float]:
@@ -211,14 +207,26 @@ class Direction:
             )
 
 
+def remainder(v: Tensor, others: Tensor) -> Tensor:
+    """Vectors `(..., Z)` without their components along the span of others `(K, Z)`, like v.
+
+    >>> remainder(torch.tensor([2.0, 1.0]), torch.tensor([[0.0, 3.0], [0.0, 1.0]]))
+    tensor([2., 0.])
+    """
+    # n' = n - Q Q^T n, the columns of Q an orthonormal basis of the span; the others may depend on each other
+    Q, sizes, _ = torch.linalg.svd(others.T, full_matrices=False)
+    Q = Q[:, sizes > ROUNDING * sizes.max()]
+    return v - v @ Q @ Q.T
+
+
 def _batch(shape: torch.Size) -> str:
     return f"(N, {', '.join(map(str, shape))})"
 
 
-def _formula(terms: Mapping[str, float]) -> str:
+def formula(terms: Mapping[str, float]) -> str:
     """How a sum is written.
 
-    >>> _formula({"smile": 1.0, "glasses": -0.5})
+    >>> formula({"smile": 1.0, "glasses": -0.5})
     'smile - 0.5*glasses'
     """
     text = ""
@@ -278,27 +286,33 @@ def save(run: Run, direction: Direction, overwrite: bool = False) -> Path:
     if direction.details.get("weights", weights) != weights:
         raise RunError(f"{run}: direction '{direction.name}' was found with other weights than these")
     if path.exists() and not overwrite:
-        raise RunError(
-            f"{run}: has a direction '{direction.name}' already; choose another --name, or replace it with"
-            " --overwrite"
-        )
-    document = {
-        "name": direction.name,
-        "space": direction.space,
-        "shape": list(direction.vector.shape),
-        "method": direction.method,
-        "details": {
-            **direction.details,
-            "weights": weights,
-            "versions": {package: version(package) for package in ("simulacra", "torch")},
-        },
-    }
-    text = json.dumps(document, indent=2, ensure_ascii=False)
+        raise exists(run, direction.name)
+    versions = {package: version(package) for package in ("simulacra", "torch")}
+    details = {**direction.details, "weights": weights, "versions": versions}
+    text = json.dumps(describe(replace(direction, details=details)), indent=2, ensure_ascii=False)
     # the file of tensors takes its place only after the other one fits on the disk
     with replacing(path.with_suffix(".json")) as beside:
         beside.write_text(text + "\n", encoding="utf-8")
         tensors.write(path, {"vector": direction.vector}, {"direction": text})
     return path
+
+
+def describe(direction: Direction) -> dict[str, Any]:
+    """All but the vector, as plain values for JSON."""
+    return {
+        "name": direction.name,
+        "space": direction.space,
+        "shape": list(direction.vector.shape),
+        "method": direction.method,
+        "details": dict(direction.details),
+    }
+
+
+def exists(run: Run, name: str) -> RunError:
+    """An error about a name that is taken."""
+    return RunError(
+        f"{run}: has a direction '{name}' already; choose another --name, or replace it with --overwrite"
+    )
 
 
 def names(run: Run) -> list[str]:
@@ -355,7 +369,7 @@ def is_current(run: Run, direction: Direction) -> bool:
 _FACTOR = re.compile(r"(\d+\.?\d*|\.\d+)\s*\*\s*")
 
 
-def compose(run: Run, formula: str) -> Direction:
+def compose(run: Run, text: str) -> Direction:
     """A sum of directions of a run, e.g. `smile - 0.5*glasses`.
 
     A name is the longest one that the run has: `smile-wide` is the direction of this name where there is one,
@@ -363,14 +377,14 @@ def compose(run: Run, formula: str) -> Direction:
 
     Args:
         run: a run with directions.
-        formula: their names, with factors, `+` and `-`; `(`, `)` and `/` have no meaning.
+        text: their names, with factors, `+` and `-`; `(`, `)` and `/` have no meaning.
 
     Raises:
         ConfigError: it cannot be read.
         RunError: there is no direction of a name in it, or one cannot be loaded.
     """
     known = sorted(names(run), key=len, reverse=True)
-    total, place, text = None, 0, formula.strip()
+    total, place, text = None, 0, text.strip()
     if not text:
         raise ConfigError("compose: is empty; write names of directions, e.g. 'smile - 0.5*glasses'")
     while place < len(text):

@@ -41,6 +41,7 @@ class Evaluation:
         variants: translations of each input of a pair.
         batch_size: examples at a time.
         seed: random seed.
+        anomalies: the name of other data, and examples of them, for `anomaly`.
     """
 
     model: Any
@@ -54,6 +55,7 @@ class Evaluation:
     variants: int = 4
     batch_size: int = 100
     seed: int = 0
+    anomalies: tuple[str, Dataset] | None = None
 
     @cached_property
     def averages(self) -> dict[str, dict[str, float]]:

@@ -39,7 +39,8 @@ def check_run(run: Run) -> list[Part]:
 def _parts(run: Run) -> Iterator[Part]:
     yield Part("config.yaml", _problem(lambda: run.config))
     checkpoints = sorted(run.checkpoints.glob("*.safetensors"))
-    for file in [run.weights, *checkpoints]:
+    latent = sorted((run.path / "latent").rglob("*.safetensors"))
+    for file in [run.weights, *checkpoints, *latent]:
         if file.exists() or not checkpoints:
             yield Part(str(file.relative_to(run.path)), _problem(partial(tensors.check, file)))
     if run.metrics.is_file():

@@ -37,6 +37,7 @@ def evaluate(
     features: str | object = "raw",
     weights: str | Path | None = None,
     variants: int = 4,
+    anomalies: Trainable | None = None,
 ) -> dict[str, Any]:
     """Numbers on one split, averaged over examples; log-likelihoods in nats per example.
 
@@ -50,8 +51,8 @@ def evaluate(
             known only when the same arrays are passed.
         metrics: groups of `metrics.registry`: `elbo`, `nll`, `reconstruction`, `latents`, `prediction`,
             `samples`, `table`, `translation`, and those that compare features, `fid`, `kid`, `prdc`, `is`,
-            `classes`, `memorisation`, `perceptual`; and `disentanglement`. Those that the model has no
-            capability for are left out. The first ones, up to `translation`, when not given.
+            `classes`, `memorisation`, `perceptual`; `disentanglement` and `anomaly`. Those that the
+            model has no capability for are left out. The first ones, up to `translation`, when not given.
         importance_samples: draws of z for an estimated log-likelihood.
         examples: the first examples of the split, this many; for a model that translates between two domains
             half of them from each. All of it when not given.
@@ -61,6 +62,8 @@ def evaluate(
             `features`.
         weights: a file of weights, for `inception`.
         variants: translations of each input of a pair, at least 2.
+        anomalies: data as for `data`, of which the test split, or the split that a source names, is compared
+            with the examples: adds the group `anomaly`.
 
     Returns:
         `data`, `examples`, `seed`, and the values of each group by their keys, which the modules of
@@ -83,7 +86,7 @@ def evaluate(
         raise ConfigError(
             f"evaluate: the model is a {type(model).__name__}; pass a model, e.g. sim.load(RUN)"
         )
-    chosen = applicable(model, metrics, importance_samples, examples, features, variants)
+    chosen = applicable(model, metrics, importance_samples, examples, features, variants, anomalies)
     data, split = fitted(model, data, split)
     dataset = _first(model, data.split(split), examples)
     if len(dataset) == 0:
@@ -92,6 +95,10 @@ def evaluate(
             " evaluate on what it was trained on"
         )
     held_out = split != "train"
+    others: tuple[str, Dataset] | None = None
+    if anomalies is not None:
+        found, part = fitted(model, anomalies)
+        others = f"{found.name}@{part}", _first(model, found.split(part), examples)
     evaluation = Evaluation(
         model,
         data,
@@ -104,6 +111,7 @@ def evaluate(
         variants,
         batch_size,
         seed,
+        others,
     )
     numbers: dict[str, Any] = {"data": f"{data.name}@{split}", "examples": len(dataset), "seed": seed}
     with eval_mode(model), trusted():
@@ -138,6 +146,7 @@ def applicable(
     examples: int | None = None,
     features: str | object = "raw",
     variants: int = 4,
+    anomalies: object = None,
 ) -> list[Measurement]:
     """What `evaluate` measures with these arguments; data are not needed to refuse them.
 
@@ -146,6 +155,10 @@ def applicable(
     """
     metrics = groups(quick=True) if metrics is None else metrics
     check(metrics, groups())
+    if anomalies is not None:
+        metrics = [*metrics, "anomaly"]
+    elif "anomaly" in metrics:
+        raise ConfigError("metrics: anomaly compares with other data; name them with --anomalies SOURCE")
     if isinstance(features, str) and features not in EXTRACTORS:
         known = [*EXTRACTORS, "the run folder of a classifier"]
         raise ConfigError(f"features: unknown '{features}', {nearest(features, known)}")
@@ -158,6 +171,8 @@ def applicable(
     if variants < 2:
         raise ConfigError(f"variants: must be at least 2, not {variants}")
     chosen = [m for m in measurements() if m.name in metrics and isinstance(model, m.needs)]
+    if anomalies is not None and not any(m.name == "anomaly" for m in chosen):
+        raise ConfigError("anomalies: this model has no reconstructions and no likelihood; leave them out")
     if not chosen:
         raise ConfigError(f"metrics: {', '.join(metrics)} do not apply to this model")
     return chosen

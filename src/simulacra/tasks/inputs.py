@@ -95,9 +95,23 @@ def read_files(run: Run, paths: Sequence[Path]) -> tuple[Inputs, dict[str, str]]
     Raises:
         DataError: the model does not take square images, or nothing can be read.
     """
+    x, files, bad = read_images(run, paths)
+    split, notes = _split_by_content(run, x)
+    return Inputs(x, np.arange(len(x)), split, files, notes=notes), bad
+
+
+def read_images(run: Run, paths: Sequence[Path]) -> tuple[np.ndarray, list[str], dict[str, str]]:
+    """Pictures, and those of folders and .zip files, as a run takes them.
+
+    Returns:
+        uint8 `(N, C, H, W)`, the name of each, and why others cannot be read, by their names.
+
+    Raises:
+        DataError: the model does not take square images, or nothing can be read.
+    """
     spec = run.config.spec
     if spec.kind != "image" or spec.shape[1] != spec.shape[2]:
-        raise DataError(f"{run}: was not trained on square images; name what to predict for with --data")
+        raise DataError(f"{run}: was not trained on square images; name a source with --data")
     files, images, bad = [], [], {}
     for file, raw in _raw(paths):
         try:
@@ -108,9 +122,7 @@ def read_files(run: Run, paths: Sequence[Path]) -> tuple[Inputs, dict[str, str]]
     if not images:
         file, reason = next(iter(bad.items()))
         raise DataError(f"none of the files can be read (first: {file}: {reason})")
-    x = np.stack(images)
-    split, notes = _split_by_content(run, x)
-    return Inputs(x, np.arange(len(x)), split, files, notes=notes), bad
+    return np.stack(images), files, bad
 
 
 def _raw(paths: Sequence[Path]) -> Iterator[tuple[str, bytes | Path]]:

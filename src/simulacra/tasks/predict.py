@@ -111,7 +111,7 @@ def write_csv(
 
     Of classes the columns `predicted` and `p_CLASS`; of numbers `TARGET_mean`, `TARGET_std`, `TARGET_mode`,
     `TARGET_q05` and so on, `TARGET_sample_1` and so on. The columns of the table follow, `table_NAME` where a
-    name is taken. No cell is a formula for a spreadsheet.
+    name is taken. No cell is a formula for a spreadsheet. Of scores a column each.
     """
     columns = _with_table(inputs, about(inputs) | dict(_columns(arrays, spec)))
     write_table(columns, out, overwrite=overwrite)
@@ -135,6 +135,9 @@ def _columns(arrays: dict[str, np.ndarray], spec: DataSpec) -> Iterator[tuple[st
         if "samples" in arrays:
             for k, draws in enumerate(arrays["samples"].reshape(len(p), -1).T, 1):
                 yield f"sample_{k}", [spec.classes[int(draw)] for draw in draws]
+        return
+    if "mean" not in arrays:
+        yield from ((name, list(score)) for name, score in arrays.items())
         return
     assert spec.target is not None
     names = spec.target.columns or tuple(f"y_{i + 1}" for i in range(spec.target.shape[0]))
