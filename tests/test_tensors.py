@@ -101,3 +101,9 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.safetensors")
     with pytest.raises(RunError, match="is a pipe, a device or a socket, not a file"):
         tensors.read(tmp_path / "a.safetensors")
+
+
+def test_notes_that_were_read_can_be_written(file: Path) -> None:
+    state, notes = tensors.read(file)
+    tensors.write(file, {**state, "n": torch.tensor(4)}, notes)
+    assert tensors.read(file)[0]["n"] == 4

@@ -47,7 +47,8 @@ def write(path: Path, tensors: Mapping[str, Tensor], notes: Mapping[str, str] | 
     """
     # the largest numbers first, so that all begin at a multiple of their size
     order = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))
-    entries: dict[str, Any] = {"__metadata__": {"checksum": ZEROS.decode(), **(notes or {})}}
+    # notes of a file that was read have its checksum
+    entries: dict[str, Any] = {"__metadata__": {**(notes or {}), "checksum": ZEROS.decode()}}
     end = 0
     for name in order:
         start, end = end, end + tensors[name].nbytes
