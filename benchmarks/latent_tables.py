@@ -35,7 +35,7 @@ BINARY: dict[str, Any] = {
     "precision": "32",
 }
 HELD_OUT = (1, 4, 8)
-PROBED, SCORED = 10_000, 2000
+PROBED, SCORED = 10_000, 1000
 SCORES = ("reconstruction_error", "negative_elbo", "nll")
 
 

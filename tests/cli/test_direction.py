@@ -127,6 +127,13 @@ def test_models_without_an_encoder(runs: Path, capsys: pytest.CaptureFixture[str
     assert code == 0
     assert len(out.splitlines()) == 11
     assert "change-10" in out
+    # all or none
+    for k in (1, 3):
+        (runs / "gan" / FOLDER / f"change-{k}.safetensors").unlink()
+    code, out, err = answer(["direction", gan, "--unlabelled", "pca", "--name", "change"], capsys)
+    assert (code, out) == (1, "")
+    assert "has a direction 'change-2' already" in err
+    assert not (runs / "gan" / FOLDER / "change-1.safetensors").exists()
     code, out, err = answer(["direction", classifier, "--attribute", "3"], capsys)
     assert code == 1
     assert "a Classifier has no latent space" in err

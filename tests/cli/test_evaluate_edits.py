@@ -102,7 +102,7 @@ def test_measure_report_and_audit(here: Path, capsys: pytest.CaptureFixture[str]
     [
         ("evaluate run --direction smle", 1, "no direction 'smle'; did you mean 'smile'?"),
         ("evaluate run --direction smile --metrics nll", 2, "metrics: does not apply to a direction"),
-        ("evaluate run --direction smile --strength much", 2, "write -2..2 or -1,0,2"),
+        ("evaluate run --direction smile --strength much", 2, "strength: cannot read 'much'"),
         ("evaluate run --direction smile --strength 0", 2, "at least one besides 0"),
         ("evaluate run --direction smile --classifier run", 1, "a pca predicts no attributes with names"),
         ("evaluate run --direction smile --classifier none", 1, "no run here"),

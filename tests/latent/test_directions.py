@@ -156,18 +156,18 @@ def test_a_direction_is_replaced_only_on_request(run: Run) -> None:
     assert load(run, "smile").method == "logistic"
 
 
-@pytest.mark.parametrize("stage", ["write", "json"])
-def test_a_failure_leaves_the_old_one_whole(run: Run, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
+@pytest.mark.parametrize("nth", [1, 2], ids=["json", "tensors"])
+def test_a_failure_leaves_the_old_one_whole(run: Run, monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
     path = save(run, SMILE)
     before = path.read_bytes(), path.with_suffix(".json").read_bytes()
+    calls: list[int] = []
 
-    def fail(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
+    def fail(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) == nth:
+            raise OSError(28, "No space left on device")
 
-    if stage == "write":
-        monkeypatch.setattr("safetensors.torch.save_file", fail)
-    else:
-        monkeypatch.setattr(Path, "write_text", fail)
+    monkeypatch.setattr("os.fsync", fail)
     with pytest.raises(RunError, match="what was there before is intact"):
         save(run, Direction("smile", "z", torch.ones(3), "logistic"), overwrite=True)
     assert (path.read_bytes(), path.with_suffix(".json").read_bytes()) == before

@@ -235,3 +235,16 @@ def test_a_run_knows_its_weights_and_directions(tmp_path: Path) -> None:
     assert third.details["attribute"] == "alcohol>=13"
     assert "weights" not in third.details
     save(run, third)
+
+
+def test_the_example_of_the_docs_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[2] / "docs" / "latent-space.md").read_text(encoding="utf-8")
+    code = page.partition("## Directions")[2].partition("```python\n")[2].partition("```")[0]
+    names: dict[str, Any] = {}
+    exec(compile(code, "docs/latent-space.md", "exec"), names)
+    assert names["mixed"].name == "7 - 0.5*3"
+    assert names["x"].shape == (8, 1, 8, 8)
+    assert "held-out data" in capsys.readouterr().out

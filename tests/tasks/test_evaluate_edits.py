@@ -85,6 +85,14 @@ def test_success_and_identity() -> None:
     assert edit["recognised"][1] > edit["recognised"][2]
 
 
+def test_success_needs_examples() -> None:
+    far = Direction("smile", "z", torch.tensor([1.0, 0, 0]), "means", {"attribute": "smile>2.6"})
+    numbers = measured(Linear(IDENTITY), far)
+    tried, shares = numbers["edit"]["tried"], numbers["edit"]["success"]
+    assert 0 < tried[0] < 10
+    assert (shares[0], shares[3] is None) == (None, False)
+
+
 def test_what_the_predictor_does_not_know_is_withheld() -> None:
     numbers = measured(Linear(MIXED), SMILE, error=(0, 2, 0.1))
     assert numbers["edit"]["attributes"] == ["smile", "age"]

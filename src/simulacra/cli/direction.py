@@ -68,6 +68,8 @@ TAKES = {
     "classifier": ("data", "attribute", "examples", "method", "orthogonal_to", "name", "space"),
     "attribute": ("data", "examples", "method", "orthogonal_to", "name", "space"),
 }
+# directions without labels, when not given
+COMPONENTS = 10
 SETTINGS = dict.fromkeys([*TAKES, *(option for options in TAKES.values() for option in options)])
 
 
@@ -142,9 +144,10 @@ def _check_new(arguments: Arguments, way: str, run: Run) -> None:
     if name is None:
         return
     check_name(name)
-    first = f"{name}-1" if way == "unlabelled" else name
-    if file_of(run, first).exists() and not arguments.overwrite:
-        raise exists(run, first)
+    count = (arguments.components or COMPONENTS) if way == "unlabelled" else 0
+    for one in [f"{name}-{k}" for k in range(1, count + 1)] or [name]:
+        if file_of(run, one).exists() and not arguments.overwrite:
+            raise exists(run, one)
 
 
 def _found(arguments: Arguments, way: str, run: Run) -> list[Direction]:
@@ -160,7 +163,7 @@ def _found(arguments: Arguments, way: str, run: Run) -> list[Direction]:
         return unlabelled_directions(
             run.path,
             arguments.unlabelled,
-            10 if arguments.components is None else arguments.components,
+            COMPONENTS if arguments.components is None else arguments.components,
             data=arguments.data,
             space=arguments.space,
             name=arguments.name,

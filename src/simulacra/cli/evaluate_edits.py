@@ -11,6 +11,9 @@ from simulacra.errors import ConfigError
 if TYPE_CHECKING:
     from simulacra.cli.evaluate import Evaluate
 
+# numbers in a range of strengths
+STEPS = 5
+
 
 def run(arguments: Evaluate) -> None:
     """Measure the edits that a direction of a run makes, and print the numbers."""
@@ -28,14 +31,14 @@ def run(arguments: Evaluate) -> None:
     trained.check_trained()
     from simulacra.core.capabilities import Decodes
     from simulacra.latent import directions
-    from simulacra.latent.strengths import parse_strengths
     from simulacra.metrics.features import load_extractor
     from simulacra.tasks.attribute_predictor import known, predictor_of
+    from simulacra.tasks.edit import parse_strengths
     from simulacra.tasks.evaluate import fitted
     from simulacra.tasks.evaluate_edits import EXAMPLES, evaluate_edits, identity_features
 
     direction = directions.load(trained, arguments.direction)
-    strengths = parse_strengths(arguments.strength)
+    strengths = parse_strengths(arguments.strength, STEPS)
     model = trained.load_with(Decodes)
     features: object = arguments.features or identity_features(model.spec)
     if Path(str(features), "config.yaml").is_file():

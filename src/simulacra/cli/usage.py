@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import redirect_stdout, suppress
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -47,24 +47,7 @@ def parse(
         raise ConfigError("; ".join([f"{prog.removeprefix('simulacra ')}: {next(parts)}", *parts]))
 
     with OPTIONAL, failures.on_parse_error(refuse):
-        return tyro.cli(arguments, args=list(_joined(argv)), prog=prog, description=description)
-
-
-def _joined(argv: Sequence[str]) -> Iterator[str]:
-    """Options with the ranges and lists of numbers behind them, which may start with a minus as options do.
-
-    >>> list(_joined(["--strength", "-2..2", "--seeds", "-1,2"]))
-    ['--strength=-2..2', '--seeds=-1,2']
-    """
-    words = iter(argv)
-    for word in words:
-        while word.startswith("--") and (value := next(words, None)) is not None:
-            if re.match(r"-[\d.]+(\.\.|,)", value):
-                word = f"{word}={value}"
-                break
-            yield word
-            word = value
-        yield word
+        return tyro.cli(arguments, args=argv, prog=prog, description=description)
 
 
 def _options(arguments: type[Any]) -> list[str]:

@@ -11,6 +11,7 @@ beside it the same details as JSON, for people and other programs.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -210,8 +211,8 @@ class Direction:
 def remainder(v: Tensor, others: Tensor) -> Tensor:
     """Vectors `(..., Z)` without their components along the span of others `(K, Z)`, like v.
 
-    >>> remainder(torch.tensor([2.0, 1.0]), torch.tensor([[0.0, 3.0], [0.0, 1.0]]))
-    tensor([2., 0.])
+    >>> remainder(torch.tensor([2.0, 1.0]), torch.tensor([[1.0, 1.0]]))
+    tensor([ 0.5000, -0.5000])
     """
     # n' = n - Q Q^T n, the columns of Q an orthonormal basis of the span; the others may depend on each other
     Q, sizes, _ = torch.linalg.svd(others.T, full_matrices=False)
@@ -290,9 +291,11 @@ def save(run: Run, direction: Direction, overwrite: bool = False) -> Path:
     versions = {package: version(package) for package in ("simulacra", "torch")}
     details = {**direction.details, "weights": weights, "versions": versions}
     text = json.dumps(describe(replace(direction, details=details)), indent=2, ensure_ascii=False)
-    # the file of tensors takes its place only after the other one fits on the disk
-    with replacing(path.with_suffix(".json")) as beside:
-        beside.write_text(text + "\n", encoding="utf-8")
+    with replacing(path.with_suffix(".json")) as beside, beside.open("w", encoding="utf-8") as file:
+        file.write(text + "\n")
+        # the file of tensors takes its place only when this one is on the disk
+        file.flush()
+        os.fsync(file.fileno())
         tensors.write(path, {"vector": direction.vector}, {"direction": text})
     return path
 

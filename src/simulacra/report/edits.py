@@ -29,6 +29,7 @@ class Edits:
         strengths: `(S,)`.
         attributes: K names.
         target: the place of the edited attribute; None where the direction is for none.
+        others: the places of the attributes whose movement is leakage.
         change: of each attribute in standard deviations with its interval, three `(S, K)`.
         movement: the same per unit of strength, three `(K,)`.
         identity: cosine with the unedited example and its interval, three `(S,)`.
@@ -40,6 +41,7 @@ class Edits:
     strengths: np.ndarray
     attributes: list[str]
     target: int | None
+    others: list[int]
     change: tuple[np.ndarray, ...]
     movement: tuple[np.ndarray, ...]
     identity: tuple[np.ndarray, ...]
@@ -79,6 +81,7 @@ def _edits(event: dict[str, Any]) -> Edits:
         strengths,
         names,
         names.index(edit["column"]) if "column" in edit else None,
+        [names.index(name) for name in edit.get("others", names)],
         ends(edit["change"], S, K),
         ends(edit["movement"], K),
         ends(edit["identity"], S),
@@ -125,10 +128,7 @@ def attribute_by_strength(one: Edits) -> Figure:
     s = np.insert(one.strengths, place, 0.0)
     value, low, high = (np.insert(part, place, 0.0, axis=0) for part in one.change)
     cosine = [np.insert(part, place, 1.0) for part in one.identity]
-    size = np.abs(one.movement[0]).copy()
-    if one.target is not None:
-        size[one.target] = 0
-    most = int(size.argmax()) if len(size) > 1 else None
+    most = max(one.others, key=lambda k: abs(one.movement[0][k]), default=None)
     with style():
         figure = Figure(figsize=(5.2, 4.2), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))

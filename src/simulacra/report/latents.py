@@ -8,6 +8,7 @@ from simulacra.core.inference import decode
 from simulacra.latent.lattice import lattice
 from simulacra.metrics.latents import ACTIVE
 from simulacra.report import figures
+from simulacra.report.directions import edited_examples
 from simulacra.report.edits import edited_attributes, leakage_matrix
 from simulacra.report.inline_images import LABELLED_WIDTH, WIDTH, chart, layout, tiles
 from simulacra.report.maps import attribute_maps, latent_map, pictured_map
@@ -80,6 +81,6 @@ def kl(m: Material[BoundsLikelihood]) -> ReportCard | None:
 CARDS: Cards = {
     Reconstructs: (reconstructions,),
     Encodes: (latent_map, pictured_map, attribute_maps),
-    Decodes: (decoded_lattice, edited_attributes, leakage_matrix),
+    Decodes: (decoded_lattice, edited_examples, edited_attributes, leakage_matrix),
     BoundsLikelihood: (kl,),
 }

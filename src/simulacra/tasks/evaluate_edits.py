@@ -29,6 +29,8 @@ from simulacra.tasks.attribute_predictor import KNOWN, Known, attribute_values
 STRENGTHS = (-2.0, -1.0, 1.0, 2.0)
 # held-out examples or samples that are edited, at most
 EXAMPLES = 500
+# examples without, or with, the attribute that the share of successes needs
+FEWEST = 10
 
 
 @dataclass(frozen=True)
@@ -315,7 +317,7 @@ def _about_target(
     """Success, movement and leakage: single numbers, and lists."""
     t, s, names = target.column, m.edited.strengths, m.known.names
     changed = m.success(target)
-    shares = [float(one.mean()) if len(one) else None for one in changed]
+    shares = [float(one.mean()) if len(one) >= FEWEST else None for one in changed]
     correlation = _correlations(data, m.known, t)
     leaked = edits.leakage(m.moved, t, seed)
     shown = np.ones(len(names)) if m.shown is None else m.shown
