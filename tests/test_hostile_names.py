@@ -33,15 +33,18 @@ NAMES = (
     "$x_{$",
 )
 LONG = "y" * 10_000
+# letters of a line of a table, and of a sentence, on a terminal
+TABLE, SENTENCE = 300, 1500
 
 
-def run(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
-    """The printed text of a command, all of which a terminal can show."""
+def run(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0, widest: int = SENTENCE) -> str:
+    """What a command prints, all of which a terminal can show."""
     assert main(list(words)) == code, words
     out, err = capsys.readouterr()
     for line in (out + err).splitlines():
         assert line.isprintable(), (words, line[:300])
-    return out
+        assert "--json" in words or len(line) <= widest, (words, len(line), line[:300])
+    return out + (err if code else "")
 
 
 def rows(file: Path) -> list[list[str]]:
@@ -86,6 +89,15 @@ def check_run(folder: Path, names: Sequence[str]) -> None:
             assert name in card
 
 
+def check_audit(folder: Path, names: Sequence[str]) -> None:
+    """The page stands alone and has the names; its findings are of this kind."""
+    page = standing_alone((folder / "audit.html").read_text(encoding="utf-8"))
+    document = json.loads((folder / "findings.json").read_text(encoding="utf-8"))
+    assert page.images
+    assert document["sections"]
+    assert [name for name in names if name not in page.words] == []
+
+
 def test_columns_words_and_a_run_of_a_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -99,13 +111,13 @@ def test_columns_words_and_a_run_of_a_table(
         for i in range(400):
             numbers = rng.normal(size=len(columns)).round(2).tolist()
             writer.writerow([*numbers, words[rng.integers(len(words))], words[i % len(words)]])
-    run(capsys, "data", "check", "csv:t.csv", "--target", "class", code=0)
+    run(capsys, "data", "check", "csv:t.csv", "--target", "class", widest=TABLE)
     few = ["--steps", "5", "--hidden", "8"]
     models = {"vae": [*few, "--latent-dim", "2"], "classifier": [*few, "--target", "class"]}
     for k, (model, settings) in enumerate(models.items()):
         folder = f"runs/{NAMES[k]}"
         run(capsys, "train", model, "--data", "csv:t.csv", *settings, "--out", folder)
-        run(capsys, "evaluate", folder)
+        run(capsys, "evaluate", folder, widest=TABLE)
         json.loads(run(capsys, "evaluate", folder, "--json"))
         run(capsys, "report", folder)
         check_run(Path(folder), columns if model == "vae" else words)
@@ -118,8 +130,52 @@ def test_columns_words_and_a_run_of_a_table(
     assert len(body) == 400
     assert {len(row) for row in body} == {len(head)}
     assert {row[head.index("class_true")] for row in body} == {*map(escaped, words)}
-    run(capsys, "runs")
-    run(capsys, "runs", "check", f"runs/{NAMES[0]}")
+    both = [f"runs/{NAMES[0]}", f"runs/{NAMES[3]}{'r' * 150}"]
+    run(capsys, "train", "pca", "--data", "csv:t.csv", "--latent-dim", "2", "--out", both[1])
+    few = ["--metrics", "reconstruction", "--examples", "8"]
+    assert "..." in run(capsys, "compare", *both, *few, widest=TABLE)
+    assert set(json.loads(run(capsys, "compare", *both, *few, "--json"))["models"]) == set(both)
+    # the path of a run is whole, to be copied
+    assert f"{'r' * 150}  finished" in run(capsys, "runs", widest=TABLE)
+    assert {one["path"] for one in json.loads(run(capsys, "runs", "--json"))["runs"]} >= set(both)
+    run(capsys, "runs", "check", both[0])
+
+
+@pytest.mark.parametrize("name", [NAMES[0], f"{NAMES[3]}{NAMES[4]}", LONG, "z " * 5000])
+def test_names_in_errors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Path("t.csv").open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([["a", name, "y"], *([i, "word", i % 2] for i in range(40))])
+    Path("costs.yaml").write_text(json.dumps({"actions": {name: {"a": 0}}}), encoding="utf-8")
+    wrong = {
+        2: [
+            [name], [f"--{name}"], ["train", name, "--data", "digits"], ["train", "vae", f"--{name}", "1"],
+            ["train", "vae", "--data", "digits", "--latent-dim", name], ["recipe", name], ["data", name],
+            ["audit", name], ["audit", "fallacy", "--p-given", name], ["audit", "feedback", "--preset", name],
+            ["audit", "feedback", "--preset", "urn", "--fail-on", name],
+        ],
+        1: [
+            ["train", "vae", "--data", name], ["train", "vae", "--data", f"csv:{name}"],
+            ["train", "classifier", "--data", "csv:t.csv", "--target", f"{name}x", "--steps", "1"],
+            ["train", "regressor", "--data", "csv:t.csv", "--target", name, "--steps", "1"],
+            ["train", "vae", "--data", "csv:t.csv", "--drop", f"{name}x"],
+            ["audit", "fallacy", "t.csv", "--a", name, "--b", "y"], ["evaluate", name], ["runs", name],
+            ["runs", "check", name], ["compare", name, f"{name}x"],
+            ["audit", "generator", name, "--attribute", name], ["audit", "correlations", name],
+            ["audit", "predictions", "t.csv", "--y", "y", "--pred", f"{name}x", "--group", "a"],
+            ["audit", "decide", "t.csv", "--score", name, "--costs", "costs.yaml"],
+        ],
+    }  # fmt: skip
+    for code, words in [(code, words) for code, commands in wrong.items() for words in commands]:
+        assert main(list(words)) == code, words
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert 1 <= err.count("\n") <= 3, (words, err[:500])
+        for line in err.splitlines():
+            assert line.isprintable(), (words, line[:300])
+            assert len(line) <= SENTENCE, (words, len(line))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such names of files")
@@ -162,6 +218,19 @@ def test_files_classes_and_runs_of_pictures(
                 "a.png",
             )
         else:
+            words = [
+                "audit",
+                "generator",
+                folder,
+                "--attribute",
+                "class",
+                "--samples",
+                "100",
+                "--minimum-n",
+                "2",
+            ]
+            run(capsys, *words)
+            check_audit(Path(folder, "audits", "generator"), names)
             run(capsys, "sample", folder, "--class", NAMES[3], "-n", "4", "--out", "s")
             run(capsys, "sample", folder, "--class", f"{NAMES[3]}x", "--out", "t", code=2)
     Path("pictures", f"{NAMES[3]}.png").write_bytes(b"no picture")
@@ -193,14 +262,22 @@ def test_groups_and_columns_of_audits(
         "correlations": ["t.csv"],
         "causes": ["graph.yaml", "t.csv", "--do", f"{flag}=1"],
         "checklist": ["--wronged", "wronged.csv", "--encounters", "10"],
+        "feedback": ["--preset", "urn", "--seeds", "20", "--steps", "20"],
     }
+    # those that list every group
+    listing = ("predictions", "sampling", "decide", "checklist")
     for kind, words in commands.items():
-        printed = run(capsys, "audit", kind, *words)
-        page = standing_alone(Path("audits", kind, "audit.html").read_text(encoding="utf-8"))
-        document = json.loads(Path("audits", kind, "findings.json").read_text(encoding="utf-8"))
-        assert document["kind"] == kind
-        assert page.images
-        assert printed
+        assert run(capsys, "audit", kind, *words)
+        check_audit(Path("audits", kind), groups if kind in listing else [])
+    for k, name in enumerate(groups):
+        words = ["fallacy", "t.csv", "--a", flag, "--b", f"{group}={name}", "--out", f"fallacy/{k}"]
+        run(capsys, "audit", *words)
+        check_audit(Path("fallacy", str(k)), [name])
+    few = ["--p-given", "0.09", "--base", "0.13", "--other", "0.08"]
+    run(capsys, "audit", "fallacy", *few, "--a", NAMES[3], "--b", NAMES[4], "--out", f"{NAMES[3]}{NAMES[0]}")
+    run(
+        capsys, "audit", "feedback", "--preset", "poverty", "--seeds", "20", "--steps", "2", "--out", NAMES[4]
+    )
     head, *body = rows(Path("rba.csv"))
     assert head == [group, flag, "y", escaped(score)]
     assert {row[0] for row in body} <= {*map(escaped, groups)}

@@ -21,7 +21,7 @@ ALLOWED = {
     "files": {"errors"},
     "config": {"errors", "limits"},
     "terminal": {"errors"},
-    "tensors": {"errors", "files"},
+    "tensors": {"errors", "limits", "files"},
     "images": {"errors", "files"},
     "data": {"errors", "limits", "files", "images"},
     "core": {"errors", "limits", "config", "data"},

@@ -1,5 +1,6 @@
 """Files of tensors: whole, readable by safetensors, and never damaged unnoticed."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -94,3 +95,15 @@ def test_the_file_has_the_permissions_of_any_new_one(file: Path) -> None:
     other = file.with_name("other")
     other.touch()
     assert file.stat().st_mode == other.stat().st_mode
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.safetensors")
+    with pytest.raises(RunError, match="is a pipe, a device or a socket, not a file"):
+        tensors.read(tmp_path / "a.safetensors")
+
+
+def test_notes_that_were_read_can_be_written(file: Path) -> None:
+    state, notes = tensors.read(file)
+    tensors.write(file, {**state, "n": torch.tensor(4)}, notes)
+    assert tensors.read(file)[0]["n"] == 4

@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+# letters of words that are compared
+COMPARED = 100
+
 
 class SimulacraError(Exception):
     """The input or the run is at fault. The message says what, where, and what to do."""
@@ -28,6 +31,18 @@ class DivergedError(SimulacraError):
     """A loss became NaN or infinite."""
 
 
+def close_match(word: str, valid: Iterable[str]) -> str | None:
+    """The valid word that is most like an unknown one; None if none is.
+
+    >>> close_match("VEA", ["vae", "pca"]), close_match("unicorn", ["vae", "pca"])
+    ('vae', None)
+    """
+    # the time grows with the square of the length
+    folded = {one.casefold()[:COMPARED]: one for one in valid}
+    close = get_close_matches(word.casefold()[:COMPARED], folded, n=1)
+    return folded[close[0]] if close else None
+
+
 def nearest(word: str, valid: Iterable[str]) -> str:
     """End an error about an unknown `word`: the nearest valid one, or all of them.
 
@@ -37,14 +52,22 @@ def nearest(word: str, valid: Iterable[str]) -> str:
     'choose from pca, vae'
     """
     valid = sorted(valid)
-    folded = {one.casefold(): one for one in valid}
-    close = get_close_matches(word.casefold(), folded, n=1)
-    return f"did you mean '{folded[close[0]]}'?" if close else f"choose from {', '.join(valid)}"
+    close = close_match(word, valid)
+    return f"did you mean '{close}'?" if close is not None else f"choose from {', '.join(valid)}"
 
 
 def printable(text: str) -> str:
     """Text from a file for a message: characters that a terminal cannot show become `?`."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def abridge(text: str, most: int = 60) -> str:
+    """Text from a file for a cell of a table: of more than `most` characters, the first and the last.
+
+    >>> abridge("a rather long sentence", 15)
+    'a rath...ntence'
+    """
+    return text if len(text) <= most else f"{text[: (most - 2) // 2]}...{text[len(text) - (most - 3) // 2 :]}"
 
 
 def shorten(text: str, most: int = 40) -> str:

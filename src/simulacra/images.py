@@ -72,7 +72,7 @@ def strip(x: np.ndarray, names: Sequence[str], padding: int = 2) -> np.ndarray:
     return np.concatenate([np.asarray(heading), tiled])
 
 
-def save_animation(x: np.ndarray, path: Path) -> None:
+def save_animation(x: np.ndarray, path: Path, overwrite: bool = True) -> None:
     """Write uint8 `(N, 1|3, H, W)` as a GIF or WebP that runs there and back for ever, whole or not at all.
 
     Images with a side below 128 pixels are enlarged by a whole factor.
@@ -82,7 +82,7 @@ def save_animation(x: np.ndarray, path: Path) -> None:
         path: ends in one of `ANIMATIONS`.
 
     Raises:
-        RunError: it could not be written.
+        RunError: it could not be written, or is there and stays without `overwrite`.
     """
     kind, options = ANIMATIONS[path.suffix.lower()]
     scale = ceil(SMALLEST_FRAME / min(x.shape[2:]))
@@ -94,7 +94,7 @@ def save_animation(x: np.ndarray, path: Path) -> None:
     each = round(min(max(WAY / len(x), FRAME[0]), FRAME[1]), -1)
     durations = [END, *[each] * (len(x) - 2), END][: len(x)]
     first, *others = frames + frames[-2:0:-1]
-    with replacing(path) as temporary:
+    with replacing(path, overwrite) as temporary:
         first.save(
             temporary,
             kind,
@@ -106,20 +106,17 @@ def save_animation(x: np.ndarray, path: Path) -> None:
         )
 
 
-def save_png(array: np.ndarray, path: str | Path) -> None:
+def save_png(array: np.ndarray, path: str | Path, overwrite: bool = True) -> None:
     """Write uint8 `(H, W, 3)` or `(H, W)` as a PNG, whole or not at all; missing folders are made.
 
     Raises:
-        RunError: the path is a folder, does not end in .png, or cannot be written.
+        RunError: the path is a folder, does not end in .png, cannot be written, or is there and stays
+            without `overwrite`.
     """
     path = Path(path).expanduser()
     if path.is_dir():
         raise RunError(f"{path}: is a folder; name a .png file to write")
     if path.suffix.lower() != ".png":
         raise RunError(f"{path}: a picture is written as PNG; let the name end in .png")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"{path.parent}: the folder cannot be made ({error.strerror})") from error
-    with replacing(path) as temporary:
+    with replacing(path, overwrite) as temporary:
         Image.fromarray(array).save(temporary, format="PNG")

@@ -26,6 +26,8 @@ TABLE_BYTES = 2**33
 ARRAY_BYTES = 2**38
 # columns of a table
 TABLE_COLUMNS = 20_000
+# a line of a table that is read in parts
+TABLE_LINE = 2**26
 # dimensions of an .idx
 IDX_DIMENSIONS = 4
 # entries of a .zip of images, and arrays of an .npz

@@ -17,7 +17,6 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -30,8 +29,16 @@ from simulacra.data import Data, Options
 from simulacra.data.fitting import load_like
 from simulacra.data.spec import DataSpec, Origin, is_arrays
 from simulacra.data.tables.schema import Column, Schema
-from simulacra.errors import ConfigError, LimitError, RunError, SimulacraError, printable, shorten
-from simulacra.files import clear_leftovers, write_text
+from simulacra.errors import (
+    ConfigError,
+    LimitError,
+    RunError,
+    SimulacraError,
+    close_match,
+    printable,
+    shorten,
+)
+from simulacra.files import check_writable, clear_leftovers, write_text
 from simulacra.models.registry import full_name, model_card, short_name
 
 if TYPE_CHECKING:
@@ -283,14 +290,10 @@ class Run:
         Raises:
             RunError: it is busy, holds something else, or cannot be written.
         """
-        folder = next(folder for folder in (self.path, *self.path.parents) if folder.exists())
-        if not folder.is_dir():
-            raise RunError(f"{folder}: is a file; choose another --out")
-        foreign = folder == self.path and not (self.path / "config.yaml").exists()
+        check_writable(self.path)
+        foreign = self.path.exists() and not (self.path / "config.yaml").exists()
         if foreign and {p.name for p in self.path.iterdir()} - {".lock"}:
             raise RunError(f"{self.path}: is not empty and is not a run folder; choose another --out")
-        if not os.access(folder, os.W_OK):
-            raise RunError(f"{folder}: cannot be written; choose another --out")
         if self.busy:
             raise self._busy()
 
@@ -305,9 +308,9 @@ class Run:
     def _hint(self) -> str:
         """What to do about a folder without a run."""
         runs = {str(file.parent): file for file in self.path.parent.glob("*/config.yaml")}
-        close = get_close_matches(str(self.path), runs, n=1)
-        if close:
-            return f"did you mean {close[0]}?"
+        close = close_match(str(self.path), runs)
+        if close is not None:
+            return f"did you mean {close}?"
         if self.path.exists():
             return "'simulacra runs FOLDER' lists the runs in a folder"
         return f"train one with --out {shlex.quote(str(self))}"

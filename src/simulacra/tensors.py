@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulacra.errors import RunError
+from simulacra import limits
+from simulacra.errors import LimitError, RunError
 from simulacra.files import replacing
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def write(path: Path, tensors: Mapping[str, Tensor], notes: Mapping[str, str] | 
     """
     # the largest numbers first, so that all begin at a multiple of their size
     order = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))
-    entries: dict[str, Any] = {"__metadata__": {"checksum": ZEROS.decode(), **(notes or {})}}
+    # notes of a file that was read have its checksum
+    entries: dict[str, Any] = {"__metadata__": {**(notes or {}), "checksum": ZEROS.decode()}}
     end = 0
     for name in order:
         start, end = end, end + tensors[name].nbytes
@@ -127,6 +129,8 @@ def checksum(path: Path) -> str:
             return file.read(len(ZEROS)).decode("ascii", "replace")
     except FileNotFoundError:
         raise RunError(f"{path}: there is no such file") from None
+    except LimitError as error:
+        raise RunError(f"{path}: cannot be read ({error})") from error
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror})") from error
 
@@ -138,7 +142,7 @@ def damaged(path: Path, how: str) -> RunError:
 
 def _place(path: Path) -> int:
     """Where the checksum is in the file."""
-    with path.open("rb") as file:
+    with limits.open_regular(path, limits.ARRAY_BYTES) as file:
         size = os.fstat(file.fileno()).st_size
         start = file.read(8)
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0

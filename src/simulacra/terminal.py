@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from typing import Any, TextIO, cast
 
-from simulacra.errors import printable
+from simulacra.errors import abridge, printable
 
 
 class Tolerant(io.TextIOBase):
@@ -64,28 +64,52 @@ class Tolerant(io.TextIOBase):
             os.close(descriptor)
 
 
+# letters of a word, beyond those of languages and names of files, and how many are shown of one
+LONGEST_WORD, ABRIDGED = 300, 60
+
+
+def displayed(text: str) -> str:
+    """Text with names from files as a terminal shows it.
+
+    Characters that cannot be shown, besides ends of lines and tabs, become `?`, so that no name steers the
+    terminal. Endless words lose their middle; paths, whose parts are shorter, stay as they are.
+
+    >>> displayed("no column '\x1b[2J" + "y" * 10_000 + "'")
+    "no column '?[2Jyyyyyyyyyyyyyyyyyyyyyyyyy...yyyyyyyyyyyyyyyyyyyyyyyyyyy'"
+    """
+    return re.sub(rf"[^\s/\\]{{{LONGEST_WORD + 1},}}", lambda word: abridge(word[0], ABRIDGED), _safe(text))
+
+
+def _safe(text: str) -> str:
+    return re.sub(r"[^\n\r\t]+", lambda part: printable(part[0]), text)
+
+
 class Printable:
-    """A text file in which every character can be shown: names from files cannot steer a terminal.
+    """A text file for a person: what is written is `displayed`.
 
     Args:
         file: where the text goes. Progress bars, which move the cursor, write to it directly: rich looks for
             `rich_proxied_file`.
+        whole: whether endless words stay whole, as in JSON.
     """
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, whole: bool = False) -> None:
         self.rich_proxied_file = file
+        self.show = _safe if whole else displayed
 
     def write(self, text: str) -> int:
-        """Write; what cannot be shown, besides ends of lines and tabs, becomes `?`."""
-        return self.rich_proxied_file.write(re.sub(r"[^\n\r\t]+", lambda part: printable(part[0]), text))
+        """Write text as a terminal shows it."""
+        return self.rich_proxied_file.write(self.show(text))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.rich_proxied_file, name)
 
 
-def printable_file(file: TextIO | None) -> TextIO | None:
-    """The file, with text that a terminal can show; None where the process was started without."""
-    return cast(TextIO | None, file if file is None or isinstance(file, Printable) else Printable(file))
+def printable_file(file: TextIO | None, whole: bool = False) -> TextIO | None:
+    """The file as a `Printable`; None where the process was started without."""
+    if isinstance(file, Printable):
+        file = file.rich_proxied_file
+    return cast(TextIO | None, file if file is None else Printable(file, whole))
 
 
 def fill_standard_streams() -> None:

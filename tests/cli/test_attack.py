@@ -77,6 +77,18 @@ def test_arrays(run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert (first["y"] != 0).all()
 
 
+@pytest.mark.parametrize(
+    "words", [["--method", "pgd", "--norm", "l2"], ["--method", "smallest"], ["--method", "noise"]]
+)
+def test_images_are_attacked_alike_however_many_follow(run: str, tmp_path: Path, words: list[str]) -> None:
+    found = []
+    for n in ("3", "5"):
+        out = tmp_path / f"{n}.npz"
+        assert main(["attack", run, *words, "--steps", "3", "-n", n, "--out", str(out)]) == 0
+        found.append(np.load(out)["x"])
+    assert np.allclose(found[0], found[1][:3], atol=1e-4)
+
+
 def test_a_picture_that_was_misread_before_fools_nobody(
     run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

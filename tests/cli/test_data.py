@@ -142,6 +142,16 @@ def test_check_of_pairs(capsys: Capture, tmp_path: Path) -> None:
     ]
 
 
+def test_check_counts_bad_files_that_a_training_skips(pics: Path, capsys: Capture) -> None:
+    (pics / "diary.png").write_text("a diary")
+    assert main(["check", f"folder:{pics}"]) == 1
+    capsys.readouterr()
+    assert main(["check", f"folder:{pics}", "--skip-bad"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("diary.png: ")
+    assert lines[-1].endswith(": 1 are skipped")
+
+
 def test_preview_skips_bad_files_when_told(pics: Path, tmp_path: Path) -> None:
     (pics / "diary.png").write_text("a diary")
     arguments = ["preview", f"folder:{pics}", "--out", str(tmp_path / "sheet.png"), "--image-size", "8"]

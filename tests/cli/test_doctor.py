@@ -33,6 +33,18 @@ def test_this_machine(capsys: pytest.CaptureFixture[str], own_cache: Path) -> No
     assert capsys.readouterr().out.splitlines()[-1] == "ok"
 
 
+@pytest.mark.parametrize(
+    ("speedup", "advice"), [(2.0, "--precision bf16 is worth it"), (0.5, "--precision 32 is")]
+)
+def test_bfloat16_is_measured(
+    speedup: float, advice: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # flags of the processor do not tell
+    monkeypatch.setattr("simulacra.accelerate.processor.bf16_speedup", lambda: speedup)
+    assert examined(capsys)["bf16 on the cpu"]["value"].startswith(f"{speedup} times the speed of float32")
+    assert advice in examined(capsys)["bf16 on the cpu"]["value"]
+
+
 def test_a_torch_that_cannot_be_imported(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

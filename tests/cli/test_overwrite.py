@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
-from simulacra import tensors
+from simulacra import files, tensors
 from simulacra.cli.main import main
 from simulacra.errors import RunError
 from simulacra.files import check_unused
@@ -21,6 +24,8 @@ COMMANDS = {
     "sample a chart": "sample {runs}/pca -n 4 --out {out}.png",
     "reconstruct": "reconstruct {runs}/vae -n 4 --out {out}.png",
     "reconstruct to a folder": "reconstruct {runs}/vae -n 4 --out {out}",
+    "interpolate": "interpolate {runs}/vae --seeds 1,2 --steps 3 --out {out}.png",
+    "interpolate to an animation": "interpolate {runs}/vae --seeds 1,2 --steps 3 --out {out}.gif",
     "predict": "predict {runs}/classifier --data digits --out {out}.csv",
     "predict to an archive": "predict {runs}/classifier --data digits --out {out}.npz",
     "attack": "attack {runs}/classifier --method fgsm -n 4 --out {out}.png",
@@ -69,28 +74,80 @@ def test_nothing_is_overwritten_unasked(
     assert mine.read_bytes() != b"mine"
 
 
-def test_a_new_folder_of_samples_is_whole_or_absent(
-    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("there", [False, True])
+def test_a_folder_of_samples_is_whole_or_empty(
+    runs: Path,
+    tmp_path: Path,
+    there: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from simulacra.tasks import export_examples
+    out = tmp_path / "out"
+    words = ["sample", str(runs / "vae"), "-n", "4", "--out", str(out)]
+    if there:
+        out.mkdir()
+    before, written = sorted(tmp_path.rglob("*")), []
+    save = Image.Image.save
 
-    words = ["sample", str(runs / "vae"), "-n", "4", "--out", str(tmp_path / "out")]
-    save_png, written = export_examples.save_png, []
-
-    def failing(image: object, file: Path) -> None:
+    def failing(image: Image.Image, file: Path, *args: object, **options: object) -> None:
         if len(written) == 2:
             raise OSError(28, "No space left on device")
         written.append(file)
-        save_png(image, file)  # type: ignore[arg-type]
+        save(image, file, *args, **options)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(export_examples, "save_png", failing)
+        patch.setattr(Image.Image, "save", failing)
         assert main(words) == 1
     assert "No space left on device" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
-    # the same command goes on
+    assert sorted(tmp_path.rglob("*")) == before
+    # the same command goes on, also after a kill
+    if there:
+        dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True)
+        (out / f".00001.png.{int(dead.stdout)}.tmp").touch()
     assert main(words) == 0
-    assert len(list((tmp_path / "out").iterdir())) == 4
+    assert len(list(out.iterdir())) == 4
+
+
+# a name that is taken while the command works -> what takes it
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_appears_in_the_meantime_stays(
+    runs: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if name == "attack in rounds":
+        pytest.skip("its folder holds the runs of the rounds, and goes on")
+    words = COMMANDS[name].format(runs=runs, out=tmp_path / "out").split()
+    out = Path(words[words.index("--out") + 1])
+    mine = out / WITHIN[name] if name in WITHIN else out
+    synchronise = files._synchronise
+
+    def meanwhile(path: Path) -> None:
+        mine.parent.mkdir(exist_ok=True)
+        mine.write_bytes(b"mine")
+        synchronise(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "_synchronise", meanwhile)
+        assert main(words) == 1
+    assert "exists; choose another name, or replace it with --overwrite" in capsys.readouterr().err
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == [mine]
+    assert mine.read_bytes() == b"mine"
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that not even root can write to")
+@pytest.mark.parametrize(
+    "command", ["train vae --data digits", "sample {runs}/vae", "predict {runs}/classifier --data digits"]
+)
+def test_a_folder_that_cannot_be_made_is_reported_first(
+    runs: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def too_late(*_: object) -> None:
+        raise AssertionError("it worked first")
+
+    monkeypatch.setattr("simulacra.run.Run.load", too_late)
+    monkeypatch.setattr("simulacra.data.load", too_late)
+    ending = "/x.csv" if "predict" in command else ""
+    assert main([*command.format(runs=runs).split(), "--out", f"/proc/x{ending}"]) == 1
+    assert capsys.readouterr().err.startswith("simulacra: /proc: cannot be written (")
 
 
 def test_links_without_a_target_are_not_replaced(tmp_path: Path) -> None:

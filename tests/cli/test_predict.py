@@ -94,6 +94,45 @@ def test_arrays(folder: Path, tmp_path: Path) -> None:
     assert arrays["samples"].shape == (400, 3, 2)
 
 
+@pytest.mark.parametrize("model", ["mdn", "words"])
+def test_samples_are_the_first_of_more_of_their_seed(folder: Path, tmp_path: Path, model: str) -> None:
+    table, drawn = "numbers" if model == "mdn" else "new", []
+    for n in (3, 8):
+        argv = ["predict", str(folder / model), "--data", f"csv:{folder}/{table}.csv", "--samples", str(n)]
+        assert main([*argv, "--out", str(tmp_path / f"{n}.npz")]) == 0
+        drawn.append(np.load(tmp_path / f"{n}.npz")["samples"])
+    assert np.array_equal(drawn[0], drawn[1][:, :3])
+    # they differ from one another
+    assert model == "words" or len(np.unique(drawn[1][0, :, 0])) == 8
+
+
+def test_rows_with_empty_cells_are_reported_and_the_others_predicted(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head, *lines = (folder / "numbers.csv").read_text().splitlines()
+    place = head.split(",").index("a")
+    for i in (1, 3):
+        cells = lines[i].split(",")
+        cells[place] = ""
+        lines[i] = ",".join(cells)
+    (tmp_path / "holes.csv").write_text("\n".join([head, *lines[:6]]))
+    whole, holes = tmp_path / "whole.csv", tmp_path / "out.csv"
+    argv = ["predict", str(folder / "mdn"), "--data"]
+    assert main([*argv, f"csv:{folder}/numbers.csv", "--out", str(whole)]) == 0
+    capsys.readouterr()
+    assert main([*argv, f"csv:{tmp_path}/holes.csv", "--out", str(holes)]) == 1
+    said = capsys.readouterr().err
+    assert "2 rows are left out (2, 4): a cell of 'a' is empty; fill it, or train with --missing mean" in said
+    assert said.endswith("simulacra: 2 of 6 rows have empty cells, as reported above\n")
+    expected = [row for row in read(whole) if row["row"] in ("1", "3", "5", "6")]
+    found = read(holes)
+    assert [row["row"] for row in found] == ["1", "3", "5", "6"]
+    for one, other in zip(expected, found, strict=True):
+        for name, cell in one.items():
+            if name != "split":
+                assert cell == other[name] or float(cell) == pytest.approx(float(other[name]), rel=1e-4)
+
+
 def test_one_split_when_one_is_named(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "p.csv"
     source = f"csv:{folder}/numbers.csv@test"

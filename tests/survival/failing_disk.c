@@ -1,5 +1,5 @@
-/* A disk that fails: preloaded, it makes the n-th write, fsync, rename or creation of a file below a folder fail,
-   and all that follow. Built by test_failing_disk.py with the machine's C compiler. */
+/* A disk that fails: preloaded, it makes the n-th write, fsync, rename, link or creation of a file below a folder
+   fail, and all that follow. Built by test_failing_disk.py with the machine's C compiler. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -92,16 +92,50 @@ ssize_t writev(int fd, const struct iovec *parts, int n) {
     return next(fd, parts, n);
 }
 
+ssize_t pwrite(int fd, const void *data, size_t n, off_t place) {
+    NEXT(ssize_t, "pwrite", int, const void *, size_t, off_t);
+    if (OURS(fd) && fails()) return -1;
+    return next(fd, data, n, place);
+}
+
+ssize_t pwrite64(int fd, const void *data, size_t n, off64_t place) {
+    NEXT(ssize_t, "pwrite64", int, const void *, size_t, off64_t);
+    if (OURS(fd) && fails()) return -1;
+    return next(fd, data, n, place);
+}
+
+/* Whether an open file is below the folder, also by a copy of its descriptor. */
+static int opened_below(int fd) {
+    if (left < 0 || fd < 0) return 0;
+    char link[64], path[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    path[length > 0 ? length : 0] = 0;
+    return below(path);
+}
+
+size_t fwrite(const void *data, size_t size, size_t n, FILE *file) {
+    NEXT(size_t, "fwrite", const void *, size_t, size_t, FILE *);
+    if (opened_below(fileno(file)) && fails()) return 0;
+    return next(data, size, n, file);
+}
+
 int fsync(int fd) {
     NEXT(int, "fsync", int);
-    if (left >= 0 && fd >= 0) {
-        char link[64], path[4096];
-        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-        ssize_t length = readlink(link, path, sizeof path - 1);
-        path[length > 0 ? length : 0] = 0;
-        if (below(path) && fails()) return -1;
-    }
+    if (opened_below(fd) && fails()) return -1;
     return next(fd);
+}
+
+int link(const char *from, const char *to) {
+    NEXT(int, "link", const char *, const char *);
+    if (below(to) && fails()) return -1;
+    return next(from, to);
+}
+
+int linkat(int a, const char *from, int b, const char *to, int flags) {
+    NEXT(int, "linkat", int, const char *, int, const char *, int);
+    if (below(to) && fails()) return -1;
+    return next(a, from, b, to, flags);
 }
 
 int rename(const char *from, const char *to) {

@@ -137,10 +137,10 @@ def main(argv: list[str]) -> int:
         truth = None if method == "noise" else result.y
         heading = title({**description, **result.numbers})
         figure = sheet(result.examples, result.before, model.spec.classes, heading, truth)
-        with replacing(out) as file:
+        with replacing(out, arguments.overwrite) as file:
             file.write_bytes(png(figure, ground="white"))
     else:
-        write_arrays(result, out)
+        write_arrays(result, out, arguments.overwrite)
     if arguments.json:
         print(json.dumps({**description, **result.numbers, "out": str(out)}))
         return 0

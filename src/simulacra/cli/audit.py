@@ -32,6 +32,9 @@ KINDS = {
 EXTRA = ("pandas", "networkx", "pydantic")
 NEEDED: dict[str, tuple[str, ...]] = {"fallacy": (), "decide": (), "feedback": (), "edits": ()}
 
+# letters of a sentence on a terminal: names of groups have any number; the page has all of them
+LONGEST_SENTENCE = 1000
+
 HELP = """usage: simulacra audit KIND ...
 
 {kinds}
@@ -53,7 +56,7 @@ def main(argv: list[str]) -> int:
     kind, *rest = argv
     if kind not in KINDS:
         raise ConfigError(f"unknown kind of audit '{kind}', {nearest(kind, KINDS)}")
-    from simulacra.audit.shared.arguments import folder
+    from simulacra.audit.shared.arguments import folder, replaces
     from simulacra.audit.shared.gates import Gate
     from simulacra.cli.usage import parse
 
@@ -63,20 +66,23 @@ def main(argv: list[str]) -> int:
     if missing := [name for name in NEEDED.get(kind, EXTRA) if find_spec(name) is None]:
         raise ConfigError(f"audit {kind}: needs {', '.join(missing)}: pip install simulacra[audit]")
     out = folder(kind, arguments)
+    # an audit may put the marker there
+    replace = replaces(arguments, out)
     audit = module.audit(arguments)
-    return _answer(audit, arguments, gates, out)
+    return _answer(audit, arguments, gates, out, replace)
 
 
-def _answer(audit: Audit, arguments: Shared, gates: list[Any], out: Path) -> int:
+def _answer(audit: Audit, arguments: Shared, gates: list[Any], out: Path, replace: bool) -> int:
     """Write the answers, print them, and say which gates failed."""
     import json
     from dataclasses import asdict
 
     from simulacra.audit.shared.page import write
+    from simulacra.errors import abridge
 
     outcomes = [gate.check(audit) for gate in gates]
     document = audit.json([asdict(outcome) for outcome in outcomes])
-    page = write(audit, document, out)
+    page = write(audit, document, out, arguments.overwrite, replace)
     if arguments.run is not None:
         from simulacra.report.model_card_file import write_model_card
         from simulacra.run import Run
@@ -88,7 +94,8 @@ def _answer(audit: Audit, arguments: Shared, gates: list[Any], out: Path) -> int
         for section in audit.sections:
             print(f"{section.title}\n")
             for finding in section.findings:
-                print(f"  {finding.verdict:10}  {finding.sentence}\n              [{finding.name}]")
+                sentence = abridge(finding.sentence, LONGEST_SENTENCE)
+                print(f"  {finding.verdict:10}  {sentence}\n              [{abridge(finding.name)}]")
             print()
         print(f"{audit.count()}: {page}")
     for outcome in outcomes:

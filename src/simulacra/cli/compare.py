@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import tyro
 
 from simulacra.cli.usage import parse
-from simulacra.errors import ConfigError
+from simulacra.errors import ConfigError, abridge
 
 if TYPE_CHECKING:
     from simulacra.run import Run
@@ -62,6 +62,7 @@ def main(argv: list[str]) -> int:
         print(json.dumps({**found.as_dict(), "settings": different}))
         return 0
     rows = [["settings that differ", *runs], *([key, *map(_written, row)] for key, row in different.items())]
+    rows = [[abridge(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows if different else [["the settings are the same"]]:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip())

@@ -19,12 +19,14 @@ from simulacra.data.check import SourceCheck, check
 from simulacra.data.images.labels import FILE_NAME
 from simulacra.data.paths import data_folders
 from simulacra.data.tables.summary import ColumnSummary
-from simulacra.errors import ConfigError, DataError, nearest, printable
+from simulacra.errors import ConfigError, DataError, abridge, nearest
 from simulacra.files import check_unused
 from simulacra.images import grid, save_png
 
 # entries of a long list that are printed; --json has all
 SHOWN, SHOWN_COLUMNS = 20, 60
+# letters of the values of a column
+VALUES = 120
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,8 +50,6 @@ class Check(Options, _Checked):
     """
 
     channels: Literal[1, 3] | None = None
-    # every file is checked
-    skip_bad: tyro.conf.Suppress[bool] = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,19 +118,20 @@ def _list() -> int:
 
 def _check(verb: Check) -> int:
     report = check(verb.source, verb)
+    ok = report.ok or (verb.skip_bad and not report.problems)
     if verb.json:
-        print(json.dumps({"ok": report.ok, **dataclasses.asdict(report)}))
+        print(json.dumps({"ok": ok, **dataclasses.asdict(report)}))
     else:
-        print("\n".join(_lines(report)))
-    return 0 if report.ok else 1
+        print("\n".join(_lines(report, verb.skip_bad)))
+    return 0 if ok else 1
 
 
-def _lines(report: SourceCheck) -> list[str]:
+def _lines(report: SourceCheck, skip_bad: bool) -> list[str]:
     lines = [f"{name}: {reason}" for name, reason in report.bad.items()]
     lines += report.problems
     # of a table a note counts them
     listed = () if report.table else report.duplicates
-    lines += [f"duplicates: {', '.join(group)}" for group in listed[:SHOWN]]
+    lines += [f"duplicates: {_listed(group)}" for group in listed[:SHOWN]]
     if len(listed) > SHOWN:
         lines.append(f"duplicates: {len(listed) - SHOWN} more; --json lists them")
     lines += [f"note: {note}" for note in report.notes]
@@ -151,10 +152,11 @@ def _lines(report: SourceCheck) -> list[str]:
     if report.classes:
         lines.append(_counts("classes: ", report.classes))
     if report.attributes:
-        lines.append(f"attributes: {', '.join(report.attributes)}")
+        lines.append(f"attributes: {_shown(report.attributes)}")
     usable = report.total - len(report.bad)
     if report.bad:
-        verdict = f"{len(report.bad)} cannot be used; remove them, or train with --skip-bad"
+        remedy = "are skipped" if skip_bad else "cannot be used; remove them, or train with --skip-bad"
+        verdict = f"{len(report.bad)} {remedy}"
     else:
         verdict = f"{FILE_NAME} needs corrections" if report.problems else "ok"
     return [*lines, f"{report.source}: {usable} of {report.total} can be used: {verdict}"]
@@ -166,7 +168,7 @@ def _table(columns: Sequence[ColumnSummary]) -> list[str]:
     for one in columns[:SHOWN_COLUMNS]:
         kind = f"{one.kind} (target)" if one.role == "target" else one.kind or one.role
         cells.append(
-            [printable(one.name), kind, f"{one.missing:,}" if one.missing else "", printable(one.values)]
+            [abridge(one.name), kind, f"{one.missing:,}" if one.missing else "", abridge(one.values, VALUES)]
         )
     widths = [max(len(row[i]) for row in cells) for i in range(3)]
     lines = [
@@ -186,6 +188,10 @@ def _kind(described: SourceCheck | DataSpec) -> str:
 
 
 def _shown(names: Sequence[str]) -> str:
+    return _listed([abridge(name) for name in names])
+
+
+def _listed(names: Sequence[str]) -> str:
     more = [f"and {len(names) - SHOWN} more"] if len(names) > SHOWN else []
     return ", ".join([*names[:SHOWN], *more])
 
@@ -212,7 +218,7 @@ def _preview(verb: Preview) -> int:
         raise DataError(f"{data.name}: the {split} split is empty")
     index = np.random.default_rng(verb.seed).permutation(len(part))[: verb.n]
     pairs = data.spec.target is not None and data.spec.target.shape == data.spec.shape
-    save_png(_sheet(part.take(index), pairs), verb.out)
+    save_png(_sheet(part.take(index), pairs), verb.out, verb.overwrite)
     what = "pairs" if pairs else "images"
     print(f"{verb.out}: {len(index)} of {len(part)} {what} of the {split} split of {data.name}")
     return 0

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from simulacra.data.spec import SPLITS, Data, DataSpec
-from simulacra.errors import printable
+from simulacra.errors import abridge
 
 if TYPE_CHECKING:
     from simulacra.engine.dry_run import DryRun
@@ -32,7 +32,7 @@ def _lines(run: Run, config: RunConfig, data: Data, measured: DryRun) -> Iterato
     yield "splits", ", ".join(f"{name} {len(data.split(name)):,}" for name in SPLITS)
     if spec.classes:
         counts = zip(spec.classes, data.train.class_counts, strict=True)
-        listed = [f"{printable(name)} {count:,}" for name, count in counts]
+        listed = [f"{abridge(name)} {count:,}" for name, count in counts]
         more = f", and {len(listed) - CLASSES} more" if len(listed) > CLASSES else ""
         yield "classes", f"{', '.join(listed[:CLASSES])}{more} (in train)"
     if spec.target is not None:

@@ -160,7 +160,7 @@ def _file(arguments: Edit, run: Run, model: Any, direction: Direction, strengths
     else:
         x, names, unread = _read(arguments.inputs, run)
     y = edit(model, tensor(x), direction, strengths)
-    _export(arguments.out, run.config.spec, y, names, strengths)
+    _export(arguments.out, run.config.spec, y, names, strengths, arguments.overwrite)
     _refuse_unread(unread, len(x))
     return 0
 
@@ -193,7 +193,7 @@ def _samples(
     y = edit_latents(model, from_seeds(model, seeds, direction.space), direction, strengths)
     names, out = [f"seed-{seed}.png" for seed in seeds], arguments.out
     if not _is_folder(out, config.spec):
-        _export(out, config.spec, y, [str(seed) for seed in seeds], strengths)
+        _export(out, config.spec, y, [str(seed) for seed in seeds], strengths, arguments.overwrite)
         return 0
     written, there = write_edits(y, names, out, suffixes, arguments.overwrite)
     report_plan([], out, {}, there, "edits", "edits")
@@ -246,7 +246,9 @@ def _read(inputs: Sequence[Path], run: Run) -> tuple[np.ndarray, list[str], int]
     return np.stack(images), [str(one.path) for one in read], unread
 
 
-def _export(out: Path, spec: DataSpec, y: Tensor, names: Sequence[str], strengths: Sequence[float]) -> None:
+def _export(
+    out: Path, spec: DataSpec, y: Tensor, names: Sequence[str], strengths: Sequence[float], overwrite: bool
+) -> None:
     """Write edits `(N, S, ...)` as one strip, archive or table."""
     import numpy as np
 
@@ -257,19 +259,20 @@ def _export(out: Path, spec: DataSpec, y: Tensor, names: Sequence[str], strength
     from simulacra.tasks.export_examples import write_examples
 
     if out.suffix == ".npz":
-        with replacing(out) as file, file.open("wb") as stream:
+        with replacing(out, overwrite) as file, file.open("wb") as stream:
             np.savez_compressed(
                 stream, x=y.cpu().numpy(), strengths=np.array(strengths), names=np.array(names)
             )
     elif out.suffix == ".png":
         images = to_bytes(y.flatten(0, 1)).reshape(y.shape)
-        save_png(strip(images, [strength_name(s) for s in strengths]), out)
+        save_png(strip(images, [strength_name(s) for s in strengths]), out, overwrite)
     else:
         labels = {
             "row": [name for name in names for _ in strengths],
             "strength": [f"{s:g}" for _ in names for s in strengths],
         }
-        write_examples(y.flatten(0, 1), spec, out, labels={_unused(k, spec): v for k, v in labels.items()})
+        columns = {_unused(name, spec): cells for name, cells in labels.items()}
+        write_examples(y.flatten(0, 1), spec, out, labels=columns, overwrite=overwrite)
     print(out)
     what = "image" if spec.kind == "image" else "row"
     print(f"{len(y):,} {what}{'' if len(y) == 1 else 's'} edited{_at(strengths)}")

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import tyro
 
 from simulacra.cli.usage import parse
+from simulacra.errors import abridge
 
 # longer lists are in JSON only, e.g. the shares of all classes of ImageNet
 LISTED = 100
@@ -138,8 +139,10 @@ def lines(numbers: dict[str, Any]) -> Iterator[str]:
         for name, value in values.items():
             if not isinstance(value, dict) and not (isinstance(value, list) and len(value) > LISTED):
                 of_real = f"    real data {real[name]:.4f}" if name in real else ""
-                flat[f"{part} {name}".strip()] = _written(value) + of_real
-        cautions += [f"{part} {name}: {text}".strip() for name, text in values.get("cautions", {}).items()]
+                flat[f"{abridge(part)} {name}".strip()] = _written(value) + of_real
+        cautions += [
+            f"{abridge(part)} {name}: {text}".strip() for name, text in values.get("cautions", {}).items()
+        ]
     width = max(38, *map(len, flat))
     yield from (f"{name:{width}} {text}" for name, text in flat.items())
     yield from cautions

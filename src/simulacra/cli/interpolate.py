@@ -129,8 +129,8 @@ def _write(x: Tensor, spec: DataSpec, arguments: Interpolate) -> None:
 
     out, steps = arguments.out, arguments.steps
     if out.suffix in ANIMATIONS:
-        save_animation(to_bytes(x), out)
+        save_animation(to_bytes(x), out, arguments.overwrite)
         return
     if out.suffix == ".png" and not arguments.lattice:
         x = torch.cat([x[start : start + steps] for start in range(0, len(x) - 1, steps - 1)])
-    write_examples(x, spec, out, columns=steps)
+    write_examples(x, spec, out, columns=steps, overwrite=arguments.overwrite)

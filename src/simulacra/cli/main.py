@@ -8,7 +8,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from importlib import import_module
 from importlib.metadata import version
 
-from simulacra.errors import ConfigError, SimulacraError, nearest
+from simulacra.errors import ConfigError, SimulacraError, abridge, nearest
 from simulacra.limits import out_of_memory
 from simulacra.terminal import fill_standard_streams, printable_file, tolerant_stderr
 
@@ -44,6 +44,9 @@ Start with:  simulacra recipe digits-vae
 """
 
 
+# letters of a line of an error: names from files have any number
+LONGEST_LINE = 1000
+
 OUT_OF_MEMORY = (
     "the memory does not suffice; use a smaller batch, model or image size, fewer examples, or a machine with"
     " more memory"
@@ -54,7 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command line. Returns the exit code: 0 done, 1 input or run at fault, 2 usage, 130 interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     fill_standard_streams()
-    with redirect_stdout(printable_file(sys.stdout)), redirect_stderr(printable_file(tolerant_stderr())):
+    stdout = printable_file(sys.stdout, whole="--json" in arguments)
+    with redirect_stdout(stdout), redirect_stderr(printable_file(tolerant_stderr())):
         return _main(arguments)
 
 
@@ -103,7 +107,8 @@ def _unknown(verb: str) -> str:
 
 
 def _fail(text: str, code: int) -> int:
-    print(f"simulacra: {text}", file=sys.stderr)
+    lines = (abridge(line, LONGEST_LINE) for line in f"simulacra: {text}".splitlines())
+    print("\n".join(lines), file=sys.stderr)
     return code
 
 

@@ -86,11 +86,11 @@ def main(argv: list[str]) -> int:
     else:
         arrays = predictions(predictor, inputs.x, arguments.samples, arguments.seed)
     if out.suffix == ".npz":
-        write_npz(inputs, arrays, out)
+        write_npz(inputs, arrays, out, arguments.overwrite)
     elif out.suffix == ".png":
-        write_pictures(arrays, out)
+        write_pictures(arrays, out, arguments.overwrite)
     else:
-        write_csv(inputs, arrays, spec, out)
+        write_csv(inputs, arrays, spec, out, arguments.overwrite)
     print(out)
     counts = Counter(inputs.split.tolist())
     print(f"{len(inputs):,} predictions: " + ", ".join(f"{n:,} {name}" for name, n in counts.most_common()))
@@ -98,4 +98,7 @@ def main(argv: list[str]) -> int:
         raise DataError(
             f"{len(bad):,} of {len(bad) + len(inputs):,} files could not be read, as reported above"
         )
+    if inputs.left_out and arguments.split == "all":
+        total = len(inputs) + inputs.left_out
+        raise DataError(f"{inputs.left_out:,} of {total:,} rows have empty cells, as reported above")
     return 0

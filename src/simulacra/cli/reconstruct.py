@@ -52,6 +52,7 @@ def main(argv: list[str]) -> int:
         raise DataError(f"{arguments.data or run.config.source}@{split}: no examples; choose another split")
     x = tensor(dataset.x)
     y = model.reconstruct(x)
-    write_examples(torch.stack([x, y], dim=1).flatten(0, 1), run.config.spec, arguments.out, columns=8)
+    both = torch.stack([x, y], dim=1).flatten(0, 1)
+    write_examples(both, run.config.spec, arguments.out, columns=8, overwrite=arguments.overwrite)
     print(arguments.out)
     return 0

@@ -9,6 +9,9 @@ import tyro
 
 from simulacra.cli.usage import parse
 
+# a longer path of a run moves only its own row
+CELL = 60
+
 
 @dataclass(frozen=True)
 class Runs:
@@ -39,7 +42,7 @@ def main(argv: list[str]) -> int:
     arguments = parse(Runs, argv, "simulacra runs")
     import json
 
-    from simulacra.errors import printable
+    from simulacra.errors import abridge
     from simulacra.tasks.list_runs import RunSummary, list_runs
 
     # the default before the first training
@@ -60,11 +63,14 @@ def main(argv: list[str]) -> int:
         return [run.path, run.state, run.model, run.data, steps, number, _ago(run.age)]
 
     rows = [["run", "state", "model", "data", "steps", "key number", "last written"], *map(cells, found)]
-    whole = [row for row in rows if len(row) == len(rows[0])]
-    widths = [max(len(printable(row[i])) for row in whole) for i in range(len(rows[0]))]
+    # the path of a run is copied from here
+    rows = [[row[0], *map(abridge, row[1:])] if len(row) == len(rows[0]) else row for row in rows]
+    widths = [
+        max(min(len(row[i]), CELL) for row in rows if len(row) == len(rows[0])) for i in range(len(rows[0]))
+    ]
     for row in rows:
         # a damaged run has fewer cells, the last of them long
-        padded = (printable(cell).ljust(width) for cell, width in zip(row, widths, strict=False))
+        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=False))
         print("  ".join(padded).rstrip())
     return 0
 

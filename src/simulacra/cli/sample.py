@@ -59,9 +59,10 @@ def main(argv: list[str]) -> int:
     if not arguments.truncation >= 0:
         raise ConfigError(f"truncation: must be 0 or more, not {arguments.truncation}")
     out = arguments.out
-    spec, model = run.config.spec, run.load_with(Samples)
+    spec = run.config.spec
     check_output(out, spec, charts=True)
     check_unused(out, overwrite=arguments.overwrite)
+    model = run.load_with(Samples)
     if arguments.class_ is not None:
         model = run.load_with(Conditional).for_class(arguments.class_)
     if arguments.draw and not model.has_likelihood:
@@ -72,9 +73,9 @@ def main(argv: list[str]) -> int:
     target = run.config.options.target or "class"
     labels = {} if y is None else {target: [spec.classes[k] for k in y.tolist()]}
     if spec.kind == "vector" and out.suffix == ".png":
-        _draw(x.cpu().numpy(), spec.columns, out)
+        _draw(x.cpu().numpy(), spec.columns, out, arguments.overwrite)
     else:
-        write_examples(x, spec, out, labels=labels)
+        write_examples(x, spec, out, labels=labels, overwrite=arguments.overwrite)
     print(out)
     if spec.schema is not None and not spec.schema.continuous:
         columns = len(spec.schema.columns) + len(labels)
@@ -87,11 +88,11 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _draw(x: np.ndarray, names: tuple[str, ...], out: Path) -> None:
+def _draw(x: np.ndarray, names: tuple[str, ...], out: Path, overwrite: bool) -> None:
     """A chart of vectors `(N, D)`, whole or not at all."""
     from simulacra.files import replacing
     from simulacra.report import clouds, figures
 
     figure = clouds.density(x, names) if len(x) > SCATTERED else clouds.scatter(None, x, names)
-    with replacing(out) as file:
+    with replacing(out, overwrite) as file:
         file.write_bytes(figures.png(figure, ground="white"))

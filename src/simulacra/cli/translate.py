@@ -79,7 +79,7 @@ def main(argv: list[str]) -> int:
                     if exists(file) and not arguments.overwrite:
                         continue
                     image = translated_image(model, original.image, derive_seed(arguments.seed, variant), to)
-                    write(image, original, file)
+                    write(image, original, file, overwrite=arguments.overwrite)
                 done += 1
         except KeyboardInterrupt:
             raise KeyboardInterrupt(

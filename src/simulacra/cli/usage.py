@@ -6,7 +6,6 @@ import io
 import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import redirect_stdout, suppress
-from difflib import get_close_matches
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import tyro
@@ -15,7 +14,7 @@ import tyro
 from tyro import _errors as failures
 
 from simulacra.cli.optional import OPTIONAL
-from simulacra.errors import ConfigError, nearest
+from simulacra.errors import ConfigError, close_match, nearest
 
 T = TypeVar("T")
 
@@ -135,9 +134,9 @@ def _unrecognized(tokens: list[str], argv: list[str], options: Callable[[], list
     if flag is not None:
         # without the hyphens, which all have in common
         names = {option.lstrip("-"): option for option in options()}
-        close = get_close_matches(flag.replace("_", "-").lstrip("-"), names, n=1)
+        close = close_match(flag.replace("_", "-").lstrip("-"), names)
         yield f"unknown option {flag}"
-        yield f"did you mean {names[close[0]]}?" if close else "--help lists the options"
+        yield f"did you mean {names[close]}?" if close is not None else "--help lists the options"
         return
     before = argv[max(0, argv.index(tokens[0]) - 1)] if tokens[0] in argv else ""
     if before.startswith("--"):

@@ -72,11 +72,22 @@ def at_most(n: int, dataset: Dataset, seed: int) -> Dataset:
     return dataset if len(dataset) <= n else random_subset(dataset, n, seed)
 
 
-def in_order(dataset: Dataset, size: int, device: torch.device, seed: int = 0) -> Iterator[Batch]:
-    """Every example once, in order, `size` at a time: for validation and evaluation."""
+def in_order(
+    dataset: Dataset, size: int, device: torch.device, seed: int = 0, alike: bool = False
+) -> Iterator[Batch]:
+    """Every example once, in order, `size` at a time: for validation and evaluation.
+
+    Args:
+        dataset: N examples.
+        size: of a batch; the last one may be smaller.
+        device: of the batches.
+        seed: of their noise.
+        alike: whether the noise of an example does not depend on how many follow it.
+    """
     for start in range(0, len(dataset), size):
         part = dataset.take(slice(start, start + size))
         x = tensor(part.x, device)
         y = None if part.y is None else tensor(part.y, device)
         target = None if part.target is None else tensor(part.target, device)
-        yield Batch(x, y, Noise(seed, start, device=device), target=target)
+        noise = Noise(seed, start, device=device, rows=size if alike else 0)
+        yield Batch(x, y, noise, target=target)

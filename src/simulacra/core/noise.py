@@ -23,6 +23,7 @@ class Noise:
         shard: index of this part of the batch.
         shards: number of equal parts that the batch is divided into.
         device: where the numbers are drawn.
+        rows: as many are drawn at least, so that the first of them do not depend on how many are used.
 
     >>> whole = Noise(seed=1).normal(4, 2)
     >>> part = Noise(seed=1, shard=1, shards=2).normal(2, 2)
@@ -37,8 +38,9 @@ class Noise:
         shard: int = 0,
         shards: int = 1,
         device: torch.device | str = "cpu",
+        rows: int = 0,
     ) -> None:
-        self.shard, self.shards = shard, shards
+        self.shard, self.shards, self.rows = shard, shards, rows
         self.seed, self.dropouts = derive_seed(seed, step), 0
         self.generator = torch.Generator(device).manual_seed(self.seed)
 
@@ -49,11 +51,11 @@ class Noise:
 
     def normal(self, n: int, *shape: int) -> Tensor:
         """Standard normal `(n, *shape)`."""
-        return self._own_rows(torch.randn(n * self.shards, *shape, **self._source), n)
+        return self._own_rows(torch.randn(self._rows(n), *shape, **self._source), n)
 
     def uniform(self, n: int, *shape: int) -> Tensor:
         """Uniform on [0, 1), `(n, *shape)`."""
-        return self._own_rows(torch.rand(n * self.shards, *shape, **self._source), n)
+        return self._own_rows(torch.rand(self._rows(n), *shape, **self._source), n)
 
     def draw(self, p: Distribution, *shape: int) -> Tensor:
         """`(*shape, B, ...)` samples of p: `p.sample` with this generator in place of the global one.
@@ -91,6 +93,9 @@ class Noise:
     @property
     def _source(self) -> dict[str, Any]:
         return {"generator": self.generator, "device": self.generator.device}
+
+    def _rows(self, n: int) -> int:
+        return max(n * self.shards, self.rows)
 
     def _own_rows(self, whole: Tensor, n: int) -> Tensor:
         return whole[self.shard * n : (self.shard + 1) * n]

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from simulacra.files import write_text
 from simulacra.metrics.registry import training_scores
 from simulacra.run import Run
-from simulacra.terminal import tolerant_stderr
+from simulacra.terminal import displayed, tolerant_stderr
 
 # Seconds between plain lines when nobody watches a terminal.
 PLAIN_EVERY = 5.0
@@ -94,7 +94,7 @@ class Events:
     def message(self, text: str) -> None:
         """A line for the person."""
         if not self.quiet:
-            self.bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
+            self.bar.console.print(displayed(text), highlight=False, markup=False, soft_wrap=True)
 
     def _show(self, step: int, terms: Mapping[str, float], more: Mapping[str, float]) -> None:
         # norms of gradients are for the report: the line is long enough

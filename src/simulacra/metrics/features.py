@@ -18,7 +18,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from simulacra.core.inference import eval_mode
 from simulacra.data.paths import find
 from simulacra.data.spec import Dataset
-from simulacra.errors import ConfigError, nearest
+from simulacra.errors import ConfigError, LimitError, nearest
+from simulacra.limits import ARRAY_BYTES, open_regular
 from simulacra.metrics import inception_v3
 from simulacra.probability.standardise import Standardise
 
@@ -231,11 +232,14 @@ class Inception(ClassifyingExtractor):
     def __init__(self, weights: str | Path | None = None, device: torch.device | str = "cpu") -> None:
         path = _inception_file(weights)
         try:
+            open_regular(path, ARRAY_BYTES).close()
             self.network = inception_v3.InceptionV3(torch.load(path, map_location="cpu", weights_only=True))
             # a wrong size shows here
             self.network.logits(self.network.features(torch.zeros(1, 3, 8, 8)))
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
+        except LimitError as error:
+            raise ConfigError(f"{path}: {error}") from error
         # torch.load reports a damaged file in many ways
         except Exception as error:
             raise ConfigError(

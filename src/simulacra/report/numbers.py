@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from simulacra.data.spec import DataSpec
+from simulacra.errors import abridge
 from simulacra.metrics.registry import by_group, groups, merge, metric, settings
 from simulacra.models.registry import model_card
 from simulacra.run import Run, RunConfig
@@ -264,7 +265,7 @@ def moments(x: np.ndarray, names: tuple[str, ...] = (), most: int = 4) -> str:
     mean, std = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
     D = len(mean)
     each = [
-        f"{column(names, i)} {written(float(mean[i]))} ({written(float(std[i]))})"
+        f"{abridge(column(names, i))} {written(float(mean[i]))} ({written(float(std[i]))})"
         for i in range(min(D, most))
     ]
     more = [f"and {D - most:,} more"] if most < D else []

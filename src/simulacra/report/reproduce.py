@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from simulacra.data.spec import is_arrays
-from simulacra.limits import load_yaml
+from simulacra.limits import CONFIG_BYTES, load_yaml, read_bytes
 from simulacra.models.registry import model_card
 from simulacra.run import Run, RunConfig
 
@@ -61,7 +61,7 @@ def changed(part: Any, default: Any = None) -> dict[str, Any]:
 
 def versions(run: Run) -> dict[str, str]:
     """The versions that config.yaml names."""
-    document, _ = load_yaml((run.path / "config.yaml").read_text(encoding="utf-8"))
+    document, _ = load_yaml(read_bytes(run.path / "config.yaml", CONFIG_BYTES).decode())
     found = document.get("versions")
     return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
 

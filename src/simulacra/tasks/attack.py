@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from simulacra import limits
 from simulacra.attacks import gradient
 from simulacra.attacks.gradient import AdversarialExamples, concatenate
 from simulacra.attacks.patch import make, stick
@@ -112,7 +113,7 @@ def attack(
     )
     predict: Any = model.predict
     parts, clean, labels = [], [], []
-    for batch in in_order(held_out, SIZE, model.device, seed):
+    for batch in in_order(held_out, SIZE, model.device, seed, alike=True):
         assert batch.y is not None
         # from noise: every class in turn
         classes = torch.arange(len(batch)) % len(data.spec.classes) if from_noise else batch.y
@@ -150,12 +151,12 @@ def title(description: Mapping[str, Any]) -> str:
     return f"{text}: {100 * (description['fooled'] or 0):.0f}% of {description['counted']} fooled"
 
 
-def write_arrays(result: Result, out: Path) -> None:
+def write_arrays(result: Result, out: Path, overwrite: bool = True) -> None:
     """Write a result as a NumPy archive."""
     names = ("x", "start", "fooled", "probabilities", "l2", "linf")
     arrays = {name: getattr(result.examples, name).numpy() for name in names}
     arrays |= {"probabilities_before": result.before.numpy(), "y": result.y}
-    with replacing(out) as file, file.open("wb") as stream:
+    with replacing(out, overwrite) as file, file.open("wb") as stream:
         np.savez_compressed(stream, allow_pickle=False, **arrays)
 
 
@@ -195,7 +196,7 @@ def adversarial_training(
 
     config = run.config
     stored, described = out / "attack.json", json.dumps({**description, "added": added}, indent=1) + "\n"
-    if stored.is_file() and stored.read_text(encoding="utf-8") != described:
+    if stored.is_file() and limits.read_bytes(stored, limits.JSON_BYTES) != described.encode():
         raise RunError(f"{out}: holds rounds of another attack; choose another --out, or delete it")
     write_text(stored, described)
 

@@ -18,7 +18,7 @@ from simulacra.core.model import Model
 from simulacra.core.noise import Noise
 from simulacra.data.arrays import Trainable
 from simulacra.data.spec import Dataset
-from simulacra.errors import ConfigError
+from simulacra.errors import ConfigError, abridge
 from simulacra.metrics.registry import Metric, check, groups, metric, settings
 from simulacra.run import Run
 from simulacra.tasks.evaluate import evaluate, fitted
@@ -62,14 +62,15 @@ class ModelComparison:
         return [name for name, value in found.items() if value == first]
 
     def __repr__(self) -> str:
-        rows = [[f"{self.data}: {self.examples:,} examples", "better", *(f"{name} " for name in self.values)]]
+        names = [f"{abridge(name)} " for name in self.values]
+        rows = [[f"{abridge(self.data)}: {self.examples:,} examples", "better", *names]]
         for key in dict.fromkeys(key for values in self.values.values() for key in values):
             best = self.best(key)
             cells = [
                 f"{_number(values.get(key))}{'*' if name in best else ' '}"
                 for name, values in self.values.items()
             ]
-            rows.append([key, self.better.get(key, ""), *cells])
+            rows.append([abridge(key), self.better.get(key, ""), *cells])
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = []
         for row in rows:

@@ -328,7 +328,7 @@ def _edit_batch(
             continue
         for edit, file in zip(edits, job.outs, strict=True):
             if overwrite or not exists(file):
-                write(placed(_image(edit[i]), whole.image), whole, file, FAST)
+                write(placed(_image(edit[i]), whole.image), whole, file, FAST, overwrite)
         done.append(one)
     return done
 
@@ -355,5 +355,5 @@ def write_edits(
         original = job.source.open()
         for x, file in zip(images[job.source.name.as_posix()], job.outs, strict=True):
             if overwrite or not exists(file):
-                write(_image(x), original, file, FAST)
+                write(_image(x), original, file, FAST, overwrite)
     return len(jobs), there

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from torch import Tensor
 
 from simulacra.core.batch import to_bytes
@@ -13,7 +14,7 @@ from simulacra.data.spec import DataSpec
 from simulacra.data.tables.rows import schema_of
 from simulacra.data.tables.writer import SUFFIXES, write_table
 from simulacra.errors import ConfigError
-from simulacra.files import replacing
+from simulacra.files import replacing, replacing_all
 from simulacra.images import ANIMATIONS, grid, save_png
 
 
@@ -48,10 +49,11 @@ def write_examples(
     out: Path,
     columns: int | None = None,
     labels: Mapping[str, Sequence[str]] | None = None,
+    overwrite: bool = True,
 ) -> None:
     """Write examples: of pictures `.png` is a grid, and no ending a folder; of vectors `.csv` is a table.
 
-    A file and a new folder are whole or absent; in an existing folder, files of the same name are replaced.
+    A file and a new folder are whole or absent; in an existing folder, all files are written or none.
 
     Args:
         x: `(N, C, H, W)` in [0, 1], or `(N, D)`.
@@ -59,22 +61,28 @@ def write_examples(
         out: the file or the folder.
         columns: of the grid.
         labels: more columns of a table.
+        overwrite: whether files that are there are replaced.
     """
     if out.suffix in SUFFIXES:
         schema = schema_of(spec)
-        write_table({**schema.decode(x.cpu().numpy()), **(labels or {})}, out, schema)
+        write_table({**schema.decode(x.cpu().numpy()), **(labels or {})}, out, schema, overwrite)
     elif out.suffix == ".npz":
-        with replacing(out) as file, file.open("wb") as stream:
+        with replacing(out, overwrite) as file, file.open("wb") as stream:
             np.savez_compressed(stream, x=x.cpu().numpy())
     elif out.suffix == ".png":
-        save_png(grid(to_bytes(x), columns), out)
-    elif out.is_dir():
-        _write_each(x, out)
+        save_png(grid(to_bytes(x), columns), out, overwrite)
     else:
-        with replacing(out) as folder:
-            _write_each(x, folder)
+        names = [f"{i:05d}.png" for i in range(len(x))]
+        if out.is_dir():
+            with replacing_all({out / name: overwrite for name in names}) as files:
+                _write_each(x, files)
+        else:
+            with replacing(out, overwrite) as folder:
+                folder.mkdir()
+                _write_each(x, [folder / name for name in names])
 
 
-def _write_each(images: Tensor, folder: Path) -> None:
-    for i, image in enumerate(to_bytes(images)):
-        save_png(np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0), folder / f"{i:05d}.png")
+def _write_each(images: Tensor, files: Sequence[Path]) -> None:
+    for image, file in zip(to_bytes(images), files, strict=True):
+        array = np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0)
+        Image.fromarray(array).save(file, format="PNG")

@@ -16,7 +16,7 @@ from simulacra.data.images.files import open_image_files
 from simulacra.data.sources.tables import open_table
 from simulacra.data.spec import SPLITS, Data, Dataset, DataSpec, is_arrays
 from simulacra.data.splits import content_shares
-from simulacra.data.tables.rows import read_inputs as read_rows
+from simulacra.data.tables.rows import read_complete as read_rows
 from simulacra.data.tables.rows import schema_of
 from simulacra.errors import DataError
 from simulacra.run import Run
@@ -37,6 +37,7 @@ class Inputs:
         columns: those of a table, as text, by their names.
         true: what is to be predicted, where it is known, by the names of columns.
         notes: remarks about what could not be read or compared.
+        left_out: rows of the source with empty cells, for which nothing can be predicted.
     """
 
     x: np.ndarray
@@ -46,6 +47,7 @@ class Inputs:
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     true: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    left_out: int = 0
 
     def __len__(self) -> int:
         return len(self.x)
@@ -64,6 +66,7 @@ class Inputs:
             {name: pick(values) for name, values in self.columns.items()},
             {name: pick(values) for name, values in self.true.items()},
             self.notes,
+            self.left_out,
         )
 
 
@@ -135,8 +138,7 @@ def _raw(paths: Sequence[Path]) -> Iterator[tuple[str, bytes | Path]]:
 def _table(run: Run, name: str, path: str, own: bool) -> Inputs:
     spec, options = run.config.spec, run.config.options
     table = open_table(name, path)
-    x, notes = read_rows(table, spec)
-    rows = np.arange(len(x))
+    x, rows, notes = read_rows(table, spec)
     if own:
         split = _split_by_row(run.data(), rows)
     else:
@@ -146,8 +148,17 @@ def _table(run: Run, name: str, path: str, own: bool) -> Inputs:
     if not targets and options.target:
         targets = [options.target]
     cells = table.plain_cells if spec.target else table.cells
-    true = {f"{target}_true": cells(target) for target in targets if target in table.names}
-    return Inputs(x, rows, split, columns=table.all_cells(), true=true, notes=notes)
+    places = rows.tolist()
+    true = {
+        f"{target}_true": [known[i] for i in places]
+        for target in targets
+        if target in table.names
+        for known in [cells(target)]
+    }
+    every = table.all_cells()
+    left_out = len(next(iter(every.values()))) - len(rows)
+    columns = {name: [column[i] for i in places] for name, column in every.items()}
+    return Inputs(x, rows, split, columns=columns, true=true, notes=notes, left_out=left_out)
 
 
 def _examples(run: Run, data: Data, own: bool) -> Inputs:

@@ -177,7 +177,11 @@ def fit_to_model(image: Image.Image, spec: DataSpec) -> np.ndarray:
 
 
 def write(
-    image: Image.Image, original: ImageWithAlpha, file: Path, options: Mapping[str, Any] | None = None
+    image: Image.Image,
+    original: ImageWithAlpha,
+    file: Path,
+    options: Mapping[str, Any] | None = None,
+    overwrite: bool = True,
 ) -> None:
     """Write what was made of a picture, whole or not at all, in the format of the file's ending.
 
@@ -188,9 +192,10 @@ def write(
         original: the picture.
         file: where it is written.
         options: of PIL, besides those of the format.
+        overwrite: whether a file that is there is replaced.
 
     Raises:
-        RunError: it could not be written.
+        RunError: it could not be written, or is there and stays.
     """
     kind, keeps_alpha, chosen = WRITTEN[file.suffix.lower()]
     chosen = {**chosen, **(options or {})}
@@ -199,7 +204,7 @@ def write(
     if original.alpha is not None and keeps_alpha:
         image = image.copy()
         image.putalpha(original.alpha)
-    with replacing(file, one_of_many=True) as temporary:
+    with replacing(file, overwrite, one_of_many=True) as temporary:
         image.save(temporary, kind, **chosen)
 
 

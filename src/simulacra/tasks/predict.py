@@ -37,7 +37,7 @@ def predictions(
     Args:
         model: one that predicts.
         x: inputs, as a `Dataset` holds them.
-        samples: draws of every distribution.
+        samples: draws of every distribution; those of a seed are the first of more draws.
         seed: of the draws.
         batch_size: inputs at a time.
 
@@ -67,7 +67,8 @@ def predictions(
             if isinstance(each, WITH_CDF):
                 part["quantiles"] = torch.stack([quantile(each, q) for q in QUANTILES], dim=1)
         if samples:
-            part["samples"] = batch.noise.draw(p, samples).transpose(0, 1)
+            # one after the other, so that the first do not depend on how many follow
+            part["samples"] = torch.stack([batch.noise.draw(p) for _ in range(samples)], dim=1)
         parts.append({name: value.cpu().numpy() for name, value in part.items()})
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
@@ -92,25 +93,28 @@ def about(inputs: Inputs) -> dict[str, Sequence[Any]]:
     return {**columns, "split": inputs.split.tolist(), **inputs.true}
 
 
-def write_npz(inputs: Inputs, arrays: dict[str, np.ndarray], out: Path) -> None:
+def write_npz(inputs: Inputs, arrays: dict[str, np.ndarray], out: Path, overwrite: bool = True) -> None:
     """The arrays by their names, what is known about every input, and the columns of a table."""
     known = about(inputs)
     # `file` is an argument of savez
     if "file" in known:
         known["files"] = known.pop("file")
     columns = _with_table(inputs, known | arrays, taken=("file", "allow_pickle"))
-    with replacing(out) as file, file.open("wb") as stream:
+    with replacing(out, overwrite) as file, file.open("wb") as stream:
         np.savez_compressed(stream, allow_pickle=False, **{k: np.array(v) for k, v in columns.items()})
 
 
-def write_csv(inputs: Inputs, arrays: dict[str, np.ndarray], spec: DataSpec, out: Path) -> None:
+def write_csv(
+    inputs: Inputs, arrays: dict[str, np.ndarray], spec: DataSpec, out: Path, overwrite: bool = True
+) -> None:
     """One line for every input: what is known about it, what is predicted, and its row of a table.
 
     Of classes the columns `predicted` and `p_CLASS`; of numbers `TARGET_mean`, `TARGET_std`, `TARGET_mode`,
     `TARGET_q05` and so on, `TARGET_sample_1` and so on. The columns of the table follow, `table_NAME` where a
     name is taken. No cell is a formula for a spreadsheet. Of scores a column each.
     """
-    write_table(_with_table(inputs, about(inputs) | dict(_columns(arrays, spec))), out)
+    columns = _with_table(inputs, about(inputs) | dict(_columns(arrays, spec)))
+    write_table(columns, out, overwrite=overwrite)
 
 
 def _with_table(inputs: Inputs, columns: Mapping[str, Any], taken: Collection[str] = ()) -> dict[str, Any]:
@@ -151,11 +155,12 @@ def _columns(arrays: dict[str, np.ndarray], spec: DataSpec) -> Iterator[tuple[st
                 yield f"{name}_sample_{k + 1}", written(arrays["samples"][:, k, i])
 
 
-def write_pictures(arrays: dict[str, np.ndarray], out: Path) -> None:
+def write_pictures(arrays: dict[str, np.ndarray], out: Path, overwrite: bool = True) -> None:
     """The first 50 predicted images, a row each: mean, standard deviation (white: the largest), samples."""
     arrays = {name: values[:PICTURES] for name, values in arrays.items()}
     std = arrays["std"] / max(float(arrays["std"].max()), 1e-12)
     columns = [arrays["mean"][:, None], std[:, None]]
     columns += [arrays["samples"]] if "samples" in arrays else []
     rows = np.concatenate(columns, axis=1)
-    save_png(grid(to_bytes(torch.from_numpy(rows).flatten(0, 1)), columns=rows.shape[1]), out)
+    tiles = grid(to_bytes(torch.from_numpy(rows).flatten(0, 1)), columns=rows.shape[1])
+    save_png(tiles, out, overwrite)

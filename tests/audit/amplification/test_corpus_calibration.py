@@ -128,6 +128,9 @@ def run(folder: Path, preds: str = "preds.csv", **more: object) -> dict[str, Fin
     made = audit(
         Arguments(train=folder / "train.csv", preds=folder / preds, object="object", group="group", **more)  # type: ignore[arg-type]  # of the test
     )
+    # as the command writes them, together with the page
+    for file, write in made.files.items():
+        write(file)
     return {f.name: f for f in made.findings()}
 
 

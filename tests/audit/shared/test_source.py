@@ -1,5 +1,6 @@
 """Tables read in parts: what is understood, and plain words for what is not."""
 
+import os
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from simulacra import limits
 from simulacra.audit.shared import source as module
 from simulacra.audit.shared.source import Source
 from simulacra.errors import DataError
@@ -177,3 +179,20 @@ def test_memory_does_not_grow_with_the_table(tmp_path: Path, monkeypatch: pytest
 
     # the second table is four times as long
     assert peak(8 * module.ROWS) < 1.2 * peak(2 * module.ROWS)
+
+
+def test_what_is_too_large_is_refused(tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    with pytest.raises(DataError, match=r"pipe\.csv: is a pipe, a device or a socket, not a file"):
+        Source(pipe)
+    source = write("a,b\n1,0\n" + "2" * 500 + ",1\n")
+    monkeypatch.setattr(limits, "TABLE_LINE", 100)
+    with pytest.raises(DataError, match="has a line of more than 100 letters, the limit"):
+        list(source.read({"b": source.condition("b")}))
+    monkeypatch.setattr(limits, "TABLE_COLUMNS", 1)
+    with pytest.raises(DataError, match="has 2 columns, more than 1, the limit"):
+        write("a,b\n1,0\n")
+    monkeypatch.setattr(limits, "TABLE_BYTES", 5)
+    with pytest.raises(DataError, match="is larger than 5 bytes, the limit"):
+        write("a,b\n1,0\n")

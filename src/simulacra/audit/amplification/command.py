@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -68,6 +69,7 @@ def audit(arguments: Arguments) -> Audit:
     _check(arguments)
     if arguments.rba is not None:
         check_unused(arguments.rba, overwrite=arguments.overwrite)
+    files: dict[Path, Callable[[Path], None]] = {}
     train, preds = Source(arguments.train), Source(arguments.preds, predictions=True)
     columns = {"object": arguments.object.strip(), "group": arguments.group.strip()}
     named = {"object": arguments.true_object, "group": arguments.true_group}
@@ -98,11 +100,10 @@ def audit(arguments: Arguments) -> Audit:
     else:
         asked.append("Whether weak features predict an object too often: name columns with --features.")
     if arguments.rba is not None:
-        sections.append(
-            corpus_calibration.section(
-                preds, tables, bias, margin, true["group"], arguments.score, arguments.rba
-            )
+        section, files[arguments.rba] = corpus_calibration.section(
+            preds, tables, bias, margin, true["group"], arguments.score, arguments.rba
         )
+        sections.append(section)
         inputs["calibrated"] = str(arguments.rba)
     else:
         asked.append("What calibrating the predictions to training would change: name a table with --rba.")
@@ -115,6 +116,7 @@ def audit(arguments: Arguments) -> Audit:
         sections,
         inputs,
         asked,
+        files,
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,6 @@ from simulacra.audit.shared.phrasing import amount, format_estimate
 from simulacra.audit.shared.source import Field, Group, Source
 from simulacra.data.tables.text import escape
 from simulacra.errors import ConfigError, nearest
-from simulacra.files import replacing
 
 # the largest random bonus of a group's score, and of the predicted group's: they break ties
 TIE = 1e-3
@@ -157,16 +157,11 @@ def read_rows(
 
 
 def rewrite(source: Source, column: str, changed: Mapping[int, str], out: Path) -> None:
-    """The same table with other groups in some rows; rows count from 1, empty lines do not.
-
-    Raises:
-        RunError: it cannot be written.
-    """
+    """Write the same table with other groups in some rows; rows count from 1, empty lines do not."""
     place = source.names.index(column)
     with (
-        replacing(out) as temporary,
         source.path.open(encoding="utf-8-sig", newline="") as old,
-        temporary.open("w", encoding="utf-8", newline="") as new,
+        out.open("w", encoding="utf-8", newline="") as new,
     ):
         rows = filter(any, csv.reader(old, delimiter=source.separator, strict=True, skipinitialspace=True))
         writer = csv.writer(new, delimiter=source.separator, lineterminator="\n")
@@ -178,8 +173,8 @@ def rewrite(source: Source, column: str, changed: Mapping[int, str], out: Path) 
 
 def section(
     source: Source, tables: Tables, bias: Bias, margin: float, true: str | None, score: str | None, out: Path
-) -> Section:
-    """Calibrate a table of predictions, write it, and report what changed.
+) -> tuple[Section, Callable[[Path], None]]:
+    """Calibrate a table of predictions, and report what changed; also what writes it to a path.
 
     Args:
         source: the predictions.
@@ -188,12 +183,11 @@ def section(
         margin: how far a share may be from that of training.
         true: column of the true group.
         score: `GROUP=COL,GROUP=COL`, columns of probabilities; None where there are none.
-        out: where the table goes.
+        out: where the table will go, for the report.
 
     Raises:
         ConfigError: `score` cannot be used.
         DataError: the table cannot.
-        RunError: `out` cannot be written.
     """
     scores = parse(score, tables.groups, source) if score is not None else {}
     rows, f = read_rows(source, tables, bias, true, scores)
@@ -204,7 +198,8 @@ def section(
         tied[np.arange(len(here)), said[here]] += TIE / 2
         y[here] = calibrate(tied, place[here], bias.share(), margin)
     moved = np.flatnonzero(y != said)
-    rewrite(source, tables.names[GROUP], {int(rows.index[i]): tables.groups[y[i]] for i in moved}, out)
+    changed = {int(rows.index[i]): tables.groups[y[i]] for i in moved}
+    write = partial(rewrite, source, tables.names[GROUP], changed)
     what, title = tables.names[OBJECT], "What does calibration change?"
     off = f"values of {what} that are off by more than {amount(margin)}"
     limits = (
@@ -220,7 +215,7 @@ def section(
             f"Calibrated shares: withheld, no {what} has enough rows in both tables; nothing was changed."
         )
         withheld = Finding("rba.violations", sentence, "withheld", limits, off)
-        return Section("rba", title, "predictions", [withheld])
+        return Section("rba", title, "predictions", [withheld]), write
     np.add.at(counts := np.zeros_like(bias.pred), (place[here], y[here]), 1)
     after = replace(bias, pred=counts)
     old, new = (int(one.violations(margin).sum()) for one in (bias, after))
@@ -255,7 +250,7 @@ def section(
         "Groups were predicted anew so that all shares are near those of training with the least loss of "
         f"score (RBA, Zhao et al. 2017); objects stay as predicted. The table is in {out}."
     )
-    return Section("rba", title, "predictions", findings, [plot], notes=[note])
+    return Section("rba", title, "predictions", findings, [plot], notes=[note]), write
 
 
 def _accuracy(rows: pd.DataFrame, y: np.ndarray, group: str, limits: str) -> Finding:

@@ -46,10 +46,15 @@ def folder(kind: str, arguments: Shared) -> Path:
         _ = Run(run).config
         if out is not None:
             raise ConfigError(f"out: with a run the answers go to {run / 'audits' / kind}; leave --out out")
-        return run / "audits" / kind
+        out = run / "audits" / kind
     out = Path("audits", kind) if out is None else out
     if out.is_file():
         raise ConfigError(f"out: {out} is a file; give a folder")
-    if not (arguments.marker and (out / arguments.marker).exists()):
-        check_unused(out / "audit.html", out / "findings.json", overwrite=arguments.overwrite)
+    check_unused(out / "audit.html", out / "findings.json", overwrite=replaces(arguments, out))
     return out
+
+
+def replaces(arguments: Shared, out: Path) -> bool:
+    """Whether earlier answers in the folder are replaced: on demand, in a run folder, and beside a marker."""
+    marked = bool(arguments.marker) and (out / arguments.marker).exists()
+    return arguments.overwrite or arguments.run is not None or marked

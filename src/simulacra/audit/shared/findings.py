@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from math import isfinite
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -247,6 +248,7 @@ class Audit:
         sections: at least one.
         inputs: what was read and how: name -> text or number.
         not_asked: what the audit could have measured and did not, and how to get it; a sentence each.
+        files: written together with the page: path -> what writes it to a path.
     """
 
     kind: str
@@ -255,6 +257,7 @@ class Audit:
     sections: Sequence[Section]
     inputs: Mapping[str, str | int | float]
     not_asked: Sequence[str] = ()
+    files: Mapping[Path, Callable[[Path], None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for names in ([f.name for f in self.findings()], [section.name for section in self.sections]):

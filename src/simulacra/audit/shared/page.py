@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from simulacra.audit.shared.findings import VERDICTS, About, Audit, Plot, dumps
 from simulacra.audit.shared.phrasing import interval
-from simulacra.files import write_text
+from simulacra.files import replacing_all
 from simulacra.report.inline_images import chart
 from simulacra.report.templating import environment
 
@@ -23,20 +23,29 @@ HEADINGS: dict[About, str] = {
 }
 
 
-def write(audit: Audit, findings: Mapping[str, Any], out: Path) -> Path:
-    """Write `audit.html` and `findings.json` into a folder, each whole or not at all; the same again gives
-    the same bytes.
+def write(
+    audit: Audit, findings: Mapping[str, Any], out: Path, overwrite: bool = True, replace: bool = True
+) -> Path:
+    """Write `audit.html` and `findings.json` into a folder, and the files of the audit: all of them or none.
+    The same again gives the same bytes.
 
     Args:
         audit: what was found.
         findings: `audit.json(...)`.
         out: the folder.
+        overwrite: whether files of the audit replace what is there.
+        replace: whether the page and the findings do.
 
     Returns:
         The page.
     """
-    write_text(out / "findings.json", dumps(findings))
-    write_text(out / "audit.html", page(audit, findings["gates"]))
+    texts = {"findings.json": dumps(findings), "audit.html": page(audit, findings["gates"])}
+    paths = dict.fromkeys(audit.files, overwrite) | {out / name: replace for name in texts}
+    with replacing_all(paths) as temporaries:
+        for fill, temporary in zip(audit.files.values(), temporaries, strict=False):
+            fill(temporary)
+        for text, temporary in zip(texts.values(), temporaries[len(audit.files) :], strict=True):
+            temporary.write_text(text, encoding="utf-8")
     return out / "audit.html"
 
 

@@ -14,15 +14,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
+from simulacra import limits
 from simulacra.audit.shared.phrasing import shorten
 from simulacra.audit.shared.rows import Rows
 from simulacra.data.paths import find
+from simulacra.data.tables.reader import check_columns
 from simulacra.data.tables.text import MISSING, MOST_CATEGORIES, decode, delimiter, read_rows, unescape
-from simulacra.errors import DataError, nearest, printable
+from simulacra.errors import DataError, LimitError, nearest, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -186,10 +188,10 @@ class Source:
         self.path = find(str(path))
         if self.path.is_dir():
             raise self.error("is a folder; name the file of the table")
-        if not self.path.is_file():
+        if not self.path.exists():
             raise self.error("there is no such file; name a table as CSV (UTF-8)")
         try:
-            with self.path.open("rb") as file:
+            with limits.open_regular(self.path, limits.TABLE_BYTES) as file:
                 raw = file.read(HEAD)
             if raw.startswith(b"PK\3\4"):
                 raise ValueError("is a spreadsheet or another zip, not text; save the sheet as CSV (UTF-8)")
@@ -198,8 +200,9 @@ class Source:
             _, found = next(read_rows(text.partition("\n")[0] if '"' not in text else text), (0, []))
         except OSError as error:
             raise self.error(f"cannot be read ({error.strerror})") from error
-        except ValueError as error:
+        except (ValueError, LimitError) as error:
             raise self.error(str(error)) from error
+        check_columns(self.title, len(found))
         if not found:
             raise self.error("the file is empty; its first line must name the columns")
         self.names, self.separator = [unescape(name) for name in found], delimiter(text)
@@ -342,7 +345,9 @@ class Source:
         first, line = 1, 1
         most = max(1, min(ROWS, CELLS // len(self.names)))
         with self.path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, delimiter=self.separator, strict=True, skipinitialspace=True)
+            reader = csv.reader(
+                self._lines(file), delimiter=self.separator, strict=True, skipinitialspace=True
+            )
             rows = filter(any, reader)
             try:
                 next(rows)
@@ -362,6 +367,12 @@ class Source:
                 raise self.error(f"below line {line}: cannot be cut into cells ({error})") from error
             except UnicodeDecodeError as error:
                 raise self.error(f"below line {line}: is not UTF-8 text; save it again as UTF-8") from error
+
+    def _lines(self, file: TextIO) -> Iterator[str]:
+        while line := file.readline(limits.TABLE_LINE + 1):
+            if len(line) > limits.TABLE_LINE:
+                raise self.error(f"has a line of more than {limits.TABLE_LINE:,} letters, the limit")
+            yield line
 
     def _refuse_twins(self, place: int, cells: list[str], rows: list[list[str]], first: int) -> None:
         """Columns may have the same name only if they hold the same values."""

@@ -18,6 +18,8 @@ from simulacra.errors import DataError, shorten
 
 # in fewer rows whole numbers that rise say little
 FEWEST_IDS = 20
+# letters of a list of rows
+LISTED_ROWS = 80
 # the options that name columns, and the sentence about one that is not there
 NAMING = {
     "target": "target column",
@@ -168,6 +170,37 @@ def read_inputs(table: Table, spec: DataSpec) -> tuple[np.ndarray, tuple[str, ..
     cells = table.read(names, categorical)
     x = schema.encode(cells | _numbers(table, schema.columns, (), cells, True))
     return x, tuple(_unseen(schema, x))
+
+
+def read_complete(table: Table, spec: DataSpec) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """As `read_inputs`, of the rows without empty cells that the schema has nothing for.
+
+    Returns:
+        x; the places of its rows in the table, from 0, int64 `(N,)`; and remarks, also about the other rows.
+    """
+    schema = schema_of(spec)
+    names, _, categorical = choose(table, Options(), spec)
+    cells = table.read(names, categorical)
+    required = [
+        column.name
+        for column in schema.columns
+        if column.continuous and MISSING_CELL not in column.special and column.mean is None
+    ]
+    lost = _any_missing(cells, required)
+    # all rows: the error about them
+    if lost.all() or not lost.any():
+        x, notes = read_inputs(table, spec)
+        return x, np.arange(len(x)), notes
+    empty = _quoted([name for name in required if missing(cells[name]).any()])
+    cells = _taken(cells, [*cells], ~lost)
+    x = schema.encode(cells | _numbers(table, schema.columns, (), cells, True))
+    rows = np.flatnonzero(lost) + 1
+    listed = shorten(", ".join(map(str, rows.tolist())), LISTED_ROWS)
+    note = (
+        f"{len(rows):,} row{' is' if len(rows) == 1 else 's are'} left out ({listed}): a cell of {empty} is"
+        " empty; fill it, or train with --missing mean"
+    )
+    return x, np.flatnonzero(~lost), (note, *_unseen(schema, x))
 
 
 def choose(

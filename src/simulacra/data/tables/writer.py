@@ -18,7 +18,9 @@ SUFFIXES = (".csv", ".parquet")
 BOOLEANS = {"True": True, "False": False, "true": True, "false": False}
 
 
-def write_table(columns: Mapping[str, Sequence[object]], out: Path, schema: Schema | None = None) -> None:
+def write_table(
+    columns: Mapping[str, Sequence[object]], out: Path, schema: Schema | None = None, overwrite: bool = True
+) -> None:
     """Write columns as a file of a table, whole or not at all.
 
     >>> import tempfile
@@ -34,19 +36,20 @@ def write_table(columns: Mapping[str, Sequence[object]], out: Path, schema: Sche
         columns: name -> the cells: of CSV any values, of Parquet text, which its schema describes.
         out: a file that ends in `.csv` or `.parquet`.
         schema: of the columns, which become numbers, dates, booleans and text in Parquet.
+        overwrite: whether a file that is there is replaced.
 
     Raises:
         DataError: Parquet without pyarrow.
-        RunError: the file cannot be written.
+        RunError: the file cannot be written, or is there and stays.
     """
     if out.suffix == ".parquet":
         arrow = pyarrow(str(out))
         kinds = {} if schema is None else {column.name: column for column in schema.columns}
         table = arrow.table({name: _typed(cells, kinds.get(name)) for name, cells in columns.items()})
-        with replacing(out) as file:
+        with replacing(out, overwrite) as file:
             arrow.parquet.write_table(table, file)
         return
-    with replacing(out) as file, file.open("w", encoding="utf-8", newline="") as stream:
+    with replacing(out, overwrite) as file, file.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow([escape(name) for name in columns])
         rows = zip(*columns.values(), strict=True)
