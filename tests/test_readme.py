@@ -57,7 +57,7 @@ def test_pictures_and_links_are_there() -> None:
 def test_every_recipe_is_in_the_readme() -> None:
     from simulacra.cli.recipe import recipes
 
-    assert all(name in README for name in recipes())
+    assert all(f"| `{name}` |" in README for name in recipes())
 
 
 def test_numbers_in_headers_are_filled_in() -> None:

@@ -54,7 +54,10 @@ def replacing_all(paths: Mapping[Path, bool], one_of_many: bool = False) -> Iter
     path = next(iter(paths))
     try:
         for folder, name in folders.items():
-            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise RunError(f"{folder}: the folder cannot be made ({error.strerror})") from error
             if not one_of_many:
                 clear_leftovers(folder, name)
         yield temporaries
@@ -148,8 +151,11 @@ def check_writable(folder: Path) -> None:
     # permissions do not say it: root has all of them, also where nobody can write
     trial = there / f".trial.{os.getpid()}.tmp"
     try:
+        times = there.stat()
         trial.mkdir()
         trial.rmdir()
+        # nothing was changed, and nothing says so
+        os.utime(there, ns=(times.st_atime_ns, times.st_mtime_ns))
     except OSError as error:
         raise RunError(f"{there}: cannot be written ({error.strerror}); choose another --out") from error
 

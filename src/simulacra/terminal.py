@@ -75,7 +75,7 @@ def displayed(text: str) -> str:
     terminal. Endless words lose their middle; paths, whose parts are shorter, stay as they are.
 
     >>> displayed("no column '\x1b[2J" + "y" * 10_000 + "'")
-    "no column '?[2Jyyyyyyyyyyyyyyyyyyyyyyyyy...yyyyyyyyyyyyyyyyyyyyyyyyyyy'"
+    "no column '?[2Jyyyyyyyyyyyyyyyyyyyyyyyy...yyyyyyyyyyyyyyyyyyyyyyyyyyy'"
     """
     return re.sub(rf"[^\s/\\]{{{LONGEST_WORD + 1},}}", lambda word: abridge(word[0], ABRIDGED), _safe(text))
 

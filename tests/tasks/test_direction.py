@@ -14,7 +14,7 @@ from simulacra.core.batch import Batch
 from simulacra.core.capabilities import Encodes, Generates, Predicts, Reconstructs
 from simulacra.core.latents import LatentSpace
 from simulacra.core.model import LatentModel, Model
-from simulacra.data.spec import DataSpec
+from simulacra.data.spec import Data, Dataset, DataSpec
 from simulacra.errors import ConfigError, DataError, RunError
 from simulacra.latent.directions import save
 from simulacra.models.registry import model_card
@@ -158,13 +158,28 @@ def test_orthogonal_to_attributes_and_directions() -> None:
     kept = direction(model, x[:50, :], x[50:100, :], orthogonal_to=[up])
     assert abs(kept.cosine(up)) < 1e-6
     with pytest.raises(ConfigError, match="nothing of it is left without 'up'"):
-        direction(model, data=(x, y), attribute="up", orthogonal_to=["up"])
+        direction(model, data=(x, y), attribute="up", orthogonal_to=[up])
     with pytest.raises(
         ConfigError, match=r"orthogonal-to: 'dwn' is no saved direction; .*did you mean 'down'"
     ):
         direction(model, data=(x, y), attribute="up", orthogonal_to=["dwn"])
     with pytest.raises(ConfigError, match="'up' is no saved direction; it is unknown which of the examples"):
         direction(model, x[:5], x[5:10], orthogonal_to=["up"])
+
+
+def test_another_attribute_is_left_alone_where_latents_are_correlated() -> None:
+    # factors f ~ N(0, I) and latents z = (f1 + f2, f2): f2 is read as z2, and its means differ along (1, 1)
+    f = np.random.default_rng(0).normal(size=(5000, 2)).astype(np.float32)
+    x = np.stack([f.sum(axis=1), f[:, 1]], axis=1) @ W.numpy().T
+    spec = DataSpec("vector", (3,), attributes=("one", "two"))
+    every = Dataset(spec, x, attributes=(f > 0).astype(np.float32), rows=np.arange(len(x)))
+    parts = (every.take(slice(0, 4000)), every.take(slice(4000, 4500)), every.take(slice(4500, None)))
+    data = Data("factors", *parts)
+    one = direction(Line(), data=data, attribute="one", examples=1500, orthogonal_to=["two"])
+    f1, f2 = one.vector[0] - one.vector[1], one.vector[1]
+    assert abs(f2 / f1) < 0.05
+    # E[f1 | f1 > 0] - E[f1 | f1 < 0] = 2 sqrt(2 / pi)
+    assert f1 == pytest.approx(2 * (2 / np.pi) ** 0.5, rel=0.1)
 
 
 @pytest.mark.parametrize(

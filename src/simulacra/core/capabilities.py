@@ -319,7 +319,6 @@ class Conditional(Samples):
             ConfigError: there is no such class.
         """
 
-    @abstractmethod
     def decode_weighted(self, z: Tensor, weights: Tensor, space: str | None = None) -> Distribution:
         """p(x | z) under a weighted mean of the conditions of the classes: what lies between classes.
 
@@ -327,7 +326,14 @@ class Conditional(Samples):
             z: latents `(B, *shape of the space)`.
             weights: of the classes `(B, K)`, adding up to 1; a single 1 is the class itself.
             space: name of the latent space; the default one for None.
+
+        Raises:
+            MissingCapabilityError: the model has nothing between its classes, as by default.
         """
+        raise MissingCapabilityError(
+            f"this {type(self).__name__} has nothing between its classes; give it a decode_weighted, or take"
+            " one class"
+        )
 
     def class_index(self, y: int | str) -> int:
         """The index of a class in `spec.classes`.

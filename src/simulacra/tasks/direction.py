@@ -44,8 +44,9 @@ from simulacra.latent.labelled import (
 )
 from simulacra.run import Run
 
-# examples of each kind by default: of data, whose labels are a person's work, and of samples
-FROM_DATA, FROM_SAMPLES = 20, 500
+# examples of each kind by default: of data, whose labels are a person's work, and of samples; and for
+# attributes that a direction leaves alone: with fewer, chance adds more of them than is removed
+FROM_DATA, FROM_SAMPLES, FROM_OTHERS = 20, 500, 500
 # examples that a classifier labels
 CLASSIFIED = 5000
 # examples or samples whose principal components are found
@@ -90,7 +91,7 @@ def direction(
         examples: examples of each kind; 20 of data, 500 of samples when not given.
         method: `means`, the difference of the means, or `logistic`, the normal of a logistic regression.
         orthogonal_to: directions to leave alone; by name those that the run has, or attributes of the same
-            data, whose directions are found in the same way.
+            data: the logistic normals of 500 examples of each kind.
         space: name of the latent space; the default one for None.
         name: of the direction; the attribute when not given.
         seed: of the choice of examples, and of the bootstrap.
@@ -114,7 +115,7 @@ def direction(
             raise ConfigError(f"{what}: must be a whole number, at least {least}, not {number!r}")
     run, latent_model, one = _opened(model, space)
     details: dict[str, Any] = {} if run is None else {"weights": tensors.checksum(run.weights)}
-    find: Callable[[str], Found]
+    find: Callable[[str, int | None], Found]
     if positive is not None or negative is not None:
         if positive is None or negative is None:
             raise ConfigError("direction: give examples with the attribute, and examples without it")
@@ -129,24 +130,24 @@ def direction(
         attribute = attribute or labels.names[labels.index(labels.about)]
         if data is None and one.prior is not None:
             _decoding(latent_model)
-            find = partial(_of_samples, latent_model, one, labels, examples or FROM_SAMPLES, seed)
+            find = partial(_of_samples, latent_model, one, labels, seed)
             details["data"] = "samples"
         else:
             encoder = _encoding(latent_model)
             source = _data(encoder, data)
-            find = partial(_of_classified, encoder, one, source, labels, examples or FROM_DATA, seed)
+            find = partial(_of_classified, encoder, one, source, labels, seed)
             details["data"] = source.name
         details["classifier"] = labels.title
     elif attribute is not None:
         encoder = _encoding(latent_model)
         source = _data(encoder, data)
-        find = partial(_of_data, encoder, one, source, examples or FROM_DATA, seed)
+        find = partial(_of_data, encoder, one, source, seed)
         details["data"] = source.name
     else:
         raise ConfigError("direction: name an attribute, or give examples with it and examples without it")
     details["attribute"] = attribute
-    found = find(attribute)
-    others = [_other(run, one, find, other, method, seed) for other in orthogonal_to]
+    found = find(attribute, examples)
+    others = [_other(run, one, find, other, seed) for other in orthogonal_to]
     return labelled(name or attribute, one.name, *found, method, others, seed, details)
 
 
@@ -349,19 +350,18 @@ def _encoded(model: LatentModel, space: LatentSpace, x: Any) -> Tensor:
     return torch.cat(parts).cpu() if parts else torch.zeros(0, *space.shape)
 
 
-def _of_given(examples: Examples, name: str, attribute: str) -> Found:
+def _of_given(given: Examples, name: str, attribute: str, examples: int | None) -> Found:
     if attribute != name:
         raise ConfigError(f"it is unknown which of the examples have '{attribute}'")
-    return examples, None
+    return given, None
 
 
 def _of_data(
-    model: Encodes, space: LatentSpace, data: Data, examples: int, seed: int, attribute: str
+    model: Encodes, space: LatentSpace, data: Data, seed: int, attribute: str, examples: int | None
 ) -> Found:
     of = with_attribute(data, attribute)
-    train, test = (
-        encoded(model, space, part, n, seed) for part, n in ((of.train, examples), (of.test, HELD_OUT))
-    )
+    wanted = ((of.train, examples or FROM_DATA), (of.test, HELD_OUT))
+    train, test = (encoded(model, space, part, n, seed) for part, n in wanted)
     return train, test if min(test.counts.values()) else None
 
 
@@ -370,12 +370,12 @@ def _of_classified(
     space: LatentSpace,
     data: Data,
     labels: _Classifier,
-    examples: int,
     seed: int,
     attribute: str,
+    examples: int | None,
 ) -> Found:
     index, parts = labels.index(attribute), []
-    for part, n in ((data.train, examples), (data.test, HELD_OUT)):
+    for part, n in ((data.train, examples or FROM_DATA), (data.test, HELD_OUT)):
         few = random_subset(part, CLASSIFIED, seed)
         y = labels.predict(tensor(few.x)) == index
         parts.append(encoded(model, space, replace(few, y=y.astype(np.int64)), n, seed))
@@ -384,22 +384,27 @@ def _of_classified(
 
 
 def _of_samples(
-    model: LatentModel, space: LatentSpace, labels: _Classifier, examples: int, seed: int, attribute: str
+    model: LatentModel,
+    space: LatentSpace,
+    labels: _Classifier,
+    seed: int,
+    attribute: str,
+    examples: int | None,
 ) -> Found:
     index = labels.index(attribute)
-    train, rest = classified_samples(model, space, lambda x: labels.predict(x) == index, examples, seed)
+    n = examples or FROM_SAMPLES
+    train, rest = classified_samples(model, space, lambda x: labels.predict(x) == index, n, seed)
     return train, rest if min(rest.counts.values()) else None
 
 
 def _other(
     run: Run | None,
     space: LatentSpace,
-    find: Callable[[str], Found],
+    find: Callable[[str, int | None], Found],
     other: str | Direction,
-    method: str,
     seed: int,
 ) -> Direction:
-    """A direction to be orthogonal to: as it is, saved in the run, or of an attribute.
+    """A direction to be orthogonal to: as it is, saved in the run, or the logistic normal of an attribute.
 
     Raises:
         ConfigError: there is none of this name.
@@ -410,8 +415,9 @@ def _other(
     if run is not None and other in saved:
         return directions.load(run, other)
     try:
-        found = find(other)
+        found = find(other, FROM_OTHERS)
     except (ConfigError, DataError) as error:
         there = f" ({', '.join(saved)})" if saved else ""
         raise ConfigError(f"orthogonal-to: '{other}' is no saved direction{there}; {error}") from error
-    return labelled(other, space.name, *found, method, (), seed)
+    # w^T v = 0 for the w that reads the attribute as w^T z; the means differ along w only in white latents
+    return labelled(other, space.name, *found, "logistic", (), seed)

@@ -46,7 +46,7 @@ QUESTIONS = (
         "Does the model amplify what it saw?",
         "What was more common in training can be more common still in a model's predictions.",
         "the groups that were looked at and those that were not, by how much, and what is done about it",
-        ("amplify", "generator", "predictions"),
+        ("amplify", "edits", "generator", "predictions"),
     ),
     Question(
         "direction",
