@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
 from shutil import rmtree
+from tempfile import TemporaryFile
 
 from simulacra.errors import RunError
 
@@ -149,13 +150,10 @@ def check_writable(folder: Path) -> None:
     if not there.is_dir():
         raise RunError(f"{there}: is a file; choose another --out")
     # permissions do not say it: root has all of them, also where nobody can write
-    trial = there / f".trial.{os.getpid()}.tmp"
     try:
-        times = there.stat()
-        trial.mkdir()
-        trial.rmdir()
-        # nothing was changed, and nothing says so
-        os.utime(there, ns=(times.st_atime_ns, times.st_mtime_ns))
+        # a file without a name, so that a kill leaves nothing
+        with TemporaryFile(dir=there):
+            pass
     except OSError as error:
         raise RunError(f"{there}: cannot be written ({error.strerror}); choose another --out") from error
 

@@ -59,9 +59,9 @@ def main(argv: list[str]) -> int:
     if not arguments.truncation >= 0:
         raise ConfigError(f"truncation: must be 0 or more, not {arguments.truncation}")
     out = arguments.out
+    check_unused(out, overwrite=arguments.overwrite)
     spec, model = run.config.spec, run.load_with(Samples)
     check_output(out, spec, charts=True)
-    check_unused(out, overwrite=arguments.overwrite)
     if arguments.class_ is not None:
         model = run.load_with(Conditional).for_class(arguments.class_)
     if arguments.draw and not model.has_likelihood:
