@@ -43,6 +43,8 @@ def test_every_verb_has_an_example_that_works(tmp_path: Path, monkeypatch: pytes
         words = shlex.split(command.replace("--steps 2000", "--steps 50"))
         assert main(words) == 0, command
     assert {command.split()[0] for command in commands} == set(VERBS)
+    # single digits, as the classifier was trained on
+    assert len(Path("samples.csv").read_text().splitlines()) == 1 + 8
     assert Path("grid.png").is_file()
     assert Path("pairs.png").is_file()
     assert Path("runs/first/report.html").is_file()

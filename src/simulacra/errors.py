@@ -1,10 +1,12 @@
 """Errors meant for people: the command line prints their text as it stands and exits 1."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 # letters of words that are compared
 COMPARED = 100
+# of so many classes at most a message lists all
+LISTED_CLASSES = 20
 
 
 class SimulacraError(Exception):
@@ -54,6 +56,15 @@ def nearest(word: str, valid: Iterable[str]) -> str:
     valid = sorted(valid)
     close = close_match(word, valid)
     return f"did you mean '{close}'?" if close is not None else f"choose from {', '.join(valid)}"
+
+
+def nearest_class(word: str, classes: Sequence[str]) -> str:
+    """End an error about an unknown class: all of at most 20 classes, or else as `nearest`.
+
+    >>> nearest_class("12", ["1", "2"])
+    'choose from 1, 2'
+    """
+    return f"choose from {', '.join(classes)}" if len(classes) <= LISTED_CLASSES else nearest(word, classes)
 
 
 def printable(text: str) -> str:

@@ -131,3 +131,21 @@ def test_events_that_were_changed_by_hand_are_left_out(made: Path) -> None:
         run.log("evaluation", data="d", direction="wrong", examples=1, edit_different=0.0, edit=edit)
     assert len(evaluated_edits(run)) == known
     run.metrics.write_bytes(kept)
+
+
+def test_columns_of_a_table_are_not_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    lines = [f"{rng.normal():.3f},{rng.normal():.3f},{'ab'[k % 2]}" for k in range(80)]
+    Path("table.csv").write_text("\n".join(["height,width,kind", *lines]))
+    monkeypatch.setattr(attribute_predictor, "STEPS", 5)
+    for run, option, group in (("plain", "--drop", "width"), ("labelled", "--target", "class")):
+        train = ["train", "pca", "--data", "csv:table.csv", option, "kind", "--latent-dim", "1", "--out", run]
+        assert main(train) == 0
+        assert main(["direction", run, "--attribute", "height>=0", "--name", "tall"]) == 0
+        for words in (["evaluate", run], ["audit", "edits", run, "--group", group]):
+            capsys.readouterr()
+            assert main([*words, "--direction", "tall"]) in (1, 2)
+            assert "edits of the columns of a table are not measured" in capsys.readouterr().err

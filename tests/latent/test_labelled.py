@@ -9,6 +9,7 @@ from torch.distributions import Distribution
 from simulacra.core.capabilities import Generates, Reconstructs
 from simulacra.core.latents import LatentSpace
 from simulacra.data.spec import Data, Dataset, DataSpec
+from simulacra.data.tables.schema import Column, Schema
 from simulacra.errors import DataError
 from simulacra.latent.find import labelled
 from simulacra.latent.labelled import classified_samples, encoded, one_class, with_attribute
@@ -68,15 +69,20 @@ def test_an_attribute_is_two_labels(attribute: str, expected: np.ndarray) -> Non
     [
         ("glases", r"there is no attribute 'glases', did you mean 'glasses'\?"),
         ("smille", r"there is no attribute 'smille', did you mean 'smile'\?"),
-        ("agee>=60", r"there is no attribute 'agee>=60', did you mean 'age'\?"),
+        ("agee>=60", r"there is no attribute 'agee>=60', did you mean 'age>=60'\?"),
         ("age", "'age' has 60 different values; split them in two, e.g. 'age>="),
         ("race", "'race' has 3 values; choose one, e.g. 'race=Asian'"),
         ("class", "'class' has 3 values; choose one, e.g. 'class=neutral'"),
         ("rings", "'rings' has 3 values; choose one, e.g. 'rings=3'"),
-        ("race=Blak", r"there is no 'race=Blak', did you mean 'Black'\?"),
+        ("race=Blak", r"there is no 'race=Blak', did you mean 'race=Black'\?"),
+        ("rase=Blak", r"there is no attribute 'rase=Blak', did you mean 'race=Black'\?"),
+        ("rase=x", "there is no attribute 'rase=x', choose from Asian, Black, White"),
         ("rings=7", "there is no 'rings=7'"),
         ("same", "'same' is the same in every example"),
-        ("age>=200", "'age>=200' is the same in every example"),
+        (
+            "age>=200",
+            r"'age>=200' is the same in every example; choose another threshold: 'age' goes from \d",
+        ),
         ("age>=old", "'old' in 'age>=old' is not a number"),
     ],
 )
@@ -98,6 +104,57 @@ def test_columns_of_a_table_are_attributes() -> None:
     plain = Dataset(DataSpec("vector", (2,)), x)
     with pytest.raises(DataError, match="neither classes nor attributes"):
         with_attribute(Data("table", plain, plain, plain), "height")
+
+
+def table() -> Data:
+    """36 people with a number, columns of two and of three words, and a number that is often 0."""
+    height = np.linspace(150, 185, 36)
+    words = (["no", "yes"] * 18, ["Oslo", "Paris", "Rom"] * 12)
+    schema = Schema(
+        (
+            Column("height", "number"),
+            Column("smoker", "category", ("no", "yes")),
+            Column("city", "category", ("Oslo", "Paris", "Rom")),
+            Column("gain", "number", special=("0",)),
+        )
+    )
+    gain = np.where(np.arange(36) < 12, 0.0, height)
+    x = schema.encode({"height": height, "smoker": words[0], "city": words[1], "gain": gain})
+    part = Dataset(DataSpec("vector", (schema.width,), columns=schema.names, schema=schema), x)
+    return Data("table", part, part, part)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "expected"),
+    [
+        ("height>=170", np.linspace(150, 185, 36) >= 170),
+        ("smoker=yes", np.arange(36) % 2 == 1),
+        ("smoker=no", np.arange(36) % 2 == 0),
+        ("smoker", np.arange(36) % 2 == 1),
+        ("city=Rom", np.arange(36) % 3 == 2),
+        ("gain=0", np.arange(36) < 12),
+    ],
+)
+def test_words_in_columns_are_named_as_values(attribute: str, expected: np.ndarray) -> None:
+    found = with_attribute(table(), attribute)
+    assert found.train.y is not None
+    assert (found.train.y == expected).all()
+    assert found.spec.columns == table().spec.columns
+
+
+@pytest.mark.parametrize(
+    ("attribute", "message"),
+    [
+        ("smokr=yes", r"there is no attribute 'smokr=yes', did you mean 'smoker=yes'\?"),
+        ("city=Romm", r"there is no 'city=Romm', did you mean 'city=Rom'\?"),
+        ("city", "'city' has 3 values; choose one, e.g. 'city=Oslo'"),
+        ("heigt>=170", r"there is no attribute 'heigt>=170', did you mean 'height>=170'\?"),
+        ("height>=999", "choose another threshold: 'height' goes from 150 to 185"),
+    ],
+)
+def test_what_is_no_value_of_a_column_is_explained(attribute: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        with_attribute(table(), attribute)
 
 
 def test_classes_stand_for_an_attribute() -> None:

@@ -24,7 +24,7 @@ from simulacra.core.calls import checked, whole_number
 from simulacra.core.model import LatentModel, Model
 from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset, DataSpec, is_arrays
-from simulacra.errors import ConfigError, RunError, nearest
+from simulacra.errors import ConfigError, RunError, nearest, nearest_class
 
 # Samples drawn and decoded at a time. Always as many, so that n samples of a seed are the first n of more.
 BLOCK = {"image": 64, "vector": 1024}
@@ -344,7 +344,7 @@ class Conditional(Samples):
         classes = self.spec.classes
         if isinstance(y, str):
             if y not in classes:
-                raise ConfigError(f"class: unknown '{y}', {nearest(y, classes)}")
+                raise ConfigError(f"class: unknown '{y}', {nearest_class(y, classes)}")
             return classes.index(y)
         k = whole_number(y)
         if k is None or not 0 <= k < len(classes):

@@ -17,7 +17,7 @@ from simulacra.core.model import LatentModel
 from simulacra.core.noise import Noise, derive_seed
 from simulacra.data.images.attributes import CLASS, known, with_classes
 from simulacra.data.spec import SPLITS, Data, Dataset
-from simulacra.errors import DataError, nearest
+from simulacra.errors import DataError, close_match, nearest
 from simulacra.latent.find import Examples
 
 # samples that are drawn at a time, and at most, for a classifier to label
@@ -36,7 +36,8 @@ def with_attribute(data: Data, attribute: str) -> Data:
     Args:
         data: with classes, attributes or columns.
         attribute: an attribute of two values; a comparison, e.g. `age>=60`; one value of others, e.g.
-            `race=Black`; a class by its name; or a column of a table likewise.
+            `race=Black`; a class by its name; or a column of a table likewise,
+            e.g. `height>=170`, `city=Rome`.
 
     Raises:
         DataError: there is no such attribute, it has more than two values, or the same one in every example.
@@ -54,7 +55,8 @@ def with_attribute(data: Data, attribute: str) -> Data:
     if not choices:
         raise DataError(f"{title}: the data have neither classes nor attributes, so '{attribute}' is unknown")
     if attribute not in names and stem not in (*known(names), CLASS):
-        raise DataError(f"{title}: there is no attribute '{attribute}', {nearest(stem, choices)}")
+        hint = _nearest_attribute(stem, attribute.removeprefix(stem), names, choices)
+        raise DataError(f"{title}: there is no attribute '{attribute}', {hint}")
     every = with_classes(every, attribute)
     return _labelled(every, one_class(title, attribute, every.spec.classes, about=attribute))
 
@@ -77,15 +79,35 @@ def one_class(title: str, attribute: str, classes: Sequence[str], about: str | N
         DataError: there is no such class, or it does not follow which one is meant.
     """
     name, sign, value = attribute.partition("=")
-    for wanted in (attribute, value if sign and name[-1:] not in ("<", ">") else attribute):
+    equation = bool(sign) and name[-1:] not in ("<", ">")
+    for wanted in (attribute, value if equation else attribute):
         if wanted in classes:
             return classes.index(wanted)
     if attribute != about:
-        raise DataError(f"{title}: there is no '{attribute}', {nearest(value or attribute, classes)}")
+        hint = _nearest_value(name, value, classes) if equation else nearest(attribute, classes)
+        raise DataError(f"{title}: there is no '{attribute}', {hint}")
     if len(classes) != 2:
         example = classes[0] if "=" in classes[0] else f"{attribute}={classes[0]}"
         raise DataError(f"{title}: '{attribute}' has {len(classes)} values; choose one, e.g. '{example}'")
     return 1
+
+
+def _nearest_attribute(stem: str, rest: str, names: Sequence[str], choices: Sequence[str]) -> str:
+    """End an error about an unknown attribute, e.g. `agee` with the rest `>=60`; the hint keeps the rest."""
+    close = close_match(stem, sorted(choices))
+    if close is None or close not in known(names):
+        return nearest(stem, choices)
+    values = [name for name in names if name.startswith(f"{close}=")]
+    if rest.startswith("=") and values:
+        return _nearest_value(close, rest[1:], values)
+    return f"did you mean '{close}{rest}'?"
+
+
+def _nearest_value(name: str, value: str, classes: Sequence[str]) -> str:
+    """End an error about an unknown `NAME=VALUE`: with the nearest of the values, or all of them."""
+    values = [one.removeprefix(f"{name}=") for one in classes]
+    close = close_match(value, values)
+    return nearest(value, values) if close is None else f"did you mean '{name}={close}'?"
 
 
 def _labelled(data: Data, positive: int) -> Data:
@@ -102,8 +124,10 @@ def _labelled(data: Data, positive: int) -> Data:
 
 
 def _columns_as_attributes(data: Data) -> Data:
-    """Vectors with the names of their numbers as attributes, beside those that they have."""
+    """Vectors with their numbers as attributes, beside those that they have; categories as `NAME=VALUE`."""
     columns = () if data.spec.kind == "image" else data.spec.columns
+    if data.spec.schema is not None:
+        columns = data.spec.schema.attributes
     names = (*columns, *data.spec.attributes)
     if not columns or len(set(names)) < len(names):
         return data

@@ -24,6 +24,11 @@ FOLDER = "attributes"
 STEPS, BATCH, WIDTH = 1500, 64, 16
 # held-out share of variance that predictions have to explain
 KNOWN = 0.5
+# what is said where the attribute of a direction is a column
+UNMEASURED = (
+    "edits of the columns of a table are not measured; compare the columns that 'simulacra edit RUN"
+    " --data SOURCE --direction NAME --out edits.csv' writes"
+)
 # held-out examples that this is measured on, at most
 TESTED = 2000
 
@@ -130,6 +135,8 @@ def trained_predictor(run: Run, data: Data) -> AttributePredictor:
         KeyboardInterrupt: a signal came; the same call goes on.
     """
     names = [name for name in attribute_names(data.spec) if _column(data.train, name).std() > 0]
+    if not names and data.spec.columns:
+        raise DataError(f"{data.name}: {UNMEASURED}")
     if not names:
         raise DataError(
             f"{data.name}: has no attributes or classes that differ, so what an edit moves cannot be"

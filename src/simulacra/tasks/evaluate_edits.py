@@ -24,7 +24,7 @@ from simulacra.latent.directions import Direction
 from simulacra.metrics import edits
 from simulacra.metrics.features import Extractor
 from simulacra.metrics.statistics import Statistics
-from simulacra.tasks.attribute_predictor import KNOWN, Known, attribute_values
+from simulacra.tasks.attribute_predictor import KNOWN, UNMEASURED, Known, attribute_values
 
 STRENGTHS = (-2.0, -1.0, 1.0, 2.0)
 # held-out examples or samples that are edited, at most
@@ -84,6 +84,8 @@ def target_of(direction: Direction, known: Known, held: Dataset) -> Target | Non
     if column not in known.names:
         if not found_with:
             return None
+        if held.spec.columns:
+            raise ConfigError(f"direction '{direction.name}' is for '{name}': {UNMEASURED}")
         raise ConfigError(
             f"direction '{direction.name}' is for '{name}', which {known.predictor.run} does not predict,"
             f" {nearest(name, predicted)}"

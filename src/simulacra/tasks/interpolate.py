@@ -21,7 +21,7 @@ from simulacra.core.noise import Noise
 from simulacra.data.images.decode import BadImage, open_image
 from simulacra.data.images.parallel import progress
 from simulacra.data.spec import Dataset, DataSpec
-from simulacra.errors import ConfigError, DataError, RunError, nearest
+from simulacra.errors import ConfigError, DataError, RunError, nearest, nearest_class
 from simulacra.latent.paths import PATHS, default_path, four_corners
 from simulacra.latent.paths import path as through
 from simulacra.limits import check_memory
@@ -144,7 +144,7 @@ def class_means(model: Encodes, dataset: Dataset, classes: Sequence[str], space:
     means: dict[str, Tensor] = {}
     for name in dict.fromkeys(classes):
         if name not in names:
-            raise ConfigError(f"classes: unknown '{name}', {nearest(name, names)}")
+            raise ConfigError(f"classes: unknown '{name}', {nearest_class(name, names)}")
         part = dataset.take(np.flatnonzero(dataset.y == names.index(name)))
         if not len(part):
             raise DataError(f"classes: the data have no examples of '{name}'")

@@ -42,7 +42,7 @@ def test_attributes_make_classes(attribute: str, names: tuple[str, ...], y: list
         ("glases", "unknown attribute 'glases', did you mean 'glasses'?"),
         ("ag>3", "unknown attribute 'ag', did you mean 'age'?"),
         ("age>many", "'many' in 'age>many' is not a number"),
-        ("age>90", "'age>90' is the same in every example"),
+        ("age>90", "'age>90' is the same in every example; choose another threshold: 'age' goes from "),
     ],
 )
 def test_plain_words(attribute: str, said: str) -> None:

@@ -281,7 +281,7 @@ def test_bad_files_are_refused_by_name_or_skipped(pics: Path) -> None:
             load(f"folder:{path}", Options(image_size=16))
         assert str(caught.value) == (
             f"folder:{path}: 3 of 43 files cannot be used (first: 1cat.png: not an image); run "
-            f"'simulacra data check folder:{path}' for the list, or add --skip-bad"
+            f"'simulacra data check folder:{path}' for the list; remove them, or train with --skip-bad"
         )
         assert same(load(f"folder:{path}", Options(image_size=16, skip_bad=True)), good)
 

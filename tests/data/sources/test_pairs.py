@@ -273,7 +273,7 @@ def test_an_odd_width_is_refused_by_name_or_skipped(files: Path) -> None:
     assert str(caught.value) == (
         f"pairs:{files}: 3 of 43 files cannot be used (first: 0odd.png: 33x16 pixels; an odd width cannot "
         "be cut into two equal halves); run 'simulacra data check "
-        f"pairs:{files}' for the list, or add --skip-bad"
+        f"pairs:{files}' for the list; remove them, or train with --skip-bad"
     )
     assert check(f"pairs:{files}").bad == {
         "0odd.png": "33x16 pixels; an odd width cannot be cut into two equal halves",

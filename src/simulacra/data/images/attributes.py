@@ -68,6 +68,12 @@ def classes(
             raise DataError(f"{title}: '{text}' in '{attribute}' is not a number") from None
         holds, opposite = SIGNS[sign]
         y = holds(values[:, table[column]], number).astype(np.int64)
+        if len(y) and y.min() == y.max():
+            low, high = (f"{end(values[:, table[column]]):g}" for end in (np.min, np.max))
+            raise DataError(
+                f"{title}: '{attribute}' is the same in every example; choose another threshold: '{column}'"
+                f" goes from {low} to {high}"
+            )
         return _more_than_one(title, attribute, (f"{column}{opposite}{text}", f"{column}{sign}{text}"), y)
     raise DataError(
         f"{title}: unknown attribute '{condition[1] if condition else attribute}', "

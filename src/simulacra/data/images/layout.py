@@ -265,5 +265,5 @@ def _refuse_bad(title: str, bad: dict[str, str], total: int, skip: bool) -> None
     if not skip:
         raise DataError(
             f"{title}: {len(bad)} of {total} files cannot be used {first}; run 'simulacra data check "
-            f"{shlex.quote(title)}' for the list, or add --skip-bad"
+            f"{shlex.quote(title)}' for the list; remove them, or train with --skip-bad"
         )

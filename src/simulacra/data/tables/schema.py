@@ -139,6 +139,8 @@ class Schema:
     >>> schema = Schema((age, Column("sex", "category", ("female", "male"))))
     >>> schema.width, schema.names
     (5, ('age', 'age is value', 'age is missing', 'sex is female', 'sex is male'))
+    >>> schema.attributes
+    ('age', 'age=value', 'age=missing', 'sex=female', 'sex=male')
     >>> [(block.number, block.code) for block in schema.blocks]
     [(0, slice(1, 3, None)), (None, slice(3, 5, None))]
     """
@@ -177,10 +179,18 @@ class Schema:
     @property
     def names(self) -> tuple[str, ...]:
         """A name for every number of x; in a table of numbers the names of its columns."""
+        return self._names(" is ")
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The names of the numbers of x as attributes: a category has one `NAME=VALUE` for each value."""
+        return self._names("=")
+
+    def _names(self, sign: str) -> tuple[str, ...]:
         names: list[str] = []
         for column in self.columns:
             names += [column.name] if column.continuous else []
-            names += [f"{column.name} is {state or 'missing'}" for state in column.states]
+            names += [f"{column.name}{sign}{state or 'missing'}" for state in column.states]
         return tuple(names)
 
     def encode(self, cells: Mapping[str, Cells]) -> np.ndarray:
