@@ -76,7 +76,7 @@ def test_an_attribute_is_two_labels(attribute: str, expected: np.ndarray) -> Non
         ("rings", "'rings' has 3 values; choose one, e.g. 'rings=3'"),
         ("race=Blak", r"there is no 'race=Blak', did you mean 'race=Black'\?"),
         ("rase=Blak", r"there is no attribute 'rase=Blak', did you mean 'race=Black'\?"),
-        ("rase=x", "there is no attribute 'rase=x', choose from Asian, Black, White"),
+        ("rase=x", "there is no attribute 'rase=x', choose from race=Asian, race=Black, race=White"),
         ("rings=7", "there is no 'rings=7'"),
         ("same", "'same' is the same in every example"),
         (

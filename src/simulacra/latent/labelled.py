@@ -107,7 +107,9 @@ def _nearest_value(name: str, value: str, classes: Sequence[str]) -> str:
     """End an error about an unknown `NAME=VALUE`: with the nearest of the values, or all of them."""
     values = [one.removeprefix(f"{name}=") for one in classes]
     close = close_match(value, values)
-    return nearest(value, values) if close is None else f"did you mean '{name}={close}'?"
+    if close is not None:
+        return f"did you mean '{name}={close}'?"
+    return f"choose from {', '.join(f'{name}={one}' for one in values)}"
 
 
 def _labelled(data: Data, positive: int) -> Data:
