@@ -292,7 +292,8 @@ class Run:
         """
         check_writable(self.path)
         foreign = self.path.exists() and not (self.path / "config.yaml").exists()
-        if foreign and {p.name for p in self.path.iterdir()} - {".lock"}:
+        # what a kill left of the first file is none
+        if foreign and any(p.name != ".lock" and not p.match(".*.tmp") for p in self.path.iterdir()):
             raise RunError(f"{self.path}: is not empty and is not a run folder; choose another --out")
         if self.busy:
             raise self._busy()

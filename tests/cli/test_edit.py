@@ -18,7 +18,7 @@ from simulacra.core.batch import tensor, to_bytes
 from simulacra.latent import directions
 from simulacra.latent.directions import Direction
 from simulacra.run import Run
-from simulacra.tasks.edit import edit
+from simulacra.tasks.edit import RECORD, edit
 
 FLOW = f"{Path(__file__).parents[2] / 'examples' / 'flow.py'}:Flow"
 
@@ -57,7 +57,9 @@ def read(file: Path) -> np.ndarray:
 
 
 def files(folder: Path) -> list[str]:
-    return sorted(f.relative_to(folder).as_posix() for f in folder.rglob("*") if f.is_file())
+    """What was made, without the record of it."""
+    made = (f for f in folder.rglob("*") if f.is_file() and f.name != RECORD)
+    return sorted(f.relative_to(folder).as_posix() for f in made)
 
 
 def expected(run: Path, x: np.ndarray, strengths: list[float]) -> np.ndarray:
@@ -256,7 +258,7 @@ def test_damaged_files_are_counted_and_the_others_done(
         ("{runs}/faces {inputs} --direction smile --class 3 --out {out}", 2, "add --seeds"),
         ("{runs}/faces {inputs} --direction smile --out {inputs}", 1, "is one of the inputs"),
         ("{runs}/faces {inputs}/a.png --direction smile --strength 1 --out {inputs}", 1, "one of the inputs"),
-        ("{runs}/faces {inputs} --direction smile --out {out}/x.jpg", 2, "is a file; give a folder"),
+        ("{runs}/faces {inputs} --direction smile --out {out}/x.jpg", 2, "as a file; give a folder"),
         ("{runs}/faces {inputs} --direction smile --out {out}/sub/a.png", 1, "--overwrite"),
         ("{runs}/gan {inputs} --direction smile --out {out}", 1, "edit its samples with --seeds 1,2,3"),
         ("{runs}/gan --seeds 1,a --direction smile --out {out}", 2, "cannot read '1,a'"),
@@ -306,3 +308,32 @@ def test_a_direction_of_other_weights_is_refused(
     words = ["edit", str(run), str(pictures), "--direction", "smile", "--out", str(tmp_path / "out")]
     assert main(words) == 1
     assert "was found with other weights than these" in capsys.readouterr().err
+
+
+def test_edits_of_another_kind_are_not_taken_for_those_of_this_one(
+    runs: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = [str(pictures), "--direction", "smile", "--out", str(tmp_path / "out")]
+    assert main(["edit", str(runs / "faces"), *one, "--strength", "1"]) == 0
+    before = {name: (tmp_path / "out" / name).read_bytes() for name in files(tmp_path / "out")}
+    capsys.readouterr()
+    assert main(["edit", str(runs / "faces"), *one, "--strength", "2"]) == 1
+    assert "holds edits of another direction, of other strengths" in capsys.readouterr().err
+    assert {name: (tmp_path / "out" / name).read_bytes() for name in files(tmp_path / "out")} == before
+    assert main(["edit", str(runs / "faces"), *one, "--strength", "2", "--overwrite"]) == 0
+    assert {name: (tmp_path / "out" / name).read_bytes() for name in files(tmp_path / "out")} != before
+
+
+def test_no_edits_go_into_a_folder_of_other_files(
+    runs: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.png").write_bytes(b"mine")
+    # also not next to the folder of the inputs
+    for out in (tmp_path / "mine", pictures.parent):
+        before = files(out)
+        assert (
+            main(["edit", str(runs / "faces"), str(pictures), "--direction", "smile", "--out", str(out)]) == 1
+        )
+        assert "is not empty; choose another --out" in capsys.readouterr().err
+        assert files(out) == before

@@ -87,3 +87,10 @@ def test_a_dry_run_of_the_same_minutes_has_their_steps(
     steps = Run(tmp_path / "run").config.training.steps
     assert main([*words, "--dry-run"]) == 0
     assert f"{steps:,} steps of 128" in capsys.readouterr().out
+
+
+def test_what_a_kill_left_of_the_first_file_does_not_block_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".config.yaml.99999999.tmp").write_text("layout")
+    assert main(["train", "vae", *SMALL, "--steps", "2", "--out", str(tmp_path / "run")]) == 0
+    assert not list((tmp_path / "run").glob(".*.tmp"))

@@ -116,7 +116,7 @@ def test_results_below_the_inputs_are_no_inputs(tmp_path: Path) -> None:
 def test_out_is_a_folder(tmp_path: Path) -> None:
     a = picture(tmp_path / "a.png")
     for out in (a, tmp_path / "b.png"):
-        with pytest.raises(ConfigError, match="is a file; give a folder"):
+        with pytest.raises(ConfigError, match="a file; give a folder"):
             planned([a], out)
 
 

@@ -118,7 +118,7 @@ def _folder(
 ) -> int:
     """Files of image files, or of the examples of a source."""
     from simulacra.data.images.parallel import progress
-    from simulacra.tasks.edit import edit_files, examples
+    from simulacra.tasks.edit import claim, edit_files, examples
     from simulacra.tasks.picture_files import display, open_pictures, plan
 
     out, inputs = arguments.out, arguments.inputs
@@ -126,6 +126,8 @@ def _folder(
         if arguments.data is not None:
             pictures = list(examples(arguments.data, *_source(arguments, run, None)))
         jobs, bad, there = plan(pictures, out, suffixes, arguments.overwrite)
+        if jobs or there:
+            claim(out, _made(arguments, run, strengths), arguments.overwrite)
         report_plan(inputs, out, bad, there, "edits", "edits")
         unread, done = len(bad), []
         results = edit_files(model, jobs, direction, strengths, arguments.overwrite)
@@ -195,12 +197,27 @@ def _samples(
     if not _is_folder(out, config.spec):
         _export(out, config.spec, y, [str(seed) for seed in seeds], strengths, arguments.overwrite)
         return 0
-    written, there = write_edits(y, names, out, suffixes, arguments.overwrite)
+    made = _made(arguments, run, strengths)
+    written, there = write_edits(y, names, out, suffixes, made, arguments.overwrite)
     report_plan([], out, {}, there, "edits", "edits")
     print(out)
     if written:
         print(f"{written:,} {'sample' if written == 1 else 'samples'} edited{_at(strengths)}")
     return 0
+
+
+def _made(arguments: Edit, run: Run, strengths: Sequence[float]) -> dict[str, Any]:
+    """What edits of one name depend on."""
+    from simulacra import tensors
+    from simulacra.latent import directions
+
+    return {
+        "direction": arguments.direction,
+        "checksum": tensors.checksum(directions.file_of(run, arguments.direction)),
+        "strengths": list(strengths),
+        "data": arguments.data,
+        "class": arguments.class_,
+    }
 
 
 def _source(arguments: Edit, run: Run, most: int | None) -> tuple[np.ndarray, list[str]]:

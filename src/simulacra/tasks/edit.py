@@ -7,7 +7,8 @@ a processor's cores than one after the other on all of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
@@ -28,9 +29,10 @@ from simulacra.data.images.decode import BadImage, Header, ImageWithAlpha
 from simulacra.data.images.parallel import parallel
 from simulacra.data.images.resize import centre_square
 from simulacra.data.spec import DataSpec
-from simulacra.errors import ConfigError, RunError
+from simulacra.errors import ConfigError, LimitError, RunError
+from simulacra.files import clear_leftovers, replacing
 from simulacra.latent.directions import Direction
-from simulacra.limits import check_memory
+from simulacra.limits import CONFIG_BYTES, check_memory, read_bytes
 from simulacra.tasks.picture_files import Job, Picture, exists, fit_to_model, plan, write
 
 STRENGTHS = (-2.0, -1.0, 0.0, 1.0, 2.0)
@@ -38,6 +40,8 @@ STRENGTHS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 MOST = 1000
 # Pictures that one thread edits at a time: nets of one thread are not faster with more.
 BATCH = 32
+# in a folder of edits, what they are of
+RECORD = ".edits.json"
 # PNGs are written fast: of 64 px the files are a tenth larger than by default, in half the time
 FAST = {"compress_level": 1}
 
@@ -333,8 +337,44 @@ def _edit_batch(
     return done
 
 
+def claim(out: Path, made: Mapping[str, Any], overwrite: bool = False) -> None:
+    """Record in a folder which edits it holds, so that no other files are taken for them.
+
+    Args:
+        out: the folder.
+        made: what the edits depend on, plain values.
+        overwrite: whether to write into a folder that holds something else.
+
+    Raises:
+        RunError: it does; or the record cannot be written.
+    """
+    record = out / RECORD
+    if not overwrite and out.is_dir():
+        clear_leftovers(out)
+        if record.is_file():
+            try:
+                there = json.loads(read_bytes(record, CONFIG_BYTES))
+            except (ValueError, LimitError, OSError):
+                there = None
+            if there == made:
+                return
+            raise RunError(
+                f"{out}: holds edits of another direction, of other strengths or of other samples; choose"
+                " another --out, or replace them with --overwrite"
+            )
+        if next(out.iterdir(), None) is not None:
+            raise RunError(f"{out}: is not empty; choose another --out, or write into it with --overwrite")
+    with replacing(record) as file:
+        file.write_text(json.dumps(made) + "\n", encoding="utf-8")
+
+
 def write_edits(
-    y: Tensor, names: Sequence[str], out: Path, suffixes: Sequence[str], overwrite: bool = False
+    y: Tensor,
+    names: Sequence[str],
+    out: Path,
+    suffixes: Sequence[str],
+    made: Mapping[str, Any],
+    overwrite: bool = False,
 ) -> tuple[int, int]:
     """Write what is missing of edits of images `(N, S, C, H, W)`, a file for each.
 
@@ -343,6 +383,7 @@ def write_edits(
         names: of files, one for each of the N.
         out: their folder.
         suffixes: one for each of the S.
+        made: what they depend on, for `claim`.
         overwrite: whether to write files that are there already.
 
     Returns:
@@ -351,6 +392,7 @@ def write_edits(
     images = {name: to_bytes(each) for name, each in zip(names, y, strict=True)}
     firsts = np.stack([each[0] for each in images.values()])
     jobs, _, there = plan(examples("", firsts, names), out, suffixes, overwrite)
+    claim(out, made, overwrite)
     for job in jobs:
         original = job.source.open()
         for x, file in zip(images[job.source.name.as_posix()], job.outs, strict=True):

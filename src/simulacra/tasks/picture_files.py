@@ -130,8 +130,10 @@ def plan(
 
 def check_folder(out: Path) -> None:
     """Raises ConfigError where `out` is, or is named like, a file."""
-    if out.is_file() or (is_image_file(out.name) and not out.is_dir()):
+    if out.is_file():
         raise ConfigError(f"out: {out} is a file; give a folder")
+    if is_image_file(out.name) and not out.is_dir():
+        raise ConfigError(f"out: {out} ends in '{out.suffix}', as a file; give a folder")
 
 
 def _jobs(
