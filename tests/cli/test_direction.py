@@ -104,6 +104,8 @@ def test_files_with_and_without(runs: Path, pictures: Path, capsys: pytest.Captu
     code, out, err = answer(few, capsys)
     assert code == 0
     assert "comes from 2 + 12 examples; take 10 or more of each kind" in err
+    assert out.splitlines()[1].split()[-1] == "-"
+    assert "degrees" not in out
     code, out, err = answer([*words[:-1], "one", "--with", files[0]], capsys)
     assert (code, out) == (1, "")
     assert "there is 1 example with it; at least 2 of each kind are needed" in err
@@ -123,10 +125,13 @@ def test_models_without_an_encoder(runs: Path, capsys: pytest.CaptureFixture[str
         code, out, err = answer(["direction", run, "--unlabelled", "sefa", "--components", "2"], capsys)
         assert (code, err) == (0, "")
         assert [line.split()[0] for line in out.splitlines()] == ["name", "sefa-1", "sefa-2"]
+        # they come from the weights, not from examples
+        assert "2,000" not in out
     code, out, _ = answer(["direction", gan, "--unlabelled", "pca", "--name", "change"], capsys)
     assert code == 0
     assert len(out.splitlines()) == 11
     assert "change-10" in out
+    assert "2,000" in out
     # all or none
     for k in (1, 3):
         (runs / "gan" / FOLDER / f"change-{k}.safetensors").unlink()

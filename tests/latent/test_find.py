@@ -123,6 +123,10 @@ def test_too_few_examples_or_equal_ones() -> None:
         labelled("a", "z", z, method="mean")
     unsure = labelled("a", "z", Examples(z.positive[:2], z.negative[:3]))
     assert cautions(unsure)[0] == "direction 'a' comes from 2 + 3 examples; take 10 or more of each kind"
+    # the angle of few examples may be far too small by chance
+    assert unsure.details["error"] is None
+    assert labelled("a", "z", Examples(z.positive[:9], z.negative)).details["error"] is None
+    assert labelled("a", "z", Examples(z.positive[:10], z.negative[:10])).details["error"]["angle"] > 0
     assert cautions(labelled("a", "z", z, z)) == []
     nothing = normals(torch.zeros(30), 20, 0)
     (text,) = cautions(labelled("a", "z", nothing, normals(torch.zeros(30), 200, 1)))

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy.stats import multivariate_normal, norm
 from sklearn.metrics import roc_auc_score
 
 import simulacra as sim
 from simulacra.cli.main import main
-from simulacra.data.spec import Dataset
+from simulacra.core.capabilities import BoundsLikelihood, Elbo
+from simulacra.core.noise import Noise
+from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError
-from simulacra.metrics.anomaly import anomaly_scores
+from simulacra.metrics.anomaly import ELBO_DRAWS, anomaly_scores
 from simulacra.metrics.roc import auc, delong
 
 RNG = np.random.default_rng(0)
@@ -49,6 +52,30 @@ def test_the_likelihood_separates_as_well_as_the_true_density(folder: Path) -> N
     ours = np.concatenate([one["nll"] for one in found])
     assert ours == pytest.approx(exact, rel=0.1, abs=0.5)
     assert auc(ours, member)[0] == pytest.approx(roc_auc_score(member, exact), abs=0.005)
+
+
+def test_the_likelihood_of_a_vae_is_never_below_its_bound(tmp_path: Path) -> None:
+    model, digits = sim.train("vae", "digits", tmp_path / "run", steps=100), sim.load_data("digits").test
+    scores = anomaly_scores(model, digits)
+    # Jensen's inequality holds for each example, as the draws are the same
+    assert (scores["nll"] <= scores["negative_elbo"] + 1e-3).all()
+    # what chance is left is small beside the differences between examples
+    other = anomaly_scores(model, digits, seed=1)["negative_elbo"]
+    assert np.std(other - scores["negative_elbo"]) < 0.05 * np.std(other)
+
+
+class Noisy(BoundsLikelihood):
+    """A bound of 5 nats, with a standard deviation of 1 over draws of z."""
+
+    def elbo(self, x: torch.Tensor, seed: int | Noise = 0) -> Elbo:
+        return Elbo(5 + Noise.of(seed).normal(len(x)), torch.zeros(len(x)))
+
+
+def test_a_bound_without_weights_is_averaged_over_draws() -> None:
+    data = Dataset(DataSpec("vector", (4,)), rows(2000))
+    score = anomaly_scores(Noisy(data.spec, None), data)["negative_elbo"]
+    assert score.mean() == pytest.approx(-5, abs=0.03)
+    assert score.std() == pytest.approx(1 / np.sqrt(ELBO_DRAWS), rel=0.1)
 
 
 def test_auc_is_that_of_scikit_learn_and_its_interval_holds() -> None:

@@ -13,7 +13,7 @@ from simulacra.errors import ConfigError, DataError
 from simulacra.latent.directions import Direction
 from simulacra.metrics.features import load_extractor
 from simulacra.tasks.attribute_predictor import known
-from simulacra.tasks.evaluate_edits import evaluate_edits, target_of
+from simulacra.tasks.evaluate_edits import evaluate_edits, identity_features, target_of
 from tests.tasks.linear_edits import Linear, factors, predictor
 
 IDENTITY = torch.eye(3).tolist()
@@ -208,3 +208,9 @@ def test_a_direction_without_an_attribute_says_what_moves() -> None:
     assert numbers["edit"]["movement"]["value"] == pytest.approx(np.array([1, 0.6, -2]) / sd, rel=1e-4)
     assert "leakage" not in numbers["edit"]
     assert "edit_success" not in numbers
+
+
+@pytest.mark.parametrize(("side", "features"), [(8, "raw"), (31, "raw"), (32, "efficientnet-lite0")])
+def test_small_images_are_compared_by_pixels(side: int, features: str) -> None:
+    pytest.importorskip("efficientnet_lite_pytorch")
+    assert identity_features(DataSpec("image", (1, side, side))) == features

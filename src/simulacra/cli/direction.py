@@ -249,7 +249,8 @@ def _cells(row: dict[str, Any]) -> list[str]:
         measured = (
             f"{accuracy['value']:.1%} ({accuracy['low']:.1%} to {accuracy['high']:.1%}, n={accuracy['n']})"
         )
-    angle = f"{error['angle']:.0f} degrees" if error else ""
+    # with few examples the error is unknown; without labels there is none
+    angle = f"{error['angle']:.0f} degrees" if error else "-" if "error" in details else ""
     if error and error.get("lower_bound"):
         angle = f"at least {angle}"
     if not row["current"]:

@@ -45,7 +45,7 @@ class Evaluate:
     """direction: strengths of the edit, e.g. -2..2 or -1,0,2"""
     features: str | None = None
     """features that samples are compared by: raw, efficientnet-lite0, inception, or the run folder of a
-    classifier; raw when not given, and efficientnet-lite0 for edits of images"""
+    classifier; raw when not given, and efficientnet-lite0 for edits of images of 32 pixels and more"""
     weights: Path | None = None
     """file with the weights of inception"""
     importance_samples: int = 100

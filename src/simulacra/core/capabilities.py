@@ -538,6 +538,18 @@ class BoundsLikelihood(Capability):
         """Both terms of the bound for every example, with one draw of z each unless exact."""
 
 
+class ImportanceWeighted(EstimatesLikelihood, BoundsLikelihood):
+    """Bounds and estimates the log-likelihood with the same draws of z ~ q(z | x)."""
+
+    @abstractmethod
+    def log_weights(self, x: Tensor, seed: int | Noise = 0, samples: int = 100) -> Tensor:
+        """ln w = ln p(x, z) - ln q(z | x) for `samples` draws of z ~ q(z | x), `(B, samples)` in nats.
+
+        The mean of ln w over the draws estimates the ELBO, and the logarithm of the mean of w estimates
+        ln p(x). The second is never below the first (Burda et al. 2016, arXiv:1509.00519).
+        """
+
+
 @dataclass(frozen=True)
 class Elbo:
     """The two terms of the evidence lower bound, each `(B,)` in nats.

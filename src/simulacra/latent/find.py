@@ -22,7 +22,7 @@ from torch import Tensor
 from simulacra.errors import ConfigError, DataError, nearest
 from simulacra.latent.directions import Direction, remainder
 
-# examples of each kind without which there is no direction, and below which it is worth a warning
+# examples of each kind without which there is no direction, and below which there is a warning and no error
 FEWEST, FEW = 2, 10
 # bootstrap replicates; those of a logistic regression take seconds
 BOOTSTRAPS = 100
@@ -106,7 +106,8 @@ def labelled(
         interval; `threshold`, the midpoint, as a value of z^T vector; and `error`: an estimate, by bootstrap,
         of the `cosine` with the direction that endlessly many examples would give, and the `angle` in
         degrees. Of a logistic normal it is a lower bound, `lower_bound`: its penalty counts less with more
-        examples, which turns the normal, too.
+        examples, which turns the normal, too. With fewer than 10 examples of a kind `error` is None: it
+        could be far too small by chance.
 
     Raises:
         ConfigError: there is no such method, or the direction lies in the span of the others.
@@ -139,17 +140,21 @@ def labelled(
     else:
         pairs = _balanced(*_flat(held_out), random)
         accuracy = _shares(_is_right(vector, _threshold(vector, positive, negative), *pairs), "held-out data")
+    error = None
+    if not _few(examples.counts):
+        error = _bootstrap(find, vector, positive, negative, random) | {"lower_bound": method == "logistic"}
     found = {
         "examples": examples.counts,
         "held_out_accuracy": accuracy,
         "threshold": _threshold(vector, positive, negative),
-        "error": {
-            **_bootstrap(find, vector, positive, negative, random),
-            "lower_bound": method == "logistic",
-        },
+        "error": error,
         "seed": seed,
     }
     return Direction(name, space, direction.vector, method, {**direction.details, **found})
+
+
+def _few(counts: Mapping[str, int]) -> bool:
+    return min(counts.values()) < FEW
 
 
 def _flat(examples: Examples) -> tuple[np.ndarray, np.ndarray]:
@@ -246,7 +251,7 @@ def cautions(direction: Direction) -> list[str]:
     """Sentences about what makes a labelled direction unsure."""
     found = []
     counts, accuracy = direction.details.get("examples"), direction.details.get("held_out_accuracy")
-    if isinstance(counts, dict) and min(counts.values()) < FEW:
+    if isinstance(counts, dict) and _few(counts):
         found.append(
             f"direction '{direction.name}' comes from {counts['with']} + {counts['without']} examples; take"
             f" {FEW} or more of each kind"

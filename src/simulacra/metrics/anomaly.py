@@ -7,17 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from simulacra.core.batch import in_order
 from simulacra.core.calls import trusted
-from simulacra.core.capabilities import BoundsLikelihood, EstimatesLikelihood, Reconstructs
+from simulacra.core.capabilities import (
+    BoundsLikelihood,
+    EstimatesLikelihood,
+    ImportanceWeighted,
+    Reconstructs,
+)
 from simulacra.core.inference import eval_mode
 from simulacra.core.model import Model
+from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset
 from simulacra.errors import ConfigError
 from simulacra.metrics.reconstruction import mse
 from simulacra.metrics.registry import Measurement, Metric, register
 from simulacra.metrics.roc import auc
+from simulacra.probability.distributions import log_mean_exp
 
 if TYPE_CHECKING:
     from simulacra.metrics.evaluation import Evaluation
@@ -28,6 +36,8 @@ SCORES = {
     "negative_elbo": BoundsLikelihood,
     "nll": EstimatesLikelihood,
 }
+# draws of z that the bound of an example is averaged over, where it is not exact and has no weights
+ELBO_DRAWS = 16
 
 
 @torch.no_grad()
@@ -37,7 +47,8 @@ def anomaly_scores(
     """Scores of examples, each `(N,)`; the larger, the less an example is like the training data.
 
     `reconstruction_error`, the mean squared error (of vectors in the units of the data); `negative_elbo` and
-    `nll`, -ln p(x), in nats. Those that the model has a capability for.
+    `nll`, -ln p(x), in nats. Those that the model has a capability for. The ELBO of a vae is averaged over
+    the draws of z that estimate ln p(x), so that `nll` is at most `negative_elbo` for each example.
 
     A high likelihood is no proof that an example is like the training data: simple images of another kind
     often have a higher one (Nalisnick et al. 2019, arXiv:1810.09136).
@@ -54,7 +65,7 @@ def anomaly_scores(
     Args:
         model: a trained model.
         dataset: examples.
-        importance_samples: draws of z for each example, for an estimated log-likelihood.
+        importance_samples: draws of z for each example, for a log-likelihood or a bound that is estimated.
         seed: random seed.
         batch_size: examples at a time.
 
@@ -66,18 +77,29 @@ def anomaly_scores(
             f"this {type(model).__name__} has no reconstructions and no likelihood to score examples by;"
             " train an autoencoder, a vae or a pca"
         )
-    parts: list[dict[str, torch.Tensor]] = []
+    parts: list[dict[str, Tensor]] = []
     with eval_mode(model), trusted():
         for batch in in_order(dataset, batch_size, model.device, seed):
             x, part = model.observe(batch.x, batch.noise), {}
             if isinstance(model, Reconstructs):
                 part["reconstruction_error"] = mse(batch.x, model.reconstruct(batch.x))
-            if isinstance(model, BoundsLikelihood):
-                part["negative_elbo"] = -model.elbo(x, batch.noise).value
-            if isinstance(model, EstimatesLikelihood):
-                part["nll"] = -model.log_likelihood(x, batch.noise, importance_samples)
-            parts.append(part)
+            parts.append(part | _likelihood_scores(model, x, batch.noise, importance_samples))
     return {key: torch.cat([part[key] for part in parts]).cpu().numpy() for key in parts[0]}
+
+
+def _likelihood_scores(model: Model, x: Tensor, noise: Noise, samples: int) -> dict[str, Tensor]:
+    """`negative_elbo` and `nll`, from the same draws of z where the model has their weights; each `(B,)`."""
+    if isinstance(model, ImportanceWeighted):
+        log_w = model.log_weights(x, noise, samples)
+        return {"negative_elbo": -log_w.mean(dim=1), "nll": -log_mean_exp(log_w)}
+    scores = {}
+    if isinstance(model, BoundsLikelihood):
+        draws = 1 if isinstance(model, EstimatesLikelihood) and model.exact else ELBO_DRAWS
+        bounds = [model.elbo(x, noise).value for _ in range(draws)]
+        scores["negative_elbo"] = -torch.stack(bounds).mean(dim=0)
+    if isinstance(model, EstimatesLikelihood):
+        scores["nll"] = -model.log_likelihood(x, noise, samples)
+    return scores
 
 
 def _anomaly(evaluation: Evaluation) -> Mapping[str, Any]:

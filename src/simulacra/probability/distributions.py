@@ -7,6 +7,7 @@ independent numbers, multivariate normals, and mixtures of either.
 from __future__ import annotations
 
 from functools import singledispatch
+from math import log
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -351,6 +352,15 @@ class LogisticLevels(Distribution):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> LogisticLevels:
         return LogisticLevels(self.mu.expand(batch_shape), self.s.expand(batch_shape))
+
+
+def log_mean_exp(log_w: Tensor) -> Tensor:
+    """ln 1/k sum_i exp(log_w_i) over the k columns of `(B, k)`; `(B,)`.
+
+    >>> log_mean_exp(torch.tensor([[1.0, 3.0]]).log()).exp()
+    tensor([2.])
+    """
+    return torch.logsumexp(log_w, dim=1) - log(log_w.shape[1])
 
 
 def kl_to_standard_normal(mu: Tensor, sigma: Tensor) -> Tensor:

@@ -202,14 +202,16 @@ def unlabelled_directions(
         source = _data(latent_model, data)
         some = random_subset(_training(source), PRINCIPAL, seed)
         z = features = encode_all(latent_model, some, one.name)[0]
-        details |= {"data": source.name, "examples": len(z)}
+        details["data"] = source.name
     else:
         z, features = _sampled(_decoding(latent_model), one, seed)
-        details |= {"data": "samples", "examples": len(z)}
+        details["data"] = "samples"
     if method == "sefa":
+        # the weights give the directions, the latents only their lengths
         vectors = units * (z.flatten(1).cpu().float() @ units.T).std(dim=0)[:, None]
     else:
         vectors, shares = principal(z, features, components)
+        details["examples"] = len(z)
     return [
         Direction(
             f"{name or method}-{k}",

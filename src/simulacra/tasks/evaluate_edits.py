@@ -29,6 +29,8 @@ from simulacra.tasks.attribute_predictor import KNOWN, UNMEASURED, Known, attrib
 STRENGTHS = (-2.0, -1.0, 1.0, 2.0)
 # held-out examples or samples that are edited, at most
 EXAMPLES = 500
+# side in pixels from which the features of a net trained on photographs tell images apart
+PHOTOGRAPH = 32
 # examples without, or with, the attribute that the share of successes needs
 FEWEST = 10
 
@@ -237,8 +239,13 @@ def measure(edited: EditedExamples, known: Known, extractor: Extractor) -> Measu
 
 
 def identity_features(spec: DataSpec) -> str:
-    """The extractor whose features say whether an example is still the same one, where none is chosen."""
-    if spec.kind == "image" and find_spec("efficientnet_lite_pytorch"):
+    """The extractor whose features say whether an example is still the same one, where none is chosen.
+
+    >>> identity_features(DataSpec("image", (1, 8, 8)))
+    'raw'
+    """
+    large = spec.kind == "image" and min(spec.shape[1:]) >= PHOTOGRAPH
+    if large and find_spec("efficientnet_lite_pytorch"):
         return "efficientnet-lite0"
     return "raw"
 

@@ -32,7 +32,7 @@ class Arguments(Shared):
     """data source, e.g. folder:faces.zip; default: the run's own"""
     features: str | None = None
     """features whose cosine is the identity: raw, efficientnet-lite0, inception, or the run folder of a
-    classifier; efficientnet-lite0 for images when not given"""
+    classifier; efficientnet-lite0 for images of 32 pixels and more, and raw otherwise, when not given"""
     examples: int = 2000
     """held-out examples that are edited, at most"""
     minimum_n: int = 30

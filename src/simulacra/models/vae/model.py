@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import log
 
 import torch
 import torch.nn.functional as F
@@ -11,19 +10,19 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
 from simulacra.core.batch import Batch
-from simulacra.core.capabilities import BoundsLikelihood, Elbo, EstimatesLikelihood, Generates
+from simulacra.core.capabilities import Elbo, Generates, ImportanceWeighted
 from simulacra.core.latents import LatentSpace
 from simulacra.core.model import Turn
 from simulacra.core.noise import Noise
 from simulacra.models.autoencoder.model import Autoencoder
 from simulacra.models.vae.card import CARD, VAEConfig
-from simulacra.probability.distributions import kl_to_standard_normal
+from simulacra.probability.distributions import kl_to_standard_normal, log_mean_exp
 
-# Latents decoded at once by `log_likelihood`: enough to keep the cores busy, few enough for their caches.
+# Latents decoded at once by `log_weights`: enough to keep the cores busy, few enough for their caches.
 DECODED_AT_ONCE = 512
 
 
-class VAE(Generates, EstimatesLikelihood, BoundsLikelihood, Autoencoder):
+class VAE(Generates, ImportanceWeighted, Autoencoder):
     """Variational autoencoder (Kingma and Welling 2014, Auto-Encoding Variational Bayes).
 
     Maximum likelihood for p(x) = E_{z ~ p(z)} p(x | z) is out of reach, its lower bound is not:
@@ -58,7 +57,7 @@ class VAE(Generates, EstimatesLikelihood, BoundsLikelihood, Autoencoder):
         if self.config.importance_samples > 1 and batch.step >= self.config.importance_from * batch.steps:
             k = self.config.importance_samples
             # L_k = log 1/k sum_i w_i (Burda et al. 2016, eq. 8)
-            bound = _log_mean_exp(self._log_weights(x, *self._posterior(x), batch.noise, k, beta)).mean()
+            bound = log_mean_exp(self._log_weights(x, *self._posterior(x), batch.noise, k, beta)).mean()
             yield Turn("vae", -bound)
             return
         mu, sigma = self._posterior(x)
@@ -97,16 +96,20 @@ class VAE(Generates, EstimatesLikelihood, BoundsLikelihood, Autoencoder):
 
     def log_likelihood(self, x: Tensor, seed: int | Noise = 0, samples: int = 100) -> Tensor:
         """The importance-weighted bound with `samples` draws, which tends to ln p(x); `(B,)`."""
+        return log_mean_exp(self.log_weights(x, seed, samples))
+
+    def log_weights(self, x: Tensor, seed: int | Noise = 0, samples: int = 100) -> Tensor:
+        """ln w = ln p(x, z) - ln q(z | x) for `samples` draws of z ~ q(z | x), `(B, samples)`."""
         noise = Noise.of(seed)
         mu, sigma = self._posterior(x)
         rows = max(1, DECODED_AT_ONCE // samples)
         groups = zip(x.split(rows), mu.split(rows), sigma.split(rows), strict=True)
         draws = [min(DECODED_AT_ONCE, samples - k) for k in range(0, samples, DECODED_AT_ONCE)]
-        bounds = []
+        parts = []
         for x_group, mu_group, sigma_group in groups:
             log_w = [self._log_weights(x_group, mu_group, sigma_group, noise, k, beta=1.0) for k in draws]
-            bounds.append(_log_mean_exp(torch.cat(log_w, dim=1)))
-        return torch.cat(bounds)
+            parts.append(torch.cat(log_w, dim=1))
+        return torch.cat(parts)
 
     def _space(self) -> LatentSpace:
         return LatentSpace.normal(self.config.latent_dim)
@@ -127,8 +130,3 @@ class VAE(Generates, EstimatesLikelihood, BoundsLikelihood, Autoencoder):
         repeated = x[:, None].expand(-1, k, *x.shape[1:]).flatten(0, 1)
         log_p_x = p.log_prob(repeated).unflatten(0, (len(x), k))
         return log_p_x + beta * log_ratio
-
-
-def _log_mean_exp(log_w: Tensor) -> Tensor:
-    """log 1/k sum_i exp(log w_i) over dimension 1."""
-    return torch.logsumexp(log_w, dim=1) - log(log_w.shape[1])
