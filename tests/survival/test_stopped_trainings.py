@@ -164,7 +164,8 @@ def stop(training: Training, number: int, terminal: Terminal) -> None:
         point = rng.randint(steps[0] + 1, steps[-2] if played else len(points))
         outcome = training.run(Ending(point, number), terminal=terminal)
         assert outcome.code == (130 if played else 0), outcome.said
-        assert Run(training.folder).step >= outcome.points[:point].count(STEP) - 1
+        # a model without steps has none to save
+        assert not played or Run(training.folder).step >= outcome.points[:point].count(STEP) - 1
     training.finish(terminal=terminal)
     assert training.result() == whole
 
