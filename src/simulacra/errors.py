@@ -59,12 +59,13 @@ def nearest(word: str, valid: Iterable[str]) -> str:
 
 
 def nearest_class(word: str, classes: Sequence[str]) -> str:
-    """End an error about an unknown class: all of at most 20 classes, or else as `nearest`.
+    """End an error about an unknown class as `nearest`; numbers that look alike mean nothing to each other.
 
-    >>> nearest_class("12", ["1", "2"])
-    'choose from 1, 2'
+    >>> nearest_class("12", ["1", "2"]), nearest_class("dogg", ["cat", "dog"])
+    ('choose from 1, 2', "did you mean 'dog'?")
     """
-    return f"choose from {', '.join(classes)}" if len(classes) <= LISTED_CLASSES else nearest(word, classes)
+    numbered = word.isdecimal() and len(classes) <= LISTED_CLASSES
+    return f"choose from {', '.join(classes)}" if numbered else nearest(word, classes)
 
 
 def printable(text: str) -> str:
