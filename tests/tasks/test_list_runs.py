@@ -130,3 +130,9 @@ def test_a_missing_folder_is_an_error_and_an_empty_one_is_none(tmp_path: Path) -
     assert list_runs(tmp_path) == []
     with pytest.raises(RunError, match="no such folder"):
         list_runs(tmp_path / "none")
+
+
+def test_an_evaluation_without_a_step_is_not_older(tmp_path: Path) -> None:
+    make(tmp_path / "a", START, train(100), {"event": "evaluation", "data": "digits@test", "accuracy": 0.5})
+    (found,) = list_runs(tmp_path)
+    assert (found.value, found.on) == (0.5, "digits@test")

@@ -106,7 +106,7 @@ def _key_number(events: list[dict[str, Any]], own: str, step: int) -> tuple[str,
     for event in [*reversed(measured), *validations[-1:]]:
         for key in KEYS:
             if isinstance(event.get(key), int | float):
-                older = event["event"] == "evaluation" and event["step"] < step
+                older = event["event"] == "evaluation" and event.get("step", step) < step
                 on = event.get("data", "validation") + (f", step {event['step']:,}" if older else "")
                 return key, event[key], on
     return "", None, ""
