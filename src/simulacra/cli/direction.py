@@ -239,8 +239,8 @@ def _cells(row: dict[str, Any]) -> list[str]:
         of = formula(details["terms"])
     elif "share" in details:
         of = f"{details['share']:.1%} of {'the variance' if row['method'] == 'pca' else 'A^T A'}"
-    if apart := details.get("orthogonal_to"):
-        of += f", orthogonal to {', '.join(apart)}"
+    if removed := details.get("orthogonal_to"):
+        of += f", orthogonal to {', '.join(removed)}"
     n = details.get("examples", "")
     examples = f"{n['with']} + {n['without']}" if isinstance(n, dict) else f"{n:,}" if n else ""
     accuracy, error = details.get("held_out_accuracy"), details.get("error")

@@ -142,8 +142,8 @@ class Direction:
         if rest.norm() <= ROUNDING * v.norm():
             named = " and ".join(f"'{other.name}'" for other in others)
             raise ConfigError(f"direction '{self.name}': nothing of it is left without {named}")
-        apart = [*self.details.get("orthogonal_to", ()), *(other.name for other in others)]
-        details = {**self.details, "orthogonal_to": list(dict.fromkeys(apart))}
+        removed = [*self.details.get("orthogonal_to", ()), *(other.name for other in others)]
+        details = {**self.details, "orthogonal_to": list(dict.fromkeys(removed))}
         return replace(self, vector=rest.reshape(self.vector.shape), details=details)
 
     def cosine(self, other: Direction) -> float:
