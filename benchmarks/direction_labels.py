@@ -87,14 +87,14 @@ def finders(
         a, b = drawn(labels[name], n, rng)
         return METHODS[method](z[a], z[b])
 
-    def projected(n: int | None, rng: np.random.Generator) -> np.ndarray:
+    def find_projected(n: int | None, rng: np.random.Generator) -> np.ndarray:
         v = find("means", attribute, n, rng)
         return projected(v, [find("means", other, n, rng) for other in others])
 
     made: dict[str, Callable[[int | None, np.random.Generator], np.ndarray]] = {
         method: (lambda n, rng, method=method: find(method, attribute, n, rng)) for method in METHODS
     }
-    return {**made, PROJECTED: projected} if others else made
+    return {**made, PROJECTED: find_projected} if others else made
 
 
 def experiment(

@@ -174,7 +174,7 @@ def test_ctrl_c_leaves_with_a_line(
         "runs": ("simulacra.tasks.list_runs.list_runs", f"runs {files}"),
         "compare": ("simulacra.tasks.compare.compare", f"compare {files / 'vae'} {files / 'gan'}"),
         "doctor": ("simulacra.cli.doctor.examine", "doctor"),
-        "train": ("simulacra.engine.dry_run.dry_run", "train vae --data digits --dry-run"),
+        "train": ("simulacra.engine.dry_run.dry_run", f"train vae --data digits --dry-run --out {files}/new"),
     }[verb]
     monkeypatch.setattr(where, interrupted)
     assert main(shlex.split(words)) == 130
