@@ -22,7 +22,7 @@ from simulacra.probability.objectives import OBJECTIVES
 
 PLANE = DataSpec("vector", (2,), ("left", "right"))
 IMAGES = DataSpec("image", (1, 16, 16), ("left", "right"))
-SMALL = ConditionalGANConfig(latent_dim=2, hidden=(16,), width=8, features=8, r1=0.0, r2=0.0)
+SMALL = ConditionalGANConfig(latent_dim=2, hidden=(16,), width=8, discriminator_features=8, r1=0.0, r2=0.0)
 
 
 def made(spec: DataSpec = PLANE, **settings: Any) -> ConditionalGAN:

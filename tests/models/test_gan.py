@@ -21,7 +21,7 @@ from simulacra.models.gan.model import GAN
 from simulacra.probability.objectives import OBJECTIVES
 
 PLANE = DataSpec("vector", (2,))
-SMALL = GANConfig(latent_dim=2, hidden=(16,), features=8, r1=0.0, r2=0.0)
+SMALL = GANConfig(latent_dim=2, hidden=(16,), discriminator_features=8, r1=0.0, r2=0.0)
 
 
 def made(spec: DataSpec = PLANE, **settings: Any) -> GAN:
@@ -196,7 +196,9 @@ def test_nets_are_sized_from_the_images(net: str, norm: str, size: int) -> None:
         assert normalised == (kind == norm and net != "mlp")
 
 
-@pytest.mark.parametrize(("name", "value"), [("lazy", 0), ("n_critic", 0), ("features", 0), ("r1", -1.0)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("lazy", 0), ("n_critic", 0), ("discriminator_features", 0), ("r1", -1.0)]
+)
 def test_impossible_settings_are_refused(name: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=name):
         made(**{name: value})

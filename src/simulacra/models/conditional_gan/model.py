@@ -14,10 +14,10 @@ from simulacra.core.capabilities import BLOCK, Conditional, Generates
 from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.models.conditional_gan.card import CARD, ConditionalGANConfig
-from simulacra.models.gan.adversarial import AdversarialModel
+from simulacra.models.gan.feed_forward import FeedForwardGAN
 
 
-class ConditionalGAN(Conditional, AdversarialModel):
+class ConditionalGAN(Conditional, FeedForwardGAN):
     """Conditional GAN (Mirza and Osindero 2014): generator and discriminator are conditioned on the class.
 
     The discriminator decides whether an example is real *and* of its class, by projection (Miyato and Koyama

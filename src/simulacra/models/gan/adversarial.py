@@ -10,27 +10,24 @@ standardised and images brought to [-1, 1] inside.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
-from torch.nn.utils.parametrizations import spectral_norm
 
-from simulacra import nets
 from simulacra.core.batch import Batch
 from simulacra.core.capabilities import Discriminates
-from simulacra.core.latents import LatentSpace
 from simulacra.core.model import LatentModel, Turn, frozen, unwrap
 from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError
-from simulacra.models.gan.card import GANConfig
+from simulacra.models.gan.card import AdversarialConfig
 from simulacra.models.normal_scores import NormalScores
 from simulacra.nets.augmentation import AdaptiveAugment, DiffAugment
-from simulacra.nets.class_conditional import ClassConditional
-from simulacra.nets.critic import Condition, Critic
+from simulacra.nets.critic import Condition
 from simulacra.probability.distributions import Delta
 from simulacra.probability.mixed import PointRows
 from simulacra.probability.objectives import OBJECTIVES, squared_gradient
@@ -73,39 +70,27 @@ class AdversarialModel(Discriminates, LatentModel):
 
     Args:
         spec: the data.
-        config: nets, objective and penalties.
+        config: objective and penalties, and what describes the nets.
         classes: number of classes that both nets are conditioned on; 0 for none.
         condition: how the discriminator is conditioned on them.
     """
 
     players = {"discriminator": ("discriminator",), "generator": ("generator",)}
-    config: GANConfig
+    config: AdversarialConfig
+    generator: nn.Module
+    discriminator: nn.Module
 
     def __init__(
-        self, spec: DataSpec, config: GANConfig, classes: int = 0, condition: Condition = "projection"
+        self, spec: DataSpec, config: AdversarialConfig, classes: int = 0, condition: Condition = "projection"
     ) -> None:
         """Raises ConfigError for settings that cannot be."""
         super().__init__(spec, config)
         self.lazy = config.lazy if config.lazy is not None else LAZY[spec.kind]
         self.objective = OBJECTIVES[config.objective.removesuffix("-gp")]
         self.penalties = _penalties(spec, config)
-        # more latent numbers than the data have leave more samples between modes
-        latent_dim = config.latent_dim or (64 if spec.kind == "image" else spec.shape[0])
-        self.spaces = (LatentSpace.normal(latent_dim),)
-        if config.net == "auto":
-            config = replace(config, net="dcgan" if nets.pick("auto", spec.shape) == "conv" else "mlp")
-        # leaky only where gradients have to come through (Radford et al. 2016)
-        style = nets.NormAct(config.norm, classes=classes)
-        make = ClassConditional if classes else nets.decoder
-        self.generator: nn.Module = make(latent_dim, spec.shape, config, style)
-        self.discriminator = Critic(
-            spec.shape, config, config.features, config.batch_deviation, classes, condition
-        )
+        self.classes = classes
+        self._make_nets(condition)
         self.augment = _augmentation(spec, config)
-        if config.spectral_norm:
-            for module in list(self.discriminator.modules()):
-                if isinstance(module, nn.Linear | nn.Conv2d):
-                    spectral_norm(module)
         # the rows of a table have numbers as normal scores, and one-hot codes
         self.scores = None if spec.schema is None else NormalScores(spec.schema)
         # a code is drawn
@@ -115,6 +100,14 @@ class AdversarialModel(Discriminates, LatentModel):
             # from [0, 1] to [-1, 1]
             self.standardise.mean.fill_(0.5)
             self.standardise.std.fill_(0.5)
+
+    @abstractmethod
+    def _make_nets(self, condition: Condition) -> None:
+        """Make the latent spaces, the generator and the discriminator, the nets of the players.
+
+        Args:
+            condition: how the discriminator is conditioned on classes.
+        """
 
     def prepare(self, train: Dataset) -> None:
         """Learn the location and the common scale of vectors, or the distributions of a table's numbers."""
@@ -240,7 +233,7 @@ class AdversarialModel(Discriminates, LatentModel):
         return output
 
 
-def _penalties(spec: DataSpec, config: GANConfig) -> Penalties:
+def _penalties(spec: DataSpec, config: AdversarialConfig) -> Penalties:
     """The objective's own penalties, with those that the settings name instead."""
     usual = PENALTIES[spec.kind]
     own = usual.get(config.objective, usual["others"])
@@ -252,7 +245,7 @@ def _penalties(spec: DataSpec, config: GANConfig) -> Penalties:
     return Penalties(**{**own.__dict__, **given})
 
 
-def _augmentation(spec: DataSpec, config: GANConfig) -> DiffAugment | AdaptiveAugment | None:
+def _augmentation(spec: DataSpec, config: AdversarialConfig) -> DiffAugment | AdaptiveAugment | None:
     if config.augment == "none":
         return None
     if spec.kind != "image":

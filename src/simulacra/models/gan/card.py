@@ -12,24 +12,9 @@ from simulacra.models.settings import ADVERSARIAL, ADVERSARIAL_TABLE, convolves
 
 
 @dataclass(frozen=True)
-class GANConfig(NetworkConfig):
-    """Generator, discriminator and the objective of their game."""
+class AdversarialConfig:
+    """The objective of an adversarial game, and how its discriminator is regularised."""
 
-    latent_dim: int | None = None  # type: ignore[assignment]  # None is resolved from the data
-    """numbers in a latent z ~ N(0, I); 64 for images, as many as a vector has when not given"""
-    net: Literal["auto", "mlp", "dcgan", "conv", "upsample", "resnet"] = "auto"  # type: ignore[assignment]
-    """kind of nets; dcgan: strided and transposed convolutions; conv: with one more at full size; upsample:
-    enlarge, then convolve; auto: dcgan for images of 16 pixels and more, else mlp"""
-    hidden: tuple[int, ...] = (128, 128, 128)
-    """mlp: sizes of the hidden layers; resnet: of the layers next to the latent"""
-    norm: Literal["none", "batch", "group"] = "batch"
-    """normalisation in the generator's convolutions"""
-    features: int = 256
-    """features of the discriminator's last layer"""
-    batch_deviation: bool = False
-    """minibatch standard deviation as a feature of the discriminator (Karras et al. 2018)"""
-    spectral_norm: bool = False
-    """divide the discriminator's weights by their largest singular value (Miyato et al. 2018)"""
     objective: Literal[
         "non-saturating",
         "minimax",
@@ -53,18 +38,44 @@ class GANConfig(NetworkConfig):
     """steps between penalties, whose weights are multiplied by it; 4 for images, else 1"""
     n_critic: int = 1
     """discriminator steps for each generator step"""
+    batch_deviation: bool = False
+    """minibatch standard deviation as a feature of the discriminator (Karras et al. 2018)"""
     augment: Literal["none", "diff", "ada"] = "none"
     """augment the discriminator's images, for small data sets: with fixed strength (diff, Zhao et al. 2020)
     or as strongly as it overfits (ada, Karras et al. 2020)"""
 
     def __post_init__(self) -> None:
         """Raises ConfigError for impossible settings."""
-        super().__post_init__()
         check_ranges(
             self,
-            at_least_1=("features", "lazy", "n_critic"),
+            at_least_1=("lazy", "n_critic"),
             at_least_0=("r1", "r2", "gradient_penalty", "clip_weights"),
         )
+
+
+@dataclass(frozen=True)
+class GANConfig(AdversarialConfig, NetworkConfig):
+    """Generator, discriminator and the objective of their game."""
+
+    latent_dim: int | None = None  # type: ignore[assignment]  # None is resolved from the data
+    """numbers in a latent z ~ N(0, I); 64 for images, as many as a vector has when not given"""
+    net: Literal["auto", "mlp", "dcgan", "conv", "upsample", "resnet"] = "auto"  # type: ignore[assignment]
+    """kind of nets; dcgan: strided and transposed convolutions; conv: with one more at full size; upsample:
+    enlarge, then convolve; auto: dcgan for images of 16 pixels and more, else mlp"""
+    hidden: tuple[int, ...] = (128, 128, 128)
+    """mlp: sizes of the hidden layers; resnet: of the layers next to the latent"""
+    norm: Literal["none", "batch", "group"] = "batch"
+    """normalisation in the generator's convolutions"""
+    discriminator_features: int = 256
+    """features of the discriminator's last layer"""
+    spectral_norm: bool = False
+    """divide the discriminator's weights by their largest singular value (Miyato et al. 2018)"""
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for impossible settings."""
+        NetworkConfig.__post_init__(self)
+        AdversarialConfig.__post_init__(self)
+        check_ranges(self, at_least_1=("discriminator_features",))
 
 
 CARD = ModelCard(

@@ -6,12 +6,12 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from simulacra.core.capabilities import Generates
-from simulacra.models.gan.adversarial import AdversarialModel
 from simulacra.models.gan.card import CARD
+from simulacra.models.gan.feed_forward import FeedForwardGAN
 
 
-class GAN(Generates, AdversarialModel):
-    """Generative adversarial network (Goodfellow et al. 2014): see `models.adversarial` for its game.
+class GAN(Generates, FeedForwardGAN):
+    """Generative adversarial network (Goodfellow et al. 2014): see `AdversarialModel` for its game.
 
     >>> from simulacra.data.spec import DataSpec
     >>> from simulacra.models.gan.card import GANConfig
