@@ -23,9 +23,8 @@ from simulacra.core.model import unwrap
 from simulacra.core.noise import Noise
 from simulacra.data.spec import DataSpec
 from simulacra.models.gan.adversarial import AdversarialModel
-from simulacra.models.generator.card import NetworkConfig
 from simulacra.models.stylegan.card import StyleGANConfig
-from simulacra.nets.critic import Condition, Critic
+from simulacra.nets.critic import Condition
 from simulacra.nets.style import MappingNetwork, Synthesis
 from simulacra.nets.style_critic import StyleCritic
 from simulacra.probability.distributions import Delta
@@ -68,14 +67,14 @@ class StyledModel(AdversarialModel):
         self.generator: Synthesis = Synthesis(
             spec.shape, dim, config.width, config.widest, config.synthesis, config.modulation
         )
-        deviation = config.batch_deviation
-        if config.discriminator == "dcgan":
-            strided = NetworkConfig(net="conv", width=2 * config.width)
-            self.discriminator = Critic(
-                spec.shape, strided, config.widest, deviation, self.classes, condition
-            )
-        else:
-            self.discriminator = StyleCritic(spec.shape, config.width, config.widest, deviation, self.classes)
+        self.discriminator = StyleCritic(
+            spec.shape,
+            config.width,
+            config.widest,
+            config.discriminator,
+            config.batch_deviation,
+            self.classes,
+        )
 
     @property
     def resolutions(self) -> tuple[int, ...]:
