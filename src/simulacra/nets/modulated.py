@@ -129,7 +129,8 @@ def activate_(x: Tensor, d: Tensor, noise: Tensor, strength: Tensor, bias: Tenso
 
 
 def _activate_(x: Tensor, d: Tensor, noise: Tensor, strength: Tensor, bias: Tensor) -> Tensor:
-    x.mul_(d[:, :, None, None]).add_(strength * noise).add_(bias[:, None, None])
+    d, bias = d[:, :, None, None].to(x.dtype), bias[:, None, None].to(x.dtype)
+    torch.addcmul(bias, x, d, out=x).add_(strength * noise)
     return F.leaky_relu_(x, SLOPE)
 
 
