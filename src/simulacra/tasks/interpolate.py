@@ -102,12 +102,14 @@ def interpolate(
     return torch.cat(list(walk(model, points, steps, path)))
 
 
-def from_seeds(model: LatentModel, seeds: Sequence[int], space: str | None = None) -> Tensor:
-    """Latents `(P, *shape)`: of each seed that of the first of its samples.
+def from_seeds(
+    model: LatentModel, seeds: Sequence[int], space: str | None = None, truncation: float = 1.0
+) -> Tensor:
+    """Latents `(P, *shape)`: of each seed that of the first of its samples, at this truncation.
 
     Raises:
         RunError: the space has no prior.
-        ConfigError: there is no such space, or a seed is negative.
+        ConfigError: there is no such space, or a seed or the truncation is negative.
     """
     of = model.space(space)
     if of.prior is None:
@@ -118,8 +120,10 @@ def from_seeds(model: LatentModel, seeds: Sequence[int], space: str | None = Non
         )
     if min(seeds) < 0:
         raise ConfigError(f"seeds must be 0 or more, not {min(seeds)}")
+    if not truncation >= 0:
+        raise ConfigError(f"truncation: must be 0 or more, not {truncation}")
     # always as many draws as `sample` makes, since fewer would be others
-    drawn = [of.sample(BLOCK[model.spec.kind], Noise(seed))[0] for seed in seeds]
+    drawn = [of.sample(BLOCK[model.spec.kind], Noise(seed), truncation)[0] for seed in seeds]
     return torch.stack(drawn).to(model.device, model.dtype)
 
 
