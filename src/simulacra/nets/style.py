@@ -94,7 +94,8 @@ class ModulatedConv2d(nn.Module):
         doubling: whether the result has twice the size: a transposed convolution, then the low-pass filter.
         gain: factor on the result.
 
-    >>> ModulatedConv2d(4, 8, 3, doubling=True)(torch.zeros(2, 4, 8, 8), torch.ones(2, 4)).shape
+    >>> conv = ModulatedConv2d(4, 8, 3, doubling=True)
+    >>> conv(torch.zeros(2, 4, 8, 8), torch.ones(2, 4), torch.zeros(8)).shape
     torch.Size([2, 8, 16, 16])
     """
 

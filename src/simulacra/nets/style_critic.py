@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import sqrt
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,8 @@ class StyleCritic(nn.Module):
         shape: of an image: channels, and a side that is a power of two twice, at least 8.
         width: channels at full size, doubled at every halving.
         widest: most channels.
+        architecture: blocks of two convolutions with a shortcut, filtered before they halve; or one
+            convolution with stride 2 a level, a fifth of the work.
         batch_deviation: append the standard deviation over groups of the batch to the last maps.
         classes: number of classes; 0 for none. With them the output is <v_y, h> / sqrt(F), h the last
             features (Miyato and Koyama 2018).
@@ -36,6 +39,7 @@ class StyleCritic(nn.Module):
         shape: Sequence[int],
         width: int,
         widest: int,
+        architecture: Literal["residual", "strided"] = "residual",
         batch_deviation: bool = True,
         classes: int = 0,
     ) -> None:
@@ -47,7 +51,8 @@ class StyleCritic(nn.Module):
         widths = [min(width * side // r, widest) for r in sides]
         self.batch_deviation = batch_deviation
         self.first = EqualisedConv2d(channels, widths[0], 1)
-        self.blocks = nn.ModuleList(Halving(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        make = Halving if architecture == "residual" else _strided
+        self.blocks = nn.ModuleList(make(a, b) for a, b in zip(widths, widths[1:], strict=False))
         last = widths[-1]
         self.conv = EqualisedConv2d(last + batch_deviation, last, 3)
         self.linear = EqualisedLinear(last * END**2, last, activate=True)
@@ -75,12 +80,17 @@ class Halving(nn.Module):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.first = EqualisedConv2d(inputs, inputs, 3)
-        self.second = EqualisedConv2d(inputs, outputs, 3, halve=True)
-        self.shortcut = EqualisedConv2d(inputs, outputs, 1, halve=True, activate=False)
+        # the variance of their sum is that of one
+        self.second = EqualisedConv2d(inputs, outputs, 3, halve=True, gain=sqrt(0.5))
+        self.shortcut = EqualisedConv2d(inputs, outputs, 1, halve=True, activate=False, gain=sqrt(0.5))
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = (self.second(self.first(x)) + self.shortcut(x)) / sqrt(2)
+        out: Tensor = self.shortcut(x).add_(self.second(self.first(x)))
         return out
+
+
+def _strided(inputs: int, outputs: int) -> EqualisedConv2d:
+    return EqualisedConv2d(inputs, outputs, 3, halve=True, filtered=False)
 
 
 def _deviation(x: Tensor) -> Tensor:
@@ -92,5 +102,6 @@ def _deviation(x: Tensor) -> Tensor:
     size = next(size for size in range(min(GROUP, b), 0, -1) if b % size == 0)
     groups = x.view(size, b // size, *x.shape[1:])
     # for each group: the mean over channels and pixels
-    deviation = (groups.var(dim=0, correction=0) + 1e-8).sqrt().mean(dim=(1, 2, 3))
+    variance = (groups - groups.mean(dim=0)).square().mean(dim=0)
+    deviation = (variance + 1e-8).sqrt().mean(dim=(1, 2, 3))
     return deviation.repeat(size)[:, None, None, None].expand(-1, 1, h, w)

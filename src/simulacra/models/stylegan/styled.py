@@ -14,7 +14,7 @@ from typing import cast
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from simulacra.core.batch import Batch
@@ -60,15 +60,23 @@ class StyledModel(AdversarialModel):
         for i, values in enumerate(self.generator.noise(1, noise.normal)):
             self.register_buffer(f"noise_{i}", values, persistent=False)
 
-    def _make_nets(self, condition: Condition) -> None:
+    def _make_generator(self) -> None:
         spec, config, dim = self.spec, self.config, self.config.latent_dim
         self.input_space = LatentSpace.normal(dim)
         self.mapping = MappingNetwork(dim, dim, config.mapping_depth, self.classes)
         self.generator: Synthesis = Synthesis(
             spec.shape, dim, config.width, config.widest, config.synthesis, config.modulation
         )
-        self.discriminator = StyleCritic(
-            spec.shape, config.width, config.widest, config.batch_deviation, self.classes
+
+    def _discriminator(self, condition: Condition) -> nn.Module:
+        config = self.config
+        return StyleCritic(
+            self.spec.shape,
+            config.width,
+            config.widest,
+            config.discriminator,
+            config.batch_deviation,
+            self.classes,
         )
 
     @property
