@@ -185,9 +185,9 @@ def test_layers_of_a_stylegan(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     new = [*sefa, "--name", "new"]
     for words, message in (
         ([*new, "--layers", "coarsest"], "layers: cannot read 'coarsest'"),
-        ([*new, "--layers", "fine"], "layers: images of 8 pixels have no fine layers"),
+        ([*new, "--layers", "fine"], "layers: cannot read 'fine'"),
         ([*new, "--space", "z"], "use --unlabelled pca"),
-        ([*edit, "x.npz", "--direction", "pose", "--truncation", "-1"], "truncation: must be 0 or more"),
+        ([*edit, "x.npz", "--direction", "pose", "--truncation", "nan"], "truncation: must be a finite"),
         (["edit", run, "--data", "digits", "--direction", "pose", "--truncation", "1", "--out", "x.npz"],
             "truncation: is that of samples; add --seeds"),
     ):  # fmt: skip
