@@ -301,6 +301,84 @@ class Generates(Samples, Decodes):
         return torch.cat(parts)[:n]
 
 
+class Styles(Generates):
+    """Generates with a style for each layer, and with noise.
+
+    Besides the space `w`, it has `w+`, a latent `(L, W)` with a w for each of L layers, and `s`, the styles
+    themselves `(S,)`, one after the other.
+    """
+
+    verb = "mix"
+    missing = "has no styles; train a stylegan"
+    calls: ClassVar[tuple[str, ...]] = ("styles", "decode_with_noise")
+
+    @property
+    @abstractmethod
+    def resolutions(self) -> tuple[int, ...]:
+        """Height of the feature maps that each layer of `w+` controls, `(L,)`, from coarse to fine."""
+
+    @property
+    @abstractmethod
+    def fixed_noise(self) -> list[Tensor]:
+        """The noise maps that `decode` uses, `(1, 1, H, W)` for each layer with noise."""
+
+    @property
+    @abstractmethod
+    def style_slices(self) -> list[slice]:
+        """Where in `s` the style of each convolution is, and then that of each output of an image."""
+
+    @abstractmethod
+    def styles(self, z: Tensor, space: str | None = None) -> Tensor:
+        """Latents of a space, `z`, `w` or `w+`, as latents of `w+` `(B, L, W)`."""
+
+    @abstractmethod
+    def decode_with_noise(self, z: Tensor, maps: Sequence[Tensor], space: str | None = None) -> Distribution:
+        """As `decode`, with noise maps of one's own.
+
+        Args:
+            z: latents `(B, *shape of the space)`.
+            maps: like `fixed_noise`, each `(1, 1, H, W)` or `(B, 1, H, W)`; zeros switch noise off.
+            space: name of the latent space; the default one for None.
+        """
+
+    def noise_maps(self, n: int, noise: Noise) -> list[Tensor]:
+        """Random noise maps N(0, I), each `(n, 1, H, W)`."""
+        return [noise.normal(n, *like.shape[1:]).to(like) for like in self.fixed_noise]
+
+    def layers(self, names: str) -> list[int]:
+        """Indices of layers of `w+`, by name or number.
+
+        At 1024 px `coarse` are the layers of maps of 4 and 8 px, `middle` of 16 and 32, `fine` of 64 and more
+        (Karras et al. 2019, section 3.1); smaller images have fewer coarse and middle ones.
+
+        Args:
+            names: some of `coarse`, `middle`, `fine`, numbers and ranges, e.g. `coarse,5-7`.
+
+        Raises:
+            ConfigError: there are no such layers.
+        """
+        side, count = max(self.resolutions), len(self.resolutions)
+        ends = {"coarse": max(4, min(8, side // 8)), "middle": max(8, min(32, side // 4)), "fine": side}
+        lows = {"coarse": 0, "middle": ends["coarse"], "fine": ends["middle"]}
+        found: set[int] = set()
+        for name in (part.strip() for part in names.split(",")):
+            first, _, last = name.partition("-")
+            numbers = [first, last or first]
+            if name in ends:
+                found |= {i for i, r in enumerate(self.resolutions) if lows[name] < r <= ends[name]}
+            elif all(n.isdecimal() and int(n) < count for n in numbers) and int(first) <= int(numbers[1]):
+                found |= set(range(int(first), int(numbers[1]) + 1))
+            else:
+                raise ConfigError(
+                    f"layers: cannot read '{name}'; write coarse, middle, fine, or numbers from 0 to"
+                    f" {count - 1}, e.g. 0-3"
+                )
+        return sorted(found)
+
+    def usage(self) -> list[str]:
+        return ["x = model.sample(16, seed=0, truncation=0.7)"]
+
+
 class Conditional(Samples):
     """Draws examples of a given class."""
 

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import log, pi, prod
 
@@ -75,6 +76,42 @@ class StandardNormal(Prior):
     def quantile(self, u: Tensor) -> Tensor:
         q = torch.special.ndtri(u)
         return q.reshape(-1, *(1 for _ in self.shape)).expand(-1, *self.shape)
+
+
+class Pushforward(Prior):
+    """The distribution of f(z), z from another prior, as of StyleGAN's w. Its density is not known.
+
+    Args:
+        base: the prior of z.
+        f: takes latents `(N, *shape of z)` to `(N, *shape)`.
+        mean: gives the mean of f(z), `(*shape)`, that truncation moves towards.
+        formula: how reports write it.
+
+    >>> prior = Pushforward(StandardNormal((2,)), lambda z: z + 3, lambda: torch.full((2,), 3.0), "z + 3")
+    >>> prior.truncate(torch.tensor([[5.0, 3.0]]), 0.5)
+    tensor([[4., 3.]])
+    """
+
+    def __init__(
+        self, base: Prior, f: Callable[[Tensor], Tensor], mean: Callable[[], Tensor], formula: str
+    ) -> None:
+        self.base, self.f, self.mean, self.formula = base, f, mean, formula
+
+    def sample(self, n: int, noise: Noise) -> Tensor:
+        with torch.no_grad():
+            return self.f(self.base.sample(n, noise))
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Raises ConfigError."""
+        raise ConfigError(f"the density of {self.formula} is not known; choose the latent space z")
+
+    def truncate(self, z: Tensor, psi: float) -> Tensor:
+        # exact for psi = 1
+        return torch.lerp(self.mean().to(z), z, psi)
+
+    def quantile(self, u: Tensor) -> Tensor:
+        """Raises ConfigError."""
+        raise ConfigError(f"the quantiles of {self.formula} are not known; choose the latent space z")
 
 
 @dataclass(frozen=True)

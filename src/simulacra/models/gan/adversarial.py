@@ -11,8 +11,9 @@ standardised and images brought to [-1, 1] inside.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,7 @@ from torch.distributions import Distribution
 
 from simulacra.core.batch import Batch
 from simulacra.core.capabilities import Discriminates
+from simulacra.core.latents import LatentSpace
 from simulacra.core.model import LatentModel, Turn, frozen, unwrap
 from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset, DataSpec
@@ -73,10 +75,17 @@ class AdversarialModel(Discriminates, LatentModel):
         config: objective and penalties, and what describes the nets.
         classes: number of classes that both nets are conditioned on; 0 for none.
         condition: how the discriminator is conditioned on them.
+
+    Attributes:
+        input_space: of z, the generator's input.
     """
 
-    players = {"discriminator": ("discriminator",), "generator": ("generator",)}
+    players: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "discriminator": ("discriminator",),
+        "generator": ("generator",),
+    }
     config: AdversarialConfig
+    input_space: LatentSpace
     generator: nn.Module
     discriminator: nn.Module
 
@@ -103,7 +112,7 @@ class AdversarialModel(Discriminates, LatentModel):
 
     @abstractmethod
     def _make_nets(self, condition: Condition) -> None:
-        """Make the latent spaces, the generator and the discriminator, the nets of the players.
+        """Make the nets of the players, and the space of the generator's input.
 
         Args:
             condition: how the discriminator is conditioned on classes.
@@ -131,7 +140,7 @@ class AdversarialModel(Discriminates, LatentModel):
 
     def play(self, batch: Batch) -> Iterator[Turn]:
         x, y = self._standardised(batch.x, batch.noise), self.condition(batch)
-        z = self.latent.sample(len(x), batch.noise)
+        z = self.input_space.sample(len(x), batch.noise)
         moves = batch.step % self.config.n_critic == self.config.n_critic - 1
         # made once: without gradients for the discriminator, with them for the generator
         with torch.set_grad_enabled(moves):
@@ -150,7 +159,13 @@ class AdversarialModel(Discriminates, LatentModel):
                 else fake_output
             )
             loss = self.objective.generator_loss(real, fake_output)
+        if (penalty := self._generator_penalty(batch, y)) is not None:
+            loss = loss + penalty
         yield Turn("generator", loss)
+
+    def _generator_penalty(self, batch: Batch, y: tuple[Tensor, ...]) -> Tensor | None:
+        """Regularisation of the generator, where it is due. The default has none."""
+        return None
 
     def _output(self, net: nn.Module, x: Tensor, y: tuple[Tensor, ...], noise: Noise) -> Tensor:
         """The outputs `(B,)` on examples, augmented where that is asked for."""

@@ -21,11 +21,12 @@ class FeedForwardGAN(AdversarialModel):
     config: GANConfig
 
     def _make_nets(self, condition: Condition) -> None:
-        """Make the latent spaces, `self.generator` and `self.discriminator`."""
+        """Raises ConfigError for nets that do not fit the data."""
         spec, config, classes = self.spec, self.config, self.classes
         # more latent numbers than the data have leave more samples between modes
         latent_dim = config.latent_dim or (64 if spec.kind == "image" else spec.shape[0])
-        self.spaces = (LatentSpace.normal(latent_dim),)
+        self.input_space = LatentSpace.normal(latent_dim)
+        self.spaces = (self.input_space,)
         if config.net == "auto":
             config = replace(config, net="dcgan" if nets.pick("auto", spec.shape) == "conv" else "mlp")
         style = nets.NormAct(config.norm, classes=classes)

@@ -1,0 +1,60 @@
+"""StyleGAN."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+from torch.distributions import Distribution
+
+from simulacra.core.capabilities import Styles
+from simulacra.core.latents import LatentSpace
+from simulacra.errors import ConfigError
+from simulacra.models.stylegan.card import CARD
+from simulacra.models.stylegan.styled import StyledModel
+
+
+class StyleGAN(StyledModel, Styles):
+    """StyleGAN (Karras et al. 2019, 2020): a generator with a style and noise for each layer.
+
+    Its default space is w, in which samples are drawn and truncated. Noise maps are fixed, so that decoding
+    is a function of the latent; `decode_with_noise` takes others.
+
+    >>> from simulacra.data.spec import DataSpec
+    >>> from simulacra.models.stylegan.card import StyleGANConfig
+    >>> model = StyleGAN(DataSpec("image", (3, 32, 32)), StyleGANConfig(latent_dim=16, width=4))
+    >>> model.sample(5, seed=0, truncation=0.7).shape, [space.name for space in model.spaces]
+    (torch.Size([5, 3, 32, 32]), ['w', 'z', 'w+', 's'])
+    """
+
+    card = CARD
+
+    @property
+    def spaces(self) -> tuple[LatentSpace, ...]:  # type: ignore[override]  # made from the nets as they are
+        return self.style_spaces()
+
+    def decode(self, z: Tensor, space: str | None = None) -> Distribution:
+        """All mass on the image of a latent of `w` (the default), `z`, `w+` or `s`.
+
+        Args:
+            z: latents `(B, *shape of the space)`.
+            space: name of the latent space.
+
+        Returns:
+            A distribution with a `mean` `(B, C, H, W)` in [0, 1].
+        """
+        return self.decode_with_noise(z, self.fixed_noise, space)
+
+    def decode_with_noise(self, z: Tensor, maps: Sequence[Tensor], space: str | None = None) -> Distribution:
+        return self.synthesised(self.to_styles(z, self.space(space).name), maps)
+
+    def styles(self, z: Tensor, space: str | None = None) -> Tensor:
+        """Latents of `z`, `w` or `w+` as latents of `w+` `(B, L, W)`.
+
+        Raises:
+            ConfigError: they are of `s`, which has no w.
+        """
+        name = self.space(space).name
+        if name == "s":
+            raise ConfigError("styles: latents of s are styles already; give some of z, w or w+")
+        return self.to_styles(z, name)

@@ -1,0 +1,188 @@
+"""The game of StyleGAN (Karras et al. 2019, 2020): that of a GAN, whose generator has a mapping network.
+
+A share of the images is made with two latents, whose styles take turns at a random layer (mixing
+regularisation, Karras et al. 2019, section 3.1), and the mean of w is kept for truncation. Where it is due
+(every 4 steps), the generator is penalised for steps in w that do not change the image by a constant amount
+(path length regularisation, Karras et al. 2020, eq. 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import sqrt
+from typing import cast
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.distributions import Distribution
+
+from simulacra.core.batch import Batch
+from simulacra.core.latents import LatentSpace, Prior, Pushforward, StandardNormal
+from simulacra.core.model import unwrap
+from simulacra.core.noise import Noise
+from simulacra.data.spec import DataSpec
+from simulacra.models.gan.adversarial import AdversarialModel
+from simulacra.models.generator.card import NetworkConfig
+from simulacra.models.stylegan.card import StyleGANConfig
+from simulacra.nets.critic import Condition, Critic
+from simulacra.nets.style import MappingNetwork, Synthesis
+from simulacra.nets.style_critic import StyleCritic
+from simulacra.probability.distributions import Delta
+
+# share of the mean of w that a step replaces, and of the mean path length that a penalty replaces
+W_MEMORY, PATH_MEMORY = 0.005, 0.01
+# steps between path length penalties, and the part of a batch that they are computed on
+PATH_LAZY, PATH_SHARE = 4, 2
+# side in pixels from which on path length is regularised
+PATH_SIDE = 128
+
+
+class StyledModel(AdversarialModel):
+    """Mapping and synthesis network against a residual discriminator, with or without classes.
+
+    Attributes:
+        path_average: moving average of path lengths.
+    """
+
+    players = {"discriminator": ("discriminator",), "generator": ("mapping", "generator")}
+    training_only = ("path_average",)
+    config: StyleGANConfig
+    path_average: Tensor
+
+    def __init__(self, spec: DataSpec, config: StyleGANConfig, classes: int = 0) -> None:
+        """Raises ConfigError for settings that cannot be."""
+        super().__init__(spec, config, classes)
+        weight = config.path_length
+        self.path_weight = (2.0 if spec.shape[1] >= PATH_SIDE else 0.0) if weight is None else weight
+        self.register_buffer("path_average", torch.zeros(()))
+        # always the same, so that decoding is a function of the latent
+        noise = Noise(0)
+        for i, values in enumerate(self.generator.noise(1, noise.normal)):
+            self.register_buffer(f"noise_{i}", values, persistent=False)
+
+    def _make_nets(self, condition: Condition) -> None:
+        spec, config, dim = self.spec, self.config, self.config.latent_dim
+        self.input_space = LatentSpace.normal(dim)
+        self.mapping = MappingNetwork(dim, dim, config.mapping_depth, self.classes)
+        self.generator: Synthesis = Synthesis(
+            spec.shape, dim, config.width, config.widest, config.synthesis, config.modulation
+        )
+        deviation = config.batch_deviation
+        if config.discriminator == "dcgan":
+            strided = NetworkConfig(net="conv", width=2 * config.width)
+            self.discriminator = Critic(
+                spec.shape, strided, config.widest, deviation, self.classes, condition
+            )
+        else:
+            self.discriminator = StyleCritic(spec.shape, config.width, config.widest, deviation, self.classes)
+
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        return self.generator.resolutions
+
+    @property
+    def fixed_noise(self) -> list[Tensor]:
+        return [self.get_buffer(f"noise_{i}") for i in range(len(self.generator.layers))]
+
+    @property
+    def style_slices(self) -> list[slice]:
+        ends = torch.tensor(self.generator.style_sizes).cumsum(0).tolist()
+        return [slice(a, b) for a, b in zip([0, *ends], ends, strict=False)]
+
+    def style_spaces(self, *y: Tensor) -> tuple[LatentSpace, ...]:
+        """The spaces w, z, w+ and s, given a class `(1,)` where there are classes."""
+        dim, layers = self.config.latent_dim, len(self.resolutions)
+        given = ", y" if y else ""
+
+        def prior(name: str, of_w: str) -> Prior:
+            def f(z: Tensor) -> Tensor:
+                return self._from_w(self._map(z, *y), name)
+
+            def mean() -> Tensor:
+                return self._from_w(self.mapping.w_avg[None], name)[0].detach()
+
+            return Pushforward(StandardNormal((dim,)), f, mean, of_w.format(f"f(z{given})"))
+
+        return (
+            LatentSpace("w", (dim,), prior("w", "{}, z ~ N(0, I)")),
+            self.input_space,
+            LatentSpace("w+", (layers, dim), prior("w+", "{} for every layer, z ~ N(0, I)")),
+            LatentSpace("s", (sum(self.generator.style_sizes),), prior("s", "A {} + b, z ~ N(0, I)")),
+        )
+
+    def _map(self, z: Tensor, *y: Tensor) -> Tensor:
+        w: Tensor = self.mapping(
+            z.to(self.device), *(one.expand(len(z), *one.shape[1:]) if len(one) == 1 else one for one in y)
+        )
+        return w
+
+    def _from_w(self, w: Tensor, space: str) -> Tensor:
+        """Latents w `(B, W)` as those of `w`, `w+` or `s`."""
+        if space == "w":
+            return w
+        stack = w[:, None].expand(-1, len(self.resolutions), -1)
+        return stack if space == "w+" else self.generator.styles(stack)
+
+    def to_styles(self, z: Tensor, space: str, *y: Tensor) -> Tensor:
+        """Latents of z, w or w+ as w+ `(B, L, W)`; of s as they are, `(B, S)`."""
+        if space == "z":
+            z = self._map(z, *y)
+        return self._from_w(z, "w+") if space in ("z", "w") else z
+
+    def synthesised(self, styles: Tensor, maps: Sequence[Tensor]) -> Distribution:
+        """All mass on the image of styles, w+ `(B, L, W)` or s `(B, S)`, and noise maps."""
+        return Delta(self.standardise.inverse(self.generator(styles, maps)).clamp(0, 1))
+
+    def decoded(self, z: Tensor, *y: Tensor) -> Distribution:
+        """All mass on G(f(z)), or G(f(z, y))."""
+        return self.synthesised(self.to_styles(z, "z", *y), self.fixed_noise)
+
+    @property
+    def _unwrapped(self) -> tuple[Synthesis, MappingNetwork]:
+        return cast(Synthesis, unwrap(self.generator)), cast(MappingNetwork, unwrap(self.mapping))
+
+    def _generate_standardised(self, z: Tensor, *y: Tensor, noise: Noise) -> Tensor:
+        n, net, mapping = len(z), *self._unwrapped
+        layers = len(net.resolutions)
+        # one call for both latents: under several processes a net is called once
+        two = torch.cat([z, noise.normal(n, z.shape[1])])
+        w, other = self.mapping(two, *(torch.cat([one, one]) for one in y)).chunk(2)
+        _move_average(mapping.w_avg, w.mean(dim=0), W_MEMORY, noise)
+        # the layer from which on the other latent gives the styles; L where it gives none
+        mixed, cut = noise.uniform(n, 2).unbind(1)
+        first = torch.where(mixed < self.config.mixing, 1 + (cut * (layers - 1)).floor(), layers)
+        own = torch.arange(layers, device=z.device) < first[:, None]
+        styles = torch.where(own[:, :, None], w[:, None], other[:, None])
+        x: Tensor = self.generator(styles, net.noise(n, noise.normal))
+        return x
+
+    def _generator_penalty(self, batch: Batch, y: tuple[Tensor, ...]) -> Tensor | None:
+        """Path length regularisation, on part of a batch, where it is due."""
+        if not self.path_weight or batch.step % PATH_LAZY:
+            return None
+        n = max(1, len(batch) // PATH_SHARE)
+        z = self.input_space.sample(n, batch.noise)
+        # neither net can be differentiated twice under DDP
+        net, mapping = self._unwrapped
+        w = mapping(z, *(one[:n] for one in y))
+        styles = w[:, None].expand(-1, len(net.resolutions), -1)
+        x = net(styles, net.noise(n, batch.noise.normal))
+        # |J_w^T n| with n ~ N(0, I), J_w^T n = d(x . n) / dw, over sqrt(pixels)
+        direction = batch.noise.normal(*x.shape) / sqrt(x.shape[2] * x.shape[3])
+        (slope,) = torch.autograd.grad((x * direction).sum(), styles, create_graph=True)
+        lengths = slope.square().sum(dim=2).mean(dim=1).sqrt()
+        _move_average(self.path_average, lengths.mean(), PATH_MEMORY, batch.noise)
+        # E (|J^T n| - a)^2, a the average
+        return PATH_LAZY * self.path_weight * (lengths - self.path_average).square().mean()
+
+
+@torch.no_grad()
+def _move_average(average: Tensor, value: Tensor, share: float, noise: Noise) -> None:
+    """Move an average towards a step's value, the mean over all processes."""
+    value, processes = value.detach().clone(), 1
+    if dist.is_available() and dist.is_initialized():
+        dist.all_reduce(value)
+        processes = dist.get_world_size()
+    parts = max(1, noise.shards // processes)
+    average.lerp_(value / processes, share / parts)
