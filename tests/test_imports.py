@@ -33,7 +33,7 @@ ALLOWED = {
     "run": DATA | {"models", "tensors"},
     "metrics": DATA | {"probability", "latent", "nets"},
     "engine": DATA | {"accelerate", "models", "run", "metrics", "tensors", "terminal"},
-    "latent": DATA | {"run", "tensors"},
+    "latent": DATA | {"nets", "run", "tensors"},
     "tasks": TRAINED | {"attacks"},
     "estimators": TRAINED,
     "transformer": TRAINED | {"estimators"},

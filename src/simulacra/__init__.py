@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from simulacra.models.pix2pix.model import Pix2Pix
     from simulacra.models.registry import MODELS
     from simulacra.models.regressor.model import Regressor
+    from simulacra.models.stylegan.model import StyleGAN
     from simulacra.models.vae.model import VAE
     from simulacra.tasks.compare import compare
     from simulacra.tasks.direction import direction, unlabelled_directions
@@ -89,6 +90,7 @@ __all__ = [  # names that are imported when first used
     "Noise",
     "Pix2Pix",
     "Regressor",
+    "StyleGAN",
     "Training",
     "Turn",
     "as_transformer",

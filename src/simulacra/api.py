@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from simulacra.models.pca.model import PCA
     from simulacra.models.pix2pix.model import Pix2Pix
     from simulacra.models.regressor.model import Regressor
+    from simulacra.models.stylegan.model import StyleGAN
     from simulacra.models.vae.model import VAE
 
 
@@ -71,6 +72,10 @@ def train(
 def train(
     model: Literal["regressor"], data: Trainable, out: str | Path | None = None, **settings: Any
 ) -> Regressor: ...
+@overload
+def train(
+    model: Literal["stylegan"], data: Trainable, out: str | Path | None = None, **settings: Any
+) -> StyleGAN: ...
 @overload
 def train(model: Literal["vae"], data: Trainable, out: str | Path | None = None, **settings: Any) -> VAE: ...
 @overload

@@ -18,7 +18,8 @@ from simulacra.core.batch import tensor, to_bytes
 from simulacra.latent import directions
 from simulacra.latent.directions import Direction
 from simulacra.run import Run
-from simulacra.tasks.edit import RECORD, edit
+from simulacra.tasks.edit import edit
+from simulacra.tasks.picture_files import RECORD
 
 FLOW = f"{Path(__file__).parents[2] / 'examples' / 'flow.py'}:Flow"
 

@@ -114,3 +114,15 @@ def test_it_draws_what_it_is_asked_for(condition: str, tmp_path: Path) -> None:
         centres = np.stack([data.train.x[data.train.y == c].mean(axis=0) for c in range(3)])
         assert np.linalg.norm(centres - mean, axis=1).argmin() == k
         assert np.linalg.norm(centres[k] - mean) < 0.3
+
+
+def test_with_pretrained_features_the_class_enters_by_projection() -> None:
+    spec = DataSpec("image", (3, 32, 32), ("a", "b"))
+    model = ConditionalGAN(spec, ConditionalGANConfig(width=4, features="efficientnet-lite0")).eval()
+    x = torch.rand(3, 3, 32, 32)
+    outputs = [model.discriminate(x, torch.full((3,), y)) for y in (0, 1)]
+    assert outputs[0].shape == (3,)
+    assert bool((outputs[0] != outputs[1]).all())
+    torch.testing.assert_close(model.discriminate(x), torch.stack(outputs).amax(dim=0))
+    with pytest.raises(ConfigError, match="condition: with --features"):
+        ConditionalGAN(spec, ConditionalGANConfig(features="efficientnet-lite0", condition="concatenation"))

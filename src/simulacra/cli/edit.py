@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from simulacra.cli.picture_files import report_plan
+from simulacra.cli.picture_files import (
+    count_images,
+    describe_differences,
+    examples_of,
+    refuse_unread,
+    report_plan,
+)
 from simulacra.cli.usage import Overwrite, parse
 from simulacra.errors import ConfigError, DataError, RunError
 
@@ -21,7 +27,6 @@ if TYPE_CHECKING:
     from simulacra.data.spec import DataSpec
     from simulacra.latent.directions import Direction
     from simulacra.run import Run
-    from simulacra.tasks.edit import Edited
 
 # examples of a source in one picture or array, unless -n says otherwise
 SHOWN = 8
@@ -118,16 +123,16 @@ def _folder(
 ) -> int:
     """Files of image files, or of the examples of a source."""
     from simulacra.data.images.parallel import progress
-    from simulacra.tasks.edit import claim, edit_files, examples
-    from simulacra.tasks.picture_files import display, open_pictures, plan
+    from simulacra.tasks.edit import OTHERS, edit_files
+    from simulacra.tasks.picture_files import claim, display, examples, open_pictures, plan
 
     out, inputs = arguments.out, arguments.inputs
     with open_pictures(inputs, out) as pictures:
         if arguments.data is not None:
-            pictures = list(examples(arguments.data, *_source(arguments, run, None)))
+            pictures = list(examples(arguments.data, *examples_of(run, arguments.data, arguments.n)))
         jobs, bad, there = plan(pictures, out, suffixes, arguments.overwrite)
         if jobs or there:
-            claim(out, _made(arguments, run, strengths), arguments.overwrite)
+            claim(out, _settings(arguments, run, strengths), OTHERS, arguments.overwrite)
         report_plan(inputs, out, bad, there, "edits", "edits")
         unread, done = len(bad), []
         results = edit_files(model, jobs, direction, strengths, arguments.overwrite)
@@ -145,9 +150,9 @@ def _folder(
     if done or (there and not jobs):
         print(out)
     if done:
-        print(f"{_images(len(done))} edited{_at(strengths)}")
-    _describe_differences(model.spec, done)
-    _refuse_unread(unread, len(done))
+        print(f"{count_images(len(done))} edited{_at(strengths)}")
+    describe_differences(model.spec, done, "edited")
+    refuse_unread(unread, len(done))
     return 0
 
 
@@ -158,12 +163,12 @@ def _file(arguments: Edit, run: Run, model: Any, direction: Direction, strengths
 
     unread = 0
     if arguments.data is not None:
-        x, names = _source(arguments, run, SHOWN)
+        x, names = examples_of(run, arguments.data, arguments.n or SHOWN)
     else:
         x, names, unread = _read(arguments.inputs, run)
     y = edit(model, tensor(x), direction, strengths)
     _export(arguments.out, run.config.spec, y, names, strengths, arguments.overwrite)
-    _refuse_unread(unread, len(x))
+    refuse_unread(unread, len(x))
     return 0
 
 
@@ -197,8 +202,8 @@ def _samples(
     if not _is_folder(out, config.spec):
         _export(out, config.spec, y, [str(seed) for seed in seeds], strengths, arguments.overwrite)
         return 0
-    made = _made(arguments, run, strengths)
-    written, there = write_edits(y, names, out, suffixes, made, arguments.overwrite)
+    settings = _settings(arguments, run, strengths)
+    written, there = write_edits(y, names, out, suffixes, settings, arguments.overwrite)
     report_plan([], out, {}, there, "edits", "edits")
     print(out)
     if written:
@@ -206,7 +211,7 @@ def _samples(
     return 0
 
 
-def _made(arguments: Edit, run: Run, strengths: Sequence[float]) -> dict[str, Any]:
+def _settings(arguments: Edit, run: Run, strengths: Sequence[float]) -> dict[str, Any]:
     """What edits of one name depend on."""
     from simulacra import tensors
     from simulacra.latent import directions
@@ -220,20 +225,6 @@ def _made(arguments: Edit, run: Run, strengths: Sequence[float]) -> dict[str, An
     }
 
 
-def _source(arguments: Edit, run: Run, most: int | None) -> tuple[np.ndarray, list[str]]:
-    """Examples of a source as the model takes them, and their names: those of files, or their rows."""
-    from simulacra.data import split_of
-
-    split, n = split_of(arguments.data), arguments.n or most
-    data = run.data(arguments.data)
-    dataset = data.split(split).take(slice(0, n))
-    if len(dataset) == 0:
-        raise DataError(f"{arguments.data}@{split}: no examples; choose another split")
-    rows = range(len(dataset)) if dataset.rows is None else dataset.rows.tolist()
-    ending = ".png" if run.config.spec.kind == "image" else ""
-    return dataset.x, [data.names[row] if data.names else f"{row:05d}{ending}" for row in rows]
-
-
 def _read(inputs: Sequence[Path], run: Run) -> tuple[np.ndarray, list[str], int]:
     """Image files as the model takes them, their names, and how many cannot be read."""
     from functools import partial
@@ -241,8 +232,7 @@ def _read(inputs: Sequence[Path], run: Run) -> tuple[np.ndarray, list[str], int]
     import numpy as np
 
     from simulacra.data.images.parallel import parallel, progress
-    from simulacra.tasks.edit import read_picture
-    from simulacra.tasks.picture_files import display, open_pictures
+    from simulacra.tasks.picture_files import display, open_pictures, read_picture
 
     spec = run.config.spec
     if spec.kind != "image":
@@ -258,8 +248,8 @@ def _read(inputs: Sequence[Path], run: Run) -> tuple[np.ndarray, list[str], int]
                 images.append(image)
                 read.append(one)
     if not images:
-        _refuse_unread(unread, 0)
-    _describe_differences(spec, read)
+        refuse_unread(unread, 0)
+    describe_differences(spec, read, "edited")
     return np.stack(images), [str(one.path) for one in read], unread
 
 
@@ -311,30 +301,3 @@ def _is_folder(out: Path, spec: DataSpec) -> bool:
 
 def _at(strengths: Sequence[float]) -> str:
     return f" at {len(strengths)} strengths" if len(strengths) > 1 else ""
-
-
-def _images(n: int) -> str:
-    return f"{n:,} {'image' if n == 1 else 'images'}"
-
-
-def _describe_differences(spec: DataSpec, read: Sequence[Edited]) -> None:
-    """Say once how images differ from those that the model takes."""
-    channels, height, width = spec.shape
-    resized, cropped, converted = (
-        sum(getattr(one, name) for one in read) for name in ("resized", "cropped", "converted")
-    )
-    what = []
-    if resized:
-        what.append(f"{_images(resized)} of another size {'was' if resized == 1 else 'were'} resized")
-    if cropped:
-        what.append(f"of {cropped:,} only the middle square was edited")
-    if converted:
-        kind = "grey" if channels == 1 else "colour"
-        what.append(f"{_images(converted)} {'was' if converted == 1 else 'were'} converted to {kind}")
-    if what:
-        print(f"simulacra: the model takes {width}x{height} pixels; {'; '.join(what)}", file=sys.stderr)
-
-
-def _refuse_unread(unread: int, done: int) -> None:
-    if unread:
-        raise DataError(f"{unread:,} of {done + unread:,} inputs could not be read, as reported above")

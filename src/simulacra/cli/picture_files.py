@@ -6,6 +6,16 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simulacra.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from simulacra.data.spec import DataSpec
+    from simulacra.run import Run
+    from simulacra.tasks.picture_files import Fitted
 
 # of files that are left out, the endings that are named
 ENDINGS = 5
@@ -54,3 +64,55 @@ def describe_skipped(endings: Counter[str]) -> str:
     else:
         what = f"{n:,} files are skipped, since their endings ({listed}) are not those of images"
     return f"{what}; {', '.join(SUFFIXES)} are read"
+
+
+def examples_of(run: Run, source: str, most: int | None = None) -> tuple[np.ndarray, list[str]]:
+    """The first examples of a source as the model of a run takes them, and names: of their files, or rows.
+
+    Raises:
+        DataError: there are none.
+    """
+    from simulacra.data import split_of
+
+    split = split_of(source)
+    data = run.data(source)
+    dataset = data.split(split).take(slice(0, most))
+    if len(dataset) == 0:
+        raise DataError(f"{source}@{split}: no examples; choose another split")
+    rows = range(len(dataset)) if dataset.rows is None else dataset.rows.tolist()
+    ending = ".png" if run.config.spec.kind == "image" else ""
+    return dataset.x, [data.names[row] if data.names else f"{row:05d}{ending}" for row in rows]
+
+
+def count_images(n: int) -> str:
+    return f"{n:,} {'image' if n == 1 else 'images'}"
+
+
+def describe_differences(spec: DataSpec, read: Sequence[Fitted], done: str) -> None:
+    """Say once on standard error how images differ from those that the model takes.
+
+    Args:
+        spec: of the model.
+        read: the images.
+        done: what was done to them, e.g. `edited`.
+    """
+    channels, height, width = spec.shape
+    resized, cropped, converted = (
+        sum(getattr(one, name) for one in read) for name in ("resized", "cropped", "converted")
+    )
+    what = []
+    if resized:
+        what.append(f"{count_images(resized)} of another size {'was' if resized == 1 else 'were'} resized")
+    if cropped:
+        what.append(f"of {cropped:,} only the middle square was {done}")
+    if converted:
+        kind = "grey" if channels == 1 else "colour"
+        what.append(f"{count_images(converted)} {'was' if converted == 1 else 'were'} converted to {kind}")
+    if what:
+        print(f"simulacra: the model takes {width}x{height} pixels; {'; '.join(what)}", file=sys.stderr)
+
+
+def refuse_unread(unread: int, done: int) -> None:
+    """Raises DataError if images could not be read."""
+    if unread:
+        raise DataError(f"{unread:,} of {done + unread:,} inputs could not be read, as reported above")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tyro
 
-from simulacra.cli.picture_files import report_plan
+from simulacra.cli.picture_files import count_images, refuse_unread, report_plan
 from simulacra.cli.usage import Overwrite, parse
 
 # ratio of both sides to those of the training images, beyond which objects have an unfamiliar size
@@ -44,7 +44,7 @@ def main(argv: list[str]) -> int:
     from simulacra.core.noise import derive_seed
     from simulacra.data.images.decode import BadImage
     from simulacra.data.images.parallel import progress
-    from simulacra.errors import ConfigError, DataError, RunError
+    from simulacra.errors import ConfigError, RunError
     from simulacra.tasks.picture_files import display, exists, open_pictures, plan, write
     from simulacra.tasks.translate import translated_image, varies
 
@@ -89,7 +89,7 @@ def main(argv: list[str]) -> int:
     if done or (there and not jobs):
         print(out)
     if done:
-        print(f"{done:,} {'image' if done == 1 else 'images'} translated{f' to {to}' if to else ''}")
+        print(f"{count_images(done)} translated{f' to {to}' if to else ''}")
     if unlike:
         print(
             f"simulacra: the model was trained on {width}x{height} pixels; {unlike:,} of the images"
@@ -97,6 +97,5 @@ def main(argv: list[str]) -> int:
             " better",
             file=sys.stderr,
         )
-    if unread:
-        raise DataError(f"{unread:,} of {done + unread:,} inputs could not be read, as reported above")
+    refuse_unread(unread, done)
     return 0

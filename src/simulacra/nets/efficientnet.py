@@ -43,8 +43,8 @@ class Block(nn.Module):
         self.skips = stride == 1 and c_in == c_out
 
     def forward(self, x: Tensor) -> Tensor:
-        h = x if self.expand is None else F.relu6(self.expand(x))
-        h = self.project(F.relu6(same(self.depthwise, h)))
+        h = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
+        h = self.project(F.relu6(same(self.depthwise, h), inplace=True))
         return x + h if self.skips else h
 
 
@@ -77,7 +77,7 @@ class EfficientNet(nn.Module):
         """
         # the preprocessing of tensorflow/tpu, on which it was trained
         x = ((255 * x - 127) / 128).contiguous(memory_format=torch.channels_last)
-        h, seen = F.relu6(same(self.stem, x)), []
+        h, seen = F.relu6(same(self.stem, x), inplace=True), []
         for i, block in enumerate(self.blocks):
             h = block(h)
             if i in SEEN:

@@ -8,6 +8,7 @@ adaptive steps moves all of them at the same relative rate (Karras et al. 2018, 
 from __future__ import annotations
 
 from math import sqrt
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -44,8 +45,9 @@ class EqualisedLinear(nn.Module):
         self.gain, self.bias_gain = after / sqrt(inputs), after
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.linear(x, self.weight * self.gain, self.bias * self.bias_gain)
-        return F.leaky_relu(x, SLOPE) if self.activate else x
+        # a batch is smaller than the weights
+        x = F.linear(x * self.gain, self.weight, self.bias * self.bias_gain)
+        return F.leaky_relu_(x, SLOPE) if self.activate else x
 
 
 class EqualisedConv2d(nn.Module):
@@ -57,23 +59,31 @@ class EqualisedConv2d(nn.Module):
         kernel: side of the kernel.
         halve: low-pass filter the input, and convolve with stride 2, for `(B, C', H / 2, W / 2)`.
         activate: whether there is a bias, and sqrt(2) lrelu(x) follows, with slope 0.2.
+        gain: factor on the result.
 
     >>> EqualisedConv2d(4, 8, 3, halve=True)(torch.zeros(2, 4, 16, 16)).shape
     torch.Size([2, 8, 8, 8])
     """
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: int, halve: bool = False, activate: bool = True
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        halve: bool = False,
+        activate: bool = True,
+        gain: float = 1.0,
     ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(outputs)) if activate else None
-        self.gain = (GAIN if activate else 1.0) / sqrt(inputs * kernel**2)
+        self.bias_gain = GAIN * gain if activate else gain
+        self.gain = self.bias_gain / sqrt(inputs * kernel**2)
         self.halve = halve
 
     def forward(self, x: Tensor) -> Tensor:
         weight, kernel = self.weight * self.gain, self.weight.shape[2]
-        bias = None if self.bias is None else self.bias * GAIN
+        bias = None if self.bias is None else self.bias * self.bias_gain
         if not self.halve:
             x = F.conv2d(x, weight, bias, padding=kernel // 2)
         else:
@@ -82,7 +92,7 @@ class EqualisedConv2d(nn.Module):
             # the stride commutes with a kernel of one pixel
             first, second = (2, 1) if kernel == 1 else (1, 2)
             x = F.conv2d(low_pass(x, padding, stride=first), weight, bias, stride=second)
-        return x if bias is None else F.leaky_relu(x, SLOPE)
+        return x if bias is None else F.leaky_relu_(x, SLOPE)
 
 
 # taps of the low-pass filter [1, 3, 3, 1] / 8
@@ -91,7 +101,7 @@ FILTER = 4
 
 def low_pass(x: Tensor, padding: int, gain: float = 1.0, stride: int = 1) -> Tensor:
     """Images `(B, C, H, W)`, padded with zeros, convolved with gain [1, 3, 3, 1] / 8 along both sides."""
-    return F.conv2d(x, _filter(x, gain), stride=stride, padding=padding, groups=x.shape[1])
+    return _resampled(x, Resampling(gain, stride, padding))
 
 
 def double(x: Tensor) -> Tensor:
@@ -100,13 +110,50 @@ def double(x: Tensor) -> Tensor:
     >>> double(torch.ones(1, 1, 4, 4))[0, 0, 2:-2, 2:-2].unique()
     tensor([1.])
     """
-    return F.conv_transpose2d(x, _filter(x, 2.0), stride=2, padding=1, groups=x.shape[1])
+    return _resampled(x, Resampling(2.0, 2, 1, doubles=True))
 
 
-def _filter(x: Tensor, gain: float) -> Tensor:
-    """The filter for the channels of x, `(C, 1, 4, 4)`."""
-    taps = torch.tensor([1.0, 3.0, 3.0, 1.0], device=x.device, dtype=x.dtype) * (gain / 8)
-    return (taps[:, None] * taps).expand(x.shape[1], 1, FILTER, FILTER)
+class Resampling(NamedTuple):
+    """The low-pass filter before every `stride`-th pixel is taken, or after zeros were put between pixels."""
+
+    gain: float
+    stride: int
+    padding: int
+    doubles: bool = False
+
+    @property
+    def adjoint(self) -> Resampling:
+        """What takes gradients of the output to those of the input."""
+        if self.stride == 1:
+            # the filter is symmetric
+            return self._replace(padding=FILTER - 1 - self.padding)
+        return self._replace(doubles=not self.doubles)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        taps = torch.tensor([1.0, 3.0, 3.0, 1.0], device=x.device, dtype=x.dtype) * (self.gain / 8)
+        weight = (taps[:, None] * taps).expand(x.shape[1], 1, FILTER, FILTER)
+        convolve = F.conv_transpose2d if self.doubles else F.conv2d
+        return convolve(x, weight, stride=self.stride, padding=self.padding, groups=x.shape[1])
+
+
+class Resampled(torch.autograd.Function):
+    """A resampling, whose derivatives are resamplings; torch's second derivative also takes the filter's."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, resampling: Resampling) -> Tensor:
+        ctx.resampling = resampling
+        return resampling(x)
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, None]:
+        return _resampled(dy, ctx.resampling.adjoint), None
+
+
+def _resampled(x: Tensor, resampling: Resampling) -> Tensor:
+    if not (torch.is_grad_enabled() and x.requires_grad):
+        return resampling(x)
+    out: Tensor = Resampled.apply(x, resampling)  # type: ignore[no-untyped-call]
+    return out
 
 
 def normalise(z: Tensor) -> Tensor:

@@ -75,11 +75,12 @@ class Halving(nn.Module):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.first = EqualisedConv2d(inputs, inputs, 3)
-        self.second = EqualisedConv2d(inputs, outputs, 3, halve=True)
-        self.shortcut = EqualisedConv2d(inputs, outputs, 1, halve=True, activate=False)
+        # the variance of their sum is that of one
+        self.second = EqualisedConv2d(inputs, outputs, 3, halve=True, gain=sqrt(0.5))
+        self.shortcut = EqualisedConv2d(inputs, outputs, 1, halve=True, activate=False, gain=sqrt(0.5))
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = (self.second(self.first(x)) + self.shortcut(x)) / sqrt(2)
+        out: Tensor = self.shortcut(x).add_(self.second(self.first(x)))
         return out
 
 
@@ -92,5 +93,6 @@ def _deviation(x: Tensor) -> Tensor:
     size = next(size for size in range(min(GROUP, b), 0, -1) if b % size == 0)
     groups = x.view(size, b // size, *x.shape[1:])
     # for each group: the mean over channels and pixels
-    deviation = (groups.var(dim=0, correction=0) + 1e-8).sqrt().mean(dim=(1, 2, 3))
+    variance = (groups - groups.mean(dim=0)).square().mean(dim=0)
+    deviation = (variance + 1e-8).sqrt().mean(dim=(1, 2, 3))
     return deviation.repeat(size)[:, None, None, None].expand(-1, 1, h, w)

@@ -7,43 +7,48 @@ a processor's cores than one after the other on all of them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
 from itertools import chain
 from math import isfinite, prod
-from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from simulacra.core.batch import PIXELS, tensor, to_bytes
 from simulacra.core.capabilities import Decodes, Encodes
 from simulacra.core.inference import CHUNK, eval_mode
-from simulacra.data.images.decode import BadImage, Header, ImageWithAlpha
+from simulacra.data.images.decode import BadImage, ImageWithAlpha
 from simulacra.data.images.parallel import parallel
-from simulacra.data.images.resize import centre_square
 from simulacra.data.spec import DataSpec
-from simulacra.errors import ConfigError, LimitError, RunError
-from simulacra.files import clear_leftovers, replacing
+from simulacra.errors import ConfigError, RunError
 from simulacra.latent.directions import Direction
-from simulacra.limits import CONFIG_BYTES, check_memory, read_bytes
-from simulacra.tasks.picture_files import Job, Picture, exists, fit_to_model, plan, write
+from simulacra.limits import check_memory
+from simulacra.tasks.picture_files import (
+    FAST,
+    Fitted,
+    Job,
+    claim,
+    examples,
+    exists,
+    placed,
+    plan,
+    read_picture,
+    to_image,
+    write,
+)
 
 STRENGTHS = (-2.0, -1.0, 0.0, 1.0, 2.0)
+# how messages describe what else a folder may hold
+OTHERS = "edits of another direction, of other strengths or of other samples"
 # strengths of one call
 MOST = 1000
 # Pictures that one thread edits at a time: nets of one thread are not faster with more.
 BATCH = 32
-# in a folder of edits, what they are of
-RECORD = ".edits.json"
-# PNGs are written fast: of 64 px the files are a tenth larger than by default, in half the time
-FAST = {"compress_level": 1}
 
 
 def edit(model: Any, x: Any, direction: Direction, strengths: Sequence[float] | float = STRENGTHS) -> Tensor:
@@ -179,97 +184,9 @@ def strength_name(strength: float) -> str:
     return f"{strength:+g}" if strength else "0"
 
 
-@dataclass(frozen=True)
-class Example(Picture):
-    """An example of a source of images, in the place of a file.
-
-    Attributes:
-        x: uint8 `(C, H, W)`.
-    """
-
-    x: np.ndarray = field(kw_only=True, compare=False, repr=False)
-
-    def open(self) -> ImageWithAlpha:
-        return ImageWithAlpha(_image(self.x), None, None)
-
-    def header(self) -> Header:
-        channels, height, width = self.x.shape
-        return Header(width, height, channels == 1)
-
-    def same(self, other: Picture) -> bool:
-        return self is other
-
-
-def examples(source: str, x: np.ndarray, names: Sequence[str]) -> Iterator[Example]:
-    """The examples of a source of images `(N, C, H, W)`, uint8, with the names of their files."""
-    for one, name in zip(x, names, strict=True):
-        yield Example(Path(source) / name, PurePosixPath(name), x=one)
-
-
-class Edited(NamedTuple):
-    """What became of a picture.
-
-    Attributes:
-        path: of the picture.
-        problem: why it could not be read; empty otherwise.
-        resized: whether it has another size than the model takes.
-        cropped: whether the model takes only its middle square.
-        converted: whether the model takes it in colour and it is grey, or the reverse.
-    """
-
-    path: Path
-    problem: str = ""
-    resized: bool = False
-    cropped: bool = False
-    converted: bool = False
-
-
-def read_picture(spec: DataSpec, picture: Picture) -> tuple[np.ndarray | None, ImageWithAlpha | None, Edited]:
-    """A picture as a model takes it, uint8 `(C, H, W)`, whole, and in which way they differ.
-
-    Both are None if it cannot be used.
-    """
-    try:
-        original = picture.open()
-        x = fit_to_model(original.image, spec)
-    except BadImage as error:
-        return None, None, Edited(picture.path, str(error))
-    channels, height, width = spec.shape
-    image = original.image
-    resized = image.size != (width, height)
-    cropped = resized and image.width != image.height
-    return x, original, Edited(picture.path, "", resized, cropped, (image.mode == "L") != (channels == 1))
-
-
-def _image(x: np.ndarray) -> Image.Image:
-    """uint8 `(C, H, W)` as an image of mode L or RGB."""
-    return Image.fromarray(x[0] if len(x) == 1 else x.transpose(1, 2, 0))
-
-
-def placed(edited: Image.Image, original: Image.Image) -> Image.Image:
-    """An edit at the size of its original: resized to the middle square, and put into it.
-
-    >>> whole = placed(Image.new("L", (8, 8), 255), Image.new("RGB", (20, 10)))
-    >>> whole.size, whole.getpixel((4, 5)), whole.getpixel((5, 5))
-    ((20, 10), 0, 255)
-    """
-    if edited.size == original.size:
-        return edited
-    box = centre_square(*original.size)
-    side = box[2] - box[0]
-    square = edited.resize((side, side), Image.Resampling.BICUBIC)
-    if square.size == original.size:
-        return square
-    whole = original.convert(edited.mode)
-    # of its own mode an image converts to itself
-    whole = whole.copy() if whole is original else whole
-    whole.paste(square, box[:2])
-    return whole
-
-
 def edit_files(
     model: Any, jobs: Sequence[Job], direction: Direction, strengths: Sequence[float], overwrite: bool
-) -> Iterator[Edited]:
+) -> Iterator[Fitted]:
     """Edit pictures and write what is missing of their files, one for each strength.
 
     An edit has the size of its original, its transparency and its colour profile. When it is left early, the
@@ -307,11 +224,11 @@ def _edit_batch(
     strengths: Sequence[float],
     overwrite: bool,
     jobs: Sequence[Job],
-) -> list[Edited]:
+) -> list[Fitted]:
     # of this thread alone, and of those that are started later
     torch.set_num_threads(1)
-    done: list[Edited] = []
-    read: list[tuple[Job, np.ndarray, ImageWithAlpha | None, Edited]] = []
+    done: list[Fitted] = []
+    read: list[tuple[Job, np.ndarray, ImageWithAlpha | None, Fitted]] = []
     for job in jobs:
         image, original, one = read_picture(model.spec, job.source)
         if image is None:
@@ -328,44 +245,13 @@ def _edit_batch(
         try:
             whole = original or job.source.open()
         except BadImage as error:
-            done.append(Edited(one.path, str(error)))
+            done.append(Fitted(one.path, str(error)))
             continue
         for edit, file in zip(edits, job.outs, strict=True):
             if overwrite or not exists(file):
-                write(placed(_image(edit[i]), whole.image), whole, file, FAST, overwrite)
+                write(placed(to_image(edit[i]), whole.image), whole, file, FAST, overwrite)
         done.append(one)
     return done
-
-
-def claim(out: Path, made: Mapping[str, Any], overwrite: bool = False) -> None:
-    """Record in a folder which edits it holds, so that no other files are taken for them.
-
-    Args:
-        out: the folder.
-        made: what the edits depend on, plain values.
-        overwrite: whether to write into a folder that holds something else.
-
-    Raises:
-        RunError: it does; or the record cannot be written.
-    """
-    record = out / RECORD
-    if not overwrite and out.is_dir():
-        clear_leftovers(out)
-        if record.is_file():
-            try:
-                there = json.loads(read_bytes(record, CONFIG_BYTES))
-            except (ValueError, LimitError, OSError):
-                there = None
-            if there == made:
-                return
-            raise RunError(
-                f"{out}: holds edits of another direction, of other strengths or of other samples; choose"
-                " another --out, or replace them with --overwrite"
-            )
-        if next(out.iterdir(), None) is not None:
-            raise RunError(f"{out}: is not empty; choose another --out, or write into it with --overwrite")
-    with replacing(record) as file:
-        file.write_text(json.dumps(made) + "\n", encoding="utf-8")
 
 
 def write_edits(
@@ -373,7 +259,7 @@ def write_edits(
     names: Sequence[str],
     out: Path,
     suffixes: Sequence[str],
-    made: Mapping[str, Any],
+    settings: Mapping[str, Any],
     overwrite: bool = False,
 ) -> tuple[int, int]:
     """Write what is missing of edits of images `(N, S, C, H, W)`, a file for each.
@@ -383,7 +269,7 @@ def write_edits(
         names: of files, one for each of the N.
         out: their folder.
         suffixes: one for each of the S.
-        made: what they depend on, for `claim`.
+        settings: what they depend on, for `claim`.
         overwrite: whether to write files that are there already.
 
     Returns:
@@ -392,10 +278,10 @@ def write_edits(
     images = {name: to_bytes(each) for name, each in zip(names, y, strict=True)}
     firsts = np.stack([each[0] for each in images.values()])
     jobs, _, there = plan(examples("", firsts, names), out, suffixes, overwrite)
-    claim(out, made, overwrite)
+    claim(out, settings, OTHERS, overwrite)
     for job in jobs:
         original = job.source.open()
         for x, file in zip(images[job.source.name.as_posix()], job.outs, strict=True):
             if overwrite or not exists(file):
-                write(_image(x), original, file, FAST, overwrite)
+                write(to_image(x), original, file, FAST, overwrite)
     return len(jobs), there

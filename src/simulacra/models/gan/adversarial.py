@@ -5,7 +5,8 @@
 and its relatives (`simulacra.probability.objectives`), with or without classes. In one step the
 discriminator moves with real and fake examples, penalised for steep gradients where it is due; every
 `n_critic` steps the generator moves against the discriminator as it now is. Numbers of vectors are
-standardised and images brought to [-1, 1] inside.
+standardised and images brought to [-1, 1] inside. The discriminator learns to see, or sees images through a
+pretrained network (Sauer et al. 2021), which is then shown blurred ones at first.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError
 from simulacra.models.gan.card import AdversarialConfig
 from simulacra.models.normal_scores import NormalScores
-from simulacra.nets.augmentation import AdaptiveAugment, DiffAugment
+from simulacra.nets.augmentation import AdaptiveAugment, DiffAugment, blur
 from simulacra.nets.critic import Condition
+from simulacra.nets.projected import ProjectedCritic
 from simulacra.probability.distributions import Delta
 from simulacra.probability.mixed import PointRows
 from simulacra.probability.objectives import OBJECTIVES, squared_gradient
@@ -64,7 +66,17 @@ PENALTIES = {
         "least-squares": Penalties(r1=0.3),
         "others": Penalties(r1=0.1),
     },
+    # images that a pretrained network sees: spectral norms bound what is on top of it
+    "features": {
+        "wasserstein": Penalties(clip_weights=0.01),
+        "wasserstein-gp": Penalties(gradient_penalty=10.0),
+        "others": Penalties(),
+    },
 }
+
+# Standard deviation in pixels of the blur of what a pretrained network sees at first, and the share of the
+# training in which it fades (Sauer et al. 2022, arXiv:2202.00273).
+BLUR, FADE = 2.0, 0.3
 
 
 class AdversarialModel(Discriminates, LatentModel):
@@ -95,11 +107,15 @@ class AdversarialModel(Discriminates, LatentModel):
         """Raises ConfigError for settings that cannot be."""
         super().__init__(spec, config)
         self.lazy = config.lazy if config.lazy is not None else LAZY[spec.kind]
-        self.objective = OBJECTIVES[config.objective.removesuffix("-gp")]
-        self.penalties = _penalties(spec, config)
-        self.classes = classes
-        self._make_nets(condition)
-        self.augment = _augmentation(spec, config)
+        self.pretrained, self.classes = config.features != "none", classes
+        objective = config.objective or ("hinge" if self.pretrained else "non-saturating")
+        self.objective = OBJECTIVES[objective.removesuffix("-gp")]
+        self.penalties = _penalties("features" if self.pretrained else spec.kind, objective, config)
+        self._make_generator()
+        self.discriminator = (
+            _projected(spec, classes, condition) if self.pretrained else self._discriminator(condition)
+        )
+        self.augment = _augmentation(spec, config.augment or ("diff" if self.pretrained else "none"))
         # the rows of a table have numbers as normal scores, and one-hot codes
         self.scores = None if spec.schema is None else NormalScores(spec.schema)
         # a code is drawn
@@ -111,11 +127,15 @@ class AdversarialModel(Discriminates, LatentModel):
             self.standardise.std.fill_(0.5)
 
     @abstractmethod
-    def _make_nets(self, condition: Condition) -> None:
-        """Make the nets of the players, and the space of the generator's input.
+    def _make_generator(self) -> None:
+        """Make the nets of the player `generator`, and the space of its input."""
+
+    @abstractmethod
+    def _discriminator(self, condition: Condition) -> nn.Module:
+        """A discriminator that learns to see: examples, and classes where there are some, to `(B,)`.
 
         Args:
-            condition: how the discriminator is conditioned on classes.
+            condition: how it is conditioned on classes.
         """
 
     def prepare(self, train: Dataset) -> None:
@@ -126,7 +146,7 @@ class AdversarialModel(Discriminates, LatentModel):
             self.standardise.fit(train.x)
 
     def collapse_remedies(self) -> list[str]:
-        deviation = [] if self.config.batch_deviation else ["--batch-deviation"]
+        deviation = [] if self.config.batch_deviation or self.pretrained else ["--batch-deviation"]
         return ["a larger --r1", *deviation, "another --objective", "a smaller --lr"]
 
     def overfitting_remedies(self) -> list[str]:
@@ -151,12 +171,10 @@ class AdversarialModel(Discriminates, LatentModel):
         if not moves:
             return
         with frozen(self.discriminator):
-            fake_output = self._output(self.discriminator, fake, y, batch.noise)
+            fake_output = self._output(self.discriminator, fake, y, batch)
             # only relativistic losses need the outputs on real examples
             real = (
-                self._output(self.discriminator, x, y, batch.noise)
-                if self.objective.relativistic
-                else fake_output
+                self._output(self.discriminator, x, y, batch) if self.objective.relativistic else fake_output
             )
             loss = self.objective.generator_loss(real, fake_output)
         if (penalty := self._generator_penalty(batch, y)) is not None:
@@ -167,9 +185,11 @@ class AdversarialModel(Discriminates, LatentModel):
         """Regularisation of the generator, where it is due. The default has none."""
         return None
 
-    def _output(self, net: nn.Module, x: Tensor, y: tuple[Tensor, ...], noise: Noise) -> Tensor:
-        """The outputs `(B,)` on examples, augmented where that is asked for."""
-        output: Tensor = net(x if self.augment is None else self.augment(x, noise), *y)
+    def _output(self, net: nn.Module, x: Tensor, y: tuple[Tensor, ...], batch: Batch) -> Tensor:
+        """The outputs, `(B,)` or logits `(B, K)`, on examples, blurred and augmented where it is due."""
+        sigma = BLUR * (1 - batch.step / (FADE * batch.steps)) if self.pretrained else 0.0
+        x = blur(x, sigma) if sigma > 0 else x
+        output: Tensor = net(x if self.augment is None else self.augment(x, batch.noise), *y)
         return output
 
     def _discriminator_loss(
@@ -177,37 +197,38 @@ class AdversarialModel(Discriminates, LatentModel):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The discriminator's loss, with its penalties when they are due, and its mean outputs."""
         due = batch.step % self.lazy == 0
-        p, noise = self.penalties, batch.noise
+        p = self.penalties
         real_leaf, fake_leaf = x, fake
         if due and p.r1:
             real_leaf = x.detach().requires_grad_(True)
         if due and p.r2:
             fake_leaf = fake.requires_grad_(True)
         net, wrapped = unwrap(self.discriminator), self.discriminator
-        real, fake_output = (self._output(wrapped, leaf, y, noise) for leaf in (real_leaf, fake_leaf))
+        real, fake_output = (self._output(wrapped, leaf, y, batch) for leaf in (real_leaf, fake_leaf))
         loss = self.objective.discriminator_loss(real, fake_output)
         terms = {"real": real.mean(), "fake": fake_output.mean()}
         if isinstance(self.augment, AdaptiveAugment):
             # halfway between its mean outputs no objective prefers real to fake
             halfway = (real.mean() + fake_output.mean()) / 2
-            self.augment.update((real - halfway).detach(), noise)
+            self.augment.update((real - halfway).detach(), batch.noise)
             terms["augment"] = self.augment.p
         if due:
             penalty = torch.zeros((), device=x.device)
             for weight, leaf, output in ((p.r1, real_leaf, real), (p.r2, fake_leaf, fake_output)):
                 if weight:
-                    output = output if net is wrapped else self._output(net, leaf, y, noise)
-                    penalty = penalty + weight / 2 * squared_gradient(output, leaf).mean()
+                    output = output if net is wrapped else self._output(net, leaf, y, batch)
+                    penalty = penalty + weight / 2 * squared_gradient(_score(output), leaf).mean()
             if p.gradient_penalty:
-                penalty = penalty + p.gradient_penalty * self._gradient_penalty(x, fake, y, noise)
+                penalty = penalty + p.gradient_penalty * self._gradient_penalty(x, fake, y, batch)
             loss = loss + self.lazy * penalty
         return loss, terms
 
-    def _gradient_penalty(self, x: Tensor, fake: Tensor, y: tuple[Tensor, ...], noise: Noise) -> Tensor:
+    def _gradient_penalty(self, x: Tensor, fake: Tensor, y: tuple[Tensor, ...], batch: Batch) -> Tensor:
         """(|dD/du| - 1)^2 at u between real and fake examples (Gulrajani et al. 2017, eq. 3)."""
-        e = noise.uniform(len(x), *(1 for _ in x.shape[1:]))
+        e = batch.noise.uniform(len(x), *(1 for _ in x.shape[1:]))
         u = (e * x + (1 - e) * fake.detach()).requires_grad_(True)
-        norm = squared_gradient(self._output(unwrap(self.discriminator), u, y, noise), u).add(1e-12).sqrt()
+        output = self._output(unwrap(self.discriminator), u, y, batch)
+        norm = squared_gradient(_score(output), u).add(1e-12).sqrt()
         return (norm - 1).square().mean()
 
     @torch.no_grad()
@@ -244,14 +265,31 @@ class AdversarialModel(Discriminates, LatentModel):
 
     def discriminate(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """The discriminator's output `(B,)` on examples in the units of the data; larger is more real."""
-        output: Tensor = self.discriminator(self._standardised(x), *(() if y is None else (y,)))
-        return output
+        return _score(self.discriminator(self._standardised(x), *(() if y is None else (y,))))
 
 
-def _penalties(spec: DataSpec, config: AdversarialConfig) -> Penalties:
+def _score(output: Tensor) -> Tensor:
+    """One number an example, `(B,)`: the mean of several logits `(B, K)`."""
+    return output if output.ndim == 1 else output.mean(dim=1)
+
+
+def _projected(spec: DataSpec, classes: int, condition: Condition) -> ProjectedCritic:
+    if spec.kind != "image" or spec.shape[0] not in (1, 3):
+        data = "vectors" if spec.kind == "vector" else f"images of {spec.shape[0]} channels"
+        raise ConfigError(
+            f"features: a pretrained network sees grey or colour images, not {data}; leave it out"
+        )
+    if condition == "concatenation" and classes:
+        raise ConfigError(
+            "condition: with --features a discriminator is conditioned by projection; leave it out"
+        )
+    return ProjectedCritic(spec.shape, classes=classes)
+
+
+def _penalties(kind: str, objective: str, config: AdversarialConfig) -> Penalties:
     """The objective's own penalties, with those that the settings name instead."""
-    usual = PENALTIES[spec.kind]
-    own = usual.get(config.objective, usual["others"])
+    usual = PENALTIES[kind]
+    own = usual.get(objective, usual["others"])
     given = {
         name: getattr(config, name)
         for name in ("r1", "r2", "gradient_penalty", "clip_weights")
@@ -260,11 +298,9 @@ def _penalties(spec: DataSpec, config: AdversarialConfig) -> Penalties:
     return Penalties(**{**own.__dict__, **given})
 
 
-def _augmentation(spec: DataSpec, config: AdversarialConfig) -> DiffAugment | AdaptiveAugment | None:
-    if config.augment == "none":
+def _augmentation(spec: DataSpec, name: str) -> DiffAugment | AdaptiveAugment | None:
+    if name == "none":
         return None
     if spec.kind != "image":
-        raise ConfigError(
-            f"augment: '{config.augment}' changes images, and the data are vectors; leave it out"
-        )
-    return DiffAugment() if config.augment == "diff" else AdaptiveAugment()
+        raise ConfigError(f"augment: '{name}' changes images, and the data are vectors; leave it out")
+    return DiffAugment() if name == "diff" else AdaptiveAugment()

@@ -15,17 +15,23 @@ from simulacra.models.settings import ADVERSARIAL, ADVERSARIAL_TABLE, convolves
 class AdversarialConfig:
     """The objective of an adversarial game, and how its discriminator is regularised."""
 
-    objective: Literal[
-        "non-saturating",
-        "minimax",
-        "least-squares",
-        "hinge",
-        "wasserstein",
-        "wasserstein-gp",
-        "relativistic",
-        "relativistic-average",
-    ] = "non-saturating"
-    """adversarial loss"""
+    objective: (
+        Literal[
+            "non-saturating",
+            "minimax",
+            "least-squares",
+            "hinge",
+            "wasserstein",
+            "wasserstein-gp",
+            "relativistic",
+            "relativistic-average",
+        ]
+        | None
+    ) = None
+    """adversarial loss; by default non-saturating, with --features hinge"""
+    features: Literal["none", "efficientnet-lite0"] = "none"
+    """pretrained features that the discriminator sees images through (Sauer et al. 2021), instead of a
+    discriminator that learns to see"""
     r1: float | None = None
     """weight of R1, the squared gradient at real examples; by default that of the objective"""
     r2: float | None = None
@@ -40,9 +46,9 @@ class AdversarialConfig:
     """discriminator steps for each generator step"""
     batch_deviation: bool = False
     """minibatch standard deviation as a feature of the discriminator (Karras et al. 2018)"""
-    augment: Literal["none", "diff", "ada"] = "none"
+    augment: Literal["none", "diff", "ada"] | None = None
     """augment the discriminator's images, for small data sets: with fixed strength (diff, Zhao et al. 2020)
-    or as strongly as it overfits (ada, Karras et al. 2020)"""
+    or as strongly as it overfits (ada, Karras et al. 2020); by default none, with --features diff"""
 
     def __post_init__(self) -> None:
         """Raises ConfigError for impossible settings."""

@@ -20,23 +20,36 @@ class FeedForwardGAN(AdversarialModel):
 
     config: GANConfig
 
-    def _make_nets(self, condition: Condition) -> None:
-        """Raises ConfigError for nets that do not fit the data."""
-        spec, config, classes = self.spec, self.config, self.classes
+    def _make_generator(self) -> None:
+        """Raises ConfigError for a net that does not fit the data."""
+        spec, config = self.spec, self.config
         # more latent numbers than the data have leave more samples between modes
         latent_dim = config.latent_dim or (64 if spec.kind == "image" else spec.shape[0])
         self.input_space = LatentSpace.normal(latent_dim)
         self.spaces = (self.input_space,)
-        if config.net == "auto":
-            config = replace(config, net="dcgan" if nets.pick("auto", spec.shape) == "conv" else "mlp")
-        style = nets.NormAct(config.norm, classes=classes)
-        make = ClassConditional if classes else nets.decoder
-        self.generator: nn.Module = make(latent_dim, spec.shape, config, style)
+        style = nets.NormAct(config.norm, classes=self.classes)
+        make = ClassConditional if self.classes else nets.decoder
+        self.generator = make(latent_dim, spec.shape, self._settings(), style)
+
+    def _discriminator(self, condition: Condition) -> nn.Module:
+        config = self._settings()
         # leaky only where gradients have to come through (Radford et al. 2016)
-        self.discriminator: nn.Module = Critic(
-            spec.shape, config, config.discriminator_features, config.batch_deviation, classes, condition
+        critic = Critic(
+            self.spec.shape,
+            config,
+            config.discriminator_features,
+            config.batch_deviation,
+            self.classes,
+            condition,
         )
         if config.spectral_norm:
-            for module in list(self.discriminator.modules()):
+            for module in list(critic.modules()):
                 if isinstance(module, nn.Linear | nn.Conv2d):
                     spectral_norm(module)
+        return critic
+
+    def _settings(self) -> GANConfig:
+        """The settings with the kind of nets resolved."""
+        if self.config.net != "auto":
+            return self.config
+        return replace(self.config, net="dcgan" if nets.pick("auto", self.spec.shape) == "conv" else "mlp")

@@ -14,7 +14,7 @@ from typing import cast
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from simulacra.core.batch import Batch
@@ -61,21 +61,20 @@ class StyledModel(AdversarialModel):
         for i, values in enumerate(self.generator.noise(1, noise.normal)):
             self.register_buffer(f"noise_{i}", values, persistent=False)
 
-    def _make_nets(self, condition: Condition) -> None:
+    def _make_generator(self) -> None:
         spec, config, dim = self.spec, self.config, self.config.latent_dim
         self.input_space = LatentSpace.normal(dim)
         self.mapping = MappingNetwork(dim, dim, config.mapping_depth, self.classes)
         self.generator: Synthesis = Synthesis(
             spec.shape, dim, config.width, config.widest, config.synthesis, config.modulation
         )
-        deviation = config.batch_deviation
-        if config.discriminator == "dcgan":
-            strided = NetworkConfig(net="conv", width=2 * config.width)
-            self.discriminator = Critic(
-                spec.shape, strided, config.widest, deviation, self.classes, condition
-            )
-        else:
-            self.discriminator = StyleCritic(spec.shape, config.width, config.widest, deviation, self.classes)
+
+    def _discriminator(self, condition: Condition) -> nn.Module:
+        shape, config, classes = self.spec.shape, self.config, self.classes
+        if config.discriminator == "residual":
+            return StyleCritic(shape, config.width, config.widest, config.batch_deviation, classes)
+        strided = NetworkConfig(net="conv", width=2 * config.width)
+        return Critic(shape, strided, config.widest, config.batch_deviation, classes, condition)
 
     @property
     def resolutions(self) -> tuple[int, ...]:
