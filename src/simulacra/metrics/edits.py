@@ -236,8 +236,8 @@ describe(
         "edited examples whose features are nearest their own unedited example", "higher",
         circumstances=" at strength {edit_strength:g}"),
     Metric("edit_consistency", "inconsistency of edits", "",
-        "distance of latents that were edited, decoded, encoded and edited back from where they were, over the"
-        " distance of two examples", "lower",
+        "distance of latents that were edited, decoded, encoded and edited back from where they were, over"
+        " that of two examples", "lower",
         circumstances=" at strength {edit_strength:g}"),
     Metric("edit_different", "identity of different examples", "",
         "cosine of features of two different unedited examples, for comparison"),

@@ -128,7 +128,7 @@ class EditedExamples:
             yield self._decoded(self.direction.apply(self.z, strength))
 
     def undone(self, x: np.ndarray, strength: float) -> Tensor | None:
-        """Latents of edited examples with the edit taken back, like `z`; None of a model without an encoder."""
+        """Latents of edited examples with the edit taken back, like `z`; None without an encoder."""
         if self.examples is None or not isinstance(self.model, Encodes):
             return None
         edited = Dataset(self.examples.spec, x)
