@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from simulacra.models.autoencoder.model import Autoencoder
     from simulacra.models.classifier.model import Classifier
     from simulacra.models.conditional_gan.model import ConditionalGAN
+    from simulacra.models.conditional_stylegan.model import ConditionalStyleGAN
     from simulacra.models.cyclegan.model import CycleGAN
     from simulacra.models.gan.model import GAN
     from simulacra.models.gan_encoder.model import GANEncoder
@@ -48,6 +49,10 @@ def train(
 def train(
     model: Literal["conditional_gan"], data: Trainable, out: str | Path | None = None, **settings: Any
 ) -> ConditionalGAN: ...
+@overload
+def train(
+    model: Literal["conditional_stylegan"], data: Trainable, out: str | Path | None = None, **settings: Any
+) -> ConditionalStyleGAN: ...
 @overload
 def train(
     model: Literal["cyclegan"], data: Trainable, out: str | Path | None = None, **settings: Any
