@@ -177,7 +177,7 @@ def require(model: Model, capability: type[C], run: object, name: str, source: s
 class Encodes(Capability, LatentModel):
     """Encodes examples as latents."""
 
-    missing = "has no encoder; train an autoencoder, a vae or a pca"
+    missing = "has no encoder; train an autoencoder, a vae or a pca, or a gan_encoder for a generator"
     calls: ClassVar[tuple[str, ...]] = ("encode",)
     cards = "simulacra.report.latents"
     takes_x = True
@@ -219,7 +219,10 @@ class Reconstructs(Encodes, Decodes):
     """Encodes examples and decodes the latents again."""
 
     verb = "reconstruct"
-    missing = "cannot reconstruct, since it has no encoder; train an autoencoder, a vae or a pca"
+    missing = (
+        "cannot reconstruct, since it has no encoder; train an autoencoder, a vae or a pca, or a gan_encoder"
+        " for a generator"
+    )
     calls: ClassVar[tuple[str, ...]] = ("reconstruct",)
     cards = "simulacra.report.latents"
 
