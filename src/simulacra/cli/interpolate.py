@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from simulacra.cli.usage import Overwrite, parse
+from simulacra.cli.usage import Overwrite, listed, parse, seeds
 from simulacra.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -40,13 +40,15 @@ class Interpolate:
     """along arcs, which keep the norm, or straight lines; slerp by default where the prior is N(0, I)"""
     space: str | None = None
     """latent space; the model's default one when not given"""
+    truncation: float = 1.0
+    """of seeds: factor on the distance of latents from their mean; below 1: more typical, less varied"""
     lattice: tyro.conf.FlagCreatePairsOff[bool] = False
     """a lattice of steps x steps between four: top left, top right, bottom left, bottom right"""
 
 
 def main(argv: list[str]) -> int:
     arguments = parse(Interpolate, argv, "simulacra interpolate")
-    seeds, classes = _points(arguments)
+    numbers, classes = _points(arguments)
     from simulacra.run import Run
 
     run = Run(arguments.run)
@@ -74,8 +76,8 @@ def main(argv: list[str]) -> int:
         encoder = require(model, Encodes, run, name, config.source)
         x = tensor(task.read_images(config.spec, arguments.images))
         points = task.with_classes(model, task.from_examples(encoder, x, space), classes, space)
-    elif seeds or isinstance(model, Conditional):
-        points = task.with_classes(model, task.from_seeds(model, seeds or [0], space), classes, space)
+    elif numbers or isinstance(model, Conditional):
+        points = task.seeds_with_classes(model, numbers or [0], classes, space, arguments.truncation)
     elif isinstance(model, Encodes):
         z = task.class_means(model, run.data().train, classes, space)
         points = task.Points(z, None, space)
@@ -100,23 +102,19 @@ def _points(arguments: Interpolate) -> tuple[list[int], list[str]]:
     Raises:
         ConfigError: there are none, too few, or some that cannot be combined.
     """
-    classes = [name.strip() for name in (arguments.classes or "").split(",") if name.strip()]
-    words = [word.strip() for word in (arguments.seeds or "").split(",") if word.strip()]
-    for word in words:
-        if not word.isdecimal():
-            raise ConfigError(f"--seeds takes whole numbers, 0 or more, with commas between, not '{word}'")
-    if not (words or classes or arguments.images):
+    classes, numbers = listed(arguments.classes), seeds(arguments.seeds)
+    if not (numbers or classes or arguments.images):
         raise ConfigError("name what to interpolate between: --seeds 1,2, --images A B or --classes A,B")
-    if words and arguments.images:
+    if numbers and arguments.images:
         raise ConfigError("--seeds and --images cannot be combined; leave one out")
-    n = max(len(words), len(classes), len(arguments.images))
+    n = max(len(numbers), len(classes), len(arguments.images))
     if arguments.lattice and n != 4:
         raise ConfigError(f"--lattice needs 4 seeds, images or classes, not {n}")
     if n < 2:
         raise ConfigError("a path needs at least 2 seeds, images or classes, e.g. --seeds 1,2")
     if arguments.steps < 2:
         raise ConfigError(f"steps: must be at least 2, not {arguments.steps}")
-    return [int(word) for word in words], classes
+    return numbers, classes
 
 
 def _write(x: Tensor, spec: DataSpec, arguments: Interpolate) -> None:

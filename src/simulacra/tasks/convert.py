@@ -23,11 +23,10 @@ from simulacra.core.noise import Noise, derive_seed
 from simulacra.data.spec import ARRAYS, DataSpec, Options
 from simulacra.errors import LimitError, RunError, printable, shorten
 from simulacra.files import check_unused
-from simulacra.models.registry import build
-from simulacra.models.stylegan.card import CARD, StyleGANConfig
-from simulacra.models.stylegan.model import StyleGAN
+from simulacra.models.registry import build, model_card
 from simulacra.run import Run, RunConfig
 
+MODEL = "stylegan"
 # draws of z whose mean w stands in for a mean that a checkpoint does not have
 DRAWS = 10_000
 # weight of R1 that these nets are trained with (Karras et al. 2020): r1 / 2 |gradient|^2
@@ -57,8 +56,7 @@ def convert(file: Path, out: Path, source: str | None = None) -> Run:
     with torch.random.fork_rng(devices=[]):
         # of what the file does not have
         torch.manual_seed(derive_seed(0))
-        model = build("stylegan", spec, config, each=8)
-    assert isinstance(model, StyleGAN)
+        model: Any = build(MODEL, spec, config, each=8)
     weights = _generator(found, model, file)
     if "d" in state:
         weights |= _discriminator(_part(state, "d", file), model, file)
@@ -73,7 +71,9 @@ def convert(file: Path, out: Path, source: str | None = None) -> Run:
             z = model.input_space.sample(DRAWS, Noise(0))
             model.mapping.w_avg.copy_(model.mapping(z).mean(dim=0))
     run = Run(out)
-    settled = RunConfig("stylegan", config, source or f"{ARRAYS}:{file.name}", options, spec, CARD.training)
+    settled = RunConfig(
+        MODEL, config, source or f"{ARRAYS}:{file.name}", options, spec, model_card(MODEL).training
+    )
     with run.opened(settled):
         kept = {name: value for name, value in model.state_dict().items() if name not in model.training_only}
         tensors.write(run.weights, kept)
@@ -125,7 +125,7 @@ def _part(state: Mapping[str, Any], name: str, file: Path) -> dict[str, Tensor]:
     return dict(part)
 
 
-def settings(found: Mapping[str, Tensor], file: Path) -> tuple[StyleGANConfig, DataSpec]:
+def settings(found: Mapping[str, Tensor], file: Path) -> tuple[Any, DataSpec]:
     """Config and data of the nets that a generator's tensors have, by their shapes.
 
     Raises:
@@ -147,14 +147,15 @@ def settings(found: Mapping[str, Tensor], file: Path) -> tuple[StyleGANConfig, D
     if widths != expected:
         raise RunError(f"{file}: channels {widths} from 4 to {side} pixels are not doubled at every halving")
     spec = DataSpec("image", (channels, side, side))
-    CARD.check(spec)
-    config = StyleGANConfig(
+    card = model_card(MODEL)
+    card.check(spec)
+    config = card.Config(
         latent_dim=w, mapping_depth=depth, width=widths[-1], widest=max(widths), lazy=16, r1=R1
     )
     return config, spec
 
 
-def _generator(found: dict[str, Tensor], model: StyleGAN, file: Path) -> dict[str, Tensor]:
+def _generator(found: dict[str, Tensor], model: Any, file: Path) -> dict[str, Tensor]:
     """Its tensors by the names of the model."""
     layers, shown = len(model.generator.layers), len(model.generator.images)
     theirs = ["conv1", *(f"convs.{i}" for i in range(layers - 1))]
@@ -175,7 +176,7 @@ def _generator(found: dict[str, Tensor], model: StyleGAN, file: Path) -> dict[st
     return _renamed(found, names, "g_ema", file)
 
 
-def _discriminator(found: dict[str, Tensor], model: StyleGAN, file: Path) -> dict[str, Tensor]:
+def _discriminator(found: dict[str, Tensor], model: Any, file: Path) -> dict[str, Tensor]:
     names = {"convs.0.0.weight": "first.weight", "convs.0.1.bias": "first.bias"}
     for k in range(int(log2(model.spec.shape[1])) - 2):
         block = f"convs.{k + 1}"
@@ -213,7 +214,7 @@ def _renamed(found: dict[str, Tensor], names: Mapping[str, str], part: str, file
     return {names[name]: value.float() for name, value in found.items()}
 
 
-def _load(model: StyleGAN, weights: dict[str, Tensor], file: Path) -> None:
+def _load(model: Any, weights: dict[str, Tensor], file: Path) -> None:
     """Put weights into the model; those of one element more or less at the front have its shapes.
 
     Raises:
