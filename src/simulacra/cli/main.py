@@ -19,6 +19,7 @@ VERBS = {
     "interpolate": "decode what lies between seeds, images or classes",
     "direction": "find directions in latent space, e.g. of an attribute",
     "edit": "edit images along a direction of a latent space",
+    "project": "find the latents of given images, for models without an encoder",
     "translate": "translate images from one domain to another",
     "predict": "write a model's predictions for every example",
     "attack": "attack a classifier with adversarial examples",

@@ -47,13 +47,11 @@ class Projection:
         latents: `(N, *shape of the space)`, float32.
         space: name of the latent space.
         noise: noise maps of each image `(N, 1, H, W)`, where they were learned.
-        losses: of each image at each step, `(N, steps)`, without regularisation.
     """
 
     latents: Tensor
     space: str
     noise: tuple[Tensor, ...] = ()
-    losses: Tensor | None = None
 
 
 def project(
@@ -113,14 +111,12 @@ def project(
         maps = [m.detach().float().repeat(len(x), 1, 1, 1) for m in _noise(model, learn_noise)]
         moved = [z.div_(scale), *maps]
         optimiser = torch.optim.Adam([tensor.requires_grad_(True) for tensor in moved])
-        losses = []
         for step in range(steps):
             optimiser.param_groups[0]["lr"] = RATE * _ramp(step, steps)
             y = decode(model, z * scale, of.name, maps)
             loss = PIXELS * (x - y).square().flatten(1).mean(dim=1)
             if perceptual:
                 loss = loss + perceptual * map_distance(target, perceptual_maps(y))
-            losses.append(loss.detach())
             if radius and isinstance(of.prior, StandardNormal):
                 # ln p(r) = (d - 1) ln r - r^2 / 2 + constant
                 r2 = (z * scale).square().sum(dim=dims)
@@ -136,8 +132,7 @@ def project(
                     noise.sub_(noise.mean(dim=(1, 2, 3), keepdim=True))
                     noise.mul_(noise.square().mean(dim=(1, 2, 3), keepdim=True).rsqrt())
         z = (z * scale).detach()
-    curves = torch.stack(losses, dim=1).cpu() if losses else z.new_empty(len(x), 0)
-    return Projection(z, of.name, tuple(noise.detach() for noise in maps), curves)
+    return Projection(z, of.name, tuple(noise.detach() for noise in maps))
 
 
 def decode(model: Decodes, z: Tensor, space: str, maps: tuple[Tensor, ...] | list[Tensor] = ()) -> Tensor:
