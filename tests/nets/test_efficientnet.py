@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
@@ -24,10 +23,8 @@ def published() -> Any:
 
 
 @pytest.fixture
-def not_loaded() -> Iterator[None]:
-    efficientnet._loaded.cache_clear()
-    yield
-    efficientnet._loaded.cache_clear()
+def not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(efficientnet, "LOADED", {})
 
 
 @torch.no_grad()

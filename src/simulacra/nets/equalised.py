@@ -57,7 +57,8 @@ class EqualisedConv2d(nn.Module):
         inputs: channels C.
         outputs: channels C'.
         kernel: side of the kernel.
-        halve: low-pass filter the input, and convolve with stride 2, for `(B, C', H / 2, W / 2)`.
+        halve: whether to convolve with stride 2, for `(B, C', H / 2, W / 2)`.
+        filtered: whether the low-pass filter comes before a stride of 2.
         activate: whether there is a bias, and sqrt(2) lrelu(x) follows, with slope 0.2.
         gain: factor on the result.
 
@@ -71,6 +72,7 @@ class EqualisedConv2d(nn.Module):
         outputs: int,
         kernel: int,
         halve: bool = False,
+        filtered: bool = True,
         activate: bool = True,
         gain: float = 1.0,
     ) -> None:
@@ -79,13 +81,13 @@ class EqualisedConv2d(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs)) if activate else None
         self.bias_gain = GAIN * gain if activate else gain
         self.gain = self.bias_gain / sqrt(inputs * kernel**2)
-        self.halve = halve
+        self.stride, self.filtered = 1 + halve, halve and filtered
 
     def forward(self, x: Tensor) -> Tensor:
         weight, kernel = self.weight * self.gain, self.weight.shape[2]
         bias = None if self.bias is None else self.bias * self.bias_gain
-        if not self.halve:
-            x = F.conv2d(x, weight, bias, padding=kernel // 2)
+        if not self.filtered:
+            x = F.conv2d(x, weight, bias, stride=self.stride, padding=kernel // 2)
         else:
             # what filter and kernel take off, and one pixel for the stride
             padding = (FILTER - 2 + kernel - 1) // 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import sqrt
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,8 @@ class StyleCritic(nn.Module):
         shape: of an image: channels, and a side that is a power of two twice, at least 8.
         width: channels at full size, doubled at every halving.
         widest: most channels.
+        architecture: blocks of two convolutions with a shortcut, filtered before they halve; or one
+            convolution with stride 2 a level, a fifth of the work.
         batch_deviation: append the standard deviation over groups of the batch to the last maps.
         classes: number of classes; 0 for none. With them the output is <v_y, h> / sqrt(F), h the last
             features (Miyato and Koyama 2018).
@@ -36,6 +39,7 @@ class StyleCritic(nn.Module):
         shape: Sequence[int],
         width: int,
         widest: int,
+        architecture: Literal["residual", "strided"] = "residual",
         batch_deviation: bool = True,
         classes: int = 0,
     ) -> None:
@@ -47,7 +51,8 @@ class StyleCritic(nn.Module):
         widths = [min(width * side // r, widest) for r in sides]
         self.batch_deviation = batch_deviation
         self.first = EqualisedConv2d(channels, widths[0], 1)
-        self.blocks = nn.ModuleList(Halving(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        make = Halving if architecture == "residual" else _strided
+        self.blocks = nn.ModuleList(make(a, b) for a, b in zip(widths, widths[1:], strict=False))
         last = widths[-1]
         self.conv = EqualisedConv2d(last + batch_deviation, last, 3)
         self.linear = EqualisedLinear(last * END**2, last, activate=True)
@@ -82,6 +87,10 @@ class Halving(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.shortcut(x).add_(self.second(self.first(x)))
         return out
+
+
+def _strided(inputs: int, outputs: int) -> EqualisedConv2d:
+    return EqualisedConv2d(inputs, outputs, 3, halve=True, filtered=False)
 
 
 def _deviation(x: Tensor) -> Tensor:

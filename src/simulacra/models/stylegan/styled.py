@@ -23,9 +23,8 @@ from simulacra.core.model import unwrap
 from simulacra.core.noise import Noise
 from simulacra.data.spec import DataSpec
 from simulacra.models.gan.adversarial import AdversarialModel
-from simulacra.models.generator.card import NetworkConfig
 from simulacra.models.stylegan.card import StyleGANConfig
-from simulacra.nets.critic import Condition, Critic
+from simulacra.nets.critic import Condition
 from simulacra.nets.style import MappingNetwork, Synthesis
 from simulacra.nets.style_critic import StyleCritic
 from simulacra.probability.distributions import Delta
@@ -70,11 +69,15 @@ class StyledModel(AdversarialModel):
         )
 
     def _discriminator(self, condition: Condition) -> nn.Module:
-        shape, config, classes = self.spec.shape, self.config, self.classes
-        if config.discriminator == "residual":
-            return StyleCritic(shape, config.width, config.widest, config.batch_deviation, classes)
-        strided = NetworkConfig(net="conv", width=2 * config.width)
-        return Critic(shape, strided, config.widest, config.batch_deviation, classes, condition)
+        config = self.config
+        return StyleCritic(
+            self.spec.shape,
+            config.width,
+            config.widest,
+            config.discriminator,
+            config.batch_deviation,
+            self.classes,
+        )
 
     @property
     def resolutions(self) -> tuple[int, ...]:
