@@ -82,7 +82,7 @@ def main(argv: list[str]) -> int:
         )
     from simulacra.core.capabilities import Styles
     from simulacra.tasks.picture_files import check_folder
-    from simulacra.tasks.project import check_encoder, check_images
+    from simulacra.tasks.project import check_encoder, check_images, load_decoder
 
     check_folder(arguments.out)
     model = load_decoder(run, arguments.class_)
@@ -95,21 +95,6 @@ def main(argv: list[str]) -> int:
         encoder = Run(arguments.encoder).load()
         check_encoder(encoder, Run(arguments.encoder), model, space.name)
     return _project(arguments, run, model, space.name, encoder)
-
-
-def load_decoder(run: Run, class_: str | None = None) -> Decodes:
-    """The model of a run, which has to decode; of a conditional one the model of a class."""
-    from simulacra.core.capabilities import Conditional, Decodes, require
-    from simulacra.models.registry import short_name
-
-    model, config = run.load(), run.config
-    name = short_name(config.model)
-    if class_ is not None or isinstance(model, Conditional):
-        conditional = require(model, Conditional, run, name, config.source)
-        if class_ is None:
-            raise ConfigError(f"class: choose one with --class: {', '.join(config.spec.classes)}")
-        model = conditional.for_class(class_)
-    return require(model, Decodes, run, name, config.source)
 
 
 def _project(arguments: Project, run: Run, model: Decodes, space: str, encoder: Any) -> int:
@@ -169,7 +154,7 @@ def _project(arguments: Project, run: Run, model: Decodes, space: str, encoder: 
             fixed = task.decoded(model, images.projection, noise=False)
             sentences.append(f"with the model's own noise maps {_scores(x, fixed)}")
         if arguments.tune:
-            y = task.decoded(task.load(out, run, model).tuned(model), images.projection)
+            y = task.decoded(task.load(out, run)[0], images.projection)
             sentences.append(f"with tuned weights {_scores(x, y)}")
         task.write_pictures(y, x, jobs, out, overwrite)
     print(out)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -23,15 +22,17 @@ from torch import Tensor
 from simulacra import tensors
 from simulacra.core.batch import tensor, to_bytes
 from simulacra.core.calls import check_examples
-from simulacra.core.capabilities import Decodes, Encodes
+from simulacra.core.capabilities import Conditional, Decodes, Encodes, require
 from simulacra.core.inference import CHUNK, eval_mode
 from simulacra.core.model import Model
 from simulacra.errors import ConfigError, DataError, RunError
 from simulacra.images import grid, save_png
+from simulacra.latent.directions import Direction
 from simulacra.latent.project import STEPS, Projection, decode
 from simulacra.latent.project import project as optimise
 from simulacra.latent.tuning import apply, tune
 from simulacra.metrics.reconstruction import psnr
+from simulacra.models.registry import short_name
 from simulacra.nets.perceptual import perceptual_distance
 from simulacra.run import Run
 from simulacra.tasks.picture_files import FAST, Job, display, exists, placed, to_image, write
@@ -123,13 +124,11 @@ class ProjectedImages:
         names: of the images, in order.
         projection: of all of them.
         settings: that they were made with.
-        delta: what tuning added to the weights; None without it.
     """
 
     names: tuple[str, ...]
     projection: Projection
     settings: Mapping[str, Any]
-    delta: Mapping[str, Tensor] | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -155,10 +154,6 @@ class ProjectedImages:
         part = Projection(p.latents[rows], p.space, tuple(maps[rows] for maps in p.noise))
         return replace(self, names=tuple(names), projection=part)
 
-    def tuned(self, model: Decodes) -> Decodes:
-        """The model with the tuned weights, where there are some; the model that is given stays as it is."""
-        return model if self.delta is None else apply(deepcopy(model), self.delta)
-
 
 def read(out: Path) -> ProjectedImages | None:
     """The latents of a folder, whatever they were made with; None without any.
@@ -183,29 +178,45 @@ def read(out: Path) -> ProjectedImages | None:
         raise tensors.damaged(path, "it holds no projections") from error
 
 
-def load(out: Path, run: Run, model: Decodes) -> ProjectedImages:
-    """The projections of a folder, with the tuned weights where there are some.
+def load(out: Path, run: Run) -> tuple[Decodes, ProjectedImages]:
+    """The projections of a folder, and the model that decodes them: with tuned weights where there are some.
 
     Raises:
         RunError: there are none, or they do not belong to the weights that the run has now.
     """
     images = read(out)
     if images is None:
-        raise RunError(
-            f"{out}: has no projections; make some with: simulacra project {run} IMAGE... --out {out}"
-        )
+        raise RunError(f"{out}: has no projections; make some: simulacra project {run} IMAGE... --out {out}")
     if images.settings.get("weights") != tensors.checksum(run.weights):
         raise RunError(f"{out}: holds projections by other weights than those of {run}; project again")
-    if images.projection.latents.shape[1:] != model.space(images.projection.space).shape:
+    model, p = load_decoder(run, images.settings.get("class")), images.projection
+    if p.latents.shape[1:] != model.space(p.space).shape:
         raise tensors.damaged(out / LATENTS, "its latents have another shape than those of the run")
     if not images.settings.get("tune"):
-        return images
+        return model, images
     delta = read_delta(out)
     if delta is None:
         raise RunError(
             f"{out}: the weights are not tuned yet; run the same 'simulacra project' again to resume"
         )
-    return replace(images, delta=delta)
+    return apply(model, delta), images
+
+
+def load_decoder(run: Run, class_: str | None = None) -> Decodes:
+    """The model of a run, which has to decode; of a conditional one the model of a class.
+
+    Raises:
+        RunError: it does not decode, or is not conditional.
+        ConfigError: there is no such class, or a conditional model is given none.
+    """
+    model, config = run.load(), run.config
+    name = short_name(config.model)
+    if class_ is not None or isinstance(model, Conditional):
+        conditional = require(model, Conditional, run, name, config.source)
+        if class_ is None:
+            raise ConfigError(f"class: choose one with --class: {', '.join(config.spec.classes)}")
+        model = conditional.for_class(class_)
+    return require(model, Decodes, run, name, config.source)
 
 
 def project_files(
@@ -289,7 +300,7 @@ def decoded(model: Decodes, p: Projection, noise: bool = True) -> Tensor:
         for start in range(0, len(p.latents), CHUNK):
             rows = slice(start, start + CHUNK)
             maps = [m[rows] for m in p.noise] if noise else []
-            parts.append(decode(model, p.latents[rows], p.space, maps).clamp(0, 1).cpu())
+            parts.append(decode(model, p.latents[rows], p.space, maps).float().clamp(0, 1).cpu())
     return torch.cat(parts)
 
 
@@ -347,8 +358,8 @@ def check_encoder(encoder: Any, run: Run, model: Decodes, space: str) -> None:
     if shapes.get(space) != model.space(space).shape:
         there = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         raise ConfigError(
-            f"encoder: {run} encodes into {there}, not into {space} {model.space(space).shape}; choose another"
-            " --space or encoder"
+            f"encoder: {run} encodes into {there}, not into {space} {model.space(space).shape}; choose"
+            " another --space or encoder"
         )
     if encoder.spec.shape != model.spec.shape:
         raise ConfigError(
@@ -368,3 +379,21 @@ def names_in(out: Path, jobs: Sequence[Job]) -> list[str]:
                 f"{display(job.source.path)}: is called {PAIRS}, as the picture of all pairs is; rename it"
             )
     return [job.outs[0].relative_to(out).as_posix() for job in jobs]
+
+
+def direction_in(space: str, direction: Direction, model: Decodes) -> Direction:
+    """A direction for latents of a space; one of `w` is the same in each layer of `w+`.
+
+    Raises:
+        ConfigError: it belongs to another space.
+    """
+    if (space, direction.space) == ("w+", "w"):
+        direction.check(model)
+        vector = direction.vector.expand(model.space(space).shape)
+        direction = replace(direction, space=space, vector=vector)
+    if direction.space != space:
+        raise ConfigError(
+            f"direction '{direction.name}' belongs to the latent space '{direction.space}', and these"
+            f" projections to '{space}'; project with --space {direction.space}"
+        )
+    return direction
