@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from simulacra.models.autoencoder.model import Autoencoder
     from simulacra.models.classifier.model import Classifier
     from simulacra.models.conditional_gan.model import ConditionalGAN
+    from simulacra.models.conditional_stylegan.model import ConditionalStyleGAN
     from simulacra.models.cyclegan.model import CycleGAN
     from simulacra.models.gan.model import GAN
+    from simulacra.models.gan_encoder.model import GANEncoder
     from simulacra.models.generator.model import Generator
     from simulacra.models.mdn.model import MDN
     from simulacra.models.naive.model import Naive
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from simulacra.tasks.edit import edit
     from simulacra.tasks.evaluate import evaluate
     from simulacra.tasks.interpolate import interpolate
+    from simulacra.tasks.mix import mix
     from simulacra.transformer import as_transformer
 
 # Imported when first used: torch takes over a second. The models' classes are found by their cards.
@@ -64,6 +67,7 @@ _LAZY = {
     "interpolate": "simulacra.tasks.interpolate",
     "load": "simulacra.api",
     "load_data": "simulacra.api",
+    "mix": "simulacra.tasks.mix",
     "train": "simulacra.api",
     "unlabelled_directions": "simulacra.tasks.direction",
 }
@@ -77,10 +81,12 @@ __all__ = [  # names that are imported when first used
     "Batch",
     "Classifier",
     "ConditionalGAN",
+    "ConditionalStyleGAN",
     "CycleGAN",
     "DataSpec",
     "Direction",
     "DistributionRegressor",
+    "GANEncoder",
     "Generator",
     "LatentSpace",
     "MDNRegressor",
@@ -101,6 +107,7 @@ __all__ = [  # names that are imported when first used
     "interpolate",
     "load",
     "load_data",
+    "mix",
     "train",
     "unlabelled_directions",
 ]  # fmt: skip

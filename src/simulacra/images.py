@@ -60,16 +60,24 @@ def strip(x: np.ndarray, names: Sequence[str], padding: int = 2) -> np.ndarray:
     >>> strip(np.zeros((2, 3, 1, 28, 28), np.uint8), ["-1", "0", "+1"]).shape
     (78, 92, 3)
     """
-    tiled = grid(x.reshape(-1, *x.shape[2:]), len(names), padding)
-    cell = (tiled.shape[1] - padding) // len(names)
+    return titled(grid(x.reshape(-1, *x.shape[2:]), len(names), padding), names, padding)
+
+
+def titled(picture: np.ndarray, names: Sequence[str], padding: int = 2) -> np.ndarray:
+    """A uint8 picture `(H, W, 3)` under names of columns of equal width, each where it fits.
+
+    >>> titled(np.zeros((30, 62, 3), np.uint8), ["a title"]).shape
+    (46, 62, 3)
+    """
+    cell = (picture.shape[1] - padding) // len(names)
     font = ImageFont.load_default(size=12)
-    heading = Image.new("RGB", (tiled.shape[1], HEADING), "white")
+    heading = Image.new("RGB", (picture.shape[1], HEADING), "white")
     draw = ImageDraw.Draw(heading)
     for k, name in enumerate(names):
         if font.getlength(name) <= cell:
             middle = (padding + (2 * k + 1) * cell) / 2
             draw.text((middle, HEADING), name, fill="black", font=font, anchor="md")
-    return np.concatenate([np.asarray(heading), tiled])
+    return np.concatenate([np.asarray(heading), picture])
 
 
 def save_animation(x: np.ndarray, path: Path, overwrite: bool = True) -> None:
@@ -106,6 +114,18 @@ def save_animation(x: np.ndarray, path: Path, overwrite: bool = True) -> None:
         )
 
 
+def check_png(path: Path) -> None:
+    """Refuse a path that a PNG cannot be written to, before any work is done.
+
+    Raises:
+        RunError: it is a folder, or does not end in .png.
+    """
+    if path.is_dir():
+        raise RunError(f"{path}: is a folder; name a .png file to write")
+    if path.suffix.lower() != ".png":
+        raise RunError(f"{path}: a picture is written as PNG; let the name end in .png")
+
+
 def save_png(array: np.ndarray, path: str | Path, overwrite: bool = True) -> None:
     """Write uint8 `(H, W, 3)` or `(H, W)` as a PNG, whole or not at all; missing folders are made.
 
@@ -114,9 +134,6 @@ def save_png(array: np.ndarray, path: str | Path, overwrite: bool = True) -> Non
             without `overwrite`.
     """
     path = Path(path).expanduser()
-    if path.is_dir():
-        raise RunError(f"{path}: is a folder; name a .png file to write")
-    if path.suffix.lower() != ".png":
-        raise RunError(f"{path}: a picture is written as PNG; let the name end in .png")
+    check_png(path)
     with replacing(path, overwrite) as temporary:
         Image.fromarray(array).save(temporary, format="PNG")

@@ -26,6 +26,8 @@ COMMANDS = {
     "reconstruct to a folder": "reconstruct {runs}/vae -n 4 --out {out}",
     "interpolate": "interpolate {runs}/vae --seeds 1,2 --steps 3 --out {out}.png",
     "interpolate to an animation": "interpolate {runs}/vae --seeds 1,2 --steps 3 --out {out}.gif",
+    "mix": "mix {runs}/styles --sources 1 --destinations 2 --out {out}.png",
+    "noise": "noise {runs}/styles --seeds 1 --draws 2 --out {out}.png",
     "predict": "predict {runs}/classifier --data digits --out {out}.csv",
     "predict to an archive": "predict {runs}/classifier --data digits --out {out}.npz",
     "attack": "attack {runs}/classifier --method fgsm -n 4 --out {out}.png",
@@ -34,6 +36,8 @@ COMMANDS = {
     "preview": "data preview digits -n 4 --out {out}.png",
     "audit": "audit fallacy --p-given 0.09 --base 0.13 --other 0.08 --out {out}",
 }
+# a model with styles
+STYLES = Path(__file__).parents[1] / "tasks" / "rows.py"
 # a name that the command writes into its folder
 WITHIN = {
     "sample a folder": "00002.png",
@@ -48,6 +52,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     few = ["--steps", "3"]
     assert main(["train", "vae", "--data", "digits", *few, "--out", str(folder / "vae")]) == 0
+    assert main(["train", f"{STYLES}:Rows", "--data", "digits", "--out", str(folder / "styles")]) == 0
     assert main(["train", "pca", "--data", "wine", "--out", str(folder / "pca")]) == 0
     assert main(["train", "classifier", "--data", "digits", *few, "--out", str(folder / "classifier")]) == 0
     return folder

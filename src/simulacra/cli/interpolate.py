@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from simulacra.cli.usage import Overwrite, parse
+from simulacra.cli.usage import Overwrite, listed, parse, seeds
 from simulacra.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def main(argv: list[str]) -> int:
     others = (arguments.seeds, arguments.images or None, arguments.classes, arguments.space)
     if arguments.projected is not None and others != (None,) * 4:
         raise ConfigError("--projected cannot be combined with --seeds, --images, --classes or --space")
-    seeds, classes = _points(arguments) if arguments.projected is None else ([], [])
+    numbers, classes = _points(arguments) if arguments.projected is None else ([], [])
     from simulacra.run import Run
 
     run = Run(arguments.run)
@@ -86,8 +86,8 @@ def main(argv: list[str]) -> int:
         encoder = require(model, Encodes, run, name, config.source)
         x = tensor(task.read_images(config.spec, arguments.images))
         points = task.with_classes(model, task.from_examples(encoder, x, space), classes, space)
-    elif seeds or isinstance(model, Conditional):
-        points = task.with_classes(model, task.from_seeds(model, seeds or [0], space), classes, space)
+    elif numbers or isinstance(model, Conditional):
+        points = task.seeds_with_classes(model, numbers or [0], classes, space)
     elif isinstance(model, Encodes):
         z = task.class_means(model, run.data().train, classes, space)
         points = task.Points(z, None, space)
@@ -112,25 +112,21 @@ def _points(arguments: Interpolate) -> tuple[list[int], list[str]]:
     Raises:
         ConfigError: there are none, too few, or some that cannot be combined.
     """
-    classes = [name.strip() for name in (arguments.classes or "").split(",") if name.strip()]
-    words = [word.strip() for word in (arguments.seeds or "").split(",") if word.strip()]
-    for word in words:
-        if not word.isdecimal():
-            raise ConfigError(f"--seeds takes whole numbers, 0 or more, with commas between, not '{word}'")
-    if not (words or classes or arguments.images):
+    classes, numbers = listed(arguments.classes), seeds(arguments.seeds)
+    if not (numbers or classes or arguments.images):
         raise ConfigError(
             "name what to interpolate between: --seeds 1,2, --images A B, --classes A,B or --projected DIR"
         )
-    if words and arguments.images:
+    if numbers and arguments.images:
         raise ConfigError("--seeds and --images cannot be combined; leave one out")
-    n = max(len(words), len(classes), len(arguments.images))
+    n = max(len(numbers), len(classes), len(arguments.images))
     if arguments.lattice and n != 4:
         raise ConfigError(f"--lattice needs 4 seeds, images or classes, not {n}")
     if n < 2:
         raise ConfigError("a path needs at least 2 seeds, images or classes, e.g. --seeds 1,2")
     if arguments.steps < 2:
         raise ConfigError(f"steps: must be at least 2, not {arguments.steps}")
-    return [int(word) for word in words], classes
+    return numbers, classes
 
 
 def _write(x: Tensor, spec: DataSpec, arguments: Interpolate) -> None:

@@ -20,6 +20,8 @@ VERBS = {
     "direction": "find directions in latent space, e.g. of an attribute",
     "edit": "edit images along a direction of a latent space",
     "project": "find the latents of given images, for models without an encoder",
+    "mix": "mix the styles of samples, layer by layer",
+    "noise": "vary only the noise of samples",
     "translate": "translate images from one domain to another",
     "predict": "write a model's predictions for every example",
     "attack": "attack a classifier with adversarial examples",

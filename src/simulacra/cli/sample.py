@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from simulacra.cli.usage import Overwrite, parse
+from simulacra.cli.usage import Overwrite, listed, parse
+from simulacra.errors import ConfigError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,18 +26,21 @@ class Sample:
     """grid.png: one picture, of vectors a chart; folder/ or a name without ending: a PNG each; new.csv or
     new.parquet: a table with the columns of the data; samples.npz: an array"""
     overwrite: Overwrite = False
-    n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 64
-    """number of samples"""
+    n: Annotated[int | None, tyro.conf.arg(aliases=["-n"])] = None
+    """number of samples; 64, and with several truncations 8, when not given"""
     seed: int = 0
     """random seed"""
     class_: Annotated[str | None, tyro.conf.arg(name="class")] = None
     """class to sample, by name, for conditional models; by default all, in the proportions of the data"""
-    truncation: float = 1.0
-    """factor on the distance of latents from their mean; below 1: more typical, less varied"""
+    truncation: str = "1"
+    """factor on the distance of latents from their mean; below 1: more typical, less varied. Of several, e.g.
+    1,0.7,0.5,0,-1, a column each in grid.png"""
     draw: tyro.conf.FlagCreatePairsOff[bool] = False
     """draw images from p(x | z) instead of taking its mean; vectors are always drawn"""
 
 
+# samples when not given: of one truncation, of several
+N, SWEPT = 64, 8
 # points up to which each is drawn; more are counted in bins
 SCATTERED = 5000
 # columns whose mean and standard deviation are printed
@@ -48,27 +53,41 @@ def main(argv: list[str]) -> int:
 
     run = Run(arguments.run)
     run.check_trained()
+    import torch
+
+    from simulacra.core.batch import to_bytes
     from simulacra.core.capabilities import Conditional, Samples
-    from simulacra.errors import ConfigError
     from simulacra.files import check_unused
+    from simulacra.images import save_png, strip
     from simulacra.models.registry import short_name
     from simulacra.tasks.export_examples import check_output, write_examples
 
-    if arguments.n < 1:
-        raise ConfigError(f"n: must be at least 1, not {arguments.n}")
-    if not arguments.truncation >= 0:
-        raise ConfigError(f"truncation: must be 0 or more, not {arguments.truncation}")
-    out = arguments.out
+    out, factors = arguments.out, _factors(arguments.truncation)
+    n = arguments.n if arguments.n is not None else N if len(factors) == 1 else SWEPT
+    if n < 1:
+        raise ConfigError(f"n: must be at least 1, not {n}")
     check_unused(out, overwrite=arguments.overwrite)
     spec, model = run.config.spec, run.load_with(Samples)
     check_output(out, spec, charts=True)
+    if len(factors) > 1 and (spec.kind != "image" or out.suffix != ".png"):
+        raise ConfigError(
+            f"truncation: several are drawn as one .png of images; give one, not {arguments.truncation}"
+        )
     if arguments.class_ is not None:
         model = run.load_with(Conditional).for_class(arguments.class_)
     if arguments.draw and not model.has_likelihood:
         name = short_name(run.config.model)
         raise ConfigError(f"draw: this {name} has a deterministic decoder; omit --draw")
     draw = arguments.draw or None
-    x, y = model.sample_labelled(arguments.n, arguments.seed, truncation=arguments.truncation, draw=draw)
+    if len(factors) > 1:
+        each = [model.sample(n, arguments.seed, truncation=psi, draw=draw) for psi in factors.values()]
+        x = torch.stack(each, dim=1)
+        images = to_bytes(x.flatten(0, 1)).reshape(x.shape)
+        save_png(strip(images, list(factors)), out, arguments.overwrite)
+        print(out)
+        return 0
+    (psi,) = factors.values()
+    x, y = model.sample_labelled(n, arguments.seed, truncation=psi, draw=draw)
     target = run.config.options.target or "class"
     labels = {} if y is None else {target: [spec.classes[k] for k in y.tolist()]}
     if spec.kind == "vector" and out.suffix == ".png":
@@ -85,6 +104,25 @@ def main(argv: list[str]) -> int:
         means = moments(x.cpu().numpy(), spec.columns, PRINTED)
         print(f"{len(x):,} points, mean (standard deviation): {means}")
     return 0
+
+
+def _factors(text: str) -> dict[str, float]:
+    """The factors of a truncation, by their names.
+
+    >>> _factors("1,0.7,-1")
+    {'1': 1.0, '0.7': 0.7, '-1': -1.0}
+    """
+    factors = {}
+    for word in listed(text):
+        try:
+            factors[word] = float(word)
+        except ValueError:
+            factors[word] = nan
+        if not isfinite(factors[word]):
+            raise ConfigError(f"--truncation takes numbers with commas between, e.g. 1,0.7,0, not '{word}'")
+    if not factors:
+        raise ConfigError("--truncation needs a value: --truncation 0.7")
+    return factors
 
 
 def _draw(x: np.ndarray, names: tuple[str, ...], out: Path, overwrite: bool) -> None:

@@ -50,6 +50,30 @@ def parse(
         return tyro.cli(arguments, args=argv, prog=prog, description=description)
 
 
+def listed(text: str | None) -> list[str]:
+    """The names in an option's value, with commas between.
+
+    >>> listed("cat, dog")
+    ['cat', 'dog']
+    """
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
+def seeds(text: str | None, option: str = "seeds") -> list[int]:
+    """The seeds in an option's value.
+
+    >>> seeds("1,2")
+    [1, 2]
+
+    Raises:
+        ConfigError: one is not a whole number, 0 or more.
+    """
+    for word in listed(text):
+        if not word.isdecimal():
+            raise ConfigError(f"--{option} takes whole numbers, 0 or more, with commas between, not '{word}'")
+    return [int(word) for word in listed(text)]
+
+
 def _options(arguments: type[Any]) -> list[str]:
     """All options, as the help lists them."""
     text = io.StringIO()

@@ -177,7 +177,7 @@ def require(model: Model, capability: type[C], run: object, name: str, source: s
 class Encodes(Capability, LatentModel):
     """Encodes examples as latents."""
 
-    missing = "has no encoder; train an autoencoder, a vae or a pca"
+    missing = "has no encoder; train an autoencoder, a vae or a pca, or a gan_encoder for a generator"
     calls: ClassVar[tuple[str, ...]] = ("encode",)
     cards = "simulacra.report.latents"
     takes_x = True
@@ -219,7 +219,10 @@ class Reconstructs(Encodes, Decodes):
     """Encodes examples and decodes the latents again."""
 
     verb = "reconstruct"
-    missing = "cannot reconstruct, since it has no encoder; train an autoencoder, a vae or a pca"
+    missing = (
+        "cannot reconstruct, since it has no encoder; train an autoencoder, a vae or a pca, or a gan_encoder"
+        " for a generator"
+    )
     calls: ClassVar[tuple[str, ...]] = ("reconstruct",)
     cards = "simulacra.report.latents"
 
@@ -309,7 +312,7 @@ class Styles(Generates):
     """
 
     verb = "mix"
-    missing = "has no styles; train a stylegan"
+    missing = "has no styles for its layers; train a stylegan"
     calls: ClassVar[tuple[str, ...]] = ("styles", "decode_with_noise")
 
     @property
@@ -329,7 +332,15 @@ class Styles(Generates):
 
     @abstractmethod
     def styles(self, z: Tensor, space: str | None = None) -> Tensor:
-        """Latents of a space, `z`, `w` or `w+`, as latents of `w+` `(B, L, W)`."""
+        """Latents of a space, `z`, `w` or `w+`, as latents of `w+` `(B, L, W)`.
+
+        Raises:
+            ConfigError: they are of `s`, which has no w.
+        """
+
+    def decode(self, z: Tensor, space: str | None = None) -> Distribution:
+        """p(x | z) with the fixed noise maps, so that it is a function of latents of any space."""
+        return self.decode_with_noise(z, self.fixed_noise, space)
 
     @abstractmethod
     def decode_with_noise(self, z: Tensor, maps: Sequence[Tensor], space: str | None = None) -> Distribution:
@@ -345,32 +356,44 @@ class Styles(Generates):
         """Random noise maps N(0, I), each `(n, 1, H, W)`."""
         return [noise.normal(n, *like.shape[1:]).to(like) for like in self.fixed_noise]
 
+    @property
+    def groups(self) -> dict[str, list[int]]:
+        """Indices of layers of `w+` by the names of groups, from coarse to fine.
+
+        At 1024 px `coarse` are the layers of maps of 4 and 8 px, `middle` of 16 and 32, `fine` of 64 and more
+        (Karras et al. 2019, section 3.1). Smaller images have fewer coarse and middle ones, and those of 8 px
+        no fine ones.
+        """
+        side = max(self.resolutions)
+        coarse, middle = max(4, min(8, side // 8)), max(8, min(32, side // 4))
+        limits = {"coarse": (0, coarse), "middle": (coarse, middle), "fine": (middle, side)}
+        groups = {
+            name: [i for i, r in enumerate(self.resolutions) if low < r <= high]
+            for name, (low, high) in limits.items()
+        }
+        return {name: group for name, group in groups.items() if group}
+
     def layers(self, names: str) -> list[int]:
         """Indices of layers of `w+`, by name or number.
 
-        At 1024 px `coarse` are the layers of maps of 4 and 8 px, `middle` of 16 and 32, `fine` of 64 and more
-        (Karras et al. 2019, section 3.1); smaller images have fewer coarse and middle ones.
-
         Args:
-            names: some of `coarse`, `middle`, `fine`, numbers and ranges, e.g. `coarse,5-7`.
+            names: some of `groups`, numbers and ranges, e.g. `coarse,5-7`.
 
         Raises:
             ConfigError: there are no such layers.
         """
-        side, count = max(self.resolutions), len(self.resolutions)
-        ends = {"coarse": max(4, min(8, side // 8)), "middle": max(8, min(32, side // 4)), "fine": side}
-        lows = {"coarse": 0, "middle": ends["coarse"], "fine": ends["middle"]}
+        groups, count = self.groups, len(self.resolutions)
         found: set[int] = set()
         for name in (part.strip() for part in names.split(",")):
             first, _, last = name.partition("-")
             numbers = [first, last or first]
-            if name in ends:
-                found |= {i for i, r in enumerate(self.resolutions) if lows[name] < r <= ends[name]}
+            if name in groups:
+                found.update(groups[name])
             elif all(n.isdecimal() and int(n) < count for n in numbers) and int(first) <= int(numbers[1]):
-                found |= set(range(int(first), int(numbers[1]) + 1))
+                found.update(range(int(first), int(numbers[1]) + 1))
             else:
                 raise ConfigError(
-                    f"layers: cannot read '{name}'; write coarse, middle, fine, or numbers from 0 to"
+                    f"layers: cannot read '{name}'; write {', '.join(groups)}, or numbers from 0 to"
                     f" {count - 1}, e.g. 0-3"
                 )
         return sorted(found)
@@ -383,7 +406,9 @@ class Conditional(Samples):
     """Draws examples of a given class."""
 
     verb = ""
-    missing = "is not conditioned on classes; train a conditional_gan, or leave --class out"
+    missing = (
+        "is not conditioned on classes; train a conditional_gan or conditional_stylegan, or omit --class"
+    )
     calls: ClassVar[tuple[str, ...]] = ("for_class", "decode_weighted")
 
     @abstractmethod

@@ -86,18 +86,18 @@ def interpolate(
         )
     if not isinstance(model, Decodes | Conditional):
         raise RunError(f"this {type(model).__name__} {Decodes.missing}")
+    numbers = [whole_number(end) for end in (a, b)]
+    if None in numbers and not isinstance(model, Encodes):
+        raise RunError(f"this {type(model).__name__} {Encodes.missing}, or give seeds")
     ends = []
-    for end in (a, b):
-        seed = whole_number(end)
+    for end, seed, k in zip((a, b), numbers, _classes(model, 2, classes) or (None, None), strict=True):
         if seed is not None:
-            ends.append(from_seeds(model, [seed], space))
-        elif isinstance(model, Encodes):
+            ends.append(from_seeds(_given(model, k), [seed], space))
+        else:
             # as arrays of the data, with what is wrong with it by the model's own checks
             x: Any = end[None] if isinstance(end, Tensor) else np.asarray(end)[None]
             with torch.no_grad(), eval_mode(model):
                 ends.append(model.encode(x, space).mean)
-        else:
-            raise RunError(f"this {type(model).__name__} {Encodes.missing}, or give seeds")
     points = with_classes(model, torch.cat(ends), classes, space)
     return torch.cat(list(walk(model, points, steps, path)))
 
@@ -168,24 +168,54 @@ def with_classes(
         RunError: classes of a model that takes none, or none of one that needs them.
         ConfigError: there is no such class, or their number is not that of the latents.
     """
+    index = _classes(model, len(z), classes)
+    if index is None:
+        return Points(z, None, space)
+    of_each = torch.tensor(index, device=z.device)
+    weights = torch.nn.functional.one_hot(of_each, len(model.spec.classes)).to(z.dtype)
+    return Points(z.expand(len(index), *z.shape[1:]), weights, space)
+
+
+def seeds_with_classes(
+    model: Decodes | Conditional,
+    seeds: Sequence[int],
+    classes: Sequence[int | str] | None = None,
+    space: str | None = None,
+) -> Points:
+    """As `with_classes`, with the latents of seeds; of a conditional model each is drawn given its class."""
+    index = _classes(model, len(seeds), classes)
+    if index is None:
+        return Points(from_seeds(model, seeds, space), None, space)
+    each = list(seeds) * (len(index) // len(seeds))
+    z = [from_seeds(_given(model, k), [seed], space) for seed, k in zip(each, index, strict=True)]
+    return with_classes(model, torch.cat(z), index, space)
+
+
+def _classes(
+    model: Decodes | Conditional, points: int, classes: Sequence[int | str] | None
+) -> list[int] | None:
+    """The class of each point; None of a model that takes none. Raises as `with_classes`."""
     if not isinstance(model, Conditional):
         if classes:
             raise RunError(f"classes: this {type(model).__name__} is not conditioned on classes")
-        return Points(z, None, space)
+        return None
     if not classes:
         names = ", ".join(model.spec.classes[:2])
         raise RunError(
             f"this {type(model).__name__} is conditioned on a class: add classes, e.g. {names}, or one for"
             " all"
         )
-    if len(classes) != len(z) and 1 not in (len(classes), len(z)):
+    if len(classes) != points and 1 not in (len(classes), points):
         raise ConfigError(
-            f"{len(z)} seeds and {len(classes)} classes: give as many of both, or a single one of either"
+            f"{points} seeds and {len(classes)} classes: give as many of both, or a single one of either"
         )
-    index = torch.tensor([model.class_index(y) for y in classes], device=z.device)
-    weights = torch.nn.functional.one_hot(index, len(model.spec.classes)).to(z.dtype)
-    n = max(len(z), len(classes))
-    return Points(z.expand(n, *z.shape[1:]), weights.expand(n, -1), space)
+    index = [model.class_index(y) for y in classes]
+    return index * points if len(index) == 1 else index
+
+
+def _given(model: Decodes | Conditional, k: int | None) -> LatentModel:
+    """The model of a class; the model itself for None."""
+    return model.for_class(k) if k is not None and isinstance(model, Conditional) else model
 
 
 @torch.no_grad()

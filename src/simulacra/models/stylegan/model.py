@@ -8,8 +8,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from simulacra.core.capabilities import Styles
-from simulacra.core.latents import LatentSpace
-from simulacra.errors import ConfigError
+from simulacra.core.latents import LatentSpace, StandardNormal
 from simulacra.models.stylegan.card import CARD
 from simulacra.models.stylegan.styled import StyledModel
 
@@ -31,30 +30,11 @@ class StyleGAN(StyledModel, Styles):
 
     @property
     def spaces(self) -> tuple[LatentSpace, ...]:  # type: ignore[override]  # made from the nets as they are
-        return self.style_spaces()
-
-    def decode(self, z: Tensor, space: str | None = None) -> Distribution:
-        """All mass on the image of a latent of `w` (the default), `z`, `w+` or `s`.
-
-        Args:
-            z: latents `(B, *shape of the space)`.
-            space: name of the latent space.
-
-        Returns:
-            A distribution with a `mean` `(B, C, H, W)` in [0, 1].
-        """
-        return self.decode_with_noise(z, self.fixed_noise, space)
+        base = StandardNormal(self.input_space.shape)
+        return self.style_spaces(base, self.to_w, lambda: self.mapping.w_avg, "f(z)", "z ~ N(0, I)")
 
     def decode_with_noise(self, z: Tensor, maps: Sequence[Tensor], space: str | None = None) -> Distribution:
         return self.synthesised(self.to_styles(z, self.space(space).name), maps)
 
     def styles(self, z: Tensor, space: str | None = None) -> Tensor:
-        """Latents of `z`, `w` or `w+` as latents of `w+` `(B, L, W)`.
-
-        Raises:
-            ConfigError: they are of `s`, which has no w.
-        """
-        name = self.space(space).name
-        if name == "s":
-            raise ConfigError("styles: latents of s are styles already; give some of z, w or w+")
-        return self.to_styles(z, name)
+        return self.to_stack(z, self.space(space).name)

@@ -8,7 +8,7 @@ regularisation, Karras et al. 2019, section 3.1), and the mean of w is kept for 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import sqrt
 from typing import cast
 
@@ -18,10 +18,11 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from simulacra.core.batch import Batch
-from simulacra.core.latents import LatentSpace, Prior, Pushforward, StandardNormal
+from simulacra.core.latents import LatentSpace, Prior, Pushforward
 from simulacra.core.model import unwrap
 from simulacra.core.noise import Noise
 from simulacra.data.spec import DataSpec
+from simulacra.errors import ConfigError
 from simulacra.models.gan.adversarial import AdversarialModel
 from simulacra.models.stylegan.card import StyleGANConfig
 from simulacra.nets.critic import Condition
@@ -92,31 +93,38 @@ class StyledModel(AdversarialModel):
         ends = torch.tensor(self.generator.style_sizes).cumsum(0).tolist()
         return [slice(a, b) for a, b in zip([0, *ends], ends, strict=False)]
 
-    def style_spaces(self, *y: Tensor) -> tuple[LatentSpace, ...]:
-        """The spaces w, z, w+ and s, given a class `(1,)` where there are classes."""
+    def style_spaces(
+        self, base: Prior, f: Callable[[Tensor], Tensor], mean: Callable[[], Tensor], w: str, law: str
+    ) -> tuple[LatentSpace, ...]:
+        """The spaces w, z, w+ and s.
+
+        Args:
+            base: the distribution of what w is made of.
+            f: makes latents w `(N, W)` of it.
+            mean: gives the mean of w `(W,)`.
+            w: how reports write w, e.g. `f(z)`.
+            law: how they write its base, e.g. `z ~ N(0, I)`.
+        """
+
+        def prior(name: str, formula: str) -> Prior:
+            return Pushforward(
+                base,
+                lambda z: self._from_w(f(z), name),
+                lambda: self._from_w(mean()[None], name)[0].detach(),
+                f"{formula}, {law}",
+            )
+
         dim, layers = self.config.latent_dim, len(self.resolutions)
-        given = ", y" if y else ""
-
-        def prior(name: str, of_w: str) -> Prior:
-            def f(z: Tensor) -> Tensor:
-                return self._from_w(self._map(z, *y), name)
-
-            def mean() -> Tensor:
-                return self._from_w(self.mapping.w_avg[None], name)[0].detach()
-
-            return Pushforward(StandardNormal((dim,)), f, mean, of_w.format(f"f(z{given})"))
-
         return (
-            LatentSpace("w", (dim,), prior("w", "{}, z ~ N(0, I)")),
+            LatentSpace("w", (dim,), prior("w", w)),
             self.input_space,
-            LatentSpace("w+", (layers, dim), prior("w+", "{} for every layer, z ~ N(0, I)")),
-            LatentSpace("s", (sum(self.generator.style_sizes),), prior("s", "A {} + b, z ~ N(0, I)")),
+            LatentSpace("w+", (layers, dim), prior("w+", f"{w} for every layer")),
+            LatentSpace("s", (sum(self.generator.style_sizes),), prior("s", f"A {w} + b")),
         )
 
-    def _map(self, z: Tensor, *y: Tensor) -> Tensor:
-        w: Tensor = self.mapping(
-            z.to(self.device), *(one.expand(len(z), *one.shape[1:]) if len(one) == 1 else one for one in y)
-        )
+    def to_w(self, z: Tensor, *y: Tensor) -> Tensor:
+        """w = f(z), or f(z, y), `(B, W)` of z `(B, Z)`; y `(B,)` or `(1,)`, or weights of the classes."""
+        w: Tensor = self.mapping(z.to(self.device), *(one.expand(len(z), *one.shape[1:]) for one in y))
         return w
 
     def _from_w(self, w: Tensor, space: str) -> Tensor:
@@ -129,8 +137,18 @@ class StyledModel(AdversarialModel):
     def to_styles(self, z: Tensor, space: str, *y: Tensor) -> Tensor:
         """Latents of z, w or w+ as w+ `(B, L, W)`; of s as they are, `(B, S)`."""
         if space == "z":
-            z = self._map(z, *y)
+            z = self.to_w(z, *y)
         return self._from_w(z, "w+") if space in ("z", "w") else z
+
+    def to_stack(self, z: Tensor, space: str, *y: Tensor) -> Tensor:
+        """Latents of z, w or w+ as w+ `(B, L, W)`.
+
+        Raises:
+            ConfigError: they are of `s`, which has no w.
+        """
+        if space == "s":
+            raise ConfigError("styles: latents of s are styles already; give some of z, w or w+")
+        return self.to_styles(z, space, *y)
 
     def synthesised(self, styles: Tensor, maps: Sequence[Tensor]) -> Distribution:
         """All mass on the image of styles, w+ `(B, L, W)` or s `(B, S)`, and noise maps."""
