@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
+    from simulacra.core.capabilities import Decodes
     from simulacra.data.spec import DataSpec
     from simulacra.latent.directions import Direction
     from simulacra.run import Run
@@ -62,6 +63,10 @@ class Edit:
     """folder of 'simulacra project' in place of images: for models without an encoder, e.g. GANs"""
     class_: Annotated[str | None, tyro.conf.arg(name="class")] = None
     """class of the samples, by name, for conditional models"""
+    truncation: float | None = None
+    """of the samples: factor on the distance of latents from their mean; below 1: more typical"""
+    layers: str | None = None
+    """layers of a stylegan that are edited: coarse, middle, fine, or numbers, e.g. 0-3"""
 
 
 def main(argv: list[str]) -> int:
@@ -78,8 +83,9 @@ def main(argv: list[str]) -> int:
         )
     if arguments.n is not None and (arguments.data is None or arguments.n < 1):
         raise ConfigError("n: the number of examples of --data, at least 1")
-    if arguments.class_ is not None and arguments.seeds is None:
-        raise ConfigError("class: is that of samples; add --seeds, e.g. --seeds 1,2,3")
+    for name, value in (("class", arguments.class_), ("truncation", arguments.truncation)):
+        if value is not None and arguments.seeds is None:
+            raise ConfigError(f"{name}: is that of samples; add --seeds, e.g. --seeds 1,2,3")
     from simulacra.files import check_unused
     from simulacra.latent import directions
     from simulacra.tasks.edit import parse_strengths
@@ -101,6 +107,7 @@ def main(argv: list[str]) -> int:
     if arguments.projected is not None:
         return _projected(arguments, run, direction, strengths, suffixes)
     model = _encoder(run)
+    direction = _at_layers(arguments, model, direction)
     direction.check(model)
     if _is_folder(out, spec):
         return _folder(arguments, run, model, direction, strengths, suffixes)
@@ -116,8 +123,8 @@ def _encoder(run: Run) -> Any:
     if isinstance(model, Samples) and not isinstance(model, Encodes):
         raise RunError(
             f"{run}: this {name} has no encoder, so that it edits no given images; find their latents:"
-            f" simulacra project {run} IMAGE... --out DIR, and edit them with --projected DIR; or edit"
-            " samples with --seeds 1,2,3"
+            f" simulacra project {run} IMAGE... --out DIR, and edit them with --projected DIR; or"
+            " edit its samples with --seeds 1,2,3"
         )
     require(model, Encodes, run, name, config.source)
     return require(model, Decodes, run, name, config.source)
@@ -209,7 +216,10 @@ def _samples(
             raise ConfigError(f"class: choose one with --class: {', '.join(config.spec.classes)}")
         model = conditional.for_class(arguments.class_)
     model = require(model, Decodes, run, short_name(config.model), config.source)
-    y = edit_latents(model, from_seeds(model, seeds, direction.space), direction, strengths)
+    direction = _at_layers(arguments, model, direction)
+    direction.check(model)
+    truncation = 1.0 if arguments.truncation is None else arguments.truncation
+    y = edit_latents(model, from_seeds(model, seeds, direction.space, truncation), direction, strengths)
     names, out = [f"seed-{seed}.png" for seed in seeds], arguments.out
     if not _is_folder(out, config.spec):
         _export(out, config.spec, y, [str(seed) for seed in seeds], strengths, arguments.overwrite)
@@ -229,9 +239,9 @@ def _projected(
     folder, out = arguments.projected, arguments.out
     assert folder is not None
     model, images = project.load(folder, run)
-    p = images.projection
-    direction = project.direction_in(p.space, direction, model)
-    y = edit_latents(model, p.latents, direction, strengths, p.noise)
+    direction = _at_layers(arguments, model, direction)
+    z, direction = project.in_one_space(model, images.projection, direction)
+    y = edit_latents(model, z, direction, strengths, images.projection.noise)
     if not _is_folder(out, run.config.spec):
         _export(out, run.config.spec, y, images.names, strengths, arguments.overwrite)
         return 0
@@ -260,6 +270,12 @@ def _write_edits(
     return 0
 
 
+def _at_layers(arguments: Edit, model: Decodes, direction: Direction) -> Direction:
+    from simulacra.latent.layers import at_layers
+
+    return direction if arguments.layers is None else at_layers(model, direction, arguments.layers)
+
+
 def _settings(arguments: Edit, run: Run, strengths: Sequence[float]) -> dict[str, Any]:
     """What edits of one name depend on."""
     from simulacra import tensors
@@ -273,6 +289,11 @@ def _settings(arguments: Edit, run: Run, strengths: Sequence[float]) -> dict[str
         "data": arguments.data,
         "class": arguments.class_,
         "projected": arguments.projected and tensors.checksum(arguments.projected / LATENTS),
+        **{
+            name: value
+            for name in ("layers", "truncation")
+            if (value := getattr(arguments, name)) is not None
+        },
     }
 
 

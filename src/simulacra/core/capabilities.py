@@ -330,6 +330,15 @@ class Styles(Generates):
     def style_slices(self) -> list[slice]:
         """Where in `s` the style of each convolution is, and then that of each output of an image."""
 
+    @property
+    @abstractmethod
+    def style_layers(self) -> list[int]:
+        """The layer of `w+` that gives each style, in the order of `style_slices`."""
+
+    @abstractmethod
+    def channel_styles(self, w: Tensor) -> Tensor:
+        """Latents of `w+` `(B, L, W)` as latents of `s` `(B, S)`: the affine maps of all layers."""
+
     @abstractmethod
     def styles(self, z: Tensor, space: str | None = None) -> Tensor:
         """Latents of a space, `z`, `w` or `w+`, as latents of `w+` `(B, L, W)`.

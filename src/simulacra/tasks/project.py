@@ -22,12 +22,13 @@ from torch import Tensor
 from simulacra import tensors
 from simulacra.core.batch import tensor, to_bytes
 from simulacra.core.calls import check_examples
-from simulacra.core.capabilities import Conditional, Decodes, Encodes, require
+from simulacra.core.capabilities import Conditional, Decodes, Encodes, Styles, require
 from simulacra.core.inference import CHUNK, eval_mode
 from simulacra.core.model import Model
 from simulacra.errors import ConfigError, DataError, RunError
 from simulacra.images import grid, save_png
 from simulacra.latent.directions import Direction
+from simulacra.latent.layers import at_layers
 from simulacra.latent.project import STEPS, Projection, decode
 from simulacra.latent.project import project as optimise
 from simulacra.latent.tuning import apply, tune
@@ -381,19 +382,21 @@ def names_in(out: Path, jobs: Sequence[Job]) -> list[str]:
     return [job.outs[0].relative_to(out).as_posix() for job in jobs]
 
 
-def direction_in(space: str, direction: Direction, model: Decodes) -> Direction:
-    """A direction for latents of a space; one of `w` is the same in each layer of `w+`.
+def in_one_space(model: Decodes, p: Projection, direction: Direction) -> tuple[Tensor, Direction]:
+    """Projected latents `(N, ...)` and a direction in one space: of styles `w+`, where they differ.
 
     Raises:
-        ConfigError: it belongs to another space.
+        ConfigError: they belong to different spaces that cannot be brought together.
     """
-    if (space, direction.space) == ("w+", "w"):
-        direction.check(model)
-        vector = direction.vector.expand(model.space(space).shape)
-        direction = replace(direction, space=space, vector=vector)
-    if direction.space != space:
+    direction.check(model)
+    if direction.space == p.space:
+        return p.latents, direction
+    if not isinstance(model, Styles) or direction.space not in ("w", "w+") or p.space == "s":
         raise ConfigError(
             f"direction '{direction.name}' belongs to the latent space '{direction.space}', and these"
-            f" projections to '{space}'; project with --space {direction.space}"
+            f" projections to '{p.space}'; project with --space {direction.space}"
         )
-    return direction
+    with torch.no_grad(), eval_mode(model):
+        z = model.styles(p.latents.to(model.device, model.dtype), p.space)
+    every = f"0-{len(model.resolutions) - 1}"
+    return z, direction if direction.space == "w+" else at_layers(model, direction, every)

@@ -234,6 +234,13 @@ class StyleEncoder(GANEncoder, Styles):
     def style_slices(self) -> list[slice]:
         return self.generator.style_slices
 
+    @property
+    def style_layers(self) -> list[int]:
+        return self.generator.style_layers
+
+    def channel_styles(self, w: Tensor) -> Tensor:
+        return self.generator.channel_styles(w)
+
     def styles(self, z: Tensor, space: str | None = None) -> Tensor:
         return self.generator.styles(z, self.space(space).name)
 
