@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from simulacra.models.conditional_stylegan.model import ConditionalStyleGAN
     from simulacra.models.cyclegan.model import CycleGAN
     from simulacra.models.gan.model import GAN
+    from simulacra.models.gan_encoder.model import GANEncoder
     from simulacra.models.generator.model import Generator
     from simulacra.models.mdn.model import MDN
     from simulacra.models.naive.model import Naive
@@ -85,6 +86,7 @@ __all__ = [  # names that are imported when first used
     "DataSpec",
     "Direction",
     "DistributionRegressor",
+    "GANEncoder",
     "Generator",
     "LatentSpace",
     "MDNRegressor",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from simulacra.models.conditional_stylegan.model import ConditionalStyleGAN
     from simulacra.models.cyclegan.model import CycleGAN
     from simulacra.models.gan.model import GAN
+    from simulacra.models.gan_encoder.model import GANEncoder
     from simulacra.models.generator.model import Generator
     from simulacra.models.mdn.model import MDN
     from simulacra.models.naive.model import Naive
@@ -59,6 +61,13 @@ def train(
 def train(model: Literal["gan"], data: Trainable, out: str | Path | None = None, **settings: Any) -> GAN: ...
 @overload
 def train(
+    model: Literal["gan_encoder"],
+    data: Trainable | None = None,
+    out: str | Path | None = None,
+    **settings: Any,
+) -> GANEncoder: ...
+@overload
+def train(
     model: Literal["generator"], data: Trainable, out: str | Path | None = None, **settings: Any
 ) -> Generator: ...
 @overload
@@ -87,13 +96,13 @@ def train(model: Literal["vae"], data: Trainable, out: str | Path | None = None,
 def train(model: str, data: Trainable, out: str | Path | None = None, **settings: Any) -> Any: ...
 
 
-def train(model: str, data: Any, out: str | Path | None = None, **settings: Any) -> Any:
+def train(model: str, data: Any = None, out: str | Path | None = None, **settings: Any) -> Any:
     """Train a model on data in a run folder; the same call again resumes or returns it.
 
     Args:
         model: a name in `sim.MODELS`, or `path/to/file.py:Class`.
         data: a source, e.g. `digits` or `folder:holiday.zip`; arrays X or (X, y), as `load_data` takes them;
-            or loaded data. A run does not store arrays.
+            or loaded data. A run does not store arrays. None: a `gan_encoder` takes the generator's.
         out: the run folder; `runs/SOURCE-MODEL` when not given.
         settings: any field of the model's Config, of `Training`, or of `Options`.
 
@@ -117,7 +126,34 @@ def train(model: str, data: Any, out: str | Path | None = None, **settings: Any)
     """
     one = model_card(model)
     config, training, options = configure((one.Config(), one.training, Options()), settings)
+    data, options = data_for(model, config, data, options)
     return start(model, data, out, config, training, options)
+
+
+def data_for(model: str, config: Any, data: Any, options: Options) -> tuple[Any, Options]:
+    """The data of a training, and how they are read.
+
+    A model that is trained for that of another run gets the data of that run where none are named, and
+    images of a source in the size of those.
+
+    Raises:
+        ConfigError: the other run is not named.
+        RunError: there is no such run, or it is not trained.
+    """
+    base = model_card(model).base
+    if not base:
+        return data, options
+    if not getattr(config, base):
+        raise ConfigError(f"{base}: name the run folder of a trained {base}, e.g. --{base} runs/gan")
+    run = Run(getattr(config, base))
+    run.check_trained()
+    given = {key: value for key, value in vars(options).items() if value != getattr(Options(), key)}
+    if data is None:
+        return run.config.source, replace(run.config.options, **given)
+    spec = run.config.spec
+    if isinstance(data, str | Path) and spec.kind == "image" and spec.shape[1] == spec.shape[2]:
+        options = replace(options, **{"channels": spec.shape[0], "image_size": spec.shape[1], **given})
+    return data, options
 
 
 def start(

@@ -17,6 +17,7 @@ from simulacra.core.calls import trusted
 from simulacra.core.capabilities import capabilities
 from simulacra.errors import ConfigError, DataError, SimulacraError
 from simulacra.models.registry import MODELS, build, model_card, model_class
+from tests.models.generator_run import generator_run
 
 IMAGES = sim.DataSpec("image", (3, 8, 8), ("cat", "dog"))
 GREY = sim.DataSpec("image", (1, 8, 8), ("cat", "dog"))
@@ -24,8 +25,8 @@ VECTORS = sim.DataSpec("vector", (3,), target=sim.DataSpec("vector", (1,)))
 FLOW = str(Path(__file__).parents[2] / "examples" / "flow.py") + ":Flow"
 
 
-def made(name: str, spec: sim.DataSpec) -> Any:
-    return build(name, spec, model_card(name).Config()).eval()
+def made(name: str, spec: sim.DataSpec, **settings: Any) -> Any:
+    return build(name, spec, model_card(name).Config(**settings)).eval()
 
 
 def bytes_of(*shape: int) -> np.ndarray:
@@ -142,11 +143,15 @@ def test_labels_are_whole_numbers_of_the_classes() -> None:
 
 
 @pytest.mark.parametrize("name", [*MODELS, FLOW])
-def test_what_a_model_lacks_is_said(name: str) -> None:
+def test_what_a_model_lacks_is_said(name: str, tmp_path: Path) -> None:
     sizes = {"cyclegan": (32, 32), "pix2pix": (32, 32)}.get(name, (8, 8))
     target = sim.DataSpec("image", (1, *sizes)) if name == "pix2pix" else None
     target = VECTORS.target if name in ("mdn", "regressor") else target
-    model = made(name, sim.DataSpec("image", (1, *sizes), ("cat", "dog"), target=target))
+    settings = {}
+    if base := model_card(name).base:
+        generator_run(tmp_path / "run", GREY)
+        settings[base] = str(tmp_path / "run")
+    model = made(name, sim.DataSpec("image", (1, *sizes), ("cat", "dog"), target=target), **settings)
     every = {call for cls in model_class("vae").__mro__ for call in getattr(cls, "calls", ())}
     every |= {"predict", "translate", "discriminate", "for_class"}
     have = {

@@ -32,6 +32,7 @@ from simulacra.engine.distributed import launch
 from simulacra.engine.players import Players
 from simulacra.errors import ConfigError
 from simulacra.models.registry import MODELS, build, model_card, short_name
+from tests.models.generator_run import generator_run
 
 SCHEMA = Schema(
     (
@@ -68,6 +69,16 @@ CASES = [
 ]
 Z = 4
 N = 6
+# kind of data -> the run of a generator of such data
+GENERATORS: dict[str, str] = {}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def generators(tmp_path_factory: pytest.TempPathFactory) -> None:
+    for kind in {kind for name, kind in CASES if name in MODELS and MODELS[name].base}:
+        folder = tmp_path_factory.mktemp("generators") / "run"
+        generator_run(folder, SPECS[kind], latent_dim=Z)
+        GENERATORS[kind] = str(folder)
 
 
 def dataset(spec: DataSpec) -> Dataset:
@@ -93,10 +104,14 @@ def batch(spec: DataSpec, seed: int = 0) -> Batch:
 
 def untrained(name: str, kind: str) -> Model:
     name, _, features = name.partition(" ")
-    config = model_card(name).Config(**({"features": features} if features else {}))
-    return build(
-        name, SPECS[kind], replace(config, latent_dim=Z) if hasattr(config, "latent_dim") else config
-    )
+    card, settings = model_card(name), dict[str, Any]()
+    if hasattr(card.Config(), "latent_dim"):
+        settings["latent_dim"] = Z
+    if features:
+        settings["features"] = features
+    if card.base:
+        settings[card.base] = GENERATORS[kind]
+    return build(name, SPECS[kind], card.Config(**settings))
 
 
 def built(name: str, kind: str) -> Model:

@@ -85,6 +85,21 @@ def test_success_and_identity() -> None:
     assert edit["recognised"][1] > edit["recognised"][2]
 
 
+def test_edits_are_undone_as_far_as_the_encoder_inverts_the_decoder() -> None:
+    exact = measured(Linear(MIXED), SMILE)
+    assert exact["edit"]["consistency"] == pytest.approx([0] * 4, abs=1e-6)
+    assert exact["edit_consistency"] == pytest.approx(0, abs=1e-6)
+    half = Linear(IDENTITY)
+    half.encode = lambda x, space=None: torch.distributions.Normal(x / 2, 1.0)  # type: ignore[method-assign]
+    numbers = measured(half, SMILE, strengths=[-1, 2])
+    # z = x / 2 comes back as (z + s v) / 2 - s v
+    z = factors().test.x / 2
+    away = [np.linalg.norm(z / 2 + s / 2 * np.array([1.0, 0, 0]), axis=1).mean() for s in (-1, 2)]
+    between = np.linalg.norm(z[:, None] - z, axis=2).sum() / (len(z) * (len(z) - 1))
+    assert numbers["edit"]["consistency"] == pytest.approx(np.array(away) / between, rel=1e-4)
+    assert numbers["edit_consistency"] == numbers["edit"]["consistency"][1]
+
+
 def test_success_needs_examples() -> None:
     far = Direction("smile", "z", torch.tensor([1.0, 0, 0]), "means", {"attribute": "smile>2.6"})
     numbers = measured(Linear(IDENTITY), far)
@@ -159,6 +174,8 @@ def test_samples_are_edited_without_an_encoder() -> None:
     assert (numbers["data"], numbers["examples"], numbers["edit"]["shown"]) == ("samples", 50, None)
     assert numbers["edit"]["leakage"]["value"] == pytest.approx([1, 0, 0], abs=1e-6)
     assert "direction_auc" not in numbers
+    assert numbers["edit"]["consistency"] is None
+    assert "edit_consistency" not in numbers
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,9 @@ def _by_strength(edit: dict[str, Any], different: float) -> Iterator[Sequence[st
         f"two different examples: {different:.2f}",
     ]
     yield ["recognised", *(f"{100 * x:.0f}%" for x in edit["recognised"]), ""]
+    if edit["consistency"] is not None:
+        returned = "decoded, encoded and undone; two different examples: 1"
+        yield ["inconsistency", *(f"{x:.2f}" for x in edit["consistency"]), returned]
 
 
 def _by_attribute(edit: dict[str, Any]) -> Iterator[Sequence[str]]:

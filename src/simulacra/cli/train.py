@@ -86,7 +86,8 @@ def parse(argv: list[str], recipe: Mapping[str, Any] | None = None, prog: str = 
         raise ConfigError(f"train: {ONE_LENGTH}")
     if given:
         settings = {key: value for key, value in settings.items() if key not in LENGTHS}
-    groups = DataArguments(tyro.MISSING), RunArguments(), card.Config(), card.training
+    # of a model that is trained for another one, that one's data by default
+    groups = DataArguments("" if card.base else tyro.MISSING), RunArguments(), card.Config(), card.training
     data, run, model, training = configure(groups, settings)
     fields: list[Any] = [
         (key, type(group), dataclasses.field(default=group))
@@ -135,12 +136,13 @@ def main(argv: list[str]) -> int:
 
 def run(model: str, arguments: Arguments) -> Path:
     """Train as the options say; returns the run folder."""
-    from simulacra.api import default_run, prepare, start
+    from simulacra.api import data_for, default_run, prepare, start
     from simulacra.engine.distributed import is_first_process
 
-    data = arguments.data
-    out = arguments.run.out or default_run(model, data.data)
-    settings = model, data.data, out, arguments.model, arguments.training, data.options
+    given = arguments.data
+    data, options = data_for(model, arguments.model, given.data or None, given.options)
+    out = arguments.run.out or default_run(model, data)
+    settings = model, data, out, arguments.model, arguments.training, options
     if arguments.run.dry_run:
         from simulacra.cli.dry_run import print_dry_run
 

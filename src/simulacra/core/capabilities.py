@@ -177,7 +177,7 @@ def require(model: Model, capability: type[C], run: object, name: str, source: s
 class Encodes(Capability, LatentModel):
     """Encodes examples as latents."""
 
-    missing = "has no encoder; train an autoencoder, a vae or a pca"
+    missing = "has no encoder; train an autoencoder, a vae or a pca, or a gan_encoder for a generator"
     calls: ClassVar[tuple[str, ...]] = ("encode",)
     cards = "simulacra.report.latents"
     takes_x = True
@@ -219,7 +219,10 @@ class Reconstructs(Encodes, Decodes):
     """Encodes examples and decodes the latents again."""
 
     verb = "reconstruct"
-    missing = "cannot reconstruct, since it has no encoder; train an autoencoder, a vae or a pca"
+    missing = (
+        "cannot reconstruct, since it has no encoder; train an autoencoder, a vae or a pca, or a gan_encoder"
+        " for a generator"
+    )
     calls: ClassVar[tuple[str, ...]] = ("reconstruct",)
     cards = "simulacra.report.latents"
 
@@ -327,6 +330,15 @@ class Styles(Generates):
     @abstractmethod
     def style_slices(self) -> list[slice]:
         """Where in `s` the style of each convolution is, and then that of each output of an image."""
+
+    @property
+    @abstractmethod
+    def style_layers(self) -> list[int]:
+        """The layer of `w+` that gives each style, in the order of `style_slices`."""
+
+    @abstractmethod
+    def channel_styles(self, w: Tensor) -> Tensor:
+        """Latents of `w+` `(B, L, W)` as latents of `s` `(B, S)`: the affine maps of all layers."""
 
     @abstractmethod
     def styles(self, z: Tensor, space: str | None = None) -> Tensor:

@@ -25,6 +25,8 @@ class ModelCard:
         gains_bf16: whether the nets of a Config for data of a spec train clearly faster in bfloat16, and as
             well.
         needs: what a spec of data lacks for this model, a sentence; empty when the data suit.
+        base: the setting that names the run of another model, which this one is trained for; its data are the
+            default. Empty for none.
     """
 
     path: str
@@ -35,6 +37,7 @@ class ModelCard:
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     gains_bf16: Callable[[Any, DataSpec], bool] = lambda config, spec: False
     needs: Callable[[DataSpec], str] = lambda spec: ""
+    base: str = ""
 
     def check(self, spec: DataSpec) -> None:
         """Raises ConfigError for data that the model cannot be trained on."""

@@ -177,6 +177,28 @@ def _unit(features: np.ndarray) -> np.ndarray:
     return np.asarray(features / np.maximum(length, np.finfo(features.dtype).tiny))
 
 
+def consistency(before: np.ndarray, undone: np.ndarray) -> np.ndarray:
+    """How far latents come back from an edit that is decoded, encoded and undone: `(S,)`, 0 at best.
+
+        mean |E(x) - (E(G(E(x) + s v)) - s v)| / mean |E(x) - E(x')|
+
+    at each strength s: latent editing consistency (Tov et al. 2021, arXiv:2102.02766), over the mean distance
+    of the latents of two different examples.
+
+    >>> consistency(np.array([[0.0], [2.0]]), np.array([[[0.5], [1.5]]]))
+    array([0.25])
+
+    Args:
+        before: latents of the examples, `(N, Z)`.
+        undone: latents of the edited examples with the edit taken back, at every strength, `(S, N, Z)`.
+    """
+    from scipy.spatial.distance import pdist
+
+    between = float(pdist(before).mean()) if len(before) > 1 else 0.0
+    away = np.linalg.norm(undone - before, axis=-1).mean(axis=-1)
+    return np.asarray(away / max(between, np.finfo(np.float32).tiny))
+
+
 def separation(projected: np.ndarray, has: np.ndarray) -> float | None:
     """The probability that an example with an attribute lies further along a direction than one without: AUC.
 
@@ -212,6 +234,10 @@ describe(
         circumstances=" at strength {edit_strength:g}"),
     Metric("edit_recognised", "recognised", "%",
         "edited examples whose features are nearest their own unedited example", "higher",
+        circumstances=" at strength {edit_strength:g}"),
+    Metric("edit_consistency", "inconsistency of edits", "",
+        "distance of latents that were edited, decoded, encoded and edited back from where they were, over"
+        " that of two examples", "lower",
         circumstances=" at strength {edit_strength:g}"),
     Metric("edit_different", "identity of different examples", "",
         "cosine of features of two different unedited examples, for comparison"),

@@ -127,6 +127,13 @@ class EditedExamples:
         for strength in self.strengths:
             yield self._decoded(self.direction.apply(self.z, strength))
 
+    def undone(self, x: np.ndarray, strength: float) -> Tensor | None:
+        """Latents of edited examples with the edit taken back, like `z`; None without an encoder."""
+        if self.examples is None or not isinstance(self.model, Encodes):
+            return None
+        edited = Dataset(self.examples.spec, x)
+        return self.direction.apply(encode_all(self.model, edited, self.direction.space)[0], -strength)
+
     @torch.no_grad()
     def _decoded(self, z: Tensor) -> np.ndarray:
         model, parts = self.model, []
@@ -183,6 +190,7 @@ class MeasuredEdits:
         before: attributes of the unedited examples, in the units of the data, `(N, K)`.
         after: those of the edited ones, `(S, N, K)`.
         identity: cosines of features.
+        consistency: `metrics.edits.consistency` at each strength, `(S,)`; None of a model without an encoder.
     """
 
     edited: EditedExamples
@@ -190,6 +198,7 @@ class MeasuredEdits:
     before: np.ndarray
     after: np.ndarray
     identity: edits.Identity
+    consistency: np.ndarray | None = None
 
     @cached_property
     def change(self) -> np.ndarray:
@@ -233,9 +242,20 @@ def measure(edited: EditedExamples, known: Known, extractor: Extractor) -> Measu
             f"no attribute can be measured ({reasons}); give a better predictor with --classifier"
         )
     before, features = known.predict(edited.before), Statistics(edited.before, extractor).features
-    made = [(known.predict(x), Statistics(x, extractor).features) for x in edited.after()]
-    after, features_after = (np.stack(part) for part in zip(*made, strict=True))
-    return MeasuredEdits(edited, known, before, after, edits.identity(features, features_after))
+    after, features_after, undone = [], [], []
+    for x, strength in zip(edited.after(), edited.strengths, strict=True):
+        after.append(known.predict(x))
+        features_after.append(Statistics(x, extractor).features)
+        if (z := edited.undone(x, strength)) is not None:
+            undone.append(z.flatten(1).numpy())
+    return MeasuredEdits(
+        edited,
+        known,
+        before,
+        np.stack(after),
+        edits.identity(features, np.stack(features_after)),
+        edits.consistency(edited.z.flatten(1).numpy(), np.stack(undone)) if undone else None,
+    )
 
 
 def identity_features(spec: DataSpec) -> str:
@@ -296,6 +316,7 @@ def evaluate_edits(
         "change": _lists(edits.mean_change(m.change, seed)),
         "identity": {end: [row[0] for row in rows] for end, rows in _lists(cosine).items()},
         "recognised": m.identity.recognised.tolist(),
+        "consistency": None if m.consistency is None else m.consistency.tolist(),
         "movement": _lists(edits.band(m.moved.mean(axis=0), edits.bootstrap_means(m.moved, seed))),
         "r2": known.r2.tolist(),
         "shown": None if m.shown is None else m.shown.tolist(),
@@ -356,6 +377,8 @@ def _about_target(
             "edit_identity": float(m.identity.cosine[best].mean()),
             "edit_recognised": float(m.identity.recognised[best]),
         }
+        if m.consistency is not None:
+            numbers["edit_consistency"] = float(m.consistency[best])
     if leaked is None:
         numbers["cautions"] = {"edits": f"'{names[t]}' may not move at all, so leakage is not given"}
     elif shown[t] < KNOWN:

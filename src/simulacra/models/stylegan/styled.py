@@ -93,6 +93,14 @@ class StyledModel(AdversarialModel):
         ends = torch.tensor(self.generator.style_sizes).cumsum(0).tolist()
         return [slice(a, b) for a, b in zip([0, *ends], ends, strict=False)]
 
+    @property
+    def style_layers(self) -> list[int]:
+        return list(self.generator.controls)
+
+    def channel_styles(self, w: Tensor) -> Tensor:
+        s: Tensor = self.generator.styles(w)
+        return s
+
     def style_spaces(
         self, base: Prior, f: Callable[[Tensor], Tensor], mean: Callable[[], Tensor], w: str, law: str
     ) -> tuple[LatentSpace, ...]:
@@ -132,7 +140,7 @@ class StyledModel(AdversarialModel):
         if space == "w":
             return w
         stack = w[:, None].expand(-1, len(self.resolutions), -1)
-        return stack if space == "w+" else self.generator.styles(stack)
+        return stack if space == "w+" else self.channel_styles(stack)
 
     def to_styles(self, z: Tensor, space: str, *y: Tensor) -> Tensor:
         """Latents of z, w or w+ as w+ `(B, L, W)`; of s as they are, `(B, S)`."""
