@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import sqrt
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.distributed as dist
@@ -60,6 +60,13 @@ class StyledModel(AdversarialModel):
         noise = Noise(0)
         for i, values in enumerate(self.generator.noise(1, noise.normal)):
             self.register_buffer(f"noise_{i}", values, persistent=False)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
+        # weights from elsewhere come with noise maps, which are kept with them
+        for i, values in enumerate(self.fixed_noise):
+            if f"{prefix}noise_{i}" in state_dict:
+                self.register_buffer(f"noise_{i}", values)
+        super()._load_from_state_dict(state_dict, prefix, *others)
 
     def _make_generator(self) -> None:
         spec, config, dim = self.spec, self.config, self.config.latent_dim
