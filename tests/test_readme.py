@@ -7,8 +7,10 @@ import shlex
 from pathlib import Path
 
 import pytest
+import torch
 
 from simulacra.cli.main import VERBS, main
+from tests.tasks.test_convert import checkpoint
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -38,6 +40,7 @@ def test_the_estimator_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_every_verb_has_an_example_that_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    torch.save(checkpoint(), "stylegan2.pt")
     commands = re.findall(r"^simulacra (.*?)(?: +#.*)?$", section("The verbs"), re.MULTILINE)
     for command in commands:
         words = shlex.split(command.replace("--steps 2000", "--steps 50"))

@@ -153,6 +153,49 @@ def test_a_classifier_labels_samples(runs: Path, capsys: pytest.CaptureFixture[s
     assert found.details["examples"] == {"with": 30, "without": 30}
 
 
+def test_layers_of_a_stylegan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = str(tmp_path / "run")
+    words = ["train", "stylegan", "--data", "digits", "--steps", "2", "--width", "4", "--out", run]
+    assert answer(words, capsys)[0] == 0
+    sefa = ["direction", run, "--unlabelled", "sefa", "--components", "1"]
+    code, out, err = answer([*sefa, "--layers", "middle", "--name", "stroke"], capsys)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[1].split()[:3] == ["stroke-1", "w+", "sefa"]
+    assert "of A^T A at layers 1-3" in out
+    assert answer(sefa, capsys)[0] == 0
+    words = ["direction", run, "--compose", "sefa-1", "--layers", "coarse", "--name", "pose"]
+    assert "sefa-1 at layers 0" in answer(words, capsys)[1]
+    edit = ["edit", run, "--seeds", "1,2", "--strength", "0,3", "--out"]
+    pose, whole = tmp_path / "pose.npz", tmp_path / "whole.npz"
+    assert answer([*edit, str(pose), "--direction", "pose"], capsys)[0] == 0
+    words = [*edit, str(whole), "--direction", "sefa-1", "--layers", "coarse"]
+    assert answer(words, capsys)[0] == 0
+    with np.load(pose) as a, np.load(whole) as b:
+        assert np.array_equal(a["x"], b["x"])
+        assert not np.array_equal(a["x"][:, 0], a["x"][:, 1])
+    # at truncation 0 all samples are one
+    words = [*edit, str(tmp_path / "mean.npz"), "--direction", "sefa-1", "--truncation", "0"]
+    assert answer(words, capsys)[0] == 0
+    with np.load(tmp_path / "mean.npz") as mean:
+        assert np.array_equal(mean["x"][0], mean["x"][1])
+    walk = ["interpolate", run, "--seeds", "1,2", "--space", "w+", "--truncation", "0", "--out"]
+    assert answer([*walk, str(tmp_path / "walk.npz")], capsys)[0] == 0
+    with np.load(tmp_path / "walk.npz") as still:
+        assert (still["x"] == still["x"][:1]).all()
+    new = [*sefa, "--name", "new"]
+    for words, message in (
+        ([*new, "--layers", "coarsest"], "layers: cannot read 'coarsest'"),
+        ([*new, "--layers", "fine"], "layers: cannot read 'fine'"),
+        ([*new, "--space", "z"], "use --unlabelled pca"),
+        ([*edit, "x.npz", "--direction", "pose", "--truncation", "nan"], "truncation: must be a finite"),
+        (["edit", run, "--data", "digits", "--direction", "pose", "--truncation", "1", "--out", "x.npz"],
+            "truncation: is that of samples; add --seeds"),
+    ):  # fmt: skip
+        code, out, err = answer(words, capsys)
+        assert (code, out) == (2, "")
+        assert message in err
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
@@ -173,6 +216,8 @@ def test_a_classifier_labels_samples(runs: Path, capsys: pytest.CaptureFixture[s
         ("--compose smile --name x", 1, "there is no direction 'smile'"),
         ("--unlabelled ica", 2, "--unlabelled: unknown 'ica', did you mean 'pca'?"),
         ("--unlabelled sefa --space w", 2, "space: unknown 'w'"),
+        ("--unlabelled sefa --layers coarse", 1, "layers: this PCA has no styles"),
+        ("--layers coarse", 2, "--layers: needs --attribute"),
         ("--classifier nowhere", 1, "no run here"),
         ("--atribute 3", 2, "did you mean --attribute?"),
     ],

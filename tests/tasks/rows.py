@@ -43,6 +43,13 @@ class Rows(Styles):
     def style_slices(self) -> list[slice]:
         return [slice(i, i + 1) for i in range(4)]
 
+    @property
+    def style_layers(self) -> list[int]:
+        return [0, 1, 2, 3]
+
+    def channel_styles(self, w: Tensor) -> Tensor:
+        return w.flatten(1)
+
     def styles(self, z: Tensor, space: str | None = None) -> Tensor:
         return z if self.space(space).name == "w+" else z[:, None].expand(-1, 4, -1)
 

@@ -22,6 +22,7 @@ from simulacra.probability.distributions import Delta
 from simulacra.run import Run
 from simulacra.tasks import direction as task
 from simulacra.tasks.direction import direction, unlabelled_directions
+from tests.latent.layered import CHANNELS, LAYERS, Layered
 from tests.models.test_contract import NAMES, SPECS, built, dataset
 
 KINDS = ("grey", "vector", "mixed", "table", "image to image")
@@ -143,6 +144,52 @@ def test_a_classifier_labels_samples(model: LatentModel) -> None:
     assert high.details["examples"] == {"with": 500, "without": 500}
     assert torch.allclose(high.vector, torch.tensor([0.0, 1.596]), atol=0.2)
     assert high.details["held_out_accuracy"]["value"] > 0.95
+
+
+class Wide(Sign):
+    """Whether the second number is above 5."""
+
+    def predict(self, x: Tensor) -> Distribution:
+        return super().predict(x - 5)
+
+
+@pytest.mark.parametrize(("space", "scale"), [("w", 1), ("w+", 1), ("s", 2)])
+def test_a_direction_in_each_space_of_a_model_with_styles(space: str, scale: int) -> None:
+    # the second number is 2 w_1 + 3 with w_1 ~ N(1, 1)
+    model = Layered()
+    one = direction(model, classifier=Wide(), space=space, layers="1")
+    assert one.details["layers"] == "1"
+    v = one.vector.reshape(LAYERS, CHANNELS)
+    assert v.any(dim=1).tolist() == [False, True, False]
+    assert torch.allclose(v[1], scale * torch.tensor([0, 1.596, 0, 0]), atol=0.2 * scale)
+    assert one.details["held_out_accuracy"]["value"] > 0.95
+    # the midpoint, along the vector
+    middle = scale * one.vector.reshape(LAYERS, CHANNELS)[1, 1] * (1 if space != "s" else 5 / 2)
+    assert one.details["threshold"] == pytest.approx(float(middle), rel=0.15)
+    kept = direction(model, classifier=Wide(), space=space, layers="1", orthogonal_to=["low"], method="means")
+    assert kept.vector.reshape(LAYERS, CHANNELS).any(dim=1).tolist() == [False, True, False]
+
+
+def test_unlabelled_directions_of_layers() -> None:
+    model = Layered()
+    for method in ("pca", "sefa"):
+        for space in ("w", "w+"):
+            found = unlabelled_directions(model, method, 2, space=space, layers="0,2")
+            assert [one.space for one in found] == ["w+", "w+"]
+            assert not any(one.vector[1].any() for one in found)
+    # the third layer doubles twice: in w+ its numbers come first
+    (first,) = unlabelled_directions(model, "sefa", 1, space="w+")
+    assert first.vector.any(dim=1).tolist() == [False, False, True]
+    assert first.details["share"] == pytest.approx(16 / (4 * 21))
+    # w ~ N(1, I): all components as long as a standard deviation
+    pca = unlabelled_directions(model, "pca", 4, space="w")
+    assert [one.vector.norm().item() for one in pca] == pytest.approx([1] * 4, abs=0.1)
+    with pytest.raises(ConfigError, match="layers: latents of 'z' have no layers"):
+        unlabelled_directions(model, "pca", space="z", layers="0")
+    with pytest.raises(ConfigError, match="sefa: the first layer of this StyleGAN does not see"):
+        unlabelled_directions(built("stylegan", "grey").eval(), "sefa", space="z")
+    with pytest.raises(RunError, match=r"layers: this Thrower has no styles"):
+        unlabelled_directions(Thrower(), "sefa", layers="coarse")
 
 
 def test_a_classifier_labels_data() -> None:

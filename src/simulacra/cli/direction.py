@@ -38,7 +38,7 @@ class Arguments:
     """run folder of a classifier, whose predictions are the labels: of samples, or of --data"""
     unlabelled: Literal["pca", "sefa"] | None = None
     """directions without labels. pca: principal components of latents or of samples; sefa: from the weights
-    of the first layer"""
+    of the first layer, or of all styles"""
     compose: str | None = None
     """a sum of saved directions, e.g. 'smile - 0.5*glasses'"""
     examples: int | None = None
@@ -52,7 +52,10 @@ class Arguments:
     name: str | None = None
     """name of the direction; the attribute when not given"""
     space: str | None = None
-    """latent space, of a model with several"""
+    """latent space, of a model with several, e.g. w or s of a stylegan"""
+    layers: str | None = None
+    """of a stylegan, layers that the direction moves: coarse, middle, fine, or numbers, e.g. 0-3; it leaves
+    the others alone"""
     seed: int = 0
     """random seed"""
     overwrite: Overwrite = False
@@ -62,11 +65,11 @@ class Arguments:
 
 # the ways to a direction: the option that asks for each, of which the first counts, and what it takes besides
 TAKES = {
-    "compose": ("name",),
-    "unlabelled": ("data", "components", "name", "space"),
-    "with_": ("without", "method", "orthogonal_to", "name", "space"),
-    "classifier": ("data", "attribute", "examples", "method", "orthogonal_to", "name", "space"),
-    "attribute": ("data", "examples", "method", "orthogonal_to", "name", "space"),
+    "compose": ("name", "layers"),
+    "unlabelled": ("data", "components", "name", "space", "layers"),
+    "with_": ("without", "method", "orthogonal_to", "name", "space", "layers"),
+    "classifier": ("data", "attribute", "examples", "method", "orthogonal_to", "name", "space", "layers"),
+    "attribute": ("data", "examples", "method", "orthogonal_to", "name", "space", "layers"),
 }
 # directions without labels, when not given
 COMPONENTS = 10
@@ -152,12 +155,16 @@ def _check_new(arguments: Arguments, way: str, run: Run) -> None:
 
 def _found(arguments: Arguments, way: str, run: Run) -> list[Direction]:
     from simulacra.latent.directions import compose
+    from simulacra.latent.layers import at_layers
     from simulacra.tasks.direction import direction, unlabelled_directions
 
     if way == "compose":
         assert arguments.compose is not None
         assert arguments.name is not None
-        return [replace(compose(run, arguments.compose), name=arguments.name)]
+        one = replace(compose(run, arguments.compose), name=arguments.name)
+        if arguments.layers is not None:
+            one = at_layers(run.load(), one, arguments.layers)
+        return [one]
     if way == "unlabelled":
         assert arguments.unlabelled is not None
         return unlabelled_directions(
@@ -166,6 +173,7 @@ def _found(arguments: Arguments, way: str, run: Run) -> list[Direction]:
             COMPONENTS if arguments.components is None else arguments.components,
             data=arguments.data,
             space=arguments.space,
+            layers=arguments.layers,
             name=arguments.name,
             seed=arguments.seed,
         )
@@ -183,6 +191,7 @@ def _found(arguments: Arguments, way: str, run: Run) -> list[Direction]:
         method=arguments.method or "means",
         orthogonal_to=_names(arguments.orthogonal_to),
         space=arguments.space,
+        layers=arguments.layers,
         name=arguments.name,
         seed=arguments.seed,
     )
@@ -239,6 +248,8 @@ def _cells(row: dict[str, Any]) -> list[str]:
         of = formula(details["terms"])
     elif "share" in details:
         of = f"{details['share']:.1%} of {'the variance' if row['method'] == 'pca' else 'A^T A'}"
+    if layers := details.get("layers"):
+        of += f" at layers {layers}"
     if removed := details.get("orthogonal_to"):
         of += f", orthogonal to {', '.join(removed)}"
     n = details.get("examples", "")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
+    from simulacra.core.capabilities import Decodes
     from simulacra.data.spec import DataSpec
     from simulacra.latent.directions import Direction
     from simulacra.run import Run
@@ -59,6 +60,10 @@ class Edit:
     """seeds in place of images, e.g. 1,2,3: samples of the model, also of one without an encoder"""
     class_: Annotated[str | None, tyro.conf.arg(name="class")] = None
     """class of the samples, by name, for conditional models"""
+    truncation: float | None = None
+    """of the samples: factor on the distance of latents from their mean; below 1: more typical"""
+    layers: str | None = None
+    """layers of a stylegan that are edited: coarse, middle, fine, or numbers, e.g. 0-3"""
 
 
 def main(argv: list[str]) -> int:
@@ -71,8 +76,9 @@ def main(argv: list[str]) -> int:
         raise ConfigError("inputs: name images or folders, or a source with --data, or samples with --seeds")
     if arguments.n is not None and (arguments.data is None or arguments.n < 1):
         raise ConfigError("n: the number of examples of --data, at least 1")
-    if arguments.class_ is not None and arguments.seeds is None:
-        raise ConfigError("class: is that of samples; add --seeds, e.g. --seeds 1,2,3")
+    for name, value in (("class", arguments.class_), ("truncation", arguments.truncation)):
+        if value is not None and arguments.seeds is None:
+            raise ConfigError(f"{name}: is that of samples; add --seeds, e.g. --seeds 1,2,3")
     from simulacra.files import check_unused
     from simulacra.latent import directions
     from simulacra.tasks.edit import parse_strengths
@@ -92,6 +98,7 @@ def main(argv: list[str]) -> int:
     if arguments.seeds is not None:
         return _samples(arguments, run, direction, strengths, suffixes)
     model = _encoder(run)
+    direction = _at_layers(arguments, model, direction)
     direction.check(model)
     if _is_folder(out, spec):
         return _folder(arguments, run, model, direction, strengths, suffixes)
@@ -197,7 +204,10 @@ def _samples(
             raise ConfigError(f"class: choose one with --class: {', '.join(config.spec.classes)}")
         model = conditional.for_class(arguments.class_)
     model = require(model, Decodes, run, short_name(config.model), config.source)
-    y = edit_latents(model, from_seeds(model, seeds, direction.space), direction, strengths)
+    direction = _at_layers(arguments, model, direction)
+    direction.check(model)
+    truncation = 1.0 if arguments.truncation is None else arguments.truncation
+    y = edit_latents(model, from_seeds(model, seeds, direction.space, truncation), direction, strengths)
     names, out = [f"seed-{seed}.png" for seed in seeds], arguments.out
     if not _is_folder(out, config.spec):
         _export(out, config.spec, y, [str(seed) for seed in seeds], strengths, arguments.overwrite)
@@ -211,6 +221,12 @@ def _samples(
     return 0
 
 
+def _at_layers(arguments: Edit, model: Decodes, direction: Direction) -> Direction:
+    from simulacra.latent.layers import at_layers
+
+    return direction if arguments.layers is None else at_layers(model, direction, arguments.layers)
+
+
 def _settings(arguments: Edit, run: Run, strengths: Sequence[float]) -> dict[str, Any]:
     """What edits of one name depend on."""
     from simulacra import tensors
@@ -222,6 +238,11 @@ def _settings(arguments: Edit, run: Run, strengths: Sequence[float]) -> dict[str
         "strengths": list(strengths),
         "data": arguments.data,
         "class": arguments.class_,
+        **{
+            name: value
+            for name in ("layers", "truncation")
+            if (value := getattr(arguments, name)) is not None
+        },
     }
 
 

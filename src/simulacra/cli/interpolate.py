@@ -40,6 +40,8 @@ class Interpolate:
     """along arcs, which keep the norm, or straight lines; slerp by default where the prior is N(0, I)"""
     space: str | None = None
     """latent space; the model's default one when not given"""
+    truncation: float = 1.0
+    """of seeds: factor on the distance of latents from their mean; below 1: more typical, less varied"""
     lattice: tyro.conf.FlagCreatePairsOff[bool] = False
     """a lattice of steps x steps between four: top left, top right, bottom left, bottom right"""
 
@@ -75,7 +77,7 @@ def main(argv: list[str]) -> int:
         x = tensor(task.read_images(config.spec, arguments.images))
         points = task.with_classes(model, task.from_examples(encoder, x, space), classes, space)
     elif numbers or isinstance(model, Conditional):
-        points = task.seeds_with_classes(model, numbers or [0], classes, space)
+        points = task.seeds_with_classes(model, numbers or [0], classes, space, arguments.truncation)
     elif isinstance(model, Encodes):
         z = task.class_means(model, run.data().train, classes, space)
         points = task.Points(z, None, space)

@@ -29,6 +29,7 @@ VERBS = {
     "report": "write the report of a run as one HTML page",
     "runs": "list the runs of a folder",
     "compare": "measure runs side by side",
+    "convert": "make a run of StyleGAN2 weights from elsewhere",
     "recipe": "list the recipes, or run one",
     "data": "list, check and preview data sources",
     "doctor": "check the installation and this machine",

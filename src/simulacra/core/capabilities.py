@@ -313,6 +313,7 @@ class Styles(Generates):
 
     verb = "mix"
     missing = "has no styles for its layers; train a stylegan"
+    cards = "simulacra.report.styles"
     calls: ClassVar[tuple[str, ...]] = ("styles", "decode_with_noise")
 
     @property
@@ -329,6 +330,15 @@ class Styles(Generates):
     @abstractmethod
     def style_slices(self) -> list[slice]:
         """Where in `s` the style of each convolution is, and then that of each output of an image."""
+
+    @property
+    @abstractmethod
+    def style_layers(self) -> list[int]:
+        """The layer of `w+` that gives each style, in the order of `style_slices`."""
+
+    @abstractmethod
+    def channel_styles(self, w: Tensor) -> Tensor:
+        """Latents of `w+` `(B, L, W)` as latents of `s` `(B, S)`: the affine maps of all layers."""
 
     @abstractmethod
     def styles(self, z: Tensor, space: str | None = None) -> Tensor:
@@ -399,7 +409,17 @@ class Styles(Generates):
         return sorted(found)
 
     def usage(self) -> list[str]:
-        return ["x = model.sample(16, seed=0, truncation=0.7)"]
+        return [
+            "x = model.sample(16, seed=0, truncation=0.7)",
+            'y = sim.mix(model, sources=[1, 2], destinations=[3, 4], layers="coarse")',
+        ]
+
+    def commands(self, run: str, source: str, seed: int) -> list[list[str]]:
+        return [
+            *super().commands(run, source, seed),
+            ["mix", run, "--sources", "1,2,3", "--destinations", "4,5,6", "--out", "mix.png"],
+            ["noise", run, "--seeds", "1,2,3", "--out", "noise.png"],
+        ]
 
 
 class Conditional(Samples):

@@ -48,6 +48,10 @@ class Examples:
         """The number of each kind."""
         return {"with": len(self.positive), "without": len(self.negative)}
 
+    def scaled(self, factor: Tensor) -> Examples:
+        """All latents times a factor, e.g. with 0 for what is to be left out."""
+        return Examples(factor * self.positive, factor * self.negative)
+
 
 def means(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
     """The difference of the means `(Z,)` of latents `(P, Z)` and `(N, Z)`."""
@@ -305,14 +309,15 @@ def sefa(A: Tensor, components: int) -> tuple[Tensor, list[float]]:
 
     Args:
         A: the weights `(F, Z)`.
-        components: number of directions K; at most Z.
+        components: number of directions K; at most the rank of A.
 
     Returns:
         Unit vectors `(K, Z)`, each with its largest entry positive, and the share of each eigenvalue.
     """
     values, vectors = torch.linalg.eigh(A.double().T @ A.double())
-    top = _signed(vectors.flip(1).T[:components])
-    return top.float(), (values.flip(0)[: len(top)] / values.sum().clamp(min=1e-30)).tolist()
+    k = min(components, int((values > 1e-10 * values.max()).sum()))
+    top = _signed(vectors.flip(1).T[:k])
+    return top.float(), (values.flip(0)[:k] / values.sum()).tolist()
 
 
 def _signed(vectors: Tensor) -> Tensor:

@@ -18,26 +18,17 @@ from math import log2, sqrt
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from simulacra.nets.equalised import (
-    GAIN,
-    SLOPE,
-    EqualisedConv2d,
-    EqualisedLinear,
-    double,
-    low_pass,
-    normalise,
-)
+from simulacra.nets.equalised import EqualisedConv2d, EqualisedLinear, double, normalise
 from simulacra.nets.layers import embed
+from simulacra.nets.modulated import Modulation, StyledLayer, ToImage
 
 # the mapping network learns at 1/100 of the rate (Karras et al. 2019, appendix C)
 MAPPING_RATE = 0.01
 # side of the constant input
 START = 4
 
-Modulation = Literal["demodulated", "adain"]
 Architecture = Literal["skip", "residual"]
 
 
@@ -77,105 +68,6 @@ class MappingNetwork(nn.Module):
         for layer in self.layers:
             h = layer(h)
         return h
-
-
-class ModulatedConv2d(nn.Module):
-    """A convolution whose input channels are scaled by a style: `(B, C, H, W)`, s `(B, C)`, bias `(C',)`.
-
-    For each example the weights are w'_ijk = s_i w_ijk, divided by their norm over i and k (demodulation,
-    Karras et al. 2020, eq. 1 to 3). As s scales the input and the norm the output, one convolution serves
-    the batch.
-
-    Args:
-        inputs: channels C.
-        outputs: channels of the result.
-        kernel: side of the kernel, odd.
-        demodulate: whether to divide by the norm.
-        doubling: whether the result has twice the size: a transposed convolution, then the low-pass filter.
-        gain: factor on the result.
-
-    >>> conv = ModulatedConv2d(4, 8, 3, doubling=True)
-    >>> conv(torch.zeros(2, 4, 8, 8), torch.ones(2, 4), torch.zeros(8)).shape
-    torch.Size([2, 8, 16, 16])
-    """
-
-    def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        kernel: int,
-        demodulate: bool = True,
-        doubling: bool = False,
-        gain: float = 1.0,
-    ) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
-        self.scale = 1 / sqrt(inputs * kernel**2)
-        self.demodulate, self.doubling, self.gain = demodulate, doubling, gain
-
-    def forward(self, x: Tensor, s: Tensor, bias: Tensor) -> Tensor:
-        weight = self.weight * self.scale
-        x = x * s[:, :, None, None].to(x.dtype)
-        if self.doubling:
-            x = low_pass(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2), 1, gain=2.0)
-        else:
-            x = F.conv2d(x, weight, padding=weight.shape[2] // 2)
-        with torch.autocast(x.device.type, enabled=False):
-            # w''_ijk = w'_ijk / sqrt(sum_ik w'_ijk^2 + e)
-            norm = s.float().square() @ weight.float().square().sum(dim=(2, 3)).T + 1e-8
-            d = norm.rsqrt() if self.demodulate else torch.ones_like(norm)
-        return torch.addcmul(
-            bias[:, None, None].to(x.dtype), x, (self.gain * d)[:, :, None, None].to(x.dtype)
-        )
-
-
-class StyledLayer(nn.Module):
-    """Convolution with a style, noise, bias and leaky ReLU.
-
-    With `adain` the style does not scale the input: it is the scale and the shift of the normalised output
-    (adaptive instance normalisation, Karras et al. 2019, eq. 1).
-
-    Args:
-        inputs: channels of the input.
-        outputs: channels of the output.
-        doubling: whether the output has twice the size.
-        modulation: where the style acts.
-
-    Attributes:
-        style_size: numbers in a style.
-    """
-
-    def __init__(self, inputs: int, outputs: int, doubling: bool, modulation: Modulation) -> None:
-        super().__init__()
-        self.adain = modulation == "adain"
-        self.conv = ModulatedConv2d(inputs, outputs, 3, not self.adain, doubling, GAIN)
-        self.style_size = 2 * outputs if self.adain else inputs
-        self.noise_strength = nn.Parameter(torch.zeros(()))
-        self.bias = nn.Parameter(torch.zeros(outputs))
-
-    def forward(self, x: Tensor, s: Tensor, noise: Tensor) -> Tensor:
-        # lrelu(x + B n + b), all of it times the gain
-        x = self.conv(x, torch.ones_like(x[:, :, 0, 0]) if self.adain else s, GAIN * self.bias)
-        x = F.leaky_relu(x + (GAIN * self.noise_strength * noise).to(x.dtype), SLOPE)
-        if not self.adain:
-            return x
-        scale, shift = s.to(x.dtype)[:, :, None, None].chunk(2, dim=1)
-        # AdaIN(x, s) = s_scale (x - mu(x)) / sigma(x) + s_shift
-        return scale * F.instance_norm(x) + shift
-
-
-class ToImage(nn.Module):
-    """A modulated 1 x 1 convolution, without demodulation, from features to the channels of the image."""
-
-    def __init__(self, inputs: int, channels: int) -> None:
-        super().__init__()
-        self.conv = ModulatedConv2d(inputs, channels, 1, demodulate=False)
-        self.bias = nn.Parameter(torch.zeros(channels))
-        self.style_size = inputs
-
-    def forward(self, x: Tensor, s: Tensor) -> Tensor:
-        out: Tensor = self.conv(x, s, self.bias)
-        return out
 
 
 class Synthesis(nn.Module):
@@ -222,7 +114,7 @@ class Synthesis(nn.Module):
         shown = self.sides if self.skip else self.sides[-1:]
         self.images = nn.ModuleList(ToImage(widths[r], channels) for r in shown)
         self.shortcuts = nn.ModuleList(
-            EqualisedConv2d(widths[r // 2], widths[r], 1, activate=False)
+            EqualisedConv2d(widths[r // 2], widths[r], 1, activate=False, gain=sqrt(0.5))
             for r in (() if self.skip else self.sides[1:])
         )
         # layer of w+ for each style: an image shares the one of the next convolution
@@ -261,7 +153,7 @@ class Synthesis(nn.Module):
                 x = self.layers[i](x, layers[i], noise[i])
             if image is None:
                 # the variance stays that of one branch
-                x = (x + double(self.shortcuts[k - 1](before))) / sqrt(2)
+                x = sqrt(0.5) * x + double(self.shortcuts[k - 1](before))
             else:
                 image = double(image) + self.images[k](x, shown[k])
         return self.images[0](x, shown[0]) if image is None else image

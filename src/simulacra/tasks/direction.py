@@ -17,11 +17,11 @@ from torch.distributions import Categorical
 from simulacra import tensors
 from simulacra.core.batch import random_subset, tensor
 from simulacra.core.calls import trusted, whole_number
-from simulacra.core.capabilities import Conditional, Decodes, Encodes, Predicts
+from simulacra.core.capabilities import Conditional, Decodes, Encodes, Predicts, Styles
 from simulacra.core.inference import CHUNK, encode_all, eval_mode
-from simulacra.core.latents import LatentSpace
+from simulacra.core.latents import LatentSpace, StandardNormal
 from simulacra.core.model import LatentModel, Model
-from simulacra.core.noise import derive_seed
+from simulacra.core.noise import Noise, derive_seed
 from simulacra.data import parse
 from simulacra.data.arrays import Trainable
 from simulacra.data.fitting import fitting
@@ -42,6 +42,7 @@ from simulacra.latent.labelled import (
     samples,
     with_attribute,
 )
+from simulacra.latent.layers import at_layers, layer_mask, style_weights
 from simulacra.run import Run
 
 # examples of each kind by default: of data, whose labels are a person's work, and of samples; and for
@@ -71,6 +72,7 @@ def direction(
     method: Literal["means", "logistic"] = "means",
     orthogonal_to: Sequence[str | Direction] = (),
     space: str | None = None,
+    layers: str | None = None,
     name: str | None = None,
     seed: int = 0,
 ) -> Direction:
@@ -93,6 +95,7 @@ def direction(
         orthogonal_to: directions to leave alone; by name those that the run has, or attributes of the same
             data: the logistic normals of 500 examples of each kind.
         space: name of the latent space; the default one for None.
+        layers: of a model with styles, those that the direction moves, e.g. `coarse` or `0-3`: `at_layers`.
         name: of the direction; the attribute when not given.
         seed: of the choice of examples, and of the bootstrap.
 
@@ -114,6 +117,7 @@ def direction(
         if number is not None and (whole is None or whole < least):
             raise ConfigError(f"{what}: must be a whole number, at least {least}, not {number!r}")
     run, latent_model, one = _opened(model, space)
+    mask = None if layers is None else layer_mask(latent_model, one.name, layers)
     details: dict[str, Any] = {} if run is None else {"weights": tensors.checksum(run.weights)}
     find: Callable[[str, int | None], Found]
     if positive is not None or negative is not None:
@@ -148,7 +152,13 @@ def direction(
     details["attribute"] = attribute
     found = find(attribute, examples)
     others = [_other(run, one, find, other, seed) for other in orthogonal_to]
-    return labelled(name or attribute, one.name, *found, method, others, seed, details)
+    if mask is not None and one.name != "w":
+        # of the other layers neither the direction nor its accuracy knows; w is the same in all layers
+        train, test = found
+        found = train.scaled(mask), test and test.scaled(mask)
+        others = [replace(other, vector=mask * other.vector) for other in others]
+    result = labelled(name or attribute, one.name, *found, method, others, seed, details)
+    return result if layers is None else at_layers(latent_model, result, layers)
 
 
 def unlabelled_directions(
@@ -158,15 +168,18 @@ def unlabelled_directions(
     *,
     data: Trainable | None = None,
     space: str | None = None,
+    layers: str | None = None,
     name: str | None = None,
     seed: int = 0,
 ) -> list[Direction]:
     """Directions that need no labels, the one that changes most first.
 
     `pca` finds the principal components of the latents of at most 2,000 training examples. Of a model without
-    an encoder it finds those of 2,000 samples, images reduced to 32 pixels, and takes them to latent space by
-    linear regression (GANSpace, Härkönen et al. 2020, arXiv:2004.02546). `sefa` finds the eigenvectors of
-    A^T A, A the weights of the first layer that z meets (Shen and Zhou 2021, arXiv:2007.06600).
+    an encoder it finds those of the latents of 2,000 samples, as of w of a StyleGAN; where the prior is
+    N(0, I), which has none, those of the samples, images reduced to 32 pixels, and takes them to latent space
+    by linear regression (GANSpace, Härkönen et al. 2020, arXiv:2004.02546). `sefa` finds the eigenvectors of
+    A^T A, A the weights of the first layer that z meets; of a model with styles, in w and w+, the weights of
+    the affine maps of all layers (Shen and Zhou 2021, arXiv:2007.06600).
 
     Args:
         model: a trained model that decodes or encodes, or its run folder.
@@ -174,6 +187,7 @@ def unlabelled_directions(
         components: number of directions; fewer where there are not so many.
         data: for an encoder, as for `direction`.
         space: name of the latent space; the default one for None.
+        layers: of a model with styles, those that the directions move, e.g. `coarse` or `0-3`: `at_layers`.
         name: the directions are called NAME-1, NAME-2, ...; the method when not given.
         seed: of samples and of the choice of examples.
 
@@ -196,23 +210,27 @@ def unlabelled_directions(
     if method not in ("pca", "sefa"):
         raise ConfigError(f"unlabelled: unknown '{method}', {nearest(str(method), ('pca', 'sefa'))}")
     details: dict[str, Any] = {} if run is None else {"weights": tensors.checksum(run.weights)}
+    mask = None if layers is None else layer_mask(latent_model, one.name, layers)
     if method == "sefa":
-        units, shares = sefa(first_layer(decoder(_decoding(latent_model)), one), components)
+        units, shares = sefa(_weights(decoder(_decoding(latent_model)), one, layers), components)
     if isinstance(latent_model, Encodes) and (method == "pca" or one.prior is None):
         source = _data(latent_model, data)
         some = random_subset(_training(source), PRINCIPAL, seed)
         z = features = encode_all(latent_model, some, one.name)[0]
         details["data"] = source.name
     else:
-        z, features = _sampled(_decoding(latent_model), one, seed)
+        images = method == "pca" and isinstance(one.prior, StandardNormal)
+        z, features = _sampled(_decoding(latent_model), one, seed, images)
         details["data"] = "samples"
+    if mask is not None and one.name != "w":
+        z, features = mask * z, mask * features
     if method == "sefa":
         # the weights give the directions, the latents only their lengths
         vectors = units * (z.flatten(1).cpu().float() @ units.T).std(dim=0)[:, None]
     else:
         vectors, shares = principal(z, features, components)
         details["examples"] = len(z)
-    return [
+    found = [
         Direction(
             f"{name or method}-{k}",
             one.name,
@@ -222,10 +240,21 @@ def unlabelled_directions(
         )
         for k, (v, share) in enumerate(zip(vectors, shares, strict=True), 1)
     ]
+    return found if layers is None else [at_layers(latent_model, each, layers) for each in found]
 
 
-def _sampled(model: LatentModel, space: LatentSpace, seed: int) -> tuple[Tensor, Tensor]:
-    """Latents `(N, *shape)` and the numbers of their samples `(N, D)`."""
+def _weights(model: Decodes, space: LatentSpace, layers: str | None) -> Tensor:
+    """The weights of what latents meet first: one layer, or the affine maps of all styles."""
+    if isinstance(model, Styles) and space.name in ("w", "w+"):
+        return style_weights(model, space, layers)
+    return first_layer(model, space)
+
+
+def _sampled(model: LatentModel, space: LatentSpace, seed: int, images: bool) -> tuple[Tensor, Tensor]:
+    """Latents `(N, *shape)`, and the numbers of their samples `(N, D)` or, without images, the latents."""
+    if not images:
+        z = space.sample(PRINCIPAL, Noise(seed)).cpu()
+        return z, z
     parts = []
     for k in range(PRINCIPAL // AT_ONCE):
         z, x = samples(model, space, AT_ONCE, derive_seed(seed, k))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import prod
+from math import isfinite, prod
 from pathlib import Path
 from typing import Any
 
@@ -102,12 +102,14 @@ def interpolate(
     return torch.cat(list(walk(model, points, steps, path)))
 
 
-def from_seeds(model: LatentModel, seeds: Sequence[int], space: str | None = None) -> Tensor:
-    """Latents `(P, *shape)`: of each seed that of the first of its samples.
+def from_seeds(
+    model: LatentModel, seeds: Sequence[int], space: str | None = None, truncation: float = 1.0
+) -> Tensor:
+    """Latents `(P, *shape)`: of each seed that of the first of its samples, at this truncation.
 
     Raises:
         RunError: the space has no prior.
-        ConfigError: there is no such space, or a seed is negative.
+        ConfigError: there is no such space, or a seed is negative, or the truncation is not finite.
     """
     of = model.space(space)
     if of.prior is None:
@@ -118,8 +120,10 @@ def from_seeds(model: LatentModel, seeds: Sequence[int], space: str | None = Non
         )
     if min(seeds) < 0:
         raise ConfigError(f"seeds must be 0 or more, not {min(seeds)}")
+    if not isfinite(truncation):
+        raise ConfigError(f"truncation: must be a finite number, not {truncation}")
     # always as many draws as `sample` makes, since fewer would be others
-    drawn = [of.sample(BLOCK[model.spec.kind], Noise(seed))[0] for seed in seeds]
+    drawn = [of.sample(BLOCK[model.spec.kind], Noise(seed), truncation)[0] for seed in seeds]
     return torch.stack(drawn).to(model.device, model.dtype)
 
 
@@ -181,13 +185,14 @@ def seeds_with_classes(
     seeds: Sequence[int],
     classes: Sequence[int | str] | None = None,
     space: str | None = None,
+    truncation: float = 1.0,
 ) -> Points:
     """As `with_classes`, with the latents of seeds; of a conditional model each is drawn given its class."""
     index = _classes(model, len(seeds), classes)
     if index is None:
-        return Points(from_seeds(model, seeds, space), None, space)
+        return Points(from_seeds(model, seeds, space, truncation), None, space)
     each = list(seeds) * (len(index) // len(seeds))
-    z = [from_seeds(_given(model, k), [seed], space) for seed, k in zip(each, index, strict=True)]
+    z = [from_seeds(_given(model, k), [seed], space, truncation) for seed, k in zip(each, index, strict=True)]
     return with_classes(model, torch.cat(z), index, space)
 
 

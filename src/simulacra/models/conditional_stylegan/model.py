@@ -102,6 +102,13 @@ class StylesOfClass(Styles, OfClass):
     def style_slices(self) -> list[slice]:
         return self.model.style_slices
 
+    @property
+    def style_layers(self) -> list[int]:
+        return self.model.style_layers
+
+    def channel_styles(self, w: Tensor) -> Tensor:
+        return self.model.channel_styles(w)
+
     def decode_with_noise(self, z: Tensor, maps: Sequence[Tensor], space: str | None = None) -> Distribution:
         return self.model.synthesised(self.model.to_styles(z, self.space(space).name, self._class), maps)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import sqrt
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.distributed as dist
@@ -61,6 +61,13 @@ class StyledModel(AdversarialModel):
         for i, values in enumerate(self.generator.noise(1, noise.normal)):
             self.register_buffer(f"noise_{i}", values, persistent=False)
 
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
+        # weights from elsewhere come with noise maps, which are kept with them
+        for i, values in enumerate(self.fixed_noise):
+            if f"{prefix}noise_{i}" in state_dict:
+                self.register_buffer(f"noise_{i}", values)
+        super()._load_from_state_dict(state_dict, prefix, *others)
+
     def _make_generator(self) -> None:
         spec, config, dim = self.spec, self.config, self.config.latent_dim
         self.input_space = LatentSpace.normal(dim)
@@ -92,6 +99,14 @@ class StyledModel(AdversarialModel):
     def style_slices(self) -> list[slice]:
         ends = torch.tensor(self.generator.style_sizes).cumsum(0).tolist()
         return [slice(a, b) for a, b in zip([0, *ends], ends, strict=False)]
+
+    @property
+    def style_layers(self) -> list[int]:
+        return list(self.generator.controls)
+
+    def channel_styles(self, w: Tensor) -> Tensor:
+        s: Tensor = self.generator.styles(w)
+        return s
 
     def style_spaces(
         self, base: Prior, f: Callable[[Tensor], Tensor], mean: Callable[[], Tensor], w: str, law: str
@@ -132,7 +147,7 @@ class StyledModel(AdversarialModel):
         if space == "w":
             return w
         stack = w[:, None].expand(-1, len(self.resolutions), -1)
-        return stack if space == "w+" else self.generator.styles(stack)
+        return stack if space == "w+" else self.channel_styles(stack)
 
     def to_styles(self, z: Tensor, space: str, *y: Tensor) -> Tensor:
         """Latents of z, w or w+ as w+ `(B, L, W)`; of s as they are, `(B, S)`."""
