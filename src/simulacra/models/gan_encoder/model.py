@@ -200,7 +200,7 @@ class GANEncoder(Reconstructs, Generates):
 
 
 class StyleEncoder(GANEncoder, Styles):
-    """The encoder of a generator with a style for each layer: to `w+`, to the mean of its layers, `w`, to `s`."""
+    """The encoder of a generator with a style for each layer: to `w+`, to its mean `w`, and to `s`."""
 
     generator: Styles
 
