@@ -145,17 +145,20 @@ def test_styles_are_encoded_to_every_layer_and_their_mean(tmp_path: Path) -> Non
     model: Any = prepared(tmp_path / "gan", images(COLOUR), width=4, hidden=(16,))
     assert isinstance(model, GANEncoder)
     assert isinstance(model, Styles)
-    assert [(space.name, space.shape) for space in model.spaces] == [("w+", (6, 8)), ("w", (8,))]
+    size = gan.space("s").size
+    assert [(s.name, s.shape) for s in model.spaces] == [("w+", (6, 8)), ("w", (8,)), ("s", (size,))]
     x = torch.rand(5, 3, 16, 16)
     w = model.encode(x).mean
     assert w.shape == (5, 6, 8)
     torch.testing.assert_close(model.encode(x, "w").mean, w.mean(dim=1))
     torch.testing.assert_close(model.decode(w).mean, gan.decode(w, "w+").mean)
+    torch.testing.assert_close(model.decode(model.encode(x, "s").mean, "s").mean, model.decode(w).mean)
     torch.testing.assert_close(model.decode(w[:, 0], "w").mean, gan.decode(w[:, 0], "w").mean)
     torch.testing.assert_close(model.sample(3, seed=4), gan.sample(3, seed=4))
     torch.testing.assert_close(model.decode_with_noise(w, model.fixed_noise).mean, gan.decode(w, "w+").mean)
     assert torch.equal(model.styles(w[:, 0], "w"), gan.styles(w[:, 0], "w"))
     assert model.layers("0-1") == [0, 1]
+    assert model.style_layers == gan.style_layers
     (turn,) = model.play(batch(x, 1, 2))
     assert {"latent", "generated", "pixel", "perceptual", "delta"} == set(turn.terms)
     # a copy has spaces of its own

@@ -313,6 +313,7 @@ class Styles(Generates):
 
     verb = "mix"
     missing = "has no styles for its layers; train a stylegan"
+    cards = "simulacra.report.styles"
     calls: ClassVar[tuple[str, ...]] = ("styles", "decode_with_noise")
 
     @property
@@ -408,7 +409,17 @@ class Styles(Generates):
         return sorted(found)
 
     def usage(self) -> list[str]:
-        return ["x = model.sample(16, seed=0, truncation=0.7)"]
+        return [
+            "x = model.sample(16, seed=0, truncation=0.7)",
+            'y = sim.mix(model, sources=[1, 2], destinations=[3, 4], layers="coarse")',
+        ]
+
+    def commands(self, run: str, source: str, seed: int) -> list[list[str]]:
+        return [
+            *super().commands(run, source, seed),
+            ["mix", run, "--sources", "1,2,3", "--destinations", "4,5,6", "--out", "mix.png"],
+            ["noise", run, "--seeds", "1,2,3", "--out", "noise.png"],
+        ]
 
 
 class Conditional(Samples):

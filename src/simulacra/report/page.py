@@ -107,9 +107,9 @@ def _sentence(text: str) -> str:
 
 
 def _cards(m: Material[Any]) -> list[ReportCard]:
-    """The cards of all capabilities of the model, those of its latent space last."""
+    """The cards of all capabilities of the model, general ones first, those of its latent space last."""
     kinds = [kind for kind in type(m.model).__mro__ if issubclass(kind, Capability)]
-    modules = dict.fromkeys(kind.cards for kind in kinds if kind.cards)
+    modules = dict.fromkeys(kind.cards for kind in sorted(kinds, key=lambda k: len(k.__mro__)) if kind.cards)
     makers = [
         make
         for module in sorted(modules, key=lambda module: module == Decodes.cards)

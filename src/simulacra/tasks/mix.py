@@ -79,16 +79,23 @@ def figure(model: Styles, sources: Tensor, destinations: Tensor, layers: Sequenc
     Raises:
         ConfigError: there are no such layers.
     """
-    layers = layers or list(model.groups)
-    chosen = [model.layers(names) for names in layers]
+    (_, first), *others = rows(model, sources, destinations, layers)
+    tiled = [titled(grid(x, len(first)), [name]) for name, x in others]
+    return np.concatenate([grid(first, len(first)), *tiled])
+
+
+def rows(
+    model: Styles, sources: Tensor, destinations: Tensor, layers: Sequence[str] = ()
+) -> list[tuple[str, np.ndarray]]:
+    """The images of `figure`, uint8 `(N, C, H, W)`, S + 1 in a row: sources, then mixes by their layers."""
+    chosen = {describe(names, index := model.layers(names)): index for names in layers or model.groups}
     first, column = (to_bytes(_decoded(model, w)) for w in (sources, destinations))
-    count = len(first) + 1
-    parts = [grid(np.concatenate([np.full_like(first[:1], 255), first]), count)]
-    for names, index in zip(layers, progress(chosen, len(chosen), "mixing"), strict=True):
+    found = [("sources", np.concatenate([np.full_like(first[:1], 255), first]))]
+    for name, index in progress(chosen.items(), len(chosen), "mixing"):
         y = to_bytes(_mixed(model, sources, destinations, index).flatten(0, 1))
-        rows = np.concatenate([column[:, None], y.reshape(len(column), -1, *y.shape[1:])], axis=1)
-        parts.append(titled(grid(rows.reshape(-1, *y.shape[1:]), count), [describe(names, index)]))
-    return np.concatenate(parts)
+        whole = np.concatenate([column[:, None], y.reshape(len(column), -1, *y.shape[1:])], axis=1)
+        found.append((name, whole.reshape(-1, *y.shape[1:])))
+    return found
 
 
 def describe(names: str, layers: Sequence[int]) -> str:

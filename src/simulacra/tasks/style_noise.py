@@ -77,6 +77,21 @@ def figure(
     truncation: float = 1.0,
     seed: int = 0,
 ) -> tuple[np.ndarray, Tensor]:
+    """The images of `columns` in a picture, uint8 `(H', W', 3)`, and the deviation `(N, H, W)`."""
+    found, sigma = columns(model, seeds, layers, draws, truncation, seed)
+    cells = np.stack(list(found.values()), axis=1)
+    scale = ceil(SMALLEST_FRAME / max(cells.shape[3:]))
+    return strip(cells.repeat(scale, axis=3).repeat(scale, axis=4), list(found)), sigma
+
+
+def columns(
+    model: Styles,
+    seeds: Sequence[int],
+    layers: str | None = None,
+    draws: int = DRAWS,
+    truncation: float = 1.0,
+    seed: int = 0,
+) -> tuple[dict[str, np.ndarray], Tensor]:
     """Samples, close-ups of three draws of noise, the deviation over all draws, and noise of some layers.
 
     In the columns without noise, and with that of coarse or fine layers only, the maps are the fixed ones
@@ -86,27 +101,24 @@ def figure(
         model: as `deviation` takes it, and the rest.
 
     Returns:
-        The picture, uint8 `(H', W', 3)`, and the deviation `(N, H, W)`.
+        Of each column uint8 images `(N, C, H, W)`, and the deviation `(N, H, W)`.
 
     Raises:
         ConfigError: as `deviation`.
     """
     sigma = deviation(model, seeds, layers, draws, truncation, seed)
     chosen, w, fixed = noisy_layers(model, layers), seed_styles(model, seeds, truncation), model.fixed_noise
-    parts: dict[str, Sequence[int]] = {"no noise": ()}
-    parts |= {f"{name} only": group for name, group in model.groups.items() if name != "middle"}
     images, largest = _decoded(model, w, fixed), float(sigma.amax())
-    columns = {"sample": images}
+    found = {"sample": images}
     for k in range(SHOWN):
         drawn = _decoded(model, w, _maps(model, chosen, 1, Noise(seed, k)))
-        columns[f"close-up {k + 1}"] = _close_up(drawn, sigma)
-    columns[f"deviation to {largest:.2g}"] = (sigma / max(largest, TINY))[:, None].expand_as(images)
+        found[f"close-up {k + 1}"] = _close_up(drawn, sigma)
+    found[f"deviation to {largest:.2g}"] = (sigma / max(largest, TINY))[:, None].expand_as(images)
+    parts: dict[str, Sequence[int]] = {"no noise": ()}
+    parts |= {f"{name} only": group for name, group in model.groups.items() if name != "middle"}
     for name, kept in parts.items():
-        columns[name] = _decoded(model, w, [one * (i in kept) for i, one in enumerate(fixed)])
-    cells = to_bytes(torch.stack(list(columns.values()), dim=1).flatten(0, 1))
-    scale = ceil(SMALLEST_FRAME / max(cells.shape[2:]))
-    cells = cells.repeat(scale, axis=2).repeat(scale, axis=3)
-    return strip(cells.reshape(len(w), len(columns), *cells.shape[1:]), list(columns)), sigma
+        found[name] = _decoded(model, w, [one * (i in kept) for i, one in enumerate(fixed)])
+    return {name: to_bytes(x) for name, x in found.items()}, sigma
 
 
 def noisy_layers(model: Styles, layers: str | None = None) -> list[int]:

@@ -200,16 +200,16 @@ class GANEncoder(Reconstructs, Generates):
 
 
 class StyleEncoder(GANEncoder, Styles):
-    """The encoder of a generator with a style for each layer: to `w+`, and to the mean of its layers, `w`."""
+    """The encoder of a generator with a style for each layer: to `w+`, to its mean `w`, and to `s`."""
 
     generator: Styles
 
     @property
     def spaces(self) -> tuple[LatentSpace, ...]:  # type: ignore[override]  # those of the generator
-        return tuple(self.generator.space(name) for name in ("w+", "w"))
+        return tuple(self.generator.space(name) for name in ("w+", "w", "s"))
 
     def encode(self, x: Tensor, space: str | None = None) -> Distribution:
-        """All mass on the latent of each example, in `w+` (the default) or `w`.
+        """All mass on the latent of each example, in `w+` (the default), `w` or `s`.
 
         Args:
             x: images `(B, C, H, W)` in [0, 1].
@@ -218,9 +218,11 @@ class StyleEncoder(GANEncoder, Styles):
         Returns:
             A distribution over latents with a `mean` `(B, *shape of the space)`.
         """
-        w = self._encoded(x)[0]
-        # the closest one that all layers share
-        return Delta(w.mean(dim=1) if self.space(space).name == "w" else w)
+        name, w = self.space(space).name, self._encoded(x)[0]
+        if name == "w":
+            # the closest one that all layers share
+            w = w.mean(dim=1)
+        return Delta(self.channel_styles(w) if name == "s" else w)
 
     @property
     def resolutions(self) -> tuple[int, ...]:
