@@ -216,6 +216,7 @@ def test_layers_of_a_stylegan(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         ("--compose smile --name x", 1, "there is no direction 'smile'"),
         ("--unlabelled ica", 2, "--unlabelled: unknown 'ica', did you mean 'pca'?"),
         ("--unlabelled sefa --space w", 2, "space: unknown 'w'"),
+        ("--attribute 3 --channels 2", 2, "--channels: is for --method channels"),
         ("--unlabelled sefa --layers coarse", 1, "layers: this PCA has no styles"),
         ("--layers coarse", 2, "--layers: needs --attribute"),
         ("--classifier nowhere", 1, "no run here"),

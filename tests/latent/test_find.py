@@ -168,3 +168,24 @@ def test_sefa_is_the_singular_value_decomposition() -> None:
         assert vectors[k].abs().max() == vectors[k].max()
     np.testing.assert_allclose(shares, (sizes**2 / (sizes**2).sum())[:4])
     assert len(sefa(A, 100)[0]) == 6
+
+
+def test_single_channels_that_separate() -> None:
+    # channel 7 differs by three standard deviations, channel 4 by one; the second never varies
+    random = np.random.default_rng(0)
+    negative, positive = random.normal(size=(2, 300, 10)) * 5
+    positive[:, 7] += 15
+    positive[:, 4] += 5
+    positive[:, 1] = negative[:, 1] = 2
+    examples = Examples(torch.from_numpy(positive), torch.from_numpy(negative))
+    one = labelled("x", "s", examples, method="channels")
+    assert one.vector.nonzero().flatten().tolist() == [7] == one.details["channels"]
+    assert one.vector[7] == pytest.approx(15, abs=1.5)
+    assert one.details["held_out_accuracy"]["value"] == pytest.approx(norm.cdf(1.5), abs=0.04)
+    two = labelled("x", "s", examples, method="channels", count=2)
+    assert two.details["channels"] == [4, 7]
+    # where fewer vary
+    every = labelled("x", "s", examples, method="channels", count=99)
+    assert every.details["channels"] == [0, 2, 3, 4, 5, 6, 7, 8, 9]
+    with pytest.raises(ConfigError, match="method: channels moves few numbers"):
+        labelled("x", "s", examples, method="channels", others=[two])

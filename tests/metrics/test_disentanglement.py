@@ -11,10 +11,13 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
 import simulacra as sim
-from simulacra.core.capabilities import Encodes
-from simulacra.core.latents import LatentSpace
+from simulacra.core.batch import Batch
+from simulacra.core.capabilities import Encodes, Generates, Predicts
+from simulacra.core.latents import LatentSpace, Pushforward, StandardNormal
 from simulacra.data.spec import Data, Dataset, DataSpec
 from simulacra.metrics.disentanglement import DCI, dci, factor_columns, mig
+from simulacra.probability.distributions import Delta
+from simulacra.run import Run
 
 RNG = np.random.default_rng(0)
 FACTORS = RNG.normal(size=(6000, 4))
@@ -125,6 +128,49 @@ def test_every_space_of_a_model_is_measured() -> None:
     )
     assert numbers["directions"]["space w"]["disentanglement"] < 0.1
     assert numbers["directions"]["space w"]["informativeness"] > 0.9
+
+
+class TwoDraws(Generates):
+    """x is two factors: `s` has them as they are, `z` turned by 45 degrees, and `copies` twice."""
+
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__(spec, None)
+        turn = torch.tensor([[1.0, 1.0], [1.0, -1.0]]) / 2**0.5
+        self.turn, normal = turn, StandardNormal((2,))
+        stack = Pushforward(normal, lambda z: z[:, None].expand(-1, 3, -1), lambda: torch.zeros(3, 2), "")
+        s = Pushforward(normal, lambda z: z @ turn, lambda: torch.zeros(2), "")
+        self.spaces = (
+            LatentSpace("s", (2,), s), LatentSpace.normal(2), LatentSpace("copies", (3, 2), stack),
+            LatentSpace("bare", (2,)),
+        )  # fmt: skip
+
+    def decode(self, z: Tensor, space: str | None = None) -> Distribution:
+        return Delta(z if self.space(space).name == "s" else z @ self.turn)
+
+
+class Reads(Predicts):
+    """A regressor of both factors, which are the examples."""
+
+    def predict(self, x: Tensor) -> Distribution:
+        return Delta(x)
+
+    def targets(self, batch: Batch) -> Tensor:
+        raise NotImplementedError
+
+
+def test_latents_of_a_generator_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = factor_data()
+    model = TwoDraws(data.spec)
+    assert sim.evaluate(model, data, metrics=["disentanglement"])["left_out"] == (
+        "disentanglement of a generator needs a classifier that predicts the factors of its samples"
+    )
+    spec = dataclasses.replace(data.spec, target=DataSpec("vector", (2,), columns=("size", "hue")))
+    monkeypatch.setattr(Run, "load", lambda _: Reads(spec, None))
+    numbers = sim.evaluate(model, data, metrics=["disentanglement"], classifier="regressor")
+    assert numbers["disentanglement"] > 0.95
+    assert numbers["columns"]["size"]["informativeness"] > 0.95
+    assert set(numbers["directions"]) == {"space z"}
+    assert numbers["directions"]["space z"]["disentanglement"] < 0.1
 
 
 def test_only_where_it_is_named_and_factors_are_known() -> None:

@@ -22,7 +22,7 @@ from simulacra.probability.distributions import Delta
 from simulacra.run import Run
 from simulacra.tasks import direction as task
 from simulacra.tasks.direction import direction, unlabelled_directions
-from tests.latent.layered import CHANNELS, LAYERS, Layered
+from tests.latent.layered import CHANNELS, LAYERS, SHOWN, Layered
 from tests.models.test_contract import NAMES, SPECS, built, dataset
 
 KINDS = ("grey", "vector", "mixed", "table", "image to image")
@@ -166,8 +166,9 @@ def test_a_direction_in_each_space_of_a_model_with_styles(space: str, scale: int
     # the midpoint, along the vector
     middle = scale * one.vector.reshape(LAYERS, CHANNELS)[1, 1] * (1 if space != "s" else 5 / 2)
     assert one.details["threshold"] == pytest.approx(float(middle), rel=0.15)
-    kept = direction(model, classifier=Wide(), space=space, layers="1", orthogonal_to=["low"], method="means")
-    assert kept.vector.reshape(LAYERS, CHANNELS).any(dim=1).tolist() == [False, True, False]
+    channel = direction(model, classifier=Wide(), space=space, method="channels", layers="1")
+    # in w+ and s the one that shows
+    assert channel.vector.flatten().nonzero().flatten().tolist() == [CHANNELS + SHOWN]
 
 
 def test_unlabelled_directions_of_layers() -> None:

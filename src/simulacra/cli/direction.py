@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -43,8 +44,11 @@ class Arguments:
     """a sum of saved directions, e.g. 'smile - 0.5*glasses'"""
     examples: int | None = None
     """examples of each kind; 20 of data, 500 of samples when not given"""
-    method: Literal["means", "logistic"] | None = None
-    """means: difference of the means, the default; logistic: normal of a logistic regression"""
+    method: Literal["means", "logistic", "channels"] | None = None
+    """means: difference of the means, the default; logistic: normal of a logistic regression; channels: the
+    difference of the means in the channels that differ most, and 0 in all others, e.g. with --space s"""
+    channels: int | None = None
+    """with --method channels: number of channels; 1 when not given"""
     orthogonal_to: str | None = None
     """comma-separated: saved directions or attributes that the direction leaves alone"""
     components: int | None = None
@@ -63,13 +67,15 @@ class Arguments:
     """print one JSON object and nothing else"""
 
 
+# what all directions from labels take
+LABELLED = ("method", "channels", "orthogonal_to", "name", "space", "layers")
 # the ways to a direction: the option that asks for each, of which the first counts, and what it takes besides
 TAKES = {
     "compose": ("name", "layers"),
     "unlabelled": ("data", "components", "name", "space", "layers"),
-    "with_": ("without", "method", "orthogonal_to", "name", "space", "layers"),
-    "classifier": ("data", "attribute", "examples", "method", "orthogonal_to", "name", "space", "layers"),
-    "attribute": ("data", "examples", "method", "orthogonal_to", "name", "space", "layers"),
+    "with_": ("without", *LABELLED),
+    "classifier": ("data", "attribute", "examples", *LABELLED),
+    "attribute": ("data", "examples", *LABELLED),
 }
 # directions without labels, when not given
 COMPONENTS = 10
@@ -130,6 +136,8 @@ def _way(arguments: Arguments) -> str | None:
     needed = {"compose": ("name",), "with_": ("without", "name")}.get(way, ())
     if missing := next((option for option in needed if option not in given), None):
         raise ConfigError(f"{_flag(missing)} is missing, which {_flag(way)} needs")
+    if arguments.channels is not None and arguments.method != "channels":
+        raise ConfigError("--channels: is for --method channels; add it, or leave --channels out")
     if both := set(arguments.with_) & set(arguments.without):
         raise ConfigError(f"{both.pop()}: is given --with and --without the attribute; leave one out")
     return way
@@ -189,6 +197,7 @@ def _found(arguments: Arguments, way: str, run: Run) -> list[Direction]:
         classifier=arguments.classifier,
         examples=arguments.examples,
         method=arguments.method or "means",
+        channels=1 if arguments.channels is None else arguments.channels,
         orthogonal_to=_names(arguments.orthogonal_to),
         space=arguments.space,
         layers=arguments.layers,
@@ -250,6 +259,8 @@ def _cells(row: dict[str, Any]) -> list[str]:
         of = f"{details['share']:.1%} of {'the variance' if row['method'] == 'pca' else 'A^T A'}"
     if layers := details.get("layers"):
         of += f" at layers {layers}"
+    if "channels" in details:
+        of += f" in {len(details['channels'])} of {prod(row['shape']):,}"
     if removed := details.get("orthogonal_to"):
         of += f", orthogonal to {', '.join(removed)}"
     n = details.get("examples", "")

@@ -39,8 +39,9 @@ class Evaluate:
     direction: str | None = None
     """measure the edits that a direction of the run makes: what they move, and how much identity stays"""
     classifier: Path | None = None
-    """direction: run folder of a classifier or regressor that predicts attributes; by default a regressor of
-    all attributes of the data, trained once and kept in the run"""
+    """of edits and samples: run folder of a classifier or regressor that predicts their attributes, for
+    --direction, layers, and disentanglement without an encoder; by default a regressor of all attributes of
+    the data, trained once and kept in the run"""
     strength: str = "-2..2"
     """direction: strengths of the edit, e.g. -2..2 or -1,0,2"""
     features: str | None = None
@@ -115,7 +116,15 @@ def run(arguments: Evaluate) -> None:
     }
     # before the data are read, which may take long
     applicable(model, **asked)
-    numbers = evaluate(model, source, seed=arguments.seed, weights=arguments.weights, **asked)
+    numbers = evaluate(
+        model,
+        source,
+        seed=arguments.seed,
+        weights=arguments.weights,
+        classifier=arguments.classifier,
+        run=trained,
+        **asked,
+    )
     if arguments.json:
         print(json.dumps({"run": str(trained), **numbers}))
     else:

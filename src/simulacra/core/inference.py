@@ -67,10 +67,11 @@ def matched_samples(model: Samples, dataset: Dataset, seed: int) -> Tensor:
 
 
 @torch.no_grad()
-def decode(model: Decodes, z: Tensor) -> Tensor:
-    """The means of p(x | z) for latents `(N, *shape)`, on their device."""
+def decode(model: Decodes, z: Tensor, space: str | None = None) -> Tensor:
+    """The means of p(x | z) for latents `(N, *shape)` of a space, on their device."""
+    parts = z.split(CHUNK)
     with eval_mode(model):
-        return torch.cat([model.decode(part.to(model.device)).mean.to(z.device) for part in z.split(CHUNK)])
+        return torch.cat([model.decode(part.to(model.device), space).mean.to(z.device) for part in parts])
 
 
 @torch.no_grad()

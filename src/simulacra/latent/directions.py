@@ -48,7 +48,7 @@ class Direction:
             reaches from the mean of the examples without the attribute to that of those with it (a logistic
             normal is scaled to the same distance along itself); for an unlabelled one it is one standard
             deviation of the latents along it.
-        method: `means`, `logistic`, `pca`, `sefa` or `sum`.
+        method: `means`, `logistic`, `channels`, `pca`, `sefa` or `sum`.
         details: plain values for JSON: data, attribute, examples, held-out accuracy, error, seed, checksum of
             the weights; of a `sum` its `terms`, the factor of every direction in it by name.
 

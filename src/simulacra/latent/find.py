@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import acos, degrees, sqrt
 from typing import Any
 
@@ -78,7 +79,29 @@ def logistic(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
     return np.asarray(unit * abs(unit @ means(positive, negative)))
 
 
-METHODS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {"means": means, "logistic": logistic}
+def channels(positive: np.ndarray, negative: np.ndarray, count: int = 1) -> np.ndarray:
+    """The difference of the means in the numbers of a latent that differ most, and 0 in all others, `(Z,)`.
+
+    Those with the largest |m - n| / s, the means m and n of latents `(P, Z)` and `(N, Z)`, s the standard
+    deviation of the former (StyleSpace, Wu et al. 2021, arXiv:2011.12799, section 5).
+
+    >>> channels(np.array([[5.0, 1.0], [-1.0, 3.0]]), np.zeros((2, 2)))
+    array([0., 2.])
+
+    Args:
+        positive: `(P, Z)`.
+        negative: `(N, Z)`.
+        count: of the numbers that are kept; those that never vary are not.
+    """
+    difference, spread = means(positive, negative), positive.std(axis=0)
+    relevance = np.abs(difference) / np.where(spread > 1e-12, spread, np.inf)
+    kept = np.argsort(-relevance, kind="stable")[:count]
+    vector = np.zeros_like(difference)
+    vector[kept] = difference[kept]
+    return vector
+
+
+METHODS: dict[str, Callable[..., np.ndarray]] = {"means": means, "logistic": logistic, "channels": channels}
 
 
 def labelled(
@@ -90,6 +113,7 @@ def labelled(
     others: Sequence[Direction] = (),
     seed: int = 0,
     details: Mapping[str, Any] | None = None,
+    count: int = 1,
 ) -> Direction:
     """The direction from examples without an attribute to those with it.
 
@@ -99,10 +123,13 @@ def labelled(
         examples: latents that it is found from.
         held_out: latents that its accuracy is measured on, as many of each kind as there are of the rarer;
             None for cross-validation.
-        method: `means`, the difference of the means, or `logistic`, the normal of a logistic regression.
+        method: `means`, the difference of the means; `logistic`, the normal of a logistic regression; or
+            `channels`, the difference of the means in the numbers of a latent that differ most, and 0 in all
+            others.
         others: directions that it has to be orthogonal to: `Direction.orthogonal`.
         seed: of the bootstrap, and of what is held out.
         details: what else is known about it.
+        count: of the numbers that `channels` keeps.
 
     Returns:
         The direction. Its details have `examples`, how many of each kind; `held_out_accuracy`, the share of
@@ -111,14 +138,19 @@ def labelled(
         of the `cosine` with the direction that endlessly many examples would give, and the `angle` in
         degrees. Of a logistic normal it is a lower bound, `lower_bound`: its penalty counts less with more
         examples, which turns the normal, too. With fewer than 10 examples of a kind `error` is None: it
-        could be far too small by chance.
+        could be far too small by chance. Those of `channels` have the places of these, `channels`.
 
     Raises:
-        ConfigError: there is no such method, or the direction lies in the span of the others.
+        ConfigError: there is no such method, the direction lies in the span of the others, or it is to be
+            orthogonal to others and of few channels.
         DataError: there are fewer than 2 examples of a kind, or the direction is zero.
     """
     if method not in METHODS:
         raise ConfigError(f"method: unknown '{method}', {nearest(method, METHODS)}")
+    if method == "channels" and others:
+        raise ConfigError(
+            "method: channels moves few numbers, orthogonal to nothing; leave orthogonal-to out"
+        )
     for kind, n in examples.counts.items():
         if n < FEWEST:
             raise DataError(
@@ -126,15 +158,16 @@ def labelled(
                 f" {kind} it; at least {FEWEST} of each kind are needed, and {FEW} or more are better"
             )
     random = np.random.default_rng(seed)
+    of = partial(channels, count=count) if method == "channels" else METHODS[method]
     shape = examples.positive.shape[1:]
     spanned = np.stack([np.asarray(o.vector.flatten(), np.float64) for o in others]) if others else None
 
     def find(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
-        v = METHODS[method](positive, negative)
+        v = of(positive, negative)
         return v if spanned is None else remainder(torch.from_numpy(v), torch.from_numpy(spanned)).numpy()
 
     positive, negative = _flat(examples)
-    v = torch.from_numpy(METHODS[method](positive, negative))
+    v = torch.from_numpy(of(positive, negative))
     if not bool(v.any()):
         raise DataError(f"direction '{name}': the latents of examples with and without it are the same")
     direction = Direction(name, space, v.reshape(shape), method, details or {}).orthogonal(*others)
@@ -147,13 +180,15 @@ def labelled(
     error = None
     if not _few(examples.counts):
         error = _bootstrap(find, vector, positive, negative, random) | {"lower_bound": method == "logistic"}
-    found = {
+    found: dict[str, Any] = {
         "examples": examples.counts,
         "held_out_accuracy": accuracy,
         "threshold": _threshold(vector, positive, negative),
         "error": error,
         "seed": seed,
     }
+    if method == "channels":
+        found["channels"] = np.flatnonzero(vector).tolist()
     return Direction(name, space, direction.vector, method, {**direction.details, **found})
 
 

@@ -1,21 +1,22 @@
 """Whether single latents stand for single factors of the data: DCI and MIG.
 
-The factors are the attributes of the data. Both metrics are meant for factors that are known, and drawn
-independently of each other, as those of `faces` are.
+The factors are the attributes of the data, whose examples are encoded. Latents of a generator without an
+encoder are drawn, and the factors are the attributes of its samples, as another model predicts them. Both
+metrics are meant for factors that are known, and drawn independently of each other, as those of `faces` are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import log
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulacra.core.capabilities import Encodes
-from simulacra.core.inference import encode_all
-from simulacra.core.latents import LatentSpace
-from simulacra.data.spec import Dataset
+from simulacra.core.capabilities import Encodes, Generates
+from simulacra.core.inference import decode, encode_all
+from simulacra.core.noise import Noise
 from simulacra.metrics.registry import Measurement, Metric, register
 
 if TYPE_CHECKING:
@@ -160,43 +161,83 @@ def factor_columns(values: np.ndarray) -> list[int]:
 
 
 def _disentanglement(evaluation: Evaluation) -> dict[str, Any]:
-    """Of the default space also by factor, in `columns`; of the other spaces by their names."""
+    """Of the first space also by factor, in `columns`; of the other spaces by their names."""
+    names, spaces = (_encoded if isinstance(evaluation.model, Encodes) else _sampled)(evaluation)
+    if isinstance(names, str):
+        return {"left_out": f"disentanglement {names}"}
+    (_, first), *others = ((space, _of_latents(*halves, evaluation.seed)) for space, halves in spaces)
+    by_factor = {
+        name: {key: float(values[j]) for key, values in first.items() if values.ndim}
+        for j, name in enumerate(names)
+    }
+    numbers = {**_means(first), "columns": by_factor}
+    directions = {f"space {space}": _means(values) for space, values in others}
+    return numbers | ({"directions": directions} if directions else {})
+
+
+# of each space its name, latents and factors that forests are fitted to, and others that they are measured on
+Halves = Iterable[tuple[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]]
+
+
+def _encoded(evaluation: Evaluation) -> tuple[list[str] | str, Halves]:
+    """The factors of data, and the latents that they are encoded to; or why there are none."""
     train, dataset = evaluation.data.train.take(slice(0, FITTED)), evaluation.dataset
     columns = []
     if train.attributes is not None and dataset.attributes is not None and len(train):
         columns = factor_columns(train.attributes)
         columns = [i for i in columns if np.ptp(dataset.attributes[:, i]) > 0]
     if len(columns) < 2:
-        return {
-            "left_out": "disentanglement needs two or more attributes that vary, in the training split too"
-        }
+        return "needs two or more attributes that vary, in the training split too", ()
     names = [dataset.spec.attributes[i] for i in columns]
-    first, *others = (_of_space(evaluation, space, train, columns) for space in evaluation.model.spaces)
-    by_factor = {
-        name: {key: float(values[j]) for key, values in first.items() if values.ndim}
-        for j, name in enumerate(names)
-    }
-    numbers = {**_means(first), "columns": by_factor}
-    spaces = [f"space {space.name}" for space in evaluation.model.spaces[1:]]
-    directions = {name: _means(values) for name, values in zip(spaces, others, strict=True)}
-    return numbers | ({"directions": directions} if directions else {})
+
+    def spaces() -> Halves:
+        for space in evaluation.model.spaces:
+            halves = []
+            for part in (train, dataset):
+                assert part.attributes is not None, "checked above"
+                z = encode_all(evaluation.model, part, space.name)[0].flatten(1).numpy()
+                halves += [z, part.attributes[:, columns]]
+            yield space.name, (halves[0], halves[1], halves[2], halves[3])
+
+    return names, spaces()
 
 
-def _of_space(
-    evaluation: Evaluation, space: LatentSpace, train: Dataset, columns: list[int]
+def _sampled(evaluation: Evaluation) -> tuple[list[str] | str, Halves]:
+    """The factors of samples as they are predicted, and the latents that the samples are decoded from."""
+    model, predictor, dataset = evaluation.model, evaluation.predicts, evaluation.dataset
+    if predictor is None:
+        return "of a generator needs a classifier that predicts the factors of its samples", ()
+    known = dataset.spec.attributes
+    factors = [] if dataset.attributes is None else factor_columns(dataset.attributes)
+    chosen = [
+        i for i, name in enumerate(predictor.names) if name not in known or known.index(name) in factors
+    ]
+    if len(chosen) < 2:
+        return "needs two or more attributes that vary and are predicted well", ()
+
+    def spaces() -> Halves:
+        for space in model.spaces:
+            if space.prior is None:
+                continue
+            z = space.sample(FITTED + len(dataset), Noise(evaluation.seed)).cpu()
+            if z.ndim == 3 and bool((z == z[:, :1]).all()):
+                # copies of one latent for every layer have no more to tell
+                continue
+            y = predictor.predict(evaluation.stored(decode(model, z, space.name)))[:, chosen]
+            latents = z.flatten(1).numpy()
+            yield space.name, (latents[:FITTED], y[:FITTED], latents[FITTED:], y[FITTED:])
+
+    return [predictor.names[i] for i in chosen], spaces()
+
+
+def _of_latents(
+    z_train: np.ndarray, factors_train: np.ndarray, z: np.ndarray, factors: np.ndarray, seed: int
 ) -> dict[str, np.ndarray]:
     """The metrics of a space; those of single factors `(K,)`."""
-    dataset = evaluation.dataset
-    assert train.attributes is not None
-    assert dataset.attributes is not None
-    z_train, z = (
-        encode_all(evaluation.model, part, space.name)[0].flatten(1).numpy() for part in (train, dataset)
-    )
-    factors = dataset.attributes[:, columns]
     numbers = {"mig": mig(z, factors)}
     # one latent alone matters for every factor, and nothing can be said about it
-    if space.size > 1:
-        found = dci(z_train, train.attributes[:, columns], z, factors, evaluation.seed)
+    if z.shape[1] > 1:
+        found = dci(z_train, factors_train, z, factors, seed)
         numbers["disentanglement"] = np.array(found.disentanglement)
         numbers["completeness"] = found.completeness
         numbers["informativeness"] = found.informativeness
@@ -208,7 +249,7 @@ def _means(values: dict[str, np.ndarray]) -> dict[str, float]:
 
 
 DISENTANGLEMENT = register(Measurement(
-    name="disentanglement", needs=(Encodes,), slow=True,
+    name="disentanglement", needs=(Encodes, Generates), slow=True,
     metrics=(
         Metric("disentanglement", "disentanglement (DCI)",
             meaning="1 where each latent matters for one factor only, by random forests", better="higher"),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from torch import Tensor
@@ -23,6 +23,17 @@ from simulacra.metrics.translation import cycle_sets, pair_sets
 
 # samples that are drawn, and examples that scores compare with them, at most
 MOST = 10_000
+
+
+class Predictor(Protocol):
+    """Predicts attributes of examples that have no labels, as those of samples."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The attributes that it predicts well, K of them."""
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """`(N, K)` of examples as data are stored."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,7 @@ class Evaluation:
         batch_size: examples at a time.
         seed: random seed.
         anomalies: the name of other data, and examples of them, for `anomaly`.
+        predictor: makes what predicts the attributes of samples; it may have to be trained.
     """
 
     model: Any
@@ -56,6 +68,7 @@ class Evaluation:
     batch_size: int = 100
     seed: int = 0
     anomalies: tuple[str, Dataset] | None = None
+    predictor: Callable[[], Predictor] | None = None
 
     @cached_property
     def averages(self) -> dict[str, dict[str, float]]:
@@ -98,8 +111,16 @@ class Evaluation:
 
     def draw(self, model: Samples, n: int, seed: int) -> np.ndarray:
         """Samples of a model, stored as the data are."""
-        x: Tensor = draw(model, n, seed)
-        return to_bytes(x) if model.spec.kind == "image" else x.cpu().numpy()
+        return self.stored(draw(model, n, seed))
+
+    def stored(self, x: Tensor) -> np.ndarray:
+        """Examples of the model as data are stored."""
+        return to_bytes(x) if self.model.spec.kind == "image" else x.cpu().numpy()
+
+    @cached_property
+    def predicts(self) -> Predictor | None:
+        """What predicts the attributes of samples; None where there is nothing."""
+        return None if self.predictor is None else self.predictor()
 
     @cached_property
     def sample_sets(self) -> Sequence[Any]:

@@ -69,7 +69,8 @@ def direction(
     data: Trainable | None = None,
     classifier: Model | str | Path | None = None,
     examples: int | None = None,
-    method: Literal["means", "logistic"] = "means",
+    method: Literal["means", "logistic", "channels"] = "means",
+    channels: int = 1,
     orthogonal_to: Sequence[str | Direction] = (),
     space: str | None = None,
     layers: str | None = None,
@@ -91,7 +92,10 @@ def direction(
             direction is found in the training split and measured in the test split.
         classifier: a trained classifier, or its run folder, whose predictions are the labels.
         examples: examples of each kind; 20 of data, 500 of samples when not given.
-        method: `means`, the difference of the means, or `logistic`, the normal of a logistic regression.
+        method: `means`, the difference of the means; `logistic`, the normal of a logistic regression; or
+            `channels`, the difference of the means in few numbers of a latent, e.g. single channels of `s` of
+            a StyleGAN (Wu et al. 2021, arXiv:2011.12799).
+        channels: the number of those.
         orthogonal_to: directions to leave alone; by name those that the run has, or attributes of the same
             data: the logistic normals of 500 examples of each kind.
         space: name of the latent space; the default one for None.
@@ -112,7 +116,7 @@ def direction(
     >>> zero.details["examples"], zero.details["held_out_accuracy"]["value"] > 0.9
     ({'with': 20, 'without': 20}, True)
     """
-    for what, number, least in (("examples", examples, 1), ("seed", seed, 0)):
+    for what, number, least in (("examples", examples, 1), ("channels", channels, 1), ("seed", seed, 0)):
         whole = whole_number(number)
         if number is not None and (whole is None or whole < least):
             raise ConfigError(f"{what}: must be a whole number, at least {least}, not {number!r}")
@@ -157,7 +161,7 @@ def direction(
         train, test = found
         found = train.scaled(mask), test and test.scaled(mask)
         others = [replace(other, vector=mask * other.vector) for other in others]
-    result = labelled(name or attribute, one.name, *found, method, others, seed, details)
+    result = labelled(name or attribute, one.name, *found, method, others, seed, details, channels)
     return result if layers is None else at_layers(latent_model, result, layers)
 
 

@@ -22,6 +22,8 @@ from simulacra.limits import IMPORTANCE_SAMPLES
 from simulacra.metrics.evaluation import Evaluation
 from simulacra.metrics.features import EXTRACTORS
 from simulacra.metrics.registry import Measurement, check, groups, measurements, merge
+from simulacra.run import Run
+from simulacra.tasks.attribute_predictor import Known, given_predictor, known, predictor_of
 
 
 @torch.no_grad()
@@ -38,6 +40,8 @@ def evaluate(
     weights: str | Path | None = None,
     variants: int = 4,
     anomalies: Trainable | None = None,
+    classifier: str | Path | None = None,
+    run: Run | None = None,
 ) -> dict[str, Any]:
     """Numbers on one split, averaged over examples; log-likelihoods in nats per example.
 
@@ -51,7 +55,7 @@ def evaluate(
             known only when the same arrays are passed.
         metrics: groups of `metrics.registry`: `elbo`, `nll`, `reconstruction`, `latents`, `prediction`,
             `samples`, `table`, `translation`, and those that compare features, `fid`, `kid`, `prdc`, `is`,
-            `classes`, `memorisation`, `perceptual`; `disentanglement` and `anomaly`. Those that the
+            `classes`, `memorisation`, `perceptual`; `disentanglement`, `layers` and `anomaly`. Those that the
             model has no capability for are left out. The first ones, up to `translation`, when not given.
         importance_samples: draws of z for an estimated log-likelihood.
         examples: the first examples of the split, this many; for a model that translates between two domains
@@ -64,6 +68,10 @@ def evaluate(
         variants: translations of each input of a pair, at least 2.
         anomalies: data as for `data`, of which the test split, or the split that a source names, is compared
             with the examples: adds the group `anomaly`.
+        classifier: run folder of a classifier or regressor that predicts attributes of samples, for `layers`,
+            and for `disentanglement` of a model without an encoder.
+        run: run of the model, in which a regressor of all attributes of its data is trained and kept where no
+            classifier is given.
 
     Returns:
         `data`, `examples`, `seed`, and the values of each group by their keys, which the modules of
@@ -99,6 +107,13 @@ def evaluate(
     if anomalies is not None:
         found, part = fitted(model, anomalies)
         others = f"{found.name}@{part}", _first(model, found.split(part), examples)
+
+    def predictor() -> Known:
+        if run is None:
+            assert classifier is not None, "one of them is given"
+            return known(given_predictor(Path(classifier), model.spec), dataset)
+        return known(predictor_of(run, None if classifier is None else Path(classifier)), dataset)
+
     evaluation = Evaluation(
         model,
         data,
@@ -112,6 +127,7 @@ def evaluate(
         batch_size,
         seed,
         others,
+        None if classifier is None and run is None else predictor,
     )
     numbers: dict[str, Any] = {"data": f"{data.name}@{split}", "examples": len(dataset), "seed": seed}
     with eval_mode(model), trusted():
