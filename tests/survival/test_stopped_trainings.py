@@ -30,7 +30,7 @@ TRAININGS = {
     "conditional_gan": ["conditional_gan", *DIGITS, "--net", "mlp", "--evaluate-every", "8"],
     "cyclegan": ["cyclegan", "--data", "unpaired:DATA/unpaired", *SMALL, "--blocks", "1", "--pool", "3"],
     "gan": ["gan", *DIGITS, "--net", "mlp", "--r1", "1", "--lazy", "3", "--augment", "ada"],
-    "gan_encoder": ["gan_encoder", "--generator", "DATA/gan", *DIGITS],
+    "gan_encoder": ["gan_encoder", "--generator", "DATA/gan", *DIGITS, "--perceptual-weight", "0"],
     "generator": ["generator", *DIGITS],
     "mdn": ["mdn", "--data", "bishop-inverse:400", "--warmup", "5"],
     "model in a file": [FLOW, "--data", "moons:400", "--clip", "1"],
