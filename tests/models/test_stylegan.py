@@ -162,17 +162,21 @@ def test_parts_of_a_batch_move_averages_like_the_whole(parts: int) -> None:
 
 @pytest.mark.slow
 def test_two_processes_move_averages_like_one(tmp_path: Path) -> None:
-    words = ["train", "stylegan", "--data", "digits", "--latent-dim", "4", "--width", "4", "--steps", "8"]
-    words += ["--batch-size", "16", "--no-batch-deviation", "--path-length", "2", "--augment", "ada"]
+    words = ["train", "stylegan", "--data", "digits", "--latent-dim", "4", "--width", "4", "--steps", "2"]
+    words += ["--batch-size", "16", "--no-batch-deviation", "--path-length", "2"]
     words += ["--device", "cpu", "--precision", "32"]
     assert main([*words, "--out", str(tmp_path / "one")]) == 0
     run([*SIMULACRA, *words, "--devices", "2", "--out", str(tmp_path / "two")])
     one, two = (
-        load_file(next((tmp_path / name / "checkpoints").glob("*8.safetensors"))) for name in ("one", "two")
+        load_file(next((tmp_path / name / "checkpoints").glob("*2.safetensors"))) for name in ("one", "two")
     )
-    for name in ("model.mapping.w_avg", "model.path_average", "model.augment.p"):
+    for name in ("model.mapping.w_avg", "model.path_average"):
         torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-6)
     assert one["model.path_average"] > 0
+    # first steps of Adam are as long for gradients of rounding errors
+    for name, value in one.items():
+        if name.startswith("model.generator"):
+            assert (two[name] - value).abs().mean() < 1e-4, name
 
 
 # of the exporter itself
