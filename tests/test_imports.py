@@ -34,7 +34,7 @@ ALLOWED = {
     "metrics": DATA | {"probability", "latent", "nets"},
     "engine": DATA | {"accelerate", "models", "run", "metrics", "tensors", "terminal"},
     "latent": DATA | {"nets", "run", "tensors"},
-    "tasks": TRAINED | {"attacks"},
+    "tasks": TRAINED | {"attacks", "nets"},
     "estimators": TRAINED,
     "transformer": TRAINED | {"estimators"},
     "api": TRAINED | {"tasks"},

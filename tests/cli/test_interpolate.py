@@ -160,7 +160,7 @@ def test_rows_of_a_table(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        ("{runs}/vae --out {out}/x.png", 2, "name what to interpolate between: --seeds 1,2, --images A B or"),
+        ("{runs}/vae --out {out}/x.png", 2, "name what to interpolate between: --seeds 1,2, --images A B,"),
         ("{runs}/vae --seeds 1 --out {out}/x.png", 2, "a path needs at least 2 seeds, images or classes"),
         ("{runs}/vae --images {runs}/0.png --out {out}/x.png", 2, "a path needs at least 2"),
         ("{runs}/vae --seeds 1,b --out {out}/x.png", 2, "--seeds takes whole numbers, 0 or more, with"),

@@ -1,8 +1,12 @@
 """What every registered model owes the engine and the tools, over every kind of data."""
 
+import atexit
 import copy
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
@@ -69,16 +73,15 @@ CASES = [
 ]
 Z = 4
 N = 6
-# kind of data -> the run of a generator of such data
-GENERATORS: dict[str, str] = {}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def generators(tmp_path_factory: pytest.TempPathFactory) -> None:
-    for kind in {kind for name, kind in CASES if name in MODELS and MODELS[name].base}:
-        folder = tmp_path_factory.mktemp("generators") / "run"
-        generator_run(folder, SPECS[kind], latent_dim=Z)
-        GENERATORS[kind] = str(folder)
+@cache
+def generator(kind: str) -> str:
+    """The run of a generator of such data, for models that are trained for one."""
+    folder = Path(mkdtemp())
+    atexit.register(rmtree, folder, ignore_errors=True)
+    generator_run(folder / "run", SPECS[kind], latent_dim=Z)
+    return str(folder / "run")
 
 
 def dataset(spec: DataSpec) -> Dataset:
@@ -110,7 +113,7 @@ def untrained(name: str, kind: str) -> Model:
     if features:
         settings["features"] = features
     if card.base:
-        settings[card.base] = GENERATORS[kind]
+        settings[card.base] = generator(kind)
     return build(name, SPECS[kind], card.Config(**settings))
 
 
@@ -179,8 +182,9 @@ def test_bf16_changes_losses_by_rounding_alone(case: tuple[str, str, Model]) -> 
     training = replace(model_card(name.partition(" ")[0]).training, precision="bf16", device="cpu")
     stage = Players(copy.deepcopy(model), training, launch(training)).stage
     exact, rounded = ([turn.loss.item() for turn in m.play(batch(SPECS[kind]))] for m in (model, stage))
-    # ten layers of doubled weights enlarge rounding, too
-    assert rounded == pytest.approx(exact, rel=0.05, abs=0.02)
+    # ten layers of doubled weights enlarge rounding, too: half a unit in the last place of the largest loss
+    absolute = max(0.02, 2**-9 * max(map(abs, exact)))
+    assert rounded == pytest.approx(exact, rel=0.05, abs=absolute)
 
 
 def test_state_survives_saving(case: tuple[str, str, Model]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from simulacra.data.spec import DataSpec
     from simulacra.latent.directions import Direction
     from simulacra.run import Run
+    from simulacra.tasks.picture_files import Picture
 
 # examples of a source in one picture or array, unless -n says otherwise
 SHOWN = 8
@@ -40,7 +41,7 @@ class Edit:
     run: tyro.conf.Positional[Path]
     """run folder"""
     inputs: tyro.conf.Positional[tuple[Path, ...]]
-    """image files, .zip files and folders of images; or --data, or --seeds"""
+    """image files, .zip files and folders of images; or --data, --seeds, or --projected"""
     direction: str
     """name of a direction of the run; 'simulacra direction RUN' lists them"""
     out: Path
@@ -58,6 +59,8 @@ class Edit:
     """number of examples of --data; by default all for a folder, 8 for a single file"""
     seeds: str | None = None
     """seeds in place of images, e.g. 1,2,3: samples of the model, also of one without an encoder"""
+    projected: Path | None = None
+    """folder of 'simulacra project' in place of images: for models without an encoder, e.g. GANs"""
     class_: Annotated[str | None, tyro.conf.arg(name="class")] = None
     """class of the samples, by name, for conditional models"""
     truncation: float | None = None
@@ -72,8 +75,12 @@ def main(argv: list[str]) -> int:
 
     run = Run(arguments.run)
     run.check_trained()
-    if sum([bool(arguments.inputs), arguments.data is not None, arguments.seeds is not None]) != 1:
-        raise ConfigError("inputs: name images or folders, or a source with --data, or samples with --seeds")
+    of = (arguments.inputs or None, arguments.data, arguments.seeds, arguments.projected)
+    if sum(one is not None for one in of) != 1:
+        raise ConfigError(
+            "inputs: name images or folders, or a source with --data, or samples with --seeds, or a folder of"
+            " projections with --projected"
+        )
     if arguments.n is not None and (arguments.data is None or arguments.n < 1):
         raise ConfigError("n: the number of examples of --data, at least 1")
     for name, value in (("class", arguments.class_), ("truncation", arguments.truncation)):
@@ -97,6 +104,8 @@ def main(argv: list[str]) -> int:
     suffixes = [f"-{stem}{s:+g}" for s in strengths] if len(strengths) > 1 else [""]
     if arguments.seeds is not None:
         return _samples(arguments, run, direction, strengths, suffixes)
+    if arguments.projected is not None:
+        return _projected(arguments, run, direction, strengths, suffixes)
     model = _encoder(run)
     direction = _at_layers(arguments, model, direction)
     direction.check(model)
@@ -113,8 +122,9 @@ def _encoder(run: Run) -> Any:
     name = short_name(config.model)
     if isinstance(model, Samples) and not isinstance(model, Encodes):
         raise RunError(
-            f"{run}: this {name} has no encoder, so that it edits no given images; edit its samples with"
-            " --seeds 1,2,3"
+            f"{run}: this {name} has no encoder, so that it edits no given images; find their latents:"
+            f" simulacra project {run} IMAGE... --out DIR, and edit them with --projected DIR; or"
+            " edit its samples with --seeds 1,2,3"
         )
     require(model, Encodes, run, name, config.source)
     return require(model, Decodes, run, name, config.source)
@@ -183,10 +193,12 @@ def _samples(
     arguments: Edit, run: Run, direction: Direction, strengths: Sequence[float], suffixes: Sequence[str]
 ) -> int:
     """Edits of samples, in any kind of output."""
+    from simulacra.core.batch import to_bytes
     from simulacra.core.capabilities import Conditional, Decodes, require
     from simulacra.models.registry import short_name
-    from simulacra.tasks.edit import edit_latents, write_edits
+    from simulacra.tasks.edit import edit_latents
     from simulacra.tasks.interpolate import from_seeds
+    from simulacra.tasks.picture_files import examples
 
     assert arguments.seeds is not None
     try:
@@ -212,12 +224,49 @@ def _samples(
     if not _is_folder(out, config.spec):
         _export(out, config.spec, y, [str(seed) for seed in seeds], strengths, arguments.overwrite)
         return 0
-    settings = _settings(arguments, run, strengths)
-    written, there = write_edits(y, names, out, suffixes, settings, arguments.overwrite)
+    pictures = list(examples("", to_bytes(y[:, 0]), names))
+    return _write_edits(arguments, run, y, pictures, strengths, suffixes, "sample")
+
+
+def _projected(
+    arguments: Edit, run: Run, direction: Direction, strengths: Sequence[float], suffixes: Sequence[str]
+) -> int:
+    """Edits of the images of a folder of projections, in any kind of output."""
+    from simulacra.tasks import project
+    from simulacra.tasks.edit import edit_latents
+    from simulacra.tasks.picture_files import Picture
+
+    folder, out = arguments.projected, arguments.out
+    assert folder is not None
+    model, images = project.load(folder, run)
+    direction = _at_layers(arguments, model, direction)
+    z, direction = project.in_one_space(model, images.projection, direction)
+    y = edit_latents(model, z, direction, strengths, images.projection.noise)
+    if not _is_folder(out, run.config.spec):
+        _export(out, run.config.spec, y, images.names, strengths, arguments.overwrite)
+        return 0
+    pictures = [Picture(folder / name, PurePosixPath(name)) for name in images.names]
+    return _write_edits(arguments, run, y, pictures, strengths, suffixes, "image")
+
+
+def _write_edits(
+    arguments: Edit,
+    run: Run,
+    y: Tensor,
+    pictures: Sequence[Picture],
+    strengths: Sequence[float],
+    suffixes: Sequence[str],
+    what: str,
+) -> int:
+    """Edits in a folder, and what is said about them."""
+    from simulacra.tasks.edit import write_edits
+
+    out, settings = arguments.out, _settings(arguments, run, strengths)
+    written, there = write_edits(y, pictures, out, suffixes, settings, arguments.overwrite)
     report_plan([], out, {}, there, "edits", "edits")
     print(out)
     if written:
-        print(f"{written:,} {'sample' if written == 1 else 'samples'} edited{_at(strengths)}")
+        print(f"{written:,} {what}{'' if written == 1 else 's'} edited{_at(strengths)}")
     return 0
 
 
@@ -231,6 +280,7 @@ def _settings(arguments: Edit, run: Run, strengths: Sequence[float]) -> dict[str
     """What edits of one name depend on."""
     from simulacra import tensors
     from simulacra.latent import directions
+    from simulacra.tasks.project import LATENTS
 
     return {
         "direction": arguments.direction,
@@ -238,6 +288,7 @@ def _settings(arguments: Edit, run: Run, strengths: Sequence[float]) -> dict[str
         "strengths": list(strengths),
         "data": arguments.data,
         "class": arguments.class_,
+        "projected": arguments.projected and tensors.checksum(arguments.projected / LATENTS),
         **{
             name: value
             for name in ("layers", "truncation")

@@ -31,6 +31,8 @@ class Interpolate:
     """two or more seeds, e.g. 1,2: of each the latent of its first sample"""
     images: tuple[Path, ...] = ()
     """two or more image files, which are encoded; of others than square pixels the middle square is taken"""
+    projected: Path | None = None
+    """folder of 'simulacra project': a path through its images, in order, for models without an encoder"""
     classes: str | None = None
     """classes, by name: those that a conditional model is given, one for each seed or one for all, at seed 0
     by default; otherwise the mean latents of two or more classes of the training data"""
@@ -48,7 +50,10 @@ class Interpolate:
 
 def main(argv: list[str]) -> int:
     arguments = parse(Interpolate, argv, "simulacra interpolate")
-    numbers, classes = _points(arguments)
+    others = (arguments.seeds, arguments.images or None, arguments.classes, arguments.space)
+    if arguments.projected is not None and others != (None,) * 4:
+        raise ConfigError("--projected cannot be combined with --seeds, --images, --classes or --space")
+    numbers, classes = _points(arguments) if arguments.projected is None else ([], [])
     from simulacra.run import Run
 
     run = Run(arguments.run)
@@ -63,16 +68,23 @@ def main(argv: list[str]) -> int:
     from simulacra.models.registry import short_name
     from simulacra.tasks import interpolate as task
     from simulacra.tasks.export_examples import check_output
+    from simulacra.tasks.project import load
 
     config, out, space = run.config, arguments.out, arguments.space
     name = short_name(config.model)
     check_output(out, config.spec, animations=not arguments.lattice)
     check_unused(out, overwrite=arguments.overwrite)
-    model = run.load()
-    if not isinstance(model, Conditional):
+    model, projected = run.load(), None
+    if arguments.projected is not None:
+        model, images = load(arguments.projected, run)
+        projected = task.Points(images.projection.latents.to(model.device), None, images.projection.space)
+        space = projected.space
+    elif not isinstance(model, Conditional):
         model = require(model, Decodes, run, name, config.source)
     curve = arguments.path or default_path(model.space(space))
-    if arguments.images:
+    if projected is not None:
+        points = projected
+    elif arguments.images:
         encoder = require(model, Encodes, run, name, config.source)
         x = tensor(task.read_images(config.spec, arguments.images))
         points = task.with_classes(model, task.from_examples(encoder, x, space), classes, space)
@@ -104,7 +116,9 @@ def _points(arguments: Interpolate) -> tuple[list[int], list[str]]:
     """
     classes, numbers = listed(arguments.classes), seeds(arguments.seeds)
     if not (numbers or classes or arguments.images):
-        raise ConfigError("name what to interpolate between: --seeds 1,2, --images A B or --classes A,B")
+        raise ConfigError(
+            "name what to interpolate between: --seeds 1,2, --images A B, --classes A,B or --projected DIR"
+        )
     if numbers and arguments.images:
         raise ConfigError("--seeds and --images cannot be combined; leave one out")
     n = max(len(numbers), len(classes), len(arguments.images))

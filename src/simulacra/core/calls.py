@@ -78,6 +78,15 @@ def checked(call: Callable[..., Any]) -> Callable[..., Any]:
     return outermost
 
 
+def check_examples(model: Any, what: str, value: Any) -> Tensor:
+    """Examples as a call of the model takes them: images `(N, C, H, W)` in [0, 1], or vectors `(N, D)`.
+
+    Raises:
+        DataError: they are none, or of another shape; the message begins with `what`.
+    """
+    return _examples(model, what, value, {})
+
+
 def _examples(model: Any, what: str, value: Any, _: Mapping[str, Any]) -> Tensor:
     """Images `(N, C, H, W)` or vectors `(N, D)`, floats on the model's device."""
     shape = model.spec.shape

@@ -9,6 +9,7 @@ arXiv:1904.03189). Many images are projected at once, each as if it were alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import cos, pi
 
@@ -36,7 +37,7 @@ RADIUS = 1.0
 # of the autocorrelation of noise maps (Karras et al. 2020)
 AUTOCORRELATION = 1e5
 # draws from the prior that a start is chosen from
-DRAWS = 1000
+DRAWS = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,13 +48,11 @@ class Projection:
         latents: `(N, *shape of the space)`, float32.
         space: name of the latent space.
         noise: noise maps of each image `(N, 1, H, W)`, where they were learned.
-        losses: of each image at each step, `(N, steps)`, without regularisation.
     """
 
     latents: Tensor
     space: str
     noise: tuple[Tensor, ...] = ()
-    losses: Tensor | None = None
 
 
 def project(
@@ -74,7 +73,7 @@ def project(
 
     with d of `nets.perceptual`. Adam moves each latent from its start, in the units of the prior's standard
     deviation, for a fixed number of steps. A model that encodes starts from its encodings, another one from
-    the draw from the prior that is nearest to the image, of 1,000.
+    the draw from the prior that is nearest to the image, of 256.
 
     Draws from a prior N(0, I) in many dimensions lie near a sphere, and a generator has seen no others. So
     the loss has a term -ln p(|z|) / dim(z), p the chi distribution of their norms, which keeps z near the
@@ -113,14 +112,12 @@ def project(
         maps = [m.detach().float().repeat(len(x), 1, 1, 1) for m in _noise(model, learn_noise)]
         moved = [z.div_(scale), *maps]
         optimiser = torch.optim.Adam([tensor.requires_grad_(True) for tensor in moved])
-        losses = []
         for step in range(steps):
             optimiser.param_groups[0]["lr"] = RATE * _ramp(step, steps)
-            y = decode(model, z * scale, of.name, maps)
+            y = decode(model, z * scale, of.name, maps).float()
             loss = PIXELS * (x - y).square().flatten(1).mean(dim=1)
             if perceptual:
                 loss = loss + perceptual * map_distance(target, perceptual_maps(y))
-            losses.append(loss.detach())
             if radius and isinstance(of.prior, StandardNormal):
                 # ln p(r) = (d - 1) ln r - r^2 / 2 + constant
                 r2 = (z * scale).square().sum(dim=dims)
@@ -136,17 +133,16 @@ def project(
                     noise.sub_(noise.mean(dim=(1, 2, 3), keepdim=True))
                     noise.mul_(noise.square().mean(dim=(1, 2, 3), keepdim=True).rsqrt())
         z = (z * scale).detach()
-    curves = torch.stack(losses, dim=1).cpu() if losses else z.new_empty(len(x), 0)
-    return Projection(z, of.name, tuple(noise.detach() for noise in maps), curves)
+    return Projection(z, of.name, tuple(noise.detach() for noise in maps))
 
 
-def decode(model: Decodes, z: Tensor, space: str, maps: tuple[Tensor, ...] | list[Tensor] = ()) -> Tensor:
-    """Images `(N, C, H, W)`, float32, of latents and, where there are any, of noise maps of their own."""
+def decode(model: Decodes, z: Tensor, space: str, maps: Sequence[Tensor] = ()) -> Tensor:
+    """What latents are decoded to `(N, ...)`, images with noise maps of their own where there are any."""
     z = z.to(model.device, model.dtype)
     if maps:
         assert isinstance(model, Styles), "only a model with styles has noise maps"
-        return model.decode_with_noise(z, [m.to(z) for m in maps], space).mean.float()
-    return model.decode(z, space).mean.float()
+        return model.decode_with_noise(z, [m.to(z) for m in maps], space).mean
+    return model.decode(z, space).mean
 
 
 def _noise(model: Decodes, learn: bool) -> list[Tensor]:
@@ -181,7 +177,7 @@ def _nearest(model: Decodes, x: Tensor, target: list[Tensor], draws: Tensor, of:
     """Of each image the draw that is decoded to the most similar one: by the perceptual distance, if any."""
     similarity = []
     for part in draws.split(CHUNK):
-        y = decode(model, part, of.name)
+        y = decode(model, part, of.name).float()
         if target:
             # of unit vectors |u - v|^2 = 2 - 2 u.v
             pairs = zip(target, perceptual_maps(y), strict=True)

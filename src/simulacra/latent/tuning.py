@@ -76,14 +76,14 @@ def tune(
                 order += noise.uniform(len(x)).argsort().tolist()
             rows, order = order[:few], order[few:]
             pivots, images = z[rows], x[rows]
-            loss = _loss(images, decode(tuned, pivots, of.name), perceptual)
+            loss = _loss(images, decode(tuned, pivots, of.name).float(), perceptual)
             if locality and of.prior is not None:
                 # eq. 5: alpha is a share of the distance, drawn anew
                 alpha = noise.uniform(few, *dims).to(pivots)
                 others = torch.lerp(pivots, of.sample(few, noise).to(pivots), alpha)
                 with torch.no_grad():
-                    kept = decode(model, others, of.name)
-                loss = loss + locality * _loss(kept, decode(tuned, others, of.name), perceptual)
+                    kept = decode(model, others, of.name).float()
+                loss = loss + locality * _loss(kept, decode(tuned, others, of.name).float(), perceptual)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()

@@ -27,13 +27,14 @@ from simulacra.data.images.parallel import parallel
 from simulacra.data.spec import DataSpec
 from simulacra.errors import ConfigError, RunError
 from simulacra.latent.directions import Direction
+from simulacra.latent.project import decode
 from simulacra.limits import check_memory
 from simulacra.tasks.picture_files import (
     FAST,
     Fitted,
     Job,
+    Picture,
     claim,
-    examples,
     exists,
     placed,
     plan,
@@ -100,24 +101,43 @@ def edit(model: Any, x: Any, direction: Direction, strengths: Sequence[float] | 
 
 
 def edit_latents(
-    model: Decodes, z: Tensor, direction: Direction, strengths: Sequence[float] | float = STRENGTHS
+    model: Decodes,
+    z: Tensor,
+    direction: Direction,
+    strengths: Sequence[float] | float = STRENGTHS,
+    noise: Sequence[Tensor] = (),
 ) -> Tensor:
-    """As `edit`, of latents `(N, *shape of the direction's space)`, for models without an encoder."""
+    """As `edit`, of latents `(N, *shape of the direction's space)`, for models without an encoder.
+
+    Args:
+        model: decodes them.
+        z: the latents.
+        direction: in their space.
+        strengths: each s; one, or several.
+        noise: noise maps of each latent `(N, 1, H, W)`, of a model with styles; its own for none.
+    """
     direction.check(model)
     values = check_strengths(strengths)
     _check_memory(len(z), len(values), model.spec)
     with torch.no_grad(), eval_mode(model):
-        parts = [
-            torch.stack(list(_moved(model, part, direction, values)), dim=1)
-            for part in z.to(model.device, model.dtype).split(_chunk(model.spec, CHUNK))
-        ]
+        size, parts = _chunk(model.spec, CHUNK), []
+        for start in range(0, len(z), size):
+            rows = slice(start, start + size)
+            part, maps = z[rows].to(model.device, model.dtype), [one[rows] for one in noise]
+            parts.append(torch.stack(list(_moved(model, part, direction, values, maps)), dim=1))
         return torch.cat(parts)
 
 
-def _moved(model: Decodes, z: Tensor, direction: Direction, strengths: Sequence[float]) -> Iterator[Tensor]:
+def _moved(
+    model: Decodes,
+    z: Tensor,
+    direction: Direction,
+    strengths: Sequence[float],
+    noise: Sequence[Tensor] = (),
+) -> Iterator[Tensor]:
     """The decoded means of a batch at each strength, in the batches of `reconstruct`: of 0 the same bits."""
     for strength in strengths:
-        yield model.decode(direction.apply(z, strength), direction.space).mean
+        yield decode(model, direction.apply(z, strength), direction.space, noise)
 
 
 def _chunk(spec: DataSpec, most: int) -> int:
@@ -256,7 +276,7 @@ def _edit_batch(
 
 def write_edits(
     y: Tensor,
-    names: Sequence[str],
+    pictures: Sequence[Picture],
     out: Path,
     suffixes: Sequence[str],
     settings: Mapping[str, Any],
@@ -266,7 +286,7 @@ def write_edits(
 
     Args:
         y: in [0, 1].
-        names: of files, one for each of the N.
+        pictures: the N images, whose names and sizes the edits have.
         out: their folder.
         suffixes: one for each of the S.
         settings: what they depend on, for `claim`.
@@ -275,13 +295,12 @@ def write_edits(
     Returns:
         How many of the N were written, and how many were there.
     """
-    images = {name: to_bytes(each) for name, each in zip(names, y, strict=True)}
-    firsts = np.stack([each[0] for each in images.values()])
-    jobs, _, there = plan(examples("", firsts, names), out, suffixes, overwrite)
+    edits = {picture.path: to_bytes(each) for picture, each in zip(pictures, y, strict=True)}
+    jobs, _, there = plan(pictures, out, suffixes, overwrite)
     claim(out, settings, OTHERS, overwrite)
     for job in jobs:
         original = job.source.open()
-        for x, file in zip(images[job.source.name.as_posix()], job.outs, strict=True):
+        for x, file in zip(edits[job.source.path], job.outs, strict=True):
             if overwrite or not exists(file):
-                write(to_image(x), original, file, FAST, overwrite)
+                write(placed(to_image(x), original.image), original, file, FAST, overwrite)
     return len(jobs), there
