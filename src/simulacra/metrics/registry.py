@@ -348,7 +348,9 @@ def by_group(event: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
                 measurement = next((m for m in measurements() if m.name == group), None)
                 of(measurement).setdefault(part, {})[name] = several
     for group, text in event.get("cautions", {}).items():
-        found.setdefault(group, {})["cautions"] = {group: text}
+        # those of edits are in none
+        named = group if group in groups() else ""
+        found.setdefault(named, {}).setdefault("cautions", {})[group] = text
     if not found:
         # everything was left out
         of(None)
