@@ -20,6 +20,7 @@ from tests.survival.launcher import STEP, Ending, Launcher, Outcome, Terminal
 FLOW = f"{Path(__file__).parents[2] / 'examples' / 'flow.py'}:Flow"
 BRIEF = ["--steps", "24", "--log-every", "4", "--batch-size", "16", "--precision", "32", "--device", "cpu"]
 DIGITS = ["--data", "digits", "--hidden", "8"]
+STYLES = ["--data", "digits", "--latent-dim", "4", "--width", "2"]
 SMALL = ["--steps", "12", "--batch-size", "4", "--image-size", "32", "--load-size", "36", "--width", "4"]
 # the first word is the model; what a training remembers from step to step is switched on
 TRAININGS = {
@@ -29,7 +30,7 @@ TRAININGS = {
     "conditional_gan": ["conditional_gan", *DIGITS, "--net", "mlp", "--evaluate-every", "8"],
     "cyclegan": ["cyclegan", "--data", "unpaired:DATA/unpaired", *SMALL, "--blocks", "1", "--pool", "3"],
     "gan": ["gan", *DIGITS, "--net", "mlp", "--r1", "1", "--lazy", "3", "--augment", "ada"],
-    "gan_encoder": ["gan_encoder", "--generator", "DATA/gan", *DIGITS],
+    "gan_encoder": ["gan_encoder", "--generator", "DATA/gan", *DIGITS, "--perceptual-weight", "0"],
     "generator": ["generator", *DIGITS],
     "mdn": ["mdn", "--data", "bishop-inverse:400", "--warmup", "5"],
     "model in a file": [FLOW, "--data", "moons:400", "--clip", "1"],
@@ -37,6 +38,19 @@ TRAININGS = {
     "pca": ["pca", "--data", "digits"],
     "pix2pix": ["pix2pix", "--data", "pairs:DATA/pairs", *SMALL, "--style-dim", "2", "--flip"],
     "regressor": ["regressor", "--data", "robot-arm:400", "--accumulate", "2"],
+    "stylegan": [
+        "stylegan",
+        *STYLES,
+        "--path-length",
+        "2",
+        "--augment",
+        "ada",
+        "--ema",
+        "0.9",
+        "--lazy",
+        "3",
+    ],
+    "conditional_stylegan": ["conditional_stylegan", *STYLES],
     "vae": ["vae", *DIGITS, "--latent-dim", "2", "--ema", "0.9", "--keep", "best"],
     "vae of a table": ["vae", "--data", "csv:DATA/table.csv", "--latent-dim", "2", "--hidden", "8"],
 }

@@ -85,7 +85,7 @@ class StyledLayer(nn.Module):
         strength, bias = GAIN * self.noise_strength, GAIN * self.bias
         if not self.adain:
             return activate_(self.conv(x, s), GAIN * self.conv.demodulation(s), noise, strength, bias)
-        d = torch.full((len(x), len(bias)), GAIN * self.conv.scale, device=x.device, dtype=bias.dtype)
+        d = torch.full_like(bias, GAIN * self.conv.scale).expand(x.shape[0], -1)
         x = F.instance_norm(activate_(self.conv(x), d, noise, strength, bias))
         scale, shift = s.to(x.dtype)[:, :, None, None].chunk(2, dim=1)
         # AdaIN(x, s) = s_scale (x - mu(x)) / sigma(x) + s_shift

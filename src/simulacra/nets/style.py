@@ -144,7 +144,8 @@ class Synthesis(nn.Module):
         s = self.styles(s) if s.ndim == 3 else s
         styles = s.split(self.style_sizes, dim=1)
         layers, shown = styles[: len(self.layers)], styles[len(self.layers) :]
-        x = self.constant.expand(len(s), -1, -1, -1)
+        # not len(s), which an export would take for a constant
+        x = self.constant.expand(s.shape[0], -1, -1, -1)
         x = self.layers[0](x, layers[0], noise[0])
         image = self.images[0](x, shown[0]) if self.skip else None
         for k in range(1, len(self.sides)):

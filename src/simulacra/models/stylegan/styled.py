@@ -219,5 +219,7 @@ def _move_average(average: Tensor, value: Tensor, share: float, noise: Noise) ->
     if dist.is_available() and dist.is_initialized():
         dist.all_reduce(value)
         processes = dist.get_world_size()
+    # parts of a batch come one after the other, and weigh the same in the end
     parts = max(1, noise.shards // processes)
-    average.lerp_(value / processes, share / parts)
+    later = parts - 1 - noise.shard % parts
+    average.lerp_(value / processes, share / (parts - later * share))
