@@ -21,6 +21,7 @@ from simulacra.core.noise import Noise
 from simulacra.data import load
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError
+from simulacra.metrics.registry import TRAINED_AGAINST
 from simulacra.models.gan import adversarial
 from simulacra.models.gan.adversarial import BLUR, FADE, Penalties
 from simulacra.models.gan.card import GANConfig
@@ -235,7 +236,10 @@ def test_pretrained_features_bring_their_own_defaults() -> None:
     assert asked.objective is OBJECTIVES["relativistic"]
     assert asked.augment is None
     assert asked.penalties == Penalties(r1=0.5)
+    # it enlarges, where a plain one has transposed convolutions
+    assert any(isinstance(m, torch.nn.Upsample) for m in model.generator.modules())
     plain = GAN(IMAGES, GANConfig(width=4))
+    assert any(isinstance(m, torch.nn.ConvTranspose2d) for m in plain.generator.modules())
     assert (plain.objective, plain.augment) == (OBJECTIVES["non-saturating"], None)
     assert plain.penalties == Penalties(r1=1.0)
 
@@ -318,6 +322,17 @@ def test_resumed_within_the_blur_it_is_bit_equal(tmp_path: Path, monkeypatch: py
     resumed = sim.train("gan", "digits", tmp_path / "halves", **settings)
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
+
+
+def test_scores_in_features_that_it_was_trained_against_are_marked() -> None:
+    x = (255 * photographs().x.repeat(2, 1, 1, 1)).numpy().astype(np.uint8)
+    found = {}
+    for name, model in (("sees", sees()), ("plain", GAN(IMAGES, GANConfig(latent_dim=4, width=4)))):
+        for features in ("efficientnet-lite0", "raw"):
+            event = sim.evaluate(model, x, metrics=("kid",), features=features)
+            found[name, features] = event.get("cautions", {}).get("kid", "")
+    assert found.pop(("sees", "efficientnet-lite0")).startswith(TRAINED_AGAINST)
+    assert not any(TRAINED_AGAINST in text for text in found.values())
 
 
 @pytest.mark.slow

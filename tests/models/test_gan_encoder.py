@@ -160,7 +160,7 @@ def test_styles_are_encoded_to_every_layer_and_their_mean(tmp_path: Path) -> Non
     assert model.layers("0-1") == [0, 1]
     assert model.style_layers == gan.style_layers
     (turn,) = model.play(batch(x, 1, 2))
-    assert {"latent", "generated", "pixel", "perceptual", "delta"} == set(turn.terms)
+    assert {"latent", "generated", "pixel", "perceptual_loss", "delta"} == set(turn.terms)
     # a copy has spaces of its own
     other = copy.deepcopy(model)
     with torch.no_grad():

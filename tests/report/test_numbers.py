@@ -90,6 +90,15 @@ def test_the_weights_that_are_kept_are_named(tmp_path: Path) -> None:
     assert kept(run_with(tmp_path / "none")) is None
 
 
+def test_the_caution_of_an_edit_stands_beside_its_numbers(tmp_path: Path) -> None:
+    caution = "reconstructions show 'smile' poorly"
+    about: dict[str, object] = {"kind": "evaluation", "step": 5, "data": "faces@test", "direction": "smile"}
+    run = run_with(tmp_path, about | {"edit_movement": 0.1, "cautions": {"edits": caution}})
+    (one,) = numbers_of(run)
+    assert [row.name for row in one.rows] == ["attribute moves"]
+    assert one.cautions == [f"edits: {caution}."]
+
+
 def test_no_evaluation_erases_another(tmp_path: Path) -> None:
     own: dict[str, object] = {"kind": "evaluation", "step": 5, "data": "robot-arm@test", "examples": 50}
     scores = {"extractor": "raw", "weights": "", "resize": "none", "features": 2, "samples": 50, "real": 50}

@@ -126,6 +126,12 @@ class PerExample(Measurement):
         return {**evaluation.averages[self.name], **self.compute(evaluation)}
 
 
+# of scores in the features that the discriminator saw
+TRAINED_AGAINST = (
+    "flattering: the samples were trained against these features; take those of a classifier's run"
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Score(Measurement):
     """A measurement of samples, or of translations, against real examples.
@@ -154,7 +160,12 @@ class Score(Measurement):
 
     def measure(self, evaluation: Evaluation) -> Mapping[str, Any]:
         comparisons = evaluation.comparisons.items()
-        return by_direction({name: c.circumstances | self.values(c) for name, c in comparisons})
+        found = {name: c.circumstances | self.values(c) for name, c in comparisons}
+        if evaluation.trained_against:
+            for values in found.values():
+                others = values.get("cautions", {}).get(self.name, "")
+                values["cautions"] = {self.name: "; ".join(filter(None, (TRAINED_AGAINST, others)))}
+        return by_direction(found)
 
     def values(self, comparison: Comparison) -> dict[str, Any]:
         """Its values, beside them those of real examples, and what is to be said about them.
@@ -337,7 +348,9 @@ def by_group(event: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
                 measurement = next((m for m in measurements() if m.name == group), None)
                 of(measurement).setdefault(part, {})[name] = several
     for group, text in event.get("cautions", {}).items():
-        found.setdefault(group, {})["cautions"] = {group: text}
+        # those of edits are in none
+        named = group if group in groups() else ""
+        found.setdefault(named, {}).setdefault("cautions", {})[group] = text
     if not found:
         # everything was left out
         of(None)

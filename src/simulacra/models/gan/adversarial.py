@@ -107,7 +107,7 @@ class AdversarialModel(Discriminates, LatentModel):
         """Raises ConfigError for settings that cannot be."""
         super().__init__(spec, config)
         self.lazy = config.lazy if config.lazy is not None else LAZY[spec.kind]
-        self.pretrained, self.classes = config.features != "none", classes
+        self.pretrained, self.classes = "" if config.features == "none" else config.features, classes
         objective = config.objective or ("hinge" if self.pretrained else "non-saturating")
         self.objective = OBJECTIVES[objective.removesuffix("-gp")]
         self.penalties = _penalties("features" if self.pretrained else spec.kind, objective, config)

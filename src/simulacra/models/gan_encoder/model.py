@@ -133,8 +133,8 @@ class GANEncoder(Reconstructs, Generates):
         loss = config.latent_weight * latent + config.pixel_weight * (own + real * pixel)
         terms = {"latent": latent, "generated": own, "pixel": pixel}
         if self.perceptual:
-            terms["perceptual"] = perceptual_distance(batch.x, y[n:]).mean()
-            loss = loss + real * config.perceptual_weight * terms["perceptual"]
+            terms["perceptual_loss"] = perceptual_distance(batch.x, y[n:]).mean()
+            loss = loss + real * config.perceptual_weight * terms["perceptual_loss"]
         if delta is not None:
             terms["delta"] = (delta[n:] / self.scale).square().mean()
             loss = loss + real * config.delta_weight * terms["delta"]
