@@ -233,6 +233,11 @@ def test_files_classes_and_runs_of_pictures(
             check_audit(Path(folder, "audits", "generator"), names)
             run(capsys, "sample", folder, "--class", NAMES[3], "-n", "4", "--out", "s")
             run(capsys, "sample", folder, "--class", f"{NAMES[3]}x", "--out", "t", code=2)
+            words = ["project", folder, str(Path("pictures", NAMES[3])), "--class", NAMES[3]]
+            run(capsys, *words, "--steps", "1", "--out", f"p{NAMES[3]}")
+            run(
+                capsys, "interpolate", folder, "--projected", f"p{NAMES[3]}", "--steps", "2", "--out", "i.png"
+            )
     Path("pictures", f"{NAMES[3]}.png").write_bytes(b"no picture")
     run(capsys, "data", "check", source, code=1)
 

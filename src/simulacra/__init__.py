@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from simulacra.tasks.evaluate import evaluate
     from simulacra.tasks.interpolate import interpolate
     from simulacra.tasks.mix import mix
+    from simulacra.tasks.project import project
     from simulacra.transformer import as_transformer
 
 # Imported when first used: torch takes over a second. The models' classes are found by their cards.
@@ -68,6 +69,7 @@ _LAZY = {
     "load": "simulacra.api",
     "load_data": "simulacra.api",
     "mix": "simulacra.tasks.mix",
+    "project": "simulacra.tasks.project",
     "train": "simulacra.api",
     "unlabelled_directions": "simulacra.tasks.direction",
 }
@@ -108,6 +110,7 @@ __all__ = [  # names that are imported when first used
     "load",
     "load_data",
     "mix",
+    "project",
     "train",
     "unlabelled_directions",
 ]  # fmt: skip

@@ -153,7 +153,7 @@ def test_a_classifier_labels_samples(runs: Path, capsys: pytest.CaptureFixture[s
     assert found.details["examples"] == {"with": 30, "without": 30}
 
 
-def test_layers_of_a_stylegan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_layers_of_a_stylegan(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = str(tmp_path / "run")
     words = ["train", "stylegan", "--data", "digits", "--steps", "2", "--width", "4", "--out", run]
     assert answer(words, capsys)[0] == 0
@@ -182,6 +182,16 @@ def test_layers_of_a_stylegan(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert answer([*walk, str(tmp_path / "walk.npz")], capsys)[0] == 0
     with np.load(tmp_path / "walk.npz") as still:
         assert (still["x"] == still["x"][:1]).all()
+    # what layers decide, as a classifier sees it
+    measure = ["evaluate", run, "--metrics", "layers", "--classifier", str(runs / "classifier"), "--json"]
+    code, out, _ = answer(measure, capsys)
+    assert code == 0
+    numbers = json.loads(out)
+    assert numbers["style_layers"]["resolutions"] == [4, 8, 8, 8]
+    assert set(numbers["columns"][numbers["style_layers"]["attributes"][0]]) == {
+        "style_coarse",
+        "style_middle",
+    }
     new = [*sefa, "--name", "new"]
     for words, message in (
         ([*new, "--layers", "coarsest"], "layers: cannot read 'coarsest'"),

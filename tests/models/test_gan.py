@@ -236,7 +236,10 @@ def test_pretrained_features_bring_their_own_defaults() -> None:
     assert asked.objective is OBJECTIVES["relativistic"]
     assert asked.augment is None
     assert asked.penalties == Penalties(r1=0.5)
+    # it enlarges, where a plain one has transposed convolutions
+    assert any(isinstance(m, torch.nn.Upsample) for m in model.generator.modules())
     plain = GAN(IMAGES, GANConfig(width=4))
+    assert any(isinstance(m, torch.nn.ConvTranspose2d) for m in plain.generator.modules())
     assert (plain.objective, plain.augment) == (OBJECTIVES["non-saturating"], None)
     assert plain.penalties == Penalties(r1=1.0)
 

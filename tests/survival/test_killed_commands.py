@@ -18,6 +18,7 @@ MODELS = {
     "table": ["classifier", "--data", "csv:DATA/table.csv", "--target", "y", "--hidden", "8"],
     "vae": ["vae", "--data", "digits", "--latent-dim", "2", "--hidden", "8"],
 }
+PROJECT = ["project", "PLACE/vae", "--data", "digits", "-n", "2", "--steps", "1", "--overwrite"]
 TRAIN = ["--steps", "4", "--batch-size", "8", "--precision", "32", "--device", "cpu"]
 EVALUATE = ["evaluate", "PLACE/vae", "--metrics", "elbo", "--examples", "50"]
 REPORT = ["report", "PLACE/vae"]
@@ -41,6 +42,10 @@ COMMANDS = {
     "sample a new folder": ([], [*SAMPLE, "--out", "PLACE/out"]),
     "reconstruct": ([], ["reconstruct", "PLACE/vae", "-n", "4", "--overwrite", "--out", "PLACE/out.png"]),
     "translate": ([TRANSLATE], [*TRANSLATE, "--seed", "1"]),
+    "project": (
+        [[*PROJECT, "--out", "PLACE/projected"]],
+        [*PROJECT, "--seed", "1", "--out", "PLACE/projected"],
+    ),
     "predict a table": (
         [[*PREDICT, "--out", "PLACE/out.csv"]],
         [*PREDICT, "--samples", "2", "--out", "PLACE/out.csv"],

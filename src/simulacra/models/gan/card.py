@@ -67,7 +67,7 @@ class GANConfig(AdversarialConfig, NetworkConfig):
     """numbers in a latent z ~ N(0, I); 64 for images, as many as a vector has when not given"""
     net: Literal["auto", "mlp", "dcgan", "conv", "upsample", "resnet"] = "auto"  # type: ignore[assignment]
     """kind of nets; dcgan: strided and transposed convolutions; conv: with one more at full size; upsample:
-    enlarge, then convolve; auto: dcgan for images of 16 pixels and more, else mlp"""
+    enlarge, then convolve; auto: for images of 16 pixels or more dcgan, with --features upsample; else mlp"""
     hidden: tuple[int, ...] = (128, 128, 128)
     """mlp: sizes of the hidden layers; resnet: of the layers next to the latent"""
     norm: Literal["none", "batch", "group"] = "batch"

@@ -52,4 +52,7 @@ class FeedForwardGAN(AdversarialModel):
         """The settings with the kind of nets resolved."""
         if self.config.net != "auto":
             return self.config
-        return replace(self.config, net="dcgan" if nets.pick("auto", self.spec.shape) == "conv" else "mlp")
+        if nets.pick("auto", self.spec.shape) == "mlp":
+            return replace(self.config, net="mlp")
+        # transposed convolutions leave a grid, and samples that are alike (docs/adversaries.md)
+        return replace(self.config, net="upsample" if self.pretrained else "dcgan")
