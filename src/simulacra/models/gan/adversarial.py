@@ -185,11 +185,15 @@ class AdversarialModel(Discriminates, LatentModel):
         """Regularisation of the generator, where it is due. The default has none."""
         return None
 
-    def _output(self, net: nn.Module, x: Tensor, y: tuple[Tensor, ...], batch: Batch) -> Tensor:
-        """The outputs, `(B,)` or logits `(B, K)`, on examples, blurred and augmented where it is due."""
+    def _augmented(self, x: Tensor, batch: Batch) -> Tensor:
+        """Examples as the discriminator sees them: blurred and augmented where it is due."""
         sigma = BLUR * (1 - batch.step / (FADE * batch.steps)) if self.pretrained else 0.0
         x = blur(x, sigma) if sigma > 0 else x
-        output: Tensor = net(x if self.augment is None else self.augment(x, batch.noise), *y)
+        return x if self.augment is None else self.augment(x, batch.noise)
+
+    def _output(self, net: nn.Module, x: Tensor, y: tuple[Tensor, ...], batch: Batch) -> Tensor:
+        """The outputs, `(B,)` or logits `(B, K)`, on examples that are augmented first."""
+        output: Tensor = net(self._augmented(x, batch), *y)
         return output
 
     def _discriminator_loss(
@@ -204,7 +208,9 @@ class AdversarialModel(Discriminates, LatentModel):
         if due and p.r2:
             fake_leaf = fake.requires_grad_(True)
         net, wrapped = unwrap(self.discriminator), self.discriminator
-        real, fake_output = (self._output(wrapped, leaf, y, batch) for leaf in (real_leaf, fake_leaf))
+        # the net without DDP, which can be differentiated twice, has to see the same augmented examples
+        real_seen, fake_seen = (self._augmented(leaf, batch) for leaf in (real_leaf, fake_leaf))
+        real, fake_output = (wrapped(seen, *y) for seen in (real_seen, fake_seen))
         loss = self.objective.discriminator_loss(real, fake_output)
         terms = {"real": real.mean(), "fake": fake_output.mean()}
         if isinstance(self.augment, AdaptiveAugment):
@@ -214,9 +220,10 @@ class AdversarialModel(Discriminates, LatentModel):
             terms["augment"] = self.augment.p
         if due:
             penalty = torch.zeros((), device=x.device)
-            for weight, leaf, output in ((p.r1, real_leaf, real), (p.r2, fake_leaf, fake_output)):
+            sides = ((p.r1, real_leaf, real_seen, real), (p.r2, fake_leaf, fake_seen, fake_output))
+            for weight, leaf, seen, output in sides:
                 if weight:
-                    output = output if net is wrapped else self._output(net, leaf, y, batch)
+                    output = output if net is wrapped else net(seen, *y)
                     penalty = penalty + weight / 2 * squared_gradient(_score(output), leaf).mean()
             if p.gradient_penalty:
                 penalty = penalty + p.gradient_penalty * self._gradient_penalty(x, fake, y, batch)
