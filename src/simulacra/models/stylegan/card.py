@@ -23,7 +23,7 @@ class StyleGANConfig(AdversarialConfig):
     """numbers in a latent z ~ N(0, I), and in w"""
     mapping_depth: int = 2
     """layers of the mapping network from z to w, 1 to 8"""
-    width: int = 12
+    width: int = 16
     """channels at full size, doubled at every halving of the image"""
     widest: int = 256
     """most channels"""
