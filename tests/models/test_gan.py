@@ -342,3 +342,9 @@ def test_it_covers_what_the_naive_generator_does_not(tmp_path: Any) -> None:
     assert numbers["modes_covered"] == 8
     assert numbers["within_4_sigma"] > 0.85
     assert 0.8 < numbers["variance_ratio"] < 1.2
+
+
+@pytest.mark.parametrize("name", ["batch_deviation", "spectral_norm"])
+def test_settings_without_effect_beside_pretrained_features_are_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name}: has no effect with --features"):
+        GANConfig(**{name: True}, features="efficientnet-lite0")

@@ -7,6 +7,7 @@ from typing import Literal
 
 from simulacra.config import check_ranges
 from simulacra.core.card import ModelCard
+from simulacra.errors import ConfigError
 from simulacra.models.generator.card import NetworkConfig
 from simulacra.models.settings import ADVERSARIAL, ADVERSARIAL_TABLE, convolves
 
@@ -82,6 +83,12 @@ class GANConfig(AdversarialConfig, NetworkConfig):
         NetworkConfig.__post_init__(self)
         AdversarialConfig.__post_init__(self)
         check_ranges(self, at_least_1=("discriminator_features",))
+        for name in ("batch_deviation", "spectral_norm"):
+            if self.features != "none" and getattr(self, name):
+                raise ConfigError(
+                    f"{name}: has no effect with --features, whose discriminator sees each image alone, with"
+                    " weights of spectral norm 1; leave it out"
+                )
 
 
 CARD = ModelCard(

@@ -23,8 +23,8 @@ class StyleGANConfig(AdversarialConfig):
     """numbers in a latent z ~ N(0, I), and in w"""
     mapping_depth: int = 2
     """layers of the mapping network from z to w, 1 to 8"""
-    width: int = 16
-    """channels at full size, doubled at every halving of the image"""
+    width: int | None = 16
+    """channels at full size, doubled at every halving of the image; None: 32,768 / side, as in the paper"""
     widest: int = 256
     """most channels"""
     synthesis: Literal["skip", "residual"] = "skip"
@@ -72,7 +72,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "nano": {"latent_dim": 128, "mapping_depth": 2, "width": 12, "widest": 256, "batch_size": 32},
     "small": {"latent_dim": 256, "mapping_depth": 4, "width": 64, "widest": 512, "batch_size": 32},
     "paper": {
-        "latent_dim": 512, "mapping_depth": 8, "width": 64, "widest": 512, "batch_size": 32,
+        "latent_dim": 512, "mapping_depth": 8, "width": None, "widest": 512, "batch_size": 32,
         "objective": "non-saturating", "lazy": 16, "lr": 2e-3,
     },
 }  # fmt: skip

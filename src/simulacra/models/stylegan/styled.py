@@ -34,6 +34,8 @@ from simulacra.probability.distributions import Delta
 W_MEMORY, PATH_MEMORY = 0.005, 0.01
 # steps between path length penalties, and the part of a batch that they are computed on
 PATH_LAZY, PATH_SHARE = 4, 2
+# channels at full size times side (Karras et al. 2020)
+PAPER_WIDTH = 2**15
 # side in pixels from which on path length is regularised
 PATH_SIDE = 128
 
@@ -73,19 +75,24 @@ class StyledModel(AdversarialModel):
         self.input_space = LatentSpace.normal(dim)
         self.mapping = MappingNetwork(dim, dim, config.mapping_depth, self.classes)
         self.generator: Synthesis = Synthesis(
-            spec.shape, dim, config.width, config.widest, config.synthesis, config.modulation
+            spec.shape, dim, self.width, config.widest, config.synthesis, config.modulation
         )
 
     def _discriminator(self, condition: Condition) -> nn.Module:
         config = self.config
         return StyleCritic(
             self.spec.shape,
-            config.width,
+            self.width,
             config.widest,
             config.discriminator,
             config.batch_deviation,
             self.classes,
         )
+
+    @property
+    def width(self) -> int:
+        """Channels at full size."""
+        return self.config.width or max(1, PAPER_WIDTH // self.spec.shape[1])
 
     @property
     def resolutions(self) -> tuple[int, ...]:
