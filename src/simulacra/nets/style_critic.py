@@ -25,7 +25,7 @@ class StyleCritic(nn.Module):
         width: channels at full size, doubled at every halving.
         widest: most channels.
         architecture: blocks of two convolutions with a shortcut, filtered before they halve; or one
-            convolution with stride 2 a level, a fifth of the work.
+            convolution with stride 2 a level.
         batch_deviation: append the standard deviation over groups of the batch to the last maps.
         classes: number of classes; 0 for none. With them the output is <v_y, h> / sqrt(F), h the last
             features (Miyato and Koyama 2018).

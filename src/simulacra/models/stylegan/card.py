@@ -30,7 +30,7 @@ class StyleGANConfig(AdversarialConfig):
     synthesis: Literal["skip", "residual"] = "skip"
     """sum of images of all sizes, or of features (Karras et al. 2020, figure 7)"""
     discriminator: Literal["residual", "strided"] = "residual"
-    """residual blocks (Karras et al. 2020), or one convolution of stride 2 a level, a fifth of the work"""
+    """residual blocks (Karras et al. 2020), or one convolution of stride 2 a level"""
     modulation: Literal["demodulated", "adain"] = "demodulated"
     """how styles act: on the weights (Karras et al. 2020), or by adaptive instance normalisation (2019)"""
     mixing: float = 0.9
