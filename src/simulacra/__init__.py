@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from simulacra.models.conditional_gan.model import ConditionalGAN
     from simulacra.models.conditional_stylegan.model import ConditionalStyleGAN
     from simulacra.models.cyclegan.model import CycleGAN
+    from simulacra.models.flow_matching.model import FlowMatching
     from simulacra.models.gan.model import GAN
     from simulacra.models.gan_encoder.model import GANEncoder
     from simulacra.models.generator.model import Generator
@@ -90,6 +91,7 @@ __all__ = [  # names that are imported when first used
     "DataSpec",
     "Direction",
     "DistributionRegressor",
+    "FlowMatching",
     "GANEncoder",
     "Generator",
     "LatentSpace",

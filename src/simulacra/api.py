@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from simulacra.models.conditional_gan.model import ConditionalGAN
     from simulacra.models.conditional_stylegan.model import ConditionalStyleGAN
     from simulacra.models.cyclegan.model import CycleGAN
+    from simulacra.models.flow_matching.model import FlowMatching
     from simulacra.models.gan.model import GAN
     from simulacra.models.gan_encoder.model import GANEncoder
     from simulacra.models.generator.model import Generator
@@ -58,6 +59,10 @@ def train(
 def train(
     model: Literal["cyclegan"], data: Trainable, out: str | Path | None = None, **settings: Any
 ) -> CycleGAN: ...
+@overload
+def train(
+    model: Literal["flow_matching"], data: Trainable, out: str | Path | None = None, **settings: Any
+) -> FlowMatching: ...
 @overload
 def train(model: Literal["gan"], data: Trainable, out: str | Path | None = None, **settings: Any) -> GAN: ...
 @overload
