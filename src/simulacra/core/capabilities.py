@@ -250,7 +250,7 @@ class Samples(Capability, LatentModel):
     """Draws new examples: z ~ p(z), then x ~ p(x | z), or the mean of p(x | z), as for images."""
 
     verb = "sample"
-    missing = "does not sample; train a vae or a gan"
+    missing = "does not sample; train a vae or a gan, or fit a density to the latents of an autoencoder"
     calls: ClassVar[tuple[str, ...]] = ("sample",)
     cards = "simulacra.report.samples"
 

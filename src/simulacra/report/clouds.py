@@ -34,6 +34,7 @@ def scatter(
     modes: np.ndarray | None = None,
     radius: float = 0.0,
     equal: bool = False,
+    labels: tuple[str, str] = ("data", "samples"),
 ) -> Figure:
     """Vectors by their first two columns, samples over data; by the only one, as histograms.
 
@@ -47,10 +48,11 @@ def scatter(
         modes: centres `(K, D)` that rings are drawn around, or None.
         radius: of the rings.
         equal: the same scale along both axes.
+        labels: what the legend calls data and samples.
     """
     small = None if data is None else unreadable(data, samples)
-    groups = [("data", GREY, data)] if data is not None else []
-    groups.append(("samples", BLUE, samples))
+    groups = [(labels[0], GREY, data)] if data is not None else []
+    groups.append((labels[1], BLUE, samples))
     with style():
         if small is None:
             figure, axes = single(520, 440)
