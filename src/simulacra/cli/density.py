@@ -12,8 +12,7 @@ import tyro
 from simulacra.cli import usage
 from simulacra.cli.usage import Overwrite
 from simulacra.config import configure
-from simulacra.models.densities import model_of
-from simulacra.models.registry import model_card
+from simulacra.models.registry import density_model, model_card
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +34,7 @@ def main(argv: list[str]) -> int:
     if not kind:
         text = f"{Density.__doc__} With --kind KIND before --help: the options of that kind too."
         usage.parse(Density, argv, "simulacra density", text)
-    model, fixed = model_of(kind)
+    model, fixed = density_model(kind)
     card = model_card(model)
     config, training = configure((card.Config(), card.training), fixed)
     groups = {"model": config, "training": training}

@@ -60,7 +60,7 @@ def scatter(
         else:
             figure = Figure(figsize=(5.2, 3.2), layout="constrained")
             axes, own = figure.subplots(1, 2)
-        marks = _cloud(axes, groups, names, equal)
+        marks = draw_cloud(axes, groups, names, equal)
         if modes is not None and samples.shape[1] >= 2:
             rings = [Circle((x, y), radius) for x, y in modes[:, :2]]
             axes.add_collection(PatchCollection(rings, facecolor="none", edgecolor=INK, linewidth=0.9))
@@ -74,7 +74,7 @@ def scatter(
                 axes.set_title("near the data")
             else:
                 axes.set_title("samples and data")
-            _cloud(own, groups[-1:], names, equal)
+            draw_cloud(own, groups[-1:], names, equal)
             own.set_title("samples at their own scale")
             for one in (axes, own):
                 one.title.set(fontsize=9.5)
@@ -100,7 +100,7 @@ def unreadable(data: np.ndarray, samples: np.ndarray) -> str | None:
     return None
 
 
-def _cloud(
+def draw_cloud(
     axes: Axes, groups: Sequence[tuple[str, str, np.ndarray]], names: Sequence[str], equal: bool
 ) -> list[Line2D]:
     """Draw groups (name, colour, vectors); returns what a legend shows of them."""

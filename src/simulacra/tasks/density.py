@@ -24,8 +24,7 @@ from simulacra.data.arrays import fingerprint
 from simulacra.data.images.parallel import progress
 from simulacra.data.spec import SPLITS, Data, Dataset, DataSpec, Options
 from simulacra.errors import ConfigError, RunError
-from simulacra.models.densities import model_of
-from simulacra.models.registry import model_card, model_class, short_name
+from simulacra.models.registry import density_model, model_card, model_class, short_name
 from simulacra.run import LATENTS, PRIORS, Run, RunConfig
 
 # latents that the likelihood is the mean of, at most
@@ -78,7 +77,7 @@ def fit_density(
     >>> model.sample(3, seed=0).shape
     torch.Size([3, 1, 8, 8])
     """
-    model, fixed = model_of(kind)
+    model, fixed = density_model(kind)
     card = model_card(model)
     config, training = configure((card.Config(), card.training), {**fixed, **settings})
     run = run if isinstance(run, Run) else Run(run)
