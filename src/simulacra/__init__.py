@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from simulacra.models.gan.model import GAN
     from simulacra.models.gan_encoder.model import GANEncoder
     from simulacra.models.generator.model import Generator
+    from simulacra.models.gmm.model import GMM
     from simulacra.models.mdn.model import MDN
     from simulacra.models.naive.model import Naive
     from simulacra.models.pca.model import PCA
@@ -77,6 +78,7 @@ _LAZY = {
 }
 __all__ = [  # names that are imported when first used
     "GAN",
+    "GMM",
     "MDN",
     "MODELS",
     "PCA",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from simulacra.models.gan.model import GAN
     from simulacra.models.gan_encoder.model import GANEncoder
     from simulacra.models.generator.model import Generator
+    from simulacra.models.gmm.model import GMM
     from simulacra.models.mdn.model import MDN
     from simulacra.models.naive.model import Naive
     from simulacra.models.pca.model import PCA
@@ -70,6 +71,8 @@ def train(
 def train(
     model: Literal["generator"], data: Trainable, out: str | Path | None = None, **settings: Any
 ) -> Generator: ...
+@overload
+def train(model: Literal["gmm"], data: Trainable, out: str | Path | None = None, **settings: Any) -> GMM: ...
 @overload
 def train(model: Literal["mdn"], data: Trainable, out: str | Path | None = None, **settings: Any) -> MDN: ...
 @overload

@@ -60,7 +60,7 @@ def test_metrics_of_the_evaluation(vae5: Run) -> None:
 def test_without_an_evaluation_it_says_so(pca: Run, autoencoder: Run) -> None:
     for run in (pca, autoencoder):
         assert "It has not been evaluated" in card(run)
-    assert "Solved in closed form, without training steps." in card(pca)
+    assert "Solved directly, without training steps." in card(pca)
 
 
 def test_whether_examples_are_memorised_is_said(pca: Run, tmp_path: Path) -> None:

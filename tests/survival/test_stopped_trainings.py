@@ -32,6 +32,7 @@ TRAININGS = {
     "gan": ["gan", *DIGITS, "--net", "mlp", "--r1", "1", "--lazy", "3", "--augment", "ada"],
     "gan_encoder": ["gan_encoder", "--generator", "DATA/gan", *DIGITS, "--perceptual-weight", "0"],
     "generator": ["generator", *DIGITS],
+    "gmm": ["gmm", "--data", "moons:400"],
     "mdn": ["mdn", "--data", "bishop-inverse:400", "--warmup", "5"],
     "model in a file": [FLOW, "--data", "moons:400", "--clip", "1"],
     "naive": ["naive", *DIGITS],

@@ -63,6 +63,26 @@ def lacks_classes(model: str, spec: DataSpec, instead: str = "") -> str:
     return f"a {model} needs labels, and the data have none; {instead}{label_hint(spec)}"
 
 
+def lacks_vectors(model: str, spec: DataSpec) -> str:
+    """Why the data do not suit a density of vectors, a sentence; empty when they are vectors of numbers."""
+    if spec.kind != "vector":
+        return (
+            f"a {model} takes vectors and rows of tables, and the data are images; train a vae or a gan, or an"
+            " autoencoder and a density on its latents"
+        )
+    return lacks_numbers(model, spec)
+
+
+def lacks_numbers(model: str, spec: DataSpec) -> str:
+    """Why the data do not suit a density of numbers, a sentence; empty where there are no codes."""
+    if spec.schema is None or spec.schema.continuous:
+        return ""
+    return (
+        f"a {model} is a density of numbers, and the table has categories or special values; train a vae, a"
+        " pca or a gan, or choose other columns"
+    )
+
+
 def check_sizes(config: Any) -> None:
     """Raises ConfigError for a size of a net, or a scale, that is not positive."""
     sizes = ("latent_dim", "width", "depth", "blocks", "components")

@@ -86,7 +86,7 @@ def _training(run: Run, config: RunConfig, model: Model) -> str:
             f"- Untrained: its weights are those of the initialisation, seed {config.training.seed}."
         )
     else:
-        lines.append("- Solved in closed form, without training steps.")
+        lines.append("- Solved directly, without training steps.")
     lines.append(f"- Made with {', '.join(f'{name} {number}' for name, number in versions(run).items())}")
     return "\n".join(lines) + f"\n\n{fenced('sh', command(config, run.path))}"
 
