@@ -44,7 +44,7 @@ def main(argv: list[str]) -> int:
         tyro.conf.OmitArgPrefixes[shape],  # type: ignore[valid-type,misc]  # made at run time
         argv,
         "simulacra density",
-        f"{Density.__doc__} {kind.capitalize()} is a {model}: {card.summary}.",
+        f"{Density.__doc__} Kind {kind}, the model {model}: {card.summary}.",
     )
     return _fit(parsed.density, model, parsed.model, parsed.training)
 
