@@ -69,11 +69,14 @@ RICH: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("precision", ["32", "bf16"])
+LADDER: dict[str, Any] = {"groups": 3, "net": "resnet", "width": 4, "depth": 1, "latent_channels": 2}
+
+
+@pytest.mark.parametrize(("precision", "nets"), [("32", {}), ("bf16", {}), ("32", LADDER)])
 def test_interrupted_and_resumed_is_bit_for_bit_uninterrupted(
-    trains: Trains, monkeypatch: pytest.MonkeyPatch, precision: str
+    trains: Trains, monkeypatch: pytest.MonkeyPatch, precision: str, nets: dict[str, Any]
 ) -> None:
-    config = {"importance_samples": 3, "importance_from": 0.4, "kl_warmup": 12, "binarise": True}
+    config = {"importance_samples": 3, "importance_from": 0.4, "kl_warmup": 12, "binarise": True, **nets}
     settings = {**RICH, "precision": precision}
     whole, model = trains("whole", config, **settings)
     play = VAE.play

@@ -67,9 +67,12 @@ CASES = [
     if not model_card(name).needs(spec) and (name in MODELS or kind != "mixed")
 ] + [
     # a discriminator that sees images through a pretrained network
-    ("gan efficientnet-lite0", "colour"),
-    ("conditional_gan efficientnet-lite0", "grey"),
-    ("stylegan efficientnet-lite0", "grey"),
+    ("gan features=efficientnet-lite0", "colour"),
+    ("conditional_gan features=efficientnet-lite0", "grey"),
+    ("stylegan features=efficientnet-lite0", "grey"),
+    # a ladder of latent groups: vectors, maps
+    ("vae groups=3", "mixed"),
+    ("vae groups=3", "colour"),
 ]
 Z = 4
 N = 6
@@ -106,12 +109,11 @@ def batch(spec: DataSpec, seed: int = 0) -> Batch:
 
 
 def untrained(name: str, kind: str) -> Model:
-    name, _, features = name.partition(" ")
-    card, settings = model_card(name), dict[str, Any]()
+    name, *given = name.split(" ")
+    card, settings = model_card(name), dict(setting.split("=") for setting in given)
+    settings = {key: int(value) if value.isdigit() else value for key, value in settings.items()}
     if hasattr(card.Config(), "latent_dim"):
         settings["latent_dim"] = Z
-    if features:
-        settings["features"] = features
     if card.base:
         settings[card.base] = generator(kind)
     return build(name, SPECS[kind], card.Config(**settings))
@@ -180,7 +182,7 @@ def test_bf16_changes_losses_by_rounding_alone(case: tuple[str, str, Model]) -> 
         for p in model.parameters():
             # those of an equalised learning rate, N(0, 1), do not
             p *= 1 if p.ndim > 1 and p.std() > 0.9 else 2
-    training = replace(model_card(name.partition(" ")[0]).training, precision="bf16", device="cpu")
+    training = replace(model_card(name.split(" ")[0]).training, precision="bf16", device="cpu")
     stage = Players(copy.deepcopy(model), training, launch(training)).stage
     exact, rounded = ([turn.loss.item() for turn in m.play(batch(SPECS[kind]))] for m in (model, stage))
     assert rounded == pytest.approx(exact, rel=0.02, abs=0.02)

@@ -53,6 +53,18 @@ TRAININGS = {
     ],
     "conditional_stylegan": ["conditional_stylegan", *STYLES],
     "vae": ["vae", *DIGITS, "--latent-dim", "2", "--ema", "0.9", "--keep", "best"],
+    "vae with groups": [
+        "vae",
+        *DIGITS,
+        "--latent-dim",
+        "2",
+        "--groups",
+        "3",
+        "--net",
+        "resnet",
+        "--width",
+        "4",
+    ],
     "vae of a table": ["vae", "--data", "csv:DATA/table.csv", "--latent-dim", "2", "--hidden", "8"],
 }
 KILLS = 20

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import ClassVar
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from simulacra import nets
@@ -56,11 +56,7 @@ class Autoencoder(Reconstructs):
         self.likelihood = self._likelihood()
         # images are left as they are
         self.standardise = Standardise(spec) if spec.kind == "vector" else None
-        outputs = self.likelihood.outputs(spec.shape)
-        codes = self.latent_parameters * config.latent_dim
-        self.encoder = nets.encoder(spec.shape, codes, config)
-        mirrored = replace(config, hidden=config.hidden[::-1])
-        self.decoder = nets.decoder(config.latent_dim, outputs, mirrored)
+        self.encoder, self.decoder = self._nets(self.likelihood.outputs(spec.shape))
 
     def prepare(self, train: Dataset) -> None:
         """Learn what to standardise vectors by; fit the mixtures of the likelihood of a table."""
@@ -78,6 +74,13 @@ class Autoencoder(Reconstructs):
         if schema is not None and not schema.continuous:
             raise ConfigError(f"likelihood: {name} does not suit the table's categories; use mixed")
         return likelihoods.make(name, self.config.scale, self.config.sigma)
+
+    def _nets(self, outputs: tuple[int, ...]) -> tuple[nn.Module, nn.Module]:
+        """The encoder, and the decoder to outputs of this shape."""
+        config = self.config
+        encoder = nets.encoder(self.spec.shape, self.latent_parameters * config.latent_dim, config)
+        mirrored = replace(config, hidden=config.hidden[::-1])
+        return encoder, nets.decoder(config.latent_dim, outputs, mirrored)
 
     def _space(self) -> LatentSpace:
         return LatentSpace("z", (self.config.latent_dim,))
@@ -125,7 +128,11 @@ class Autoencoder(Reconstructs):
             A distribution over examples with a `mean` `(B, C, H, W)` in [0, 1], or `(B, D)`.
         """
         self.space(space)
-        p: Distribution = self.likelihood(self.decoder(z))
+        return self._likelihood_of(self.decoder(z))
+
+    def _likelihood_of(self, output: Tensor) -> Distribution:
+        """p(x | z) for the decoder's output, in the units of the data."""
+        p: Distribution = self.likelihood(output)
         if self.standardise is not None and self.likelihood.location_scale:
             p = self.standardise.in_units(p)
         return p

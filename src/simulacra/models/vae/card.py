@@ -15,6 +15,11 @@ from simulacra.models.autoencoder.card import AutoencoderConfig
 class VAEConfig(AutoencoderConfig):
     """Nets, likelihood and objective of a variational autoencoder."""
 
+    groups: int = 1
+    """latent groups: one vector, or a ladder of as many, from the top down (Sonderby et al. 2016); with
+    --net resnet all but the top one are maps"""
+    latent_channels: int = 4
+    """with --groups: channels of each group that is a map"""
     beta: float = 1.0
     """weight of the KL term (Higgins et al. 2017)"""
     kl_warmup: int = 0
@@ -29,7 +34,10 @@ class VAEConfig(AutoencoderConfig):
     def __post_init__(self) -> None:
         """Raises ConfigError for impossible settings."""
         super().__post_init__()
-        check_ranges(self, at_least_1=("importance_samples",), at_least_0=("beta", "free_bits", "kl_warmup"))
+        sizes = ("importance_samples", "groups", "latent_channels")
+        check_ranges(self, at_least_1=sizes, at_least_0=("beta", "free_bits", "kl_warmup"))
+        if self.groups > 1 and self.net in ("conv", "upsample"):
+            raise ConfigError(f"groups: several need net resnet or mlp, not {self.net}")
         if self.importance_samples > 1 and self.free_bits > 0:
             raise ConfigError(
                 "free_bits: has no meaning with importance_samples above 1; leave one of them out"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
+from simulacra import nets
 from simulacra.core.batch import Batch
 from simulacra.core.capabilities import Elbo, Generates, ImportanceWeighted
 from simulacra.core.latents import LatentSpace
@@ -16,10 +19,27 @@ from simulacra.core.model import Turn
 from simulacra.core.noise import Noise
 from simulacra.models.autoencoder.model import Autoencoder
 from simulacra.models.vae.card import CARD, VAEConfig
+from simulacra.models.vae.posterior import LadderPosterior
+from simulacra.nets import top_down
 from simulacra.probability.distributions import kl_to_standard_normal, log_mean_exp
 
 # Latents decoded at once by `log_weights`: enough to keep the cores busy, few enough for their caches.
 DECODED_AT_ONCE = 512
+
+
+class Draw(NamedTuple):
+    """k latents z ~ q(z | x) for each example.
+
+    Attributes:
+        z: the latents `(B, k, Z)`.
+        mu, sigma: parameters of q for each draw, `(B, k, Z)`; `(B, 1, Z)` where all draws have the same.
+        p: p(x | z), of B k examples.
+    """
+
+    z: Tensor
+    mu: Tensor
+    sigma: Tensor
+    p: Distribution
 
 
 class VAE(Generates, ImportanceWeighted, Autoencoder):
@@ -34,6 +54,12 @@ class VAE(Generates, ImportanceWeighted, Autoencoder):
     q(z | x) = N(mu, diag sigma^2) from the encoder, p(z) = N(0, I), p(x | z) from the decoder and any
     likelihood. With k samples the bound is the importance-weighted one (Burda et al. 2016, eq. 8).
 
+    With several groups the latents are a ladder (Sonderby et al. 2016, arXiv:1602.02282; Vahdat and Kautz
+    2020, arXiv:2007.03898): the decoder draws one group after the other, from distributions that depend on
+    the groups above. z are the whitened latents of all groups, one after the other, so that p(z) = N(0, I);
+    q(z | x) is the product over groups of N(mu, diag sigma^2), mu and sigma functions of x and the groups
+    above (`simulacra.nets.top_down`).
+
     >>> import torch
     >>> from simulacra.data.spec import DataSpec
     >>> from simulacra.models.vae.card import VAEConfig
@@ -42,6 +68,12 @@ class VAE(Generates, ImportanceWeighted, Autoencoder):
     torch.Size([5, 1, 8, 8])
     >>> model.elbo(torch.rand(5, 1, 8, 8), seed=0).value.shape
     torch.Size([5])
+    >>> ladder = VAE(DataSpec("image", (1, 8, 8)), VAEConfig(latent_dim=4, groups=3, net="resnet", width=8))
+    >>> ladder.group_shapes, ladder.latent.shape
+    ([(4,), (4, 4, 4), (4, 4, 4)], (132,))
+
+    Attributes:
+        group_shapes: shape of the latents of each group, from the top down.
     """
 
     players = {"vae": ("encoder", "decoder", "likelihood")}
@@ -57,17 +89,17 @@ class VAE(Generates, ImportanceWeighted, Autoencoder):
         if self.config.importance_samples > 1 and batch.step >= self.config.importance_from * batch.steps:
             k = self.config.importance_samples
             # L_k = log 1/k sum_i w_i (Burda et al. 2016, eq. 8)
-            bound = log_mean_exp(self._log_weights(x, *self._posterior(x), batch.noise, k, beta)).mean()
+            bound = log_mean_exp(self._log_weights(x, self._encoded(x), batch.noise, k, beta)).mean()
             yield Turn("vae", -bound)
             return
-        mu, sigma = self._posterior(x)
-        # z = mu + sigma * eps (Kingma and Welling 2014, eq. 4)
-        z = mu + sigma * batch.noise.normal(*mu.shape)
-        reconstruction = self.decode(z).log_prob(x).mean()
+        _, mu, sigma, p = self._draw_one(x, batch.noise)
+        reconstruction = p.log_prob(x).mean()
         kl = penalised = kl_to_standard_normal(mu, sigma).sum() / len(x)
         if self.config.free_bits:
             # sum_j max(lambda, KL_j), KL_j averaged over the batch (Kingma et al. 2016, eq. 15)
-            penalised = kl_to_standard_normal(mu, sigma).mean(dim=0).clamp(min=self.config.free_bits).sum()
+            penalised = (
+                kl_to_standard_normal(mu, sigma).mean(dim=(0, 1)).clamp(min=self.config.free_bits).sum()
+            )
         loss = beta * penalised - reconstruction
         yield Turn("vae", loss, {"reconstruction": reconstruction, "kl": kl})
 
@@ -76,23 +108,26 @@ class VAE(Generates, ImportanceWeighted, Autoencoder):
         return {"loss": -elbo.value, "reconstruction": elbo.reconstruction, "kl": elbo.kl}
 
     def encode(self, x: Tensor, space: str | None = None) -> Distribution:
-        """The approximate posterior q(z | x) = N(mu, diag sigma^2) (Kingma and Welling 2014, eq. 9).
+        """The approximate posterior q(z | x) (Kingma and Welling 2014, eq. 9).
 
         Args:
             x: images `(B, C, H, W)` in [0, 1], or vectors `(B, D)`.
             space: only `z`, the default.
 
         Returns:
-            A distribution over latents with a `mean` `(B, Z)`.
+            A distribution over latents with a `mean` `(B, Z)`: N(mu, diag sigma^2), or a `LadderPosterior`.
         """
         self.space(space)
-        return Independent(Normal(*self._posterior(x), validate_args=False), 1, validate_args=False)
+        bottom_up = self._encoded(x)
+        if isinstance(self.decoder, top_down.TopDown):
+            return LadderPosterior(bottom_up, self.decoder)
+        mu, sigma = self._posterior(bottom_up)
+        return Independent(Normal(mu, sigma, validate_args=False), 1, validate_args=False)
 
     def elbo(self, x: Tensor, seed: int | Noise = 0) -> Elbo:
         """Both terms with one sample of z for each example."""
-        mu, sigma = self._posterior(x)
-        z = mu + sigma * Noise.of(seed).normal(*mu.shape).to(mu)
-        return Elbo(self.decode(z).log_prob(x), kl_to_standard_normal(mu, sigma).sum(dim=1))
+        _, mu, sigma, p = self._draw_one(x, Noise.of(seed))
+        return Elbo(p.log_prob(x), kl_to_standard_normal(mu, sigma).flatten(1).sum(dim=1))
 
     def log_likelihood(self, x: Tensor, seed: int | Noise = 0, samples: int = 100) -> Tensor:
         """The importance-weighted bound with `samples` draws, which tends to ln p(x); `(B,)`."""
@@ -101,31 +136,73 @@ class VAE(Generates, ImportanceWeighted, Autoencoder):
     def log_weights(self, x: Tensor, seed: int | Noise = 0, samples: int = 100) -> Tensor:
         """ln w = ln p(x, z) - ln q(z | x) for `samples` draws of z ~ q(z | x), `(B, samples)`."""
         noise = Noise.of(seed)
-        mu, sigma = self._posterior(x)
         rows = max(1, DECODED_AT_ONCE // samples)
-        groups = zip(x.split(rows), mu.split(rows), sigma.split(rows), strict=True)
         draws = [min(DECODED_AT_ONCE, samples - k) for k in range(0, samples, DECODED_AT_ONCE)]
         parts = []
-        for x_group, mu_group, sigma_group in groups:
-            log_w = [self._log_weights(x_group, mu_group, sigma_group, noise, k, beta=1.0) for k in draws]
+        for x_group, bottom_up in zip(x.split(rows), self._encoded(x).split(rows), strict=True):
+            log_w = [self._log_weights(x_group, bottom_up, noise, k, beta=1.0) for k in draws]
             parts.append(torch.cat(log_w, dim=1))
         return torch.cat(parts)
 
+    @property
+    def group_shapes(self) -> list[tuple[int, ...]]:
+        config = self.config
+        if config.groups > 1 and self._is_residual:
+            maps = top_down.map_shapes(self.spec.shape, config.groups - 1, config.latent_channels)
+            return [(config.latent_dim,), *maps]
+        return [(config.latent_dim,)] * config.groups
+
     def _space(self) -> LatentSpace:
-        return LatentSpace.normal(self.config.latent_dim)
+        return LatentSpace.normal(sum(prod(shape) for shape in self.group_shapes))
 
-    def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """mu and sigma of q(z | x), both `(B, Z)`."""
-        mu, s = self._encoded(x).chunk(2, dim=1)
-        return mu, F.softplus(s) + 1e-6
+    @property
+    def _is_residual(self) -> bool:
+        """Whether the groups of a ladder are maps."""
+        kind = nets.pick(self.config.net, self.spec.shape)
+        return kind == "resnet" or (self.config.net == "auto" and kind != "mlp")
 
-    def _log_weights(self, x: Tensor, mu: Tensor, sigma: Tensor, noise: Noise, k: int, beta: float) -> Tensor:
+    def _nets(self, outputs: tuple[int, ...]) -> tuple[nn.Module, nn.Module]:
+        config, (dim,) = self.config, self.latent.shape
+        if config.groups == 1:
+            return super()._nets(outputs)
+        if not self._is_residual:
+            encoder = nets.encoder(self.spec.shape, self.latent_parameters * dim, config)
+            hidden = config.hidden[::-1]
+            return encoder, top_down.MLPTopDown(outputs, config.latent_dim, config.groups, hidden)
+        sizes = (config.latent_dim, config.latent_channels, config.groups - 1)
+        return (
+            top_down.BottomUp(self.spec.shape, *sizes, config.hidden, config.width, config.depth),
+            top_down.ResNetTopDown(outputs, *sizes, config.hidden[::-1], config.width, config.depth),
+        )
+
+    def _posterior(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        """mu and sigma of q, both `(B, Z)`, from parameters `(B, 2 Z)`."""
+        mu, s = parameters.chunk(2, dim=1)
+        return mu, F.softplus(s) + 1e-6 if self.config.groups == 1 else top_down.scale(s)
+
+    def _draw(self, bottom_up: Tensor, xi: Tensor) -> Draw:
+        """k latents for each row of the encoder's output `(B, 2 Z)`, from standard normal xi `(B, k, Z)`."""
+        if self.config.groups == 1:
+            mu, sigma = (part[:, None] for part in self._posterior(bottom_up))
+            # z = mu + sigma * eps (Kingma and Welling 2014, eq. 4)
+            z = mu + sigma * xi
+            return Draw(z, mu, sigma, self.decode(z.flatten(0, 1)))
+        b, k, _ = xi.shape
+        repeated = bottom_up[:, None].expand(-1, k, -1).flatten(0, 1)
+        output, added = self.decoder(xi.flatten(0, 1), repeated)
+        mu, sigma = (part.unflatten(0, (b, k)) for part in self._posterior(repeated + added))
+        return Draw(mu + sigma * xi, mu, sigma, self._likelihood_of(output))
+
+    def _draw_one(self, x: Tensor, noise: Noise) -> Draw:
+        bottom_up = self._encoded(x)
+        return self._draw(bottom_up, noise.normal(len(x), 1, *self.latent.shape).to(bottom_up))
+
+    def _log_weights(self, x: Tensor, bottom_up: Tensor, noise: Noise, k: int, beta: float) -> Tensor:
         """log w = log p(x | z) + beta (log p(z) - log q(z | x)) for k draws of z; `(B, k)`."""
-        eps = noise.normal(len(x), k, mu.shape[1]).to(mu)  # (B, k, Z)
-        z = mu[:, None] + sigma[:, None] * eps
+        xi = noise.normal(len(x), k, *self.latent.shape).to(bottom_up)
+        z, _, sigma, p = self._draw(bottom_up, xi)
         # log p(z) - log q(z | x): the normalising constants cancel but for sigma
-        log_ratio = (0.5 * (eps**2 - z**2) + sigma.log()[:, None]).sum(dim=2)
-        p = self.decode(z.flatten(0, 1))
+        log_ratio = (0.5 * (xi**2 - z**2) + sigma.log()).sum(dim=2)
         # every x k times, without a copy where there is one
         repeated = x[:, None].expand(-1, k, *x.shape[1:]).flatten(0, 1)
         log_p_x = p.log_prob(repeated).unflatten(0, (len(x), k))
