@@ -38,7 +38,9 @@ def test_density_integrates_to_one(moons: GMM) -> None:
 
 
 def test_likelihood_is_that_of_the_distribution_and_of_scikit_learn(moons: GMM) -> None:
-    x = torch.from_numpy(TOYS["moons"].sample(100, seed=1)) * torch.tensor([3.0, 0.1]) + torch.tensor([5.0, 0])
+    x = torch.from_numpy(TOYS["moons"].sample(100, seed=1)) * torch.tensor([3.0, 0.1]) + torch.tensor(
+        [5.0, 0]
+    )
     p = moons.distribution()
     torch.testing.assert_close(p.log_prob(x), moons.log_likelihood(x), atol=1e-4, rtol=1e-4)
     theirs = GaussianMixture(6)
@@ -57,7 +59,9 @@ def test_draws_have_the_moments_of_the_mixture(covariance: str) -> None:
     torch.testing.assert_close(drawn.std(dim=0), p.stddev, rtol=0.01, atol=0)
     if covariance == "full":
         # of the mixture, and so of the data whose moments EM keeps
-        torch.testing.assert_close(torch.cov(drawn.T).double(), torch.tensor(np.cov(x.T)), rtol=0.05, atol=0.3)
+        torch.testing.assert_close(
+            torch.cov(drawn.T).double(), torch.tensor(np.cov(x.T)), rtol=0.05, atol=0.3
+        )
 
 
 def test_truncation_moves_towards_the_mean_and_without_draw_there_are_centres(moons: GMM) -> None:

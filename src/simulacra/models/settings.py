@@ -67,8 +67,8 @@ def lacks_vectors(model: str, spec: DataSpec) -> str:
     """Why the data do not suit a density of vectors, a sentence; empty when they are vectors of numbers."""
     if spec.kind != "vector":
         return (
-            f"a {model} takes vectors and rows of tables, and the data are images; train a vae or a gan, or an"
-            " autoencoder and a density on its latents"
+            f"a {model} takes vectors and rows of tables, and the data are images; train a vae or a gan, or"
+            " an autoencoder and a density on its latents"
         )
     return lacks_numbers(model, spec)
 

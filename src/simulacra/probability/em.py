@@ -16,7 +16,14 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.distributions import Categorical, Independent, MixtureSameFamily, MultivariateNormal, Normal
+from torch.distributions import (
+    Categorical,
+    Distribution,
+    Independent,
+    MixtureSameFamily,
+    MultivariateNormal,
+    Normal,
+)
 
 # added to every variance, of numbers with variance 1: no component shrinks to a point (as in scikit-learn)
 FLOOR = 1e-6
@@ -74,7 +81,7 @@ class NormalMixture(NamedTuple):
 
     def distribution(self) -> MixtureSameFamily:
         """The same as a torch distribution over `(D,)`."""
-        each: Independent | MultivariateNormal
+        each: Distribution
         if self.L.ndim == 2:
             each = Independent(Normal(self.mu, self.L, validate_args=False), 1, validate_args=False)
         else:
@@ -163,7 +170,9 @@ def start(x: Tensor, K: int, diagonal: bool, seed: int) -> NormalMixture:
     shared = maximise(x - mu[nearest], x.new_ones(len(x), 1), diagonal).L
     # a centre that was picked twice has no vectors
     log_pi = ((n + 1) / (n + 1).sum()).log()
-    return NormalMixture(log_pi, torch.where(n[:, None] > 0, mu, centres), shared.expand(K, *shared.shape[1:]))
+    return NormalMixture(
+        log_pi, torch.where(n[:, None] > 0, mu, centres), shared.expand(K, *shared.shape[1:])
+    )
 
 
 def fit_by_bic(
@@ -190,10 +199,10 @@ def fit_by_bic(
         p = fit(x, K, diagonal, restarts, seed)
         found[K] = p.bic(x), p
 
-    K = 1
-    while K <= most and (not found or best() > K // 8):
-        attempt(K)
-        K *= 2
+    for doublings in range(most.bit_length()):
+        if found and best() <= 2**doublings // 8:
+            break
+        attempt(2**doublings)
     while True:
         K, tried = best(), sorted(found)
         below = max((other for other in tried if other < K), default=0)

@@ -15,8 +15,8 @@ class GMMConfig:
     """A mixture of normal distributions."""
 
     components: int | None = None
-    """number K of components; 1 is the multivariate normal. When not given, the number with the lowest BIC, at
-    most 64"""
+    """number K of components; 1 is the multivariate normal. When not given, the number with the lowest BIC,
+    at most 64"""
     covariance: Literal["full", "diagonal"] = "full"
     """of every component"""
     restarts: int = 5

@@ -56,7 +56,9 @@ class GMM(Samples, EstimatesLikelihood):
         factor = (D, D) if config.covariance == "full" else (D,)
         K = config.components or max(1, min(MOST, NUMBERS // prod(factor)))
         # in float64 while it is fitted
-        check_memory(8 * K * prod(factor), f"{K} covariances of {D:,} numbers", "choose --covariance diagonal")
+        check_memory(
+            8 * K * prod(factor), f"{K} covariances of {D:,} numbers", "choose --covariance diagonal"
+        )
         self.standardise = Standardise(spec)
         self.register_buffer("log_pi", torch.full((K,), -inf))
         self.register_buffer("mu", torch.zeros(K, D))
