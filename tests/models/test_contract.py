@@ -115,7 +115,7 @@ def untrained(name: str, kind: str) -> Model:
     if hasattr(card.Config(), "latent_dim"):
         settings["latent_dim"] = Z
     if hasattr(card.Config(), "solver_steps"):
-        settings["solver_steps"] = 2
+        settings |= {"solver_steps": 2, "width": 8}
     if card.base:
         settings[card.base] = generator(kind)
     return build(name, SPECS[kind], card.Config(**settings))
