@@ -37,8 +37,8 @@ class Training:
     """examples per step, over all devices and accumulation parts"""
     lr: float = 1e-3
     """learning rate after warm-up"""
-    optimizer: Literal["adam", "adamw"] = "adam"
-    """Adam, or Adam with decoupled weight decay"""
+    optimizer: Literal["adam", "adamw", "adamax"] = "adam"
+    """Adam; Adam with decoupled weight decay; Adamax, with the largest gradient for its mean square"""
     betas: tuple[float, float] = (0.9, 0.999)
     """Adam's decay rates of the averages of gradient and squared gradient"""
     weight_decay: float = 0.0

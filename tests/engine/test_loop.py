@@ -72,12 +72,19 @@ RICH: dict[str, Any] = {
 LADDER: dict[str, Any] = {"groups": 3, "net": "resnet", "width": 4, "depth": 1, "latent_channels": 2}
 
 
-@pytest.mark.parametrize(("precision", "nets"), [("32", {}), ("bf16", {}), ("32", LADDER)])
+@pytest.mark.parametrize(
+    ("training", "nets"),
+    [
+        ({"precision": "32"}, {}),
+        ({"precision": "bf16"}, {}),
+        ({"optimizer": "adamax"}, {**LADDER, "dreg": True}),
+    ],
+)
 def test_interrupted_and_resumed_is_bit_for_bit_uninterrupted(
-    trains: Trains, monkeypatch: pytest.MonkeyPatch, precision: str, nets: dict[str, Any]
+    trains: Trains, monkeypatch: pytest.MonkeyPatch, training: dict[str, Any], nets: dict[str, Any]
 ) -> None:
     config = {"importance_samples": 3, "importance_from": 0.4, "kl_warmup": 12, "binarise": True, **nets}
-    settings = {**RICH, "precision": precision}
+    settings = {**RICH, **training}
     whole, model = trains("whole", config, **settings)
     play = VAE.play
 

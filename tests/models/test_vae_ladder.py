@@ -125,7 +125,7 @@ def test_the_density_of_the_posterior_is_that_of_its_draws(config: VAEConfig) ->
     vae = VAE(IMAGE, config).double()
     x = torch.rand(3, 1, 28, 28).double()
     xi = torch.randn(3, 2, *vae.latent.shape).double()
-    z, _, sigma, _ = vae._draw(vae.encoder(x), xi)
+    z, _, sigma, *_ = vae._draw(vae.encoder(x), xi)
     q = vae.encode(x)
     log_q = (-0.5 * xi**2 - sigma.log() - 0.5 * log(2 * pi)).sum(dim=2)
     torch.testing.assert_close(q.log_prob(z.transpose(0, 1)).T, log_q)

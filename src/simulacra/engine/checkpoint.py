@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from simulacra import tensors
 from simulacra.core.model import Model
+from simulacra.engine.optimizers import moment_names
 from simulacra.engine.session import Session
 from simulacra.errors import RunError
 from simulacra.run import Run
@@ -205,10 +206,11 @@ def _moments(session: Session, found: Mapping[str, Tensor]) -> dict[str, dict[st
 
     A fused optimizer reads past the end of a moment of another shape.
     """
+    names = ("step", *moment_names(session.training))
     moments: dict[str, dict[str, Any]] = {}
     left = dict(found)
     for name, parameter in session.players.named_parameters():
-        keys = [key for key in ("step", "exp_avg", "exp_avg_sq") if f"{name}.{key}" in left]
+        keys = [key for key in names if f"{name}.{key}" in left]
         if not keys:
             continue
         if len(keys) < 3:
@@ -219,7 +221,7 @@ def _moments(session: Session, found: Mapping[str, Tensor]) -> dict[str, dict[st
         if count.shape != () or count.dtype != torch.float32:
             raise _misfit(f"optimizer.{name}.step is no number")
         own = [torch.empty_like(parameter, requires_grad=False).copy_(tensor) for tensor in pair]
-        moments[name] = {"step": count.to(parameter.device), "exp_avg": own[0], "exp_avg_sq": own[1]}
+        moments[name] = dict(zip(names, (count.to(parameter.device), *own), strict=True))
     if left:
         raise _misfit(f"there is no parameter for optimizer.{next(iter(left))}")
     return moments

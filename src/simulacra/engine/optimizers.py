@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import cos, pi
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -34,15 +35,23 @@ def learning_rate(training: Training, step: int, steps: int) -> float:
 
 
 def optimizer(training: Training, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """One fused Adam(W) for one player."""
+    """One Adam, AdamW or Adamax (Kingma and Ba 2015, algorithms 1 and 2) for one player."""
+    settings: dict[str, Any] = {
+        "lr": training.lr, "betas": training.betas, "weight_decay": training.weight_decay,
+    }  # fmt: skip
+    if training.optimizer == "adamax":
+        return torch.optim.Adamax(list(parameters), **settings, foreach=True)
     kind = torch.optim.AdamW if training.optimizer == "adamw" else torch.optim.Adam
-    return kind(
-        list(parameters),
-        lr=training.lr,
-        betas=training.betas,
-        weight_decay=training.weight_decay,
-        fused=True,
-    )
+    return kind(list(parameters), **settings, fused=True)
+
+
+def moment_names(training: Training) -> tuple[str, str]:
+    """What the optimizer calls its averages of the gradient and of its size, for each parameter.
+
+    >>> moment_names(Training(optimizer="adamax"))
+    ('exp_avg', 'exp_inf')
+    """
+    return "exp_avg", "exp_inf" if training.optimizer == "adamax" else "exp_avg_sq"
 
 
 def average(model: nn.Module, decay: float) -> AveragedModel:

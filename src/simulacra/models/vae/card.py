@@ -30,6 +30,9 @@ class VAEConfig(AutoencoderConfig):
     """samples k of the importance-weighted bound that is maximised; 1 is the ELBO (Burda et al. 2016)"""
     importance_from: float = 0.0
     """share of the training steps after which the bound with k samples replaces the ELBO"""
+    dreg: bool = False
+    """doubly reparametrised gradients of the bound with k samples for the encoder, whose noise does not
+    grow with k (Tucker et al. 2019)"""
 
     def __post_init__(self) -> None:
         """Raises ConfigError for impossible settings."""
@@ -42,6 +45,8 @@ class VAEConfig(AutoencoderConfig):
             raise ConfigError(
                 "free_bits: has no meaning with importance_samples above 1; leave one of them out"
             )
+        if self.dreg and self.importance_samples == 1:
+            raise ConfigError("dreg: is about the bound with k samples; give --importance-samples")
         if self.importance_samples > IMPORTANCE_SAMPLES:
             raise ConfigError(
                 f"importance_samples: must be at most {IMPORTANCE_SAMPLES:,}, not {self.importance_samples:,}"

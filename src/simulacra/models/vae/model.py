@@ -33,12 +33,14 @@ class Draw(NamedTuple):
     Attributes:
         z: the latents `(B, k, Z)`.
         mu, sigma: parameters of q for each draw, `(B, k, Z)`; `(B, 1, Z)` where all draws have the same.
+        added: what the groups above add to the encoder's output, `(B k, 2 Z)`; 0 without any.
         p: p(x | z), of B k examples.
     """
 
     z: Tensor
     mu: Tensor
     sigma: Tensor
+    added: Tensor
     p: Distribution
 
 
@@ -88,11 +90,9 @@ class VAE(Generates, ImportanceWeighted, Autoencoder):
         beta = self.config.beta * warm
         if self.config.importance_samples > 1 and batch.step >= self.config.importance_from * batch.steps:
             k = self.config.importance_samples
-            # L_k = log 1/k sum_i w_i (Burda et al. 2016, eq. 8)
-            bound = log_mean_exp(self._log_weights(x, self._encoded(x), batch.noise, k, beta)).mean()
-            yield Turn("vae", -bound)
+            yield Turn("vae", -self._importance_bound(x, self._encoded(x), batch.noise, k, beta).mean())
             return
-        _, mu, sigma, p = self._draw_one(x, batch.noise)
+        _, mu, sigma, _, p = self._draw_one(x, batch.noise)
         reconstruction = p.log_prob(x).mean()
         kl = penalised = kl_to_standard_normal(mu, sigma).sum() / len(x)
         if self.config.free_bits:
@@ -126,7 +126,7 @@ class VAE(Generates, ImportanceWeighted, Autoencoder):
 
     def elbo(self, x: Tensor, seed: int | Noise = 0) -> Elbo:
         """Both terms with one sample of z for each example."""
-        _, mu, sigma, p = self._draw_one(x, Noise.of(seed))
+        _, mu, sigma, _, p = self._draw_one(x, Noise.of(seed))
         return Elbo(p.log_prob(x), kl_to_standard_normal(mu, sigma).flatten(1).sum(dim=1))
 
     def log_likelihood(self, x: Tensor, seed: int | Noise = 0, samples: int = 100) -> Tensor:
@@ -186,24 +186,53 @@ class VAE(Generates, ImportanceWeighted, Autoencoder):
             mu, sigma = (part[:, None] for part in self._posterior(bottom_up))
             # z = mu + sigma * eps (Kingma and Welling 2014, eq. 4)
             z = mu + sigma * xi
-            return Draw(z, mu, sigma, self.decode(z.flatten(0, 1)))
+            return Draw(z, mu, sigma, z.new_zeros(()), self.decode(z.flatten(0, 1)))
         b, k, _ = xi.shape
         repeated = bottom_up[:, None].expand(-1, k, -1).flatten(0, 1)
         output, added = self.decoder(xi.flatten(0, 1), repeated)
         mu, sigma = (part.unflatten(0, (b, k)) for part in self._posterior(repeated + added))
-        return Draw(mu + sigma * xi, mu, sigma, self._likelihood_of(output))
+        return Draw(mu + sigma * xi, mu, sigma, added, self._likelihood_of(output))
 
     def _draw_one(self, x: Tensor, noise: Noise) -> Draw:
         bottom_up = self._encoded(x)
         return self._draw(bottom_up, noise.normal(len(x), 1, *self.latent.shape).to(bottom_up))
 
+    def _importance_bound(self, x: Tensor, bottom_up: Tensor, noise: Noise, k: int, beta: float) -> Tensor:
+        """L_k = log 1/k sum_i w_i (Burda et al. 2016, eq. 8) of each example, `(B,)`.
+
+        With `dreg` the gradient that reaches the encoder is doubly reparametrised (Tucker et al. 2019,
+        arXiv:1810.04152, eq. 8), and the one that reaches the decoder stays that of L_k.
+        """
+        if not self.config.dreg:
+            return log_mean_exp(self._log_weights(x, bottom_up, noise, k, beta))
+        # a row for each draw, whose gradient is multiplied by its factor on the way to the encoder
+        each, x_each = bottom_up.repeat_interleave(k, dim=0), x.repeat_interleave(k, dim=0)
+        factor = torch.empty(0)
+        weighted = each.view_as(each)
+        weighted.register_hook(lambda gradient: factor.view(-1, 1) * gradient)
+        xi = noise.normal(len(x), k, *self.latent.shape).to(bottom_up).view(len(each), 1, -1)
+        draw = self._draw(weighted, xi)
+        log_w = self._weighted(x_each, xi, draw, beta).view(len(x), k)
+        # d L_k = sum_i w_i (1 - beta + beta w_i) d log w_i / dz_i dz_i / dphi; squared weights for beta = 1.
+        # Without the factor w_i remains, and beta d log q / dphi at a fixed z, which is taken out.
+        w = log_w.detach().softmax(dim=1)
+        factor = 1 - beta + beta * w
+        mu, sigma = self._posterior(each + draw.added.detach())
+        log_q = Normal(mu, sigma, validate_args=False).log_prob(draw.z.detach()[:, 0]).sum(dim=1)
+        score = (beta * w * factor * log_q.view_as(w)).sum(dim=1)
+        return log_mean_exp(log_w) + score - score.detach()
+
     def _log_weights(self, x: Tensor, bottom_up: Tensor, noise: Noise, k: int, beta: float) -> Tensor:
         """log w = log p(x | z) + beta (log p(z) - log q(z | x)) for k draws of z; `(B, k)`."""
         xi = noise.normal(len(x), k, *self.latent.shape).to(bottom_up)
-        z, _, sigma, p = self._draw(bottom_up, xi)
+        return self._weighted(x, xi, self._draw(bottom_up, xi), beta)
+
+    def _weighted(self, x: Tensor, xi: Tensor, draw: Draw, beta: float) -> Tensor:
+        """log w of draws that were made from xi `(B, k, Z)`; `(B, k)`."""
         # log p(z) - log q(z | x): the normalising constants cancel but for sigma
-        log_ratio = (0.5 * (xi**2 - z**2) + sigma.log()).sum(dim=2)
+        log_ratio = (0.5 * (xi**2 - draw.z**2) + draw.sigma.log()).sum(dim=2)
         # every x k times, without a copy where there is one
+        b, k, _ = xi.shape
         repeated = x[:, None].expand(-1, k, *x.shape[1:]).flatten(0, 1)
-        log_p_x = p.log_prob(repeated).unflatten(0, (len(x), k))
+        log_p_x = draw.p.log_prob(repeated).unflatten(0, (b, k))
         return log_p_x + beta * log_ratio
