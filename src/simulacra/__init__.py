@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from simulacra.models.stylegan.model import StyleGAN
     from simulacra.models.vae.model import VAE
     from simulacra.tasks.compare import compare
+    from simulacra.tasks.density import fit_density
     from simulacra.tasks.direction import direction, unlabelled_directions
     from simulacra.tasks.edit import edit
     from simulacra.tasks.evaluate import evaluate
@@ -66,6 +67,7 @@ _LAZY = {
     "direction": "simulacra.tasks.direction",
     "edit": "simulacra.tasks.edit",
     "evaluate": "simulacra.tasks.evaluate",
+    "fit_density": "simulacra.tasks.density",
     "interpolate": "simulacra.tasks.interpolate",
     "load": "simulacra.api",
     "load_data": "simulacra.api",
@@ -108,6 +110,7 @@ __all__ = [  # names that are imported when first used
     "direction",
     "edit",
     "evaluate",
+    "fit_density",
     "interpolate",
     "load",
     "load_data",

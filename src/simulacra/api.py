@@ -255,10 +255,15 @@ def load_data(data: Trainable, options: Options | None = None, **settings: Any) 
     return read_arrays(data, options)
 
 
-def load(path: str | Path) -> Any:
+def load(path: str | Path, prior: str | None = None) -> Any:
     """The trained model of a run folder, on the CPU and in evaluation mode, with its capabilities.
 
+    Args:
+        path: the run folder.
+        prior: name of a density that was fitted to its latents (`simulacra density`); when not given, the
+            prior of the model itself, and where it has none, the density that was fitted last.
+
     Raises:
-        RunError: there is no run, or it has no weights yet.
+        RunError: there is no run, it has no weights yet, or there is no such prior.
     """
-    return Run(path).load()
+    return Run(path).load(prior)

@@ -5,6 +5,7 @@ model.safetensors      weights (the moving average where one is kept)
 checkpoints/000500.safetensors   everything needed to go on bit for bit; the last two are kept
 metrics.jsonl          one line an event
 samples/000500.png     drawn as training goes
+latent/priors/NAME/    the run of a density model of the latents
 report.html, MODEL_CARD.md
 """
 
@@ -35,6 +36,7 @@ from simulacra.errors import (
     RunError,
     SimulacraError,
     close_match,
+    nearest,
     printable,
     shorten,
 )
@@ -44,11 +46,14 @@ from simulacra.models.registry import full_name, model_card, short_name
 if TYPE_CHECKING:
     from simulacra.core.capabilities import Capability
     from simulacra.core.model import Model
+    from simulacra.core.model_prior import ModelPrior
 
 C = TypeVar("C", bound="Capability")
 
 # version of config.yaml and of the names of weights
 LAYOUT = 3
+# of the runs of densities: where they are, and the file that says of which latents they are
+PRIORS, LATENTS = Path("latent") / "priors", "latents.safetensors"
 # Settings that may differ when a training goes on: they change no weight, or only lengthen it.
 FREE_TO_CHANGE = {
     "steps", "epochs", "minutes", "device", "devices", "compile",
@@ -436,7 +441,7 @@ class Run:
             return False
         return True
 
-    def load_with(self, capability: type[C]) -> C:
+    def load_with(self, capability: type[C], prior: str | None = None) -> C:
         """The trained model, which has to have a capability.
 
         Raises:
@@ -445,7 +450,42 @@ class Run:
         from simulacra.core.capabilities import require
 
         config = self.config
-        return require(self.load(), capability, self, short_name(config.model), config.source)
+        return require(self.load(prior), capability, self, short_name(config.model), config.source)
+
+    @property
+    def priors(self) -> list[str]:
+        """Names of the densities that were fitted to latents of the present weights, the last one last."""
+        from simulacra import tensors
+
+        weights, found = tensors.checksum(self.weights), []
+        for file in (self.path / PRIORS).glob(f"*/{LATENTS}"):
+            with suppress(RunError):
+                notes = tensors.read(file)[1]
+                if notes.get("weights") == weights and (file.parent / self.weights.name).is_file():
+                    found.append((notes.get("fitted", ""), file.parent.name))
+        return [name for _, name in sorted(found)]
+
+    def prior(self, name: str) -> ModelPrior:
+        """The prior of this name: a density of the latents.
+
+        Raises:
+            RunError: there is none of this name, it is one of other weights, or it cannot be loaded.
+        """
+        from simulacra import tensors
+        from simulacra.core.capabilities import Samples
+        from simulacra.core.model_prior import ModelPrior
+
+        known, folder = self.priors, self.path / PRIORS / name
+        if name not in known:
+            if (folder / LATENTS).is_file():
+                raise RunError(
+                    f"{self.path}: the prior '{name}' was fitted to the latents of other weights, or not to"
+                    " the end; fit it again, with --overwrite"
+                )
+            hint = nearest(name, known) if known else f"fit one: simulacra density {self} --kind gmm"
+            raise RunError(f"{self.path}: there is no prior '{printable(shorten(name))}'; {hint}")
+        mean = tensors.read(folder / LATENTS)[0]["mean"]
+        return ModelPrior(Run(folder).load_with(Samples), mean, name)
 
     def check_trained(self) -> None:
         """Refuse a folder without a trained model. Imports no torch.
@@ -459,12 +499,30 @@ class Run:
                 f"{self.path}: no weights yet (model.safetensors is missing); finish its training first"
             )
 
-    def load(self) -> Model:
+    def load(self, prior: str | None = None) -> Model:
         """The trained model, ready to use: evaluation mode, on the CPU.
 
+        Args:
+            prior: name of a density that was fitted to its latents; when not given, the prior of the model
+                itself, and where it has none, the density that was fitted last.
+
         Raises:
-            RunError: there is no run, no weights yet, or weights that do not fit or are not finite.
+            RunError: there is no run, no weights yet, or weights that do not fit or are not finite; or no
+                such prior.
         """
+        from simulacra.core.capabilities import Decodes
+        from simulacra.core.model_prior import with_prior
+
+        model = self._load()
+        if prior is None and isinstance(model, Decodes) and model.latent.prior is None:
+            prior = next(reversed(self.priors), None)
+        if prior is None:
+            return model
+        if not isinstance(model, Decodes):
+            raise RunError(f"{self.path}: this {short_name(self.config.model)} {Decodes.missing}")
+        return with_prior(model, self.prior(prior))
+
+    def _load(self) -> Model:
         import torch
 
         from simulacra import tensors

@@ -151,7 +151,10 @@ def test_what_a_model_lacks_is_said(name: str, tmp_path: Path) -> None:
     if base := model_card(name).base:
         generator_run(tmp_path / "run", GREY)
         settings[base] = str(tmp_path / "run")
-    model = made(name, sim.DataSpec("image", (1, *sizes), ("cat", "dog"), target=target), **settings)
+    spec = sim.DataSpec("image", (1, *sizes), ("cat", "dog"), target=target)
+    if model_card(name).needs(spec):
+        spec = sim.DataSpec("vector", (3,), ("cat", "dog"))
+    model = made(name, spec, **settings)
     every = {call for cls in model_class("vae").__mro__ for call in getattr(cls, "calls", ())}
     every |= {"predict", "translate", "discriminate", "for_class"}
     have = {

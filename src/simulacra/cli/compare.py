@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from simulacra.cli.usage import parse
+from simulacra.cli.usage import Overwrite, parse
 from simulacra.errors import ConfigError, abridge
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ class Compare:
     """draws of z for an estimated log-likelihood"""
     examples: int | None = None
     """number of examples, the first of the split; all when not given"""
+    out: Path | None = None
+    """compare.png: what each run encodes, reconstructs, decodes between examples and samples, side by side"""
+    overwrite: Overwrite = False
     seed: int = 0
     """random seed"""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -45,6 +48,12 @@ def main(argv: list[str]) -> int:
     runs = {str(path): Run(path) for path in arguments.runs}
     for run in runs.values():
         run.check_trained()
+    if arguments.out is not None:
+        from simulacra.files import check_unused
+        from simulacra.images import check_png
+
+        check_png(arguments.out)
+        check_unused(arguments.out, overwrite=arguments.overwrite)
     different = differences(runs)
     import json
 
@@ -58,6 +67,8 @@ def main(argv: list[str]) -> int:
         examples=arguments.examples,
         seed=arguments.seed,
     )
+    if arguments.out is not None:
+        _draw(list(runs.values()), arguments.out, arguments.overwrite)
     if arguments.json:
         print(json.dumps({**found.as_dict(), "settings": different}))
         return 0
@@ -67,7 +78,19 @@ def main(argv: list[str]) -> int:
     for row in rows if different else [["the settings are the same"]]:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip())
     print(f"\n{found}")
+    if arguments.out is not None:
+        print(arguments.out)
     return 0
+
+
+def _draw(runs: list[Run], out: Path, overwrite: bool) -> None:
+    from simulacra.files import replacing
+    from simulacra.report import figures
+    from simulacra.report.side_by_side import side_by_side
+
+    figure = side_by_side(runs, [run.path.resolve().name for run in runs])
+    with replacing(out, overwrite) as file:
+        file.write_bytes(figures.png(figure, dpi=150, ground="white"))
 
 
 def differences(runs: dict[str, Run]) -> dict[str, list[Any]]:

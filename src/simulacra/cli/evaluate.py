@@ -44,6 +44,8 @@ class Evaluate:
     the data, trained once and kept in the run"""
     strength: str = "-2..2"
     """direction: strengths of the edit, e.g. -2..2 or -1,0,2"""
+    prior: str | None = None
+    """name of a density that was fitted to latents ('simulacra density'), for metrics of samples"""
     features: str | None = None
     """features that samples are compared by: raw, efficientnet-lite0, inception, or the run folder of a
     classifier; raw when not given, and efficientnet-lite0 for edits of images of 32 pixels and more"""
@@ -105,7 +107,7 @@ def run(arguments: Evaluate) -> None:
     parse_source(source)
     if arguments.anomalies is not None:
         parse_source(arguments.anomalies)
-    model = trained.load()
+    model = trained.load(arguments.prior)
     asked: dict[str, Any] = {
         "metrics": arguments.metrics.split(",") if arguments.metrics else None,
         "importance_samples": arguments.importance_samples,

@@ -42,6 +42,8 @@ class Interpolate:
     """along arcs, which keep the norm, or straight lines; slerp by default where the prior is N(0, I)"""
     space: str | None = None
     """latent space; the model's default one when not given"""
+    prior: str | None = None
+    """seeds: name of a density that was fitted to latents ('simulacra density')"""
     truncation: float = 1.0
     """of seeds: factor on the distance of latents from their mean; below 1: more typical, less varied"""
     lattice: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -74,7 +76,7 @@ def main(argv: list[str]) -> int:
     name = short_name(config.model)
     check_output(out, config.spec, animations=not arguments.lattice)
     check_unused(out, overwrite=arguments.overwrite)
-    model, projected = run.load(), None
+    model, projected = run.load(arguments.prior), None
     if arguments.projected is not None:
         model, images = load(arguments.projected, run)
         projected = task.Points(images.projection.latents.to(model.device), None, images.projection.space)

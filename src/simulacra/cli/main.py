@@ -20,6 +20,7 @@ VERBS = {
     "direction": "find directions in latent space, e.g. of an attribute",
     "edit": "edit images along a direction of a latent space",
     "project": "find the latents of given images, for models without an encoder",
+    "density": "fit a density to latents: an autoencoder becomes a generator",
     "mix": "mix the styles of samples, layer by layer",
     "noise": "vary only the noise of samples",
     "translate": "translate images from one domain to another",

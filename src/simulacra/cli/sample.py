@@ -32,6 +32,9 @@ class Sample:
     """random seed"""
     class_: Annotated[str | None, tyro.conf.arg(name="class")] = None
     """class to sample, by name, for conditional models; by default all, in the proportions of the data"""
+    prior: str | None = None
+    """name of a density that was fitted to latents ('simulacra density'); when not given, the model's own
+    prior, or else the density that was fitted last"""
     truncation: str = "1"
     """factor on the distance of latents from their mean; below 1: more typical, less varied. Of several, e.g.
     1,0.7,0.5,0,-1, a column each in grid.png"""
@@ -67,14 +70,14 @@ def main(argv: list[str]) -> int:
     if n < 1:
         raise ConfigError(f"n: must be at least 1, not {n}")
     check_unused(out, overwrite=arguments.overwrite)
-    spec, model = run.config.spec, run.load_with(Samples)
+    spec, model = run.config.spec, run.load_with(Samples, arguments.prior)
     check_output(out, spec, charts=True)
     if len(factors) > 1 and (spec.kind != "image" or out.suffix != ".png"):
         raise ConfigError(
             f"truncation: several are drawn as one .png of images; give one, not {arguments.truncation}"
         )
     if arguments.class_ is not None:
-        model = run.load_with(Conditional).for_class(arguments.class_)
+        model = run.load_with(Conditional, arguments.prior).for_class(arguments.class_)
     if arguments.draw and not model.has_likelihood:
         name = short_name(run.config.model)
         raise ConfigError(f"draw: this {name} has a deterministic decoder; omit --draw")

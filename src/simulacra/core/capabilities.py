@@ -235,9 +235,11 @@ class Reconstructs(Encodes, Decodes):
         return [*Encodes.usage(self), "y = model.decode(z).mean"]
 
     def commands(self, run: str, source: str, seed: int) -> list[list[str]]:
+        # it samples once a density is fitted
+        density = [["density", run, "--kind", "gmm"]] if self.latent.prior is None else []
         if self.spec.kind != "image":
-            return []
-        return [["reconstruct", run, "--data", source, "--out", "pairs.png"]]
+            return density
+        return [*density, ["reconstruct", run, "--data", source, "--out", "pairs.png"]]
 
     def preview(self, examples: Dataset, seed: int) -> Preview | None:
         if not len(examples):

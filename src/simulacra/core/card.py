@@ -25,6 +25,7 @@ class ModelCard:
         gains_bf16: whether the nets of a Config for data of a spec train clearly faster in bfloat16, and as
             well.
         needs: what a spec of data lacks for this model, a sentence; empty when the data suit.
+        densities: the kinds of density of latents that it is, and the settings of each.
         base: the setting that names the run of another model, which this one is trained for; its data are the
             default. Empty for none.
     """
@@ -37,6 +38,7 @@ class ModelCard:
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     gains_bf16: Callable[[Any, DataSpec], bool] = lambda config, spec: False
     needs: Callable[[DataSpec], str] = lambda spec: ""
+    densities: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     base: str = ""
 
     def check(self, spec: DataSpec) -> None:

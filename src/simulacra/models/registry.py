@@ -58,6 +58,23 @@ def model_card(name: str) -> ModelCard:
     return MODELS[name]
 
 
+def density_model(kind: str) -> tuple[str, Mapping[str, Any]]:
+    """The model that a kind of density of latents is, and its settings; any other model stands for itself.
+
+    >>> density_model("pca")
+    ('pca', {})
+
+    Raises:
+        ConfigError: there is no such kind and no such model.
+    """
+    kinds = {key: (name, one) for name, card in MODELS.items() for key, one in card.densities.items()}
+    if kind in kinds:
+        return kinds[kind]
+    if kind not in MODELS and not _is_file(kind):
+        raise ConfigError(f"kind: unknown '{kind}', {nearest(kind, kinds)}")
+    return kind, {}
+
+
 def model_class(name: str) -> type[Model]:
     """The class of a model, by a name as `model_card` takes it."""
     path = model_card(name).path

@@ -34,6 +34,7 @@ def scatter(
     modes: np.ndarray | None = None,
     radius: float = 0.0,
     equal: bool = False,
+    labels: tuple[str, str] = ("data", "samples"),
 ) -> Figure:
     """Vectors by their first two columns, samples over data; by the only one, as histograms.
 
@@ -47,10 +48,11 @@ def scatter(
         modes: centres `(K, D)` that rings are drawn around, or None.
         radius: of the rings.
         equal: the same scale along both axes.
+        labels: what the legend calls data and samples.
     """
     small = None if data is None else unreadable(data, samples)
-    groups = [("data", GREY, data)] if data is not None else []
-    groups.append(("samples", BLUE, samples))
+    groups = [(labels[0], GREY, data)] if data is not None else []
+    groups.append((labels[1], BLUE, samples))
     with style():
         if small is None:
             figure, axes = single(520, 440)
@@ -58,7 +60,7 @@ def scatter(
         else:
             figure = Figure(figsize=(5.2, 3.2), layout="constrained")
             axes, own = figure.subplots(1, 2)
-        marks = _cloud(axes, groups, names, equal)
+        marks = draw_cloud(axes, groups, names, equal)
         if modes is not None and samples.shape[1] >= 2:
             rings = [Circle((x, y), radius) for x, y in modes[:, :2]]
             axes.add_collection(PatchCollection(rings, facecolor="none", edgecolor=INK, linewidth=0.9))
@@ -72,7 +74,7 @@ def scatter(
                 axes.set_title("near the data")
             else:
                 axes.set_title("samples and data")
-            _cloud(own, groups[-1:], names, equal)
+            draw_cloud(own, groups[-1:], names, equal)
             own.set_title("samples at their own scale")
             for one in (axes, own):
                 one.title.set(fontsize=9.5)
@@ -98,7 +100,7 @@ def unreadable(data: np.ndarray, samples: np.ndarray) -> str | None:
     return None
 
 
-def _cloud(
+def draw_cloud(
     axes: Axes, groups: Sequence[tuple[str, str, np.ndarray]], names: Sequence[str], equal: bool
 ) -> list[Line2D]:
     """Draw groups (name, colour, vectors); returns what a legend shows of them."""

@@ -128,34 +128,49 @@ def latent_map(
         y: labels `(N,)`, indices into `classes`; None leaves all points in one colour.
         classes: their names. The ten with most points have a colour of their own, the rest is grey.
     """
-    groups = _groups(y, classes, len(points))
     with style():
         figure, axes = single(520, 440)
-        axes.set_xlabel(axis_names[0])
-        axes.grid()
-        if points.shape[1] == 1:
-            _line(axes, points[:, 0], groups)
+        groups = draw_map(axes, points, axis_names, y, classes)
+        if points.shape[1] == 1 or len(groups) == 1:
             return figure
-        axes.set_ylabel(axis_names[1])
-        axes.set_aspect("equal", adjustable="datalim")
-        colours = np.empty(len(points), dtype=object)
-        for _, colour, member in groups:
-            colours[member] = colour
-        # in the order of the data, so that no class lies on top of the others
-        axes.scatter(
-            points[:, 0], points[:, 1], s=dot(len(points)), c=colours.tolist(), alpha=0.85, linewidths=0
-        )
-        if len(groups) == 1:
-            return figure
-        for name, _, member in groups:
-            if len(name) <= SHORT_NAME and member.sum() >= CLOUD:
-                _name_in_cloud(axes, name, points[member])
         marks = [
             Line2D([], [], marker="o", linestyle="", markersize=5, color=colour) for _, colour, _ in groups
         ]
         names = [shortened(name) for name, _, _ in groups]
         figure.legend(marks, names, loc="outside right upper", handletextpad=0.1)
     return figure
+
+
+def draw_map(
+    axes: Axes,
+    points: np.ndarray,
+    axis_names: Sequence[str],
+    y: np.ndarray | None = None,
+    classes: Sequence[str] = (),
+) -> list[tuple[str, str, np.ndarray]]:
+    """Draw what `latent_map` shows, without its legend.
+
+    Returns:
+        Name, colour and membership `(N,)` of every group of points.
+    """
+    groups = _groups(y, classes, len(points))
+    axes.set_xlabel(axis_names[0])
+    axes.grid()
+    if points.shape[1] == 1:
+        _line(axes, points[:, 0], groups)
+        return groups
+    axes.set_ylabel(axis_names[1])
+    axes.set_aspect("equal", adjustable="datalim")
+    colours = np.empty(len(points), dtype=object)
+    for _, colour, member in groups:
+        colours[member] = colour
+    # in the order of the data, so that no class lies on top of the others
+    axes.scatter(points[:, 0], points[:, 1], s=dot(len(points)), c=colours.tolist(), alpha=0.85, linewidths=0)
+    if len(groups) > 1:
+        for name, _, member in groups:
+            if len(name) <= SHORT_NAME and member.sum() >= CLOUD:
+                _name_in_cloud(axes, name, points[member])
+    return groups
 
 
 def shaded_map(points: np.ndarray, axis_names: Sequence[str], values: np.ndarray, name: str) -> Figure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from simulacra.core.batch import to_bytes
 from simulacra.core.capabilities import BoundsLikelihood, Decodes, Encodes, Reconstructs
 from simulacra.core.inference import decode
+from simulacra.core.model_prior import ModelPrior
 from simulacra.latent.lattice import lattice
 from simulacra.metrics.latents import ACTIVE
 from simulacra.report import figures
@@ -13,6 +14,7 @@ from simulacra.report.edits import edited_attributes, leakage_matrix
 from simulacra.report.inline_images import LABELLED_WIDTH, WIDTH, chart, layout, tiles
 from simulacra.report.maps import attribute_maps, latent_map, pictured_map
 from simulacra.report.material import Material
+from simulacra.report.priors import fitted_prior
 from simulacra.report.report_card import Cards, ReportCard
 from simulacra.report.templating import render
 
@@ -49,7 +51,7 @@ def decoded_lattice(m: Material[Decodes]) -> ReportCard | None:
     space = m.model.latent
     scale, n = layout(m.config.spec.shape, target=40, width=WIDTH, most=20, least=6, padding=1)
     axes = "z₁ increases to the right, z₂ upwards."
-    if space.shape == (2,) and space.prior is not None:
+    if space.shape == (2,) and space.prior is not None and not isinstance(space.prior, ModelPrior):
         z, over = lattice(n, n, space.prior), f"the prior {space.prior.formula}"
     elif m.codes is not None:
         z, over = lattice(n, n, m.codes.mean), "the encoded examples"
@@ -81,6 +83,6 @@ def kl(m: Material[BoundsLikelihood]) -> ReportCard | None:
 CARDS: Cards = {
     Reconstructs: (reconstructions,),
     Encodes: (latent_map, pictured_map, attribute_maps),
-    Decodes: (decoded_lattice, edited_examples, edited_attributes, leakage_matrix),
+    Decodes: (decoded_lattice, fitted_prior, edited_examples, edited_attributes, leakage_matrix),
     BoundsLikelihood: (kl,),
 }

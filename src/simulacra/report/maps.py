@@ -29,10 +29,10 @@ TRIMMED = 0.005
 
 def latent_map(m: Material[Encodes]) -> ReportCard | None:
     """Where held-out examples lie in the latent space, coloured by class."""
-    placed = _placed(m)
-    if placed is None or m.held is None:
+    found = placed(m)
+    if found is None or m.held is None:
         return None
-    points, names, note = placed
+    points, names, note = found
     spec = m.held.spec
     figure = figures.latent_map(points, names, m.held.y, spec.classes)
     colours = "" if m.held.y is None or not spec.classes else ", coloured by class"
@@ -42,10 +42,10 @@ def latent_map(m: Material[Encodes]) -> ReportCard | None:
 
 def pictured_map(m: Material[Encodes]) -> ReportCard | None:
     """Held-out images at the places of their latents."""
-    placed = _placed(m)
-    if placed is None or m.held is None or m.held.spec.kind != "image" or placed[0].shape[1] != 2:
+    found = placed(m)
+    if found is None or m.held is None or m.held.spec.kind != "image" or found[0].shape[1] != 2:
         return None
-    points, names, note = placed
+    points, names, note = found
     canvas = arranged(points, m.held.x)
     caption = (
         f"The same map with images: in each cell of a grid the image whose latent mean is nearest to its"
@@ -56,18 +56,20 @@ def pictured_map(m: Material[Encodes]) -> ReportCard | None:
 
 def attribute_maps(m: Material[Encodes]) -> ReportCard | None:
     """The map once for each attribute, coloured by it: of those that the plane explains best."""
-    placed = _placed(m)
-    if placed is None or m.held is None or m.held.attributes is None or placed[0].shape[1] != 2:
+    found = placed(m)
+    if found is None or m.held is None or m.held.attributes is None or found[0].shape[1] != 2:
         return None
-    points, names, note = placed
-    found = sorted(_attributes(m.held, points), key=lambda one: -one.explained)
-    if not found:
+    points, names, note = found
+    listed = sorted(_attributes(m.held, points), key=lambda one: -one.explained)
+    if not listed:
         return None
     charts = [
         (chart(one.figure(points, names), f"map coloured by {one.name}", "paper", small=True), one.caption)
-        for one in found[:MAPPED]
+        for one in listed[:MAPPED]
     ]
-    shown = "" if len(found) <= MAPPED else f" The {MAPPED} of {len(found)} attributes that it explains best."
+    shown = (
+        "" if len(listed) <= MAPPED else f" The {MAPPED} of {len(listed)} attributes that it explains best."
+    )
     caption = (
         f"The same map, coloured by attributes.{shown} Explained: the share of an attribute's variance that"
         f" is linear in the two coordinates (R²).{note}"
@@ -117,7 +119,7 @@ def arranged(points: np.ndarray, x: np.ndarray, width: int = WIDTH) -> np.ndarra
     return canvas.reshape(rows * h, columns * w, 3)
 
 
-def _placed(m: Material[Encodes]) -> tuple[np.ndarray, list[str], str] | None:
+def placed(m: Material[Encodes]) -> tuple[np.ndarray, list[str], str] | None:
     """Coordinates `(N, 2)` or `(N, 1)` of the held-out examples, names of the axes, and a note on them."""
     if m.codes is None:
         return None

@@ -29,6 +29,8 @@ class Arguments(Shared):
     classifier: str | None = None
     """comma-separated run folders of classifiers, one for each attribute (simulacra train classifier --target
     ATTRIBUTE); default: linear classifiers trained on the spot"""
+    prior: str | None = None
+    """name of a density that was fitted to latents ('simulacra density')"""
     truncation: str | None = None
     """truncations to compare, e.g. 0.5,0.7,1"""
     features: str = "raw"
@@ -80,7 +82,7 @@ def audit(arguments: Arguments) -> Audit:
     from simulacra.metrics.features import load_extractor
     from simulacra.metrics.statistics import Statistics
 
-    model = run.load_with(Samples)
+    model = run.load_with(Samples, arguments.prior)
     source, data = arguments.data or run.config.source, run.data(arguments.data)
     split = parse(source)[2] or "train"
     of_run = Path(arguments.features, "config.yaml").is_file()

@@ -38,4 +38,5 @@ CARD = ModelCard(
         "A full covariance has D (D + 1) / 2 numbers for each component, and needs more examples than that.",
     ),
     needs=lambda spec: lacks_vectors("gmm", spec),
+    densities={"mvn": {"components": 1}, "gmm": {}},
 )
