@@ -73,6 +73,9 @@ CASES = [
     # a ladder of latent groups: vectors, maps
     ("vae groups=3", "mixed"),
     ("vae groups=3", "colour"),
+    # likelihoods with a state, and over whole pixels
+    ("vae likelihood=normal-optimal", "vector"),
+    ("vae likelihood=logistic-mixture", "colour"),
 ]
 Z = 4
 N = 6
