@@ -127,7 +127,8 @@ class VAE(Generates, ImportanceWeighted, Autoencoder):
     def elbo(self, x: Tensor, seed: int | Noise = 0) -> Elbo:
         """Both terms with one sample of z for each example."""
         _, mu, sigma, _, p = self._draw_one(x, Noise.of(seed))
-        return Elbo(p.log_prob(x), kl_to_standard_normal(mu, sigma).flatten(1).sum(dim=1))
+        kl = kl_to_standard_normal(mu, sigma).flatten(1)
+        return Elbo(p.log_prob(x), kl.sum(dim=1), kl)
 
     def log_likelihood(self, x: Tensor, seed: int | Noise = 0, samples: int = 100) -> Tensor:
         """The importance-weighted bound with `samples` draws, which tends to ln p(x); `(B,)`."""
@@ -151,6 +152,13 @@ class VAE(Generates, ImportanceWeighted, Autoencoder):
             maps = top_down.map_shapes(self.spec.shape, config.groups - 1, config.latent_channels)
             return [(config.latent_dim,), *maps]
         return [(config.latent_dim,)] * config.groups
+
+    @property
+    def latent_groups(self) -> list[int]:
+        return [prod(shape) for shape in self.group_shapes] if self.config.groups > 1 else []
+
+    def posterior_collapse_remedies(self) -> list[str]:
+        return ["--free-bits 0.1", "a longer --kl-warmup", "a smaller --beta"]
 
     def _space(self) -> LatentSpace:
         return LatentSpace.normal(sum(prod(shape) for shape in self.group_shapes))
