@@ -28,7 +28,7 @@ from simulacra.nets.vgg import vgg19
 from simulacra.probability.distributions import Delta, kl_to_standard_normal
 
 # Layers of EfficientNet-Lite0 that are compared. In the deeper ones, at strides 16 and 32, a face that is
-# blurred over 8 pixels is further from the original than the mean image is (2.0 and 3.4, against 1.5 and 1.4).
+# blurred over 8 pixels is further from the original than the mean image (2.0 and 3.4, against 1.5 and 1.4).
 EARLY = 3
 # training images whose features' variances are the units of the loss
 MEASURED = 256
