@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from simulacra.estimators import DistributionRegressor, MDNRegressor
     from simulacra.latent.directions import Direction
     from simulacra.models.autoencoder.model import Autoencoder
+    from simulacra.models.autoencoder_kl.model import AutoencoderKL
     from simulacra.models.classifier.model import Classifier
     from simulacra.models.conditional_gan.model import ConditionalGAN
     from simulacra.models.conditional_stylegan.model import ConditionalStyleGAN
     from simulacra.models.cyclegan.model import CycleGAN
+    from simulacra.models.dfc_vae.model import DFCVAE
     from simulacra.models.gan.model import GAN
     from simulacra.models.gan_encoder.model import GANEncoder
     from simulacra.models.generator.model import Generator
@@ -77,6 +79,7 @@ _LAZY = {
     "unlabelled_directions": "simulacra.tasks.direction",
 }
 __all__ = [  # names that are imported when first used
+    "DFCVAE",
     "GAN",
     "GMM",
     "MDN",
@@ -84,6 +87,7 @@ __all__ = [  # names that are imported when first used
     "PCA",
     "VAE",
     "Autoencoder",
+    "AutoencoderKL",
     "Batch",
     "Classifier",
     "ConditionalGAN",

@@ -20,10 +20,12 @@ from simulacra.run import Run, RunConfig
 
 if TYPE_CHECKING:
     from simulacra.models.autoencoder.model import Autoencoder
+    from simulacra.models.autoencoder_kl.model import AutoencoderKL
     from simulacra.models.classifier.model import Classifier
     from simulacra.models.conditional_gan.model import ConditionalGAN
     from simulacra.models.conditional_stylegan.model import ConditionalStyleGAN
     from simulacra.models.cyclegan.model import CycleGAN
+    from simulacra.models.dfc_vae.model import DFCVAE
     from simulacra.models.gan.model import GAN
     from simulacra.models.gan_encoder.model import GANEncoder
     from simulacra.models.generator.model import Generator
@@ -44,6 +46,10 @@ def train(
 ) -> Autoencoder: ...
 @overload
 def train(
+    model: Literal["autoencoder_kl"], data: Trainable, out: str | Path | None = None, **settings: Any
+) -> AutoencoderKL: ...
+@overload
+def train(
     model: Literal["classifier"], data: Trainable, out: str | Path | None = None, **settings: Any
 ) -> Classifier: ...
 @overload
@@ -58,6 +64,10 @@ def train(
 def train(
     model: Literal["cyclegan"], data: Trainable, out: str | Path | None = None, **settings: Any
 ) -> CycleGAN: ...
+@overload
+def train(
+    model: Literal["dfc_vae"], data: Trainable, out: str | Path | None = None, **settings: Any
+) -> DFCVAE: ...
 @overload
 def train(model: Literal["gan"], data: Trainable, out: str | Path | None = None, **settings: Any) -> GAN: ...
 @overload

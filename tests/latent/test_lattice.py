@@ -68,6 +68,13 @@ def test_more_dimensions_lie_in_the_plane_of_the_data() -> None:
     np.testing.assert_allclose(grid[:, 0, 1], np.quantile(own[:, 1], np.linspace(0.95, 0.05, 4)), atol=1e-3)
 
 
+def test_latents_of_any_shape_are_flattened_and_shaped_again() -> None:
+    z = torch.randn(50, 3, 2, 4, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(lattice(3, 5, z), lattice(3, 5, z.flatten(1)).reshape(15, 3, 2, 4))
+    numbers = torch.randn(50, 1, 1, 1, generator=torch.Generator().manual_seed(0))
+    assert lattice(2, 3, numbers).shape == (6, 1, 1, 1)
+
+
 def test_a_single_point_is_a_lattice_of_itself() -> None:
     z = torch.tensor([[1.0, 2.0, 3.0]])
     assert torch.allclose(lattice(2, 2, z), z.expand(4, 3))

@@ -26,6 +26,8 @@ def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
     rows = [f"{i % 50 / 50},{'red' if i % 3 else ''},{i * i % 7},{'ab'[i % 2]}" for i in range(120)]
     (folder / "data" / "table.csv").write_text("p,colour,k,y\n" + "\n".join(rows) + "\n")
     generator_run(folder / "data" / "gan", DataSpec("image", (1, 8, 8)), latent_dim=3, hidden=(8,))
+    classes = DataSpec("image", (1, 8, 8), ("a", "b"))
+    generator_run(folder / "data" / "classifier", classes, "classifier", net="conv", width=4, hidden=(8,))
     modules = ("lightning_fabric", "sklearn.datasets", "simulacra.cli.train", "simulacra.engine.loop")
     with Launcher(folder, "simulacra.cli.main", *modules) as launcher:
         yield launcher

@@ -25,10 +25,22 @@ SMALL = ["--steps", "12", "--batch-size", "4", "--image-size", "32", "--load-siz
 # the first word is the model; what a training remembers from step to step is switched on
 TRAININGS = {
     "autoencoder": ["autoencoder", *DIGITS, "--latent-dim", "2", "--keep", "best"],
+    "autoencoder_kl": [
+        "autoencoder_kl",
+        "--data",
+        "digits",
+        "--width",
+        "8",
+        "--latent-channels",
+        "2",
+        "--perceptual-weight",
+        "0",
+    ],
     "classifier": ["classifier", "--data", "folder:DATA/classes", "--width", "4", "--hidden", "8"],
     "robust classifier": ["classifier", *DIGITS, "--net", "mlp", "--robust", "--attack-steps", "2"],
     "conditional_gan": ["conditional_gan", *DIGITS, "--net", "mlp", "--evaluate-every", "8"],
     "cyclegan": ["cyclegan", "--data", "unpaired:DATA/unpaired", *SMALL, "--blocks", "1", "--pool", "3"],
+    "dfc_vae": ["dfc_vae", "--features", "DATA/classifier", *DIGITS, "--latent-dim", "2"],
     "gan": ["gan", *DIGITS, "--net", "mlp", "--r1", "1", "--lazy", "3", "--augment", "ada"],
     "gan_encoder": ["gan_encoder", "--generator", "DATA/gan", *DIGITS, "--perceptual-weight", "0"],
     "generator": ["generator", *DIGITS],

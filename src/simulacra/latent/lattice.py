@@ -77,11 +77,11 @@ def lattice(rows: int, columns: int, over: Prior | Tensor) -> Tensor:
     Args:
         rows: rows, at least 1; a single one is the median.
         columns: columns, at least 1; a single one is the median.
-        over: the prior of two latent dimensions; or encoded data `(N, Z)`, where the grid lies in their
+        over: the prior of two latent dimensions; or encoded data `(N, *shape)`, where the grid lies in their
             `leading_plane`, at the quantiles of their coordinates.
 
     Returns:
-        `(rows * columns, 2)`, or `(rows * columns, Z)`.
+        `(rows * columns, 2)`, or `(rows * columns, *shape)`.
 
     Raises:
         ValueError: fewer than one row or column.
@@ -90,12 +90,14 @@ def lattice(rows: int, columns: int, over: Prior | Tensor) -> Tensor:
         raise ValueError(f"a lattice needs at least 1 row and 1 column, not {rows} and {columns}")
     if isinstance(over, Prior):
         return _grid(over.quantile(_even(columns))[:, 0], over.quantile(_even(rows))[:, 1])
-    plane = leading_plane(over)
-    coordinates = plane.project(over)
+    plane = leading_plane(over.flatten(1))
+    coordinates = plane.project(over.flatten(1))
     if coordinates.shape[1] == 1:
-        return plane.embed(coordinates[:, 0].quantile(_even(rows * columns).to(over))[:, None])
-    first, second = coordinates.T
-    return plane.embed(_grid(first.quantile(_even(columns).to(over)), second.quantile(_even(rows).to(over))))
+        points = coordinates[:, 0].quantile(_even(rows * columns).to(over))[:, None]
+    else:
+        first, second = coordinates.T
+        points = _grid(first.quantile(_even(columns).to(over)), second.quantile(_even(rows).to(over)))
+    return plane.embed(points).reshape(-1, *over.shape[1:])
 
 
 def _even(n: int) -> Tensor:

@@ -14,12 +14,14 @@ LikelihoodName = Literal[
     "continuous-bernoulli",
     "normal",
     "normal-shared",
+    "normal-optimal",
     "normal-learned",
     "laplace",
     "laplace-learned",
     "multivariate-normal",
     "categorical",
     "discretised-logistic",
+    "logistic-mixture",
 ]
 
 # nets memorise a table of some hundred rows long before the training ends

@@ -41,11 +41,20 @@ def perceptual_distance(x: Tensor, y: Tensor) -> Tensor:
 
 def perceptual_maps(x: Tensor) -> list[Tensor]:
     """u_l of images `(B, 1|3, H, W)` in [0, 1], each `(B, C_l, H_l, W_l)`: for targets that stay the same."""
+    return unit_channels(efficientnet_lite0(x.device).maps(large_colour(x)))
+
+
+def large_colour(x: Tensor) -> Tensor:
+    """Images `(B, 1|3, H, W)` with three channels, and sides of at least 64 pixels.
+
+    >>> large_colour(torch.zeros(2, 1, 16, 32)).shape
+    torch.Size([2, 3, 64, 128])
+    """
     scale = SMALLEST / min(x.shape[2:])
     if scale > 1:
         size = [round(n * scale) for n in x.shape[2:]]
         x = F.interpolate(x, size, mode="bilinear", align_corners=False)
-    return unit_channels(efficientnet_lite0(x.device).maps(x.expand(-1, 3, -1, -1)))
+    return x.expand(-1, 3, -1, -1)
 
 
 def unit_channels(maps: Sequence[Tensor]) -> list[Tensor]:

@@ -26,6 +26,8 @@ from torch.distributions import Distribution, Independent, MixtureSameFamily
 
 from simulacra.errors import ConfigError, nearest
 from simulacra.probability.distributions import IndependentBernoulli, Levels, LogisticLevels
+from simulacra.probability.logistic_mixture import LogisticMixture, n_parameters
+from simulacra.probability.optimal_normal import OptimalNormal
 
 # How a scale is kept positive; each starts near 1 for an output of 0.
 SCALES: dict[str, Callable[[Tensor], Tensor]] = {
@@ -35,6 +37,8 @@ SCALES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+# batches whose mean squared error is averaged
+AVERAGED = 100
 # Keeps a predicted density finite where the data have no noise at all (black borders).
 SMALLEST_SIGMA = 1e-3
 
@@ -126,6 +130,35 @@ class NormalShared(Likelihood):
 
     def build(self, *parameters: Tensor) -> Distribution:
         return torch.distributions.Normal(parameters[0], self.log_sigma.exp(), validate_args=False)
+
+
+class NormalOptimal(Likelihood):
+    """N(x; output, sigma^2) with the sigma that is best for the batch (Rybkin et al. 2021, arXiv:2006.13202).
+
+    In training sigma^2 is the mean squared error of the batch (eq. 5); afterwards it is the average of the
+    last batches, a buffer. Without a weight to choose, reconstruction and KL are in balance.
+    """
+
+    location_scale = True
+    mean_square: Tensor
+    batches: Tensor
+
+    def __init__(self, scale: str = "softplus", sigma: float = 1.0) -> None:
+        super().__init__(scale, sigma)
+        self.register_buffer("mean_square", torch.tensor(sigma).square())
+        self.register_buffer("batches", torch.tensor(0.0))
+
+    def build(self, *parameters: Tensor) -> Distribution:
+        sigma = self.mean_square.sqrt()
+        if not self.training:
+            return torch.distributions.Normal(parameters[0], sigma, validate_args=False)
+        return OptimalNormal(parameters[0], sigma, torch.ones_like(sigma), self._average)
+
+    @torch.no_grad()
+    def _average(self, mean_square: Tensor) -> None:
+        """The mean over the first batches, and a moving average over the last ones."""
+        self.batches += 1
+        self.mean_square.lerp_(mean_square, 1 / self.batches.clamp(max=AVERAGED))
 
 
 class NormalLearned(Likelihood):
@@ -256,17 +289,38 @@ class DiscretisedLogistic(Likelihood):
         return LogisticLevels(mu, self.scale(s) * self.sigma + SMALLEST_SIGMA)
 
 
+class MixtureOfLogistics(Likelihood):
+    """A mixture of logistics, discretised to 256 levels, for each pixel (Salimans et al. 2017).
+
+    Components are of whole pixels: the mean of a channel is linear in the channels before it (section 2.2).
+    For C channels and K components a pixel has K (C + 1) (C + 2) / 2 outputs.
+    """
+
+    components = 10
+
+    def outputs(self, shape: Sequence[int]) -> tuple[int, ...]:
+        return (n_parameters(self.components, shape[0]), *shape[1:])
+
+    def forward(self, output: Tensor) -> Distribution:
+        def scale(s: Tensor) -> Tensor:
+            return self.scale(s) * self.sigma + SMALLEST_SIGMA
+
+        return LogisticMixture.of(output, self.components, scale)
+
+
 LIKELIHOODS: dict[str, type[Likelihood]] = {
     "bernoulli": Bernoulli,
     "continuous-bernoulli": ContinuousBernoulli,
     "normal": Normal,
     "normal-shared": NormalShared,
+    "normal-optimal": NormalOptimal,
     "normal-learned": NormalLearned,
     "laplace": Laplace,
     "laplace-learned": LaplaceLearned,
     "multivariate-normal": MultivariateNormal,
     "categorical": Categorical,
     "discretised-logistic": DiscretisedLogistic,
+    "logistic-mixture": MixtureOfLogistics,
 }
 
 

@@ -103,6 +103,10 @@ class Classifier(Regressor):
         features: Tensor = self.net.features(self.standardise_x(x))
         return features
 
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """What images are turned into on the way: the maps of each size `(B, C, H, W)`, then `features`."""
+        return self.net.maps(self.standardise_x(x))
+
 
 class ClassifierNet(nn.Module):
     """From examples `(B, *shape)` to logits `(B, K)`; `features` is all but the last layer."""
@@ -122,6 +126,15 @@ class ClassifierNet(nn.Module):
     def features(self, x: Tensor) -> Tensor:
         features: Tensor = self.trunk(x)
         return features
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """The maps of each size, as they are before they are halved, and the input of the last layer."""
+        h, seen = x, []
+        for i, layer in enumerate(self.trunk):
+            if i and isinstance(layer, nn.MaxPool2d | nn.Flatten):
+                seen.append(h)
+            h = layer(h)
+        return [*seen, h]
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.last(self.trunk(x))

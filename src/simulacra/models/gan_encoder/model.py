@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import ClassVar, Self, TypeVar
+from typing import ClassVar, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Distribution
 
 from simulacra import nets
@@ -17,16 +17,16 @@ from simulacra.core.latents import LatentSpace
 from simulacra.core.model import Turn
 from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset, DataSpec
-from simulacra.errors import ConfigError, RunError
+from simulacra.errors import ConfigError
 from simulacra.models.gan.adversarial import AdversarialModel
 from simulacra.models.gan_encoder.card import CARD, GANEncoderConfig
-from simulacra.models.registry import build, short_name
+from simulacra.models.pretrained import as_buffers, copy_weights, model_of_run
+from simulacra.models.registry import short_name
 from simulacra.nets.efficientnet import efficientnet_lite0
 from simulacra.nets.perceptual import perceptual_distance
 from simulacra.probability.distributions import Delta
 from simulacra.probability.standardise import Standardise
 
-N = TypeVar("N", bound=nn.Module)
 # draws from the prior that the mean and the scale of latents are taken of
 DRAWS = 4096
 # share of the training over which real examples gain their full weight
@@ -109,12 +109,7 @@ class GANEncoder(Reconstructs, Generates):
         Raises:
             RunError: the generator's run has no weights.
         """
-        # imported here: a run knows the models
-        from simulacra.run import Run
-
-        weights = Run(self.config.generator).load().state_dict()
-        for name, buffer in self.generator.state_dict().items():
-            buffer.copy_(weights[name])
+        copy_weights(self.generator, self.config.generator)
         self.standardise.fit(train.x)
         w = self.latent.sample(DRAWS, Noise(0, device=self.device))
         self.center.copy_(w.mean(dim=0))
@@ -256,13 +251,7 @@ def _generator(spec: DataSpec, config: GANEncoderConfig) -> Generates:
     Raises:
         ConfigError: there is no such run, or its model does not generate such examples.
     """
-    from simulacra.run import Run
-
-    try:
-        run = Run(config.generator).config
-    except RunError as error:
-        raise ConfigError(f"generator: {error}") from error
-    model = build(run.model, run.spec, run.config)
+    model, run = model_of_run(config.generator, "generator")
     name, where = short_name(run.model), f"generator: {config.generator}"
     if isinstance(model, Conditional):
         raise ConfigError(
@@ -282,17 +271,3 @@ def _generator(spec: DataSpec, config: GANEncoderConfig) -> Generates:
 def _form(spec: DataSpec) -> str:
     size = "x".join(map(str, spec.shape))
     return f"images of {size}" if spec.kind == "image" else f"vectors of {size} numbers"
-
-
-def as_buffers(net: N) -> N:
-    """A net whose parameters are buffers: part of its state, and of nothing that is trained.
-
-    >>> net = as_buffers(nn.Linear(2, 1))
-    >>> list(net.parameters()), sorted(net.state_dict())
-    ([], ['bias', 'weight'])
-    """
-    for module in net.modules():
-        for name, parameter in list(module.named_parameters(recurse=False)):
-            delattr(module, name)
-            module.register_buffer(name, parameter.detach())
-    return net

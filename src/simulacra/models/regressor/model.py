@@ -87,7 +87,7 @@ class Regressor(Predicts):
             raise ConfigError(
                 f"likelihood: {name} predicts numbers, and the targets are classes; use categorical"
             )
-        if name in ("categorical", "discretised-logistic") and target.kind != "image":
+        if name in ("categorical", "discretised-logistic", "logistic-mixture") and target.kind != "image":
             raise ConfigError(f"likelihood: {name} needs classes or images to predict, not numbers")
         return likelihoods.make(name, config.scale, config.sigma)
 
