@@ -70,9 +70,9 @@ def smoothed(x: Tensor, sigma: float, radius: int) -> Tensor:
 
 
 def sharpness(x: Tensor, y: Tensor) -> Tensor:
-    """How sharp each image y is beside x: the ratio of their squared differences of neighbouring pixels, `(B,)`.
+    """How sharp each image y is beside x: the ratio of their squared differences between pixels, `(B,)`.
 
-    1 is as sharp as x; an average of several images has less, noise more.
+    1 is as sharp as x (neighbours along both axes); an average of several images has less, noise more.
 
     >>> x = torch.rand(2, 1, 16, 16)
     >>> bool(torch.allclose(sharpness(x, 0.5 * x), torch.full((2,), 0.25)))

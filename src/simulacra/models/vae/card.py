@@ -51,7 +51,7 @@ class VAEConfig(AutoencoderConfig):
             )
         if self.importance_samples > 1 and not (self.sampling and self.reconstruction == 1):
             raise ConfigError(
-                "importance_samples: a bound with k samples needs sampling, and reconstruction 1; leave one out"
+                "importance_samples: a bound with k samples needs sampling and reconstruction 1"
             )
         if self.dreg and self.importance_samples == 1:
             raise ConfigError("dreg: is about the bound with k samples; give --importance-samples")
