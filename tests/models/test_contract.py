@@ -117,6 +117,8 @@ def untrained(name: str, kind: str) -> Model:
     settings = {key: int(value) if value.isdigit() else value for key, value in settings.items()}
     if hasattr(card.Config(), "latent_dim"):
         settings["latent_dim"] = Z
+    if hasattr(card.Config(), "solver_steps"):
+        settings |= {"solver_steps": 2, "width": 8}
     if card.base:
         settings[card.base] = generator(kind)
     return build(name, SPECS[kind], card.Config(**settings))

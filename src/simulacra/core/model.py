@@ -66,6 +66,7 @@ class Model(nn.Module):
         class_balanced: whether every batch holds equally many examples of each class, class after class.
         memory_format: of the weights in training.
         training_only: buffers that only training needs: in the checkpoint, not in `model.safetensors`.
+        on_request: groups of metrics that `evaluate` leaves out unless they are named: they would take hours.
         card: its settings, summary, and requirements on the data.
         untrained: whether its weights stay as they were drawn.
         spec: the data it was built for.
@@ -78,6 +79,7 @@ class Model(nn.Module):
     # convolutions of large batches on CPU take 1.1 to 1.2 times as long without channels_last
     memory_format: ClassVar[torch.memory_format] = torch.channels_last
     training_only: ClassVar[tuple[str, ...]] = ()
+    on_request: tuple[str, ...] = ()
     card: ClassVar[ModelCard | None] = None
     untrained: ClassVar[bool] = False
     trained_on: Origin | None = None

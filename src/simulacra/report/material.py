@@ -21,8 +21,8 @@ from simulacra.errors import SimulacraError
 from simulacra.probability.distributions import kl_to_standard_normal
 from simulacra.run import Run, RunConfig
 
-# held-out examples that are encoded: enough for a map
-ENCODED = 2000
+# held-out examples that are encoded: enough for a map; and fewer where that would take hours
+ENCODED, ENCODED_SLOWLY = 2000, 200
 # held-out examples that are classified
 CLASSIFIED = 10_000
 
@@ -91,7 +91,7 @@ class Material(Generic[M]):
         missing: why `data` is None; empty otherwise.
         split: the split that `held` comes from.
         held: at most 2,000 random held-out examples with their labels and targets, the same for the same
-            seed; None without data.
+            seed, or 200 for a slow encoder; None without data.
         codes: of `held`; None without data or for a model that does not encode.
     """
 
@@ -133,7 +133,8 @@ def gather(run: Run) -> Material[Any]:
     data, missing = load_data(run, config)
     split, held = "", None
     if data is not None:
-        split, held = _held_out(data, config.training.seed)
+        n = ENCODED_SLOWLY if "latents" in model.on_request else ENCODED
+        split, held = _held_out(data, n, config.training.seed)
     codes = None
     if held is not None and isinstance(model, Encodes):
         codes = Codes(*encode_all(model, held))
@@ -155,9 +156,9 @@ def load_data(run: Run, config: RunConfig) -> tuple[Data | None, str]:
     return data, ""
 
 
-def _held_out(data: Data, seed: int) -> tuple[str, Dataset | None]:
+def _held_out(data: Data, n: int, seed: int) -> tuple[str, Dataset | None]:
     for split in ("test", "validation"):
         dataset = data.split(split)
         if len(dataset):
-            return split, random_subset(dataset, ENCODED, seed)
+            return split, random_subset(dataset, n, seed)
     return "", None

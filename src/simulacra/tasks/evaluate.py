@@ -56,7 +56,8 @@ def evaluate(
         metrics: groups of `metrics.registry`: `elbo`, `nll`, `reconstruction`, `latents`, `prediction`,
             `samples`, `table`, `translation`, and those that compare features, `fid`, `kid`, `prdc`, `is`,
             `classes`, `memorisation`, `perceptual`; `disentanglement`, `layers` and `anomaly`. Those that the
-            model has no capability for are left out. The first ones, up to `translation`, when not given.
+            model has no capability for are left out. The first ones, up to `translation`, when not given,
+            without those of `Model.on_request`.
         importance_samples: draws of z for an estimated log-likelihood.
         examples: the first examples of the split, this many; for a model that translates between two domains
             half of them from each. All of it when not given.
@@ -169,7 +170,8 @@ def applicable(
     Raises:
         ConfigError: an argument is out of range or unknown, or the model has no capability for any metric.
     """
-    metrics = groups(quick=True) if metrics is None else metrics
+    if metrics is None:
+        metrics = [name for name in groups(quick=True) if name not in model.on_request]
     check(metrics, groups())
     if anomalies is not None:
         metrics = [*metrics, "anomaly"]
