@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from simulacra.models.conditional_stylegan.model import ConditionalStyleGAN
     from simulacra.models.cyclegan.model import CycleGAN
     from simulacra.models.dfc_vae.model import DFCVAE
+    from simulacra.models.flow.model import Flow
     from simulacra.models.flow_matching.model import FlowMatching
     from simulacra.models.gan.model import GAN
     from simulacra.models.gan_encoder.model import GANEncoder
@@ -97,6 +98,7 @@ __all__ = [  # names that are imported when first used
     "DataSpec",
     "Direction",
     "DistributionRegressor",
+    "Flow",
     "FlowMatching",
     "GANEncoder",
     "Generator",

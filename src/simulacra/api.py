@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from simulacra.models.conditional_stylegan.model import ConditionalStyleGAN
     from simulacra.models.cyclegan.model import CycleGAN
     from simulacra.models.dfc_vae.model import DFCVAE
+    from simulacra.models.flow.model import Flow
     from simulacra.models.flow_matching.model import FlowMatching
     from simulacra.models.gan.model import GAN
     from simulacra.models.gan_encoder.model import GANEncoder
@@ -69,6 +70,10 @@ def train(
 def train(
     model: Literal["dfc_vae"], data: Trainable, out: str | Path | None = None, **settings: Any
 ) -> DFCVAE: ...
+@overload
+def train(
+    model: Literal["flow"], data: Trainable, out: str | Path | None = None, **settings: Any
+) -> Flow: ...
 @overload
 def train(
     model: Literal["flow_matching"], data: Trainable, out: str | Path | None = None, **settings: Any

@@ -41,6 +41,7 @@ TRAININGS = {
     "conditional_gan": ["conditional_gan", *DIGITS, "--net", "mlp", "--evaluate-every", "8"],
     "cyclegan": ["cyclegan", "--data", "unpaired:DATA/unpaired", *SMALL, "--blocks", "1", "--pool", "3"],
     "dfc_vae": ["dfc_vae", "--features", "DATA/classifier", *DIGITS, "--latent-dim", "2"],
+    "flow": ["flow", "--data", "moons:400", "--hidden", "8", "--transforms", "2"],
     "flow_matching": ["flow_matching", "--data", "moons:400", "--hidden", "8", "--ema", "0.9"],
     "gan": ["gan", *DIGITS, "--net", "mlp", "--r1", "1", "--lazy", "3", "--augment", "ada"],
     "gan_encoder": ["gan_encoder", "--generator", "DATA/gan", *DIGITS, "--perceptual-weight", "0"],

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from simulacra.core.batch import Batch
 from simulacra.core.capabilities import Reconstructs
+from simulacra.metrics.perceptual import perceptual_distance
 from simulacra.metrics.registry import Metric, PerExample, register
 
 if TYPE_CHECKING:
@@ -113,4 +114,26 @@ RECONSTRUCTION = register(PerExample(
             " originals: below 1 they are smoother"),
     ),
     values=_reconstruction, order=20,
+))  # fmt: skip
+
+
+def _perceptual(evaluation: Evaluation, batch: Batch, x: Tensor) -> dict[str, Tensor]:
+    y = evaluation.model.reconstruct(batch.x)
+    distances = perceptual_distance(batch.x, y, evaluation.extractor, evaluation.batch_size)
+    return {"reconstruction_perceptual": torch.from_numpy(distances)}
+
+
+def _extractor(evaluation: Evaluation) -> dict[str, str]:
+    one = evaluation.extractor
+    return {"extractor": one.name, "weights": one.weights, "resize": one.resize}
+
+
+PERCEPTUAL = register(PerExample(
+    name="perceptual", needs=(Reconstructs,),
+    metrics=(
+        Metric("reconstruction_perceptual", "perceptual distance",
+            meaning="of reconstructions from the originals, in the extractor's feature maps", better="lower"),
+    ),
+    settings=("extractor", "weights", "resize"), values=_perceptual, compute=_extractor, features=True,
+    order=25,
 ))  # fmt: skip

@@ -55,4 +55,5 @@ CARD = ModelCard(
     training=Training(batch_size=256, ema=0.999, schedule="cosine"),
     gains_bf16=convolves,
     needs=lambda spec: lacks_numbers("flow_matching", spec),
+    densities={"flow-matching": {}},
 )
