@@ -77,6 +77,24 @@ def test_steps_that_fit_the_minutes(
     assert measured.seconds() - measured.preparation == pytest.approx(60)
 
 
+def test_what_comes_late_is_measured_by_its_share() -> None:
+    steps = module.spread(1000, 10_000)
+    assert len(steps) == 1000
+    assert sum(step >= 7000 for step in steps) == pytest.approx(300, abs=module.BLOCK)
+    # what comes every 2 or 4 steps is as frequent as in the training
+    assert sum(step % 4 == 0 for step in steps) == 250
+    assert all(0 <= step < 3 for step in module.spread(8, 3))
+
+
+def test_a_late_player_lengthens_a_training(digits: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    played: list[int] = []
+    monkeypatch.setattr(module.Session, "play", lambda session, step: played.append(step))
+    training = Training(steps=40, batch_size=64)
+    settings = VAEConfig(latent_dim=2, hidden=(32,))
+    dry_run(RunConfig("vae", settings, "digits", Options(), digits.spec, training), digits)
+    assert {step >= 20 for step in played} == {False, True}
+
+
 def test_minutes_give_steps_that_are_kept_and_the_same_weights(trains: Trains) -> None:
     minutes, _ = trains("minutes", steps=None, minutes=0.005)
     training = minutes.config.training

@@ -139,13 +139,13 @@ def test_it_joins_at_its_share_of_the_steps() -> None:
 @pytest.mark.parametrize(
     ("shape", "factor", "latent"),
     [
-        ((3, 64, 64), "8", (2, 8, 8)),
-        ((1, 17, 20), "8", (2, 3, 3)),
-        ((3, 8, 8), "16", (2, 1, 1)),
-        ((3, 32, 32), "2", (2, 16, 16)),
+        ((3, 64, 64), 8, (2, 8, 8)),
+        ((1, 17, 20), 8, (2, 3, 3)),
+        ((3, 8, 8), 16, (2, 1, 1)),
+        ((3, 32, 32), 2, (2, 16, 16)),
     ],
 )
-def test_shapes(shape: tuple[int, int, int], factor: Any, latent: tuple[int, ...]) -> None:
+def test_shapes(shape: tuple[int, int, int], factor: int, latent: tuple[int, ...]) -> None:
     model = made(DataSpec("image", shape), factor=factor, perceptual_weight=0.0)
     x = Noise(0).uniform(2, *shape)
     z = model.encode(x).mean
@@ -159,7 +159,9 @@ def test_what_it_cannot_be_is_named() -> None:
     with pytest.raises(ConfigError, match="needs images; train an autoencoder or a vae"):
         AutoencoderKL(DataSpec("vector", (5,)), AutoencoderKLConfig())
     with pytest.raises(ConfigError, match="stem: 8 is above the factor, 4"):
-        AutoencoderKLConfig(stem="8", factor="4")
+        AutoencoderKLConfig(stem=8, factor=4)
+    with pytest.raises(ConfigError, match="factor: must be 2, 4, 8, 16 or 32, not 12"):
+        AutoencoderKLConfig(factor=12)
     with pytest.raises(ConfigError, match="adversarial_from"):
         AutoencoderKLConfig(adversarial_from=1.0)
     with pytest.raises(ConfigError, match="kl_weight"):

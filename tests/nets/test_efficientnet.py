@@ -74,6 +74,13 @@ def test_it_is_one_frozen_object_without_random_numbers(not_loaded: None) -> Non
     assert float(gradient.abs().sum()) > 0
 
 
+def test_the_first_maps_need_only_the_first_blocks() -> None:
+    x, net = torch.rand(1, 3, 32, 32), efficientnet_lite0()
+    for layers in (1, 3):
+        for few, one in zip(net.maps(x, layers), net.maps(x)[:layers], strict=True):
+            assert torch.equal(few, one)
+
+
 def test_without_the_package_it_says_what_to_install(
     not_loaded: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

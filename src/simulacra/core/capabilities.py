@@ -679,6 +679,11 @@ class BoundsLikelihood(Capability):
     calls: ClassVar[tuple[str, ...]] = ("elbo",)
     cards = "simulacra.report.latents"
 
+    @property
+    def latent_groups(self) -> Sequence[int]:
+        """Dimensions of each group of latents, from the top down; empty for one group."""
+        return ()
+
     @abstractmethod
     def elbo(self, x: Tensor, seed: int | Noise = 0) -> Elbo:
         """Both terms of the bound for every example, with one draw of z each unless exact."""
@@ -698,16 +703,18 @@ class ImportanceWeighted(EstimatesLikelihood, BoundsLikelihood):
 
 @dataclass(frozen=True)
 class Elbo:
-    """The two terms of the evidence lower bound, each `(B,)` in nats.
+    """The terms of the evidence lower bound, each `(B,)` in nats.
 
     Attributes:
         reconstruction: the mean of ln p(x | z) over q(z | x), estimated with one z ~ q(z | x) unless exact.
-        kl: KL(q(z | x) || p(z)), in closed form.
+        kl: KL(q(z | x) || p(z)), in closed form; of a ladder given the groups above that were drawn.
+        kl_of_dimensions: the KL of each dimension, `(B, Z)`, where q factorises.
         value: the bound, reconstruction - kl.
     """
 
     reconstruction: Tensor
     kl: Tensor
+    kl_of_dimensions: Tensor | None = None
     value: Tensor = field(init=False)
 
     def __post_init__(self) -> None:

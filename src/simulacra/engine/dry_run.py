@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,10 +22,10 @@ from simulacra.run import Run, RunConfig
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-# Steps before the clock starts: the first ones allocate memory and compile.
-WARM_UP = 2
-# Steps that are measured at least, and at most: penalties of a GAN come every 4 steps.
-FEWEST, MOST = 4, 1000
+# Steps that are measured one after the other: penalties of a GAN come every 4 steps.
+BLOCK = 4
+# Steps that are measured at least, and at most.
+FEWEST, MOST = 2 * BLOCK, 1000
 # The share of `Training.minutes` for which steps are measured.
 SHARE = 1 / 30
 
@@ -120,21 +120,33 @@ def kept_length(run: Run, config: RunConfig) -> RunConfig:
 
 
 def _seconds_a_step(session: Session, seconds: float) -> float:
-    """The mean over `FEWEST` steps, or as many as take `seconds`."""
+    """The mean over `FEWEST` steps, or as many as take `seconds`, from all of the training."""
 
-    def play(first: int, n: int) -> float:
+    def play(steps: Sequence[int]) -> float:
         _wait(session.fabric.device)
         began = time.perf_counter()
-        for step in range(first, first + n):
-            session.play(step % session.steps)
-        session.players.averages(first + n)
+        for step in steps:
+            session.play(step)
+        session.players.averages(session.players.steps)
         _wait(session.fabric.device)
-        return (time.perf_counter() - began) / n
+        return (time.perf_counter() - began) / len(steps)
 
-    play(0, WARM_UP)
-    step = play(WARM_UP, FEWEST)
+    # before the clock starts: the first steps, and the first late ones, allocate memory and compile
+    play([0, session.steps - 1])
+    step = play(spread(FEWEST, session.steps))
     n = int(session.fabric.broadcast(min(MOST, int(seconds / step))))
-    return play(WARM_UP + FEWEST, n) if n > FEWEST else step
+    return play(spread(n, session.steps)) if n > FEWEST else step
+
+
+def spread(n: int, steps: int) -> list[int]:
+    """Blocks of consecutive steps, n in all, from all of a training: what comes late counts by its share.
+
+    >>> spread(8, 100)
+    [25, 26, 27, 28, 75, 76, 77, 78]
+    """
+    blocks = ceil(n / BLOCK)
+    first = [(2 * block + 1) * steps // (2 * blocks) for block in range(blocks)]
+    return [(start + i) % steps for start in first for i in range(BLOCK)][:n]
 
 
 def _recurring(session: Session, config: RunConfig, data: Data) -> list[_Recurring]:

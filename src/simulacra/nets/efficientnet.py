@@ -67,19 +67,20 @@ class EfficientNet(nn.Module):
         self.head = nn.Conv2d(c_in, HEAD, 1)
         self.classifier = nn.Linear(HEAD, CLASSES)
 
-    def maps(self, x: Tensor) -> list[Tensor]:
+    def maps(self, x: Tensor, layers: int = len(SEEN)) -> list[Tensor]:
         """The feature maps at strides 2, 4, 8, 16 and 32, with 16, 24, 40, 112 and 320 channels.
 
         Args:
             x: colour images `(B, 3, H, W)` in [0, 1] of any size; the network was trained at 224 x 224.
+            layers: the first so many of them.
 
         Returns:
-            Five tensors `(B, C, ceil(H / stride), ceil(W / stride))`.
+            Tensors `(B, C, ceil(H / stride), ceil(W / stride))`, five by default.
         """
         # the preprocessing of tensorflow/tpu, on which it was trained
         x = ((255 * x - 127) / 128).contiguous(memory_format=torch.channels_last)
         h, seen = F.relu6(same(self.stem, x), inplace=True), []
-        for i, block in enumerate(self.blocks):
+        for i, block in enumerate(self.blocks[: SEEN[layers - 1] + 1]):
             h = block(h)
             if i in SEEN:
                 seen.append(h)

@@ -59,10 +59,9 @@ class AutoencoderKL(Reconstructs):
         if config.perceptual_weight:
             # missing, it is better missed now
             efficientnet_lite0()
-        self.factor, stem = int(config.factor), int(config.stem)
         c, *sides = spec.shape
-        self.spaces = (LatentSpace("z", (config.latent_channels, *(-(-n // self.factor) for n in sides))),)
-        shape = (config.width, config.depth, stem, self.factor)
+        self.spaces = (LatentSpace("z", (config.latent_channels, *(-(-n // config.factor) for n in sides))),)
+        shape = (config.width, config.depth, config.stem, config.factor)
         self.encoder = MapEncoder(c, 2 * config.latent_channels, *shape)
         self.decoder = MapDecoder(config.latent_channels, c, *shape)
         # last, so that the others start as they do without it
@@ -125,7 +124,7 @@ class AutoencoderKL(Reconstructs):
 
     def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """mu and sigma of q(z | x), both `(B, C, h, w)`."""
-        below, right = (-n % self.factor for n in x.shape[2:])
+        below, right = (-n % self.config.factor for n in x.shape[2:])
         if below or right:
             x = F.pad(x, (0, right, 0, below), mode="replicate")
         mu, s = self.encoder(2 * x - 1).chunk(2, dim=1)
