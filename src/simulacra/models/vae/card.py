@@ -22,6 +22,10 @@ class VAEConfig(AutoencoderConfig):
     """with --groups: channels of each group that is a map"""
     beta: float = 1.0
     """weight of the KL term (Higgins et al. 2017)"""
+    reconstruction: float = 1.0
+    """weight of the reconstruction term; 0 leaves the KL term alone"""
+    sampling: bool = True
+    """train with draws z ~ q(z | x); off: with the mean of q, as an autoencoder does"""
     kl_warmup: int = 0
     """steps in which the weight of the KL term rises from 0 to beta"""
     free_bits: float = 0.0
@@ -39,12 +43,16 @@ class VAEConfig(AutoencoderConfig):
         """Raises ConfigError for impossible settings."""
         super().__post_init__()
         sizes = ("importance_samples", "groups", "latent_channels")
-        check_ranges(self, at_least_1=sizes, at_least_0=("beta", "free_bits", "kl_warmup"))
+        check_ranges(self, at_least_1=sizes, at_least_0=("beta", "reconstruction", "free_bits", "kl_warmup"))
         if self.groups > 1 and self.net in ("conv", "upsample"):
             raise ConfigError(f"groups: several need net resnet or mlp, not {self.net}")
         if self.importance_samples > 1 and self.free_bits > 0:
             raise ConfigError(
                 "free_bits: has no meaning with importance_samples above 1; leave one of them out"
+            )
+        if self.importance_samples > 1 and not (self.sampling and self.reconstruction == 1):
+            raise ConfigError(
+                "importance_samples: a bound with k samples needs sampling and reconstruction 1"
             )
         if self.dreg and self.importance_samples == 1:
             raise ConfigError("dreg: is about the bound with k samples; give --importance-samples")

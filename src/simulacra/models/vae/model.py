@@ -92,7 +92,7 @@ class VAE(Generates, ImportanceWeighted, Autoencoder):
             k = self.config.importance_samples
             yield Turn("vae", -self._importance_bound(x, self._encoded(x), batch.noise, k, beta).mean())
             return
-        _, mu, sigma, _, p = self._draw_one(x, batch.noise)
+        _, mu, sigma, _, p = self._draw_one(x, batch.noise, self.config.sampling)
         reconstruction = p.log_prob(x).mean()
         kl = penalised = kl_to_standard_normal(mu, sigma).sum() / len(x)
         if self.config.free_bits:
@@ -101,7 +101,7 @@ class VAE(Generates, ImportanceWeighted, Autoencoder):
             if self.latent_groups:
                 each = torch.stack([part.sum() for part in each.split(self.latent_groups)])
             penalised = each.clamp(min=self.config.free_bits).sum()
-        loss = beta * penalised - reconstruction
+        loss = beta * penalised - self.config.reconstruction * reconstruction
         yield Turn("vae", loss, {"reconstruction": reconstruction, "kl": kl})
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
@@ -202,9 +202,10 @@ class VAE(Generates, ImportanceWeighted, Autoencoder):
         mu, sigma = (part.unflatten(0, (b, k)) for part in self._posterior(repeated + added))
         return Draw(mu + sigma * xi, mu, sigma, added, self._likelihood_of(output))
 
-    def _draw_one(self, x: Tensor, noise: Noise) -> Draw:
+    def _draw_one(self, x: Tensor, noise: Noise, sampling: bool = True) -> Draw:
         bottom_up = self._encoded(x)
-        return self._draw(bottom_up, noise.normal(len(x), 1, *self.latent.shape).to(bottom_up))
+        xi = noise.normal(len(x), 1, *self.latent.shape).to(bottom_up)
+        return self._draw(bottom_up, xi if sampling else torch.zeros_like(xi))
 
     def _importance_bound(self, x: Tensor, bottom_up: Tensor, noise: Noise, k: int, beta: float) -> Tensor:
         """L_k = log 1/k sum_i w_i (Burda et al. 2016, eq. 8) of each example, `(B,)`.
