@@ -429,7 +429,8 @@ class Conditional(Samples):
 
     verb = ""
     missing = (
-        "is not conditioned on classes; train a conditional_gan or conditional_stylegan, or omit --class"
+        "is not conditioned on classes; train a conditional_gan, conditional_stylegan or"
+        " conditional_flow_matching, or omit --class"
     )
     calls: ClassVar[tuple[str, ...]] = ("for_class", "decode_weighted")
 
@@ -481,6 +482,20 @@ class Conditional(Samples):
             self.for_class(y).sample(PER_CLASS, seed) for y in range(min(len(self.spec.classes), CLASSES))
         ]
         return Preview(torch.cat(rows), columns=PER_CLASS)
+
+
+class Guided(Conditional):
+    """Draws examples of a given class with more or less weight on the class (Ho and Salimans 2022).
+
+    Attributes:
+        guidance: 1: of the class, as in the data; 0: of any; above 1: more typical of the class, less varied.
+    """
+
+    missing = "has no guidance; train a conditional_flow_matching, or omit --guidance"
+    guidance: float = 1.0
+
+    def usage(self) -> list[str]:
+        return [*super().usage(), "model.guidance = 2.0  # more typical of the class; 1: as in the data"]
 
 
 class Translates(Capability):
