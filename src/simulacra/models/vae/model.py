@@ -97,9 +97,10 @@ class VAE(Generates, ImportanceWeighted, Autoencoder):
         kl = penalised = kl_to_standard_normal(mu, sigma).sum() / len(x)
         if self.config.free_bits:
             # sum_j max(lambda, KL_j), KL_j averaged over the batch (Kingma et al. 2016, eq. 15)
-            penalised = (
-                kl_to_standard_normal(mu, sigma).mean(dim=(0, 1)).clamp(min=self.config.free_bits).sum()
-            )
+            each = kl_to_standard_normal(mu, sigma).mean(dim=(0, 1))
+            if self.latent_groups:
+                each = torch.stack([part.sum() for part in each.split(self.latent_groups)])
+            penalised = each.clamp(min=self.config.free_bits).sum()
         loss = beta * penalised - self.config.reconstruction * reconstruction
         yield Turn("vae", loss, {"reconstruction": reconstruction, "kl": kl})
 
