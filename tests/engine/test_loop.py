@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import simulacra as sim
 from simulacra.config import Training
 from simulacra.core.batch import Batch
 from simulacra.core.model import Model, Turn
@@ -392,3 +393,12 @@ def test_a_loss_that_explodes_is_no_success(trains: Trains, tmp_path: Path) -> N
         trains("run", steps=60, lr=1000.0)
     assert run.events("warning") == [warning]
     assert f"**Its training diverged**: {warning['text']}." in write_model_card(run).read_text()
+
+
+@pytest.mark.parametrize("name", ["pca", "gmm"])
+def test_a_model_that_is_solved_has_an_average(name: str, tmp_path: Path) -> None:
+    plain, averaged = (
+        sim.train(name, "iris", tmp_path / f"{ema}", ema=ema, **{"pca": {"latent_dim": 2}}.get(name, {}))
+        for ema in (None, 0.9)
+    )
+    assert_same(plain, averaged)

@@ -101,6 +101,9 @@ def _play(
     saved, faults = checkpoint.load(run)
     if saved is None:
         model.prepare(data.train)
+        if session.ema is not None:
+            # a model that is solved here has no steps in which the average would follow
+            session.published.load_state_dict(model.state_dict())
     else:
         checkpoint.restore(saved, session, best)
     start = 0 if saved is None else saved.step
