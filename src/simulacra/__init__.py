@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from simulacra.models.autoencoder.model import Autoencoder
     from simulacra.models.autoencoder_kl.model import AutoencoderKL
     from simulacra.models.classifier.model import Classifier
+    from simulacra.models.conditional_flow_matching.model import ConditionalFlowMatching
     from simulacra.models.conditional_gan.model import ConditionalGAN
     from simulacra.models.conditional_stylegan.model import ConditionalStyleGAN
     from simulacra.models.cyclegan.model import CycleGAN
@@ -92,6 +93,7 @@ __all__ = [  # names that are imported when first used
     "AutoencoderKL",
     "Batch",
     "Classifier",
+    "ConditionalFlowMatching",
     "ConditionalGAN",
     "ConditionalStyleGAN",
     "CycleGAN",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from simulacra.models.autoencoder.model import Autoencoder
     from simulacra.models.autoencoder_kl.model import AutoencoderKL
     from simulacra.models.classifier.model import Classifier
+    from simulacra.models.conditional_flow_matching.model import ConditionalFlowMatching
     from simulacra.models.conditional_gan.model import ConditionalGAN
     from simulacra.models.conditional_stylegan.model import ConditionalStyleGAN
     from simulacra.models.cyclegan.model import CycleGAN
@@ -54,6 +55,13 @@ def train(
 def train(
     model: Literal["classifier"], data: Trainable, out: str | Path | None = None, **settings: Any
 ) -> Classifier: ...
+@overload
+def train(
+    model: Literal["conditional_flow_matching"],
+    data: Trainable,
+    out: str | Path | None = None,
+    **settings: Any,
+) -> ConditionalFlowMatching: ...
 @overload
 def train(
     model: Literal["conditional_gan"], data: Trainable, out: str | Path | None = None, **settings: Any

@@ -174,3 +174,17 @@ def test_a_density_is_an_ordinary_run(runs: Path) -> None:
     assert yaml.safe_load((inner / "config.yaml").read_text())["model"]["name"] == "vae"
     assert main(["report", str(inner)]) == 0
     assert (inner / "report.html").is_file()
+
+
+def test_latents_that_are_maps_are_read_as_maps(tmp_path: Path) -> None:
+    small = ["--image-size", "16", "--width", "8", "--steps", "2", "--latent-channels", "2", "--factor", "4"]
+    run = tmp_path / "run"
+    assert main(["train", "autoencoder_kl", "--data", "digits", *small, "--out", str(run)]) == 0
+    words = ["--kind", "flow-matching", "--steps", "2", "--width", "4", "--solver-steps", "2"]
+    assert main(["density", str(run), *words]) == 0
+    model = sim.load(run)
+    assert model.latent.shape == (2, 4, 4)
+    assert model.prior.model.config.grid == (2, 4, 4)
+    assert model.sample(3, seed=0).shape == (3, 1, 16, 16)
+    # the same command finds it there
+    assert main(["density", str(run), *words]) == 0

@@ -102,19 +102,37 @@ def test_recipe_list_and_run(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 
 def test_every_recipe_parses() -> None:
-    from simulacra.cli import train
-    from simulacra.cli.recipe import commands, recipes
+    from simulacra.cli.recipe import commands, recipes, trainings
 
     for name, recipe in recipes().items():
-        model, parsed = train.parse([recipe["model"]], recipe["train"])
+        (model, parsed), *variants = trainings(name, recipe, [])
         assert model == recipe["model"], name
-        assert set(recipe) <= {"summary", "model", "train", "evaluate", "then"}
+        assert parsed.run.out == Path("runs") / name
+        expected = [Path("runs") / f"{name}-{variant}" for variant in recipe.get("variants", {})]
+        assert [arguments.run.out for _, arguments in variants] == expected
+        assert set(recipe) <= {"summary", "model", "train", "variants", "evaluate", "then"}
         # a recipe that has been run can be run again
         for verb, *words in commands(recipe, Path("run")):
             assert verb in VERBS, name
             assert verb == "train" or "--out" not in words or "--overwrite" in words, name
         # an untrained model has no length of training
         assert parsed.training.steps or parsed.training.epochs or model in ("generator", "pca")
+
+
+def test_variants_have_the_settings_of_the_recipe_but_for_their_own() -> None:
+    from simulacra.cli.recipe import trainings
+
+    recipe = {
+        "model": "vae",
+        "train": {"data": "digits", "latent_dim": 4, "steps": 9, "seed": 1},
+        "variants": {"a": {"latent_dim": 2}, "b": {"model": "autoencoder"}},
+    }
+    parsed = trainings("name", recipe, ["--steps", "3", "--out", "x"])
+    assert [model for model, _ in parsed] == ["vae", "vae", "autoencoder"]
+    assert [str(one.run.out) for _, one in parsed] == ["x", "x-a", "x-b"]
+    assert [one.model.latent_dim for _, one in parsed] == [4, 2, 4]
+    # options of the command line hold for all
+    assert {(one.training.steps, one.training.seed) for _, one in parsed} == {(3, 1)}
 
 
 def test_a_recipe_runs_other_commands_on_its_run(

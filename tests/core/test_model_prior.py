@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from simulacra.core.capabilities import Conditional, EstimatesLikelihood, Generates, Samples
+from simulacra.core.capabilities import Conditional, EstimatesLikelihood, Generates, Guided, Samples
 from simulacra.core.model_prior import ModelPrior, with_prior
 from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset, DataSpec
@@ -102,6 +102,10 @@ class OfClasses(Conditional):
         return OneClass(self.spec, self.class_index(y))
 
 
+class Guiding(OfClasses, Guided):
+    """The same, with guidance."""
+
+
 class OneClass(Samples):
     def sample(self, n: int, seed: int | Noise = 0, **_: Any) -> Tensor:
         return self.config + 0.1 * Noise.of(seed).uniform(n, 4)
@@ -127,3 +131,15 @@ def test_a_prior_of_classes_makes_the_model_one_of_classes(name: str) -> None:
     # given z the class changes nothing
     z = torch.randn(2, 4)
     assert torch.equal(model.decode_weighted(z, torch.rand(2, 3)).mean, model.decode(z).mean)
+
+
+def test_guidance_is_that_of_the_prior() -> None:
+    spec = DataSpec("vector", (4,), classes=("a", "b", "c"))
+    plain, guided = (
+        with_prior(made("autoencoder", IMAGES, latent_dim=4), ModelPrior(kind(spec, None), MEAN, "classes"))
+        for kind in (OfClasses, Guiding)
+    )
+    assert not isinstance(plain, Guided)
+    assert isinstance(guided, Guided)
+    guided.guidance = 3.0
+    assert guided.prior.model.guidance == guided.guidance == 3.0

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from scipy.ndimage import gaussian_filter
 
 import simulacra as sim
-from simulacra.metrics.reconstruction import mse, psnr, ssim
+from simulacra.metrics.reconstruction import mse, psnr, sharpness, ssim
 
 
 def pair(size: int = 32, channels: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
@@ -50,6 +50,17 @@ def test_mse_and_psnr_by_hand() -> None:
     assert mse(x, y).item() == pytest.approx(0.01)
     assert psnr(x, y).item() == pytest.approx(20.0, abs=1e-4)
     assert psnr(x, x).item() == pytest.approx(100.0)
+
+
+def test_sharpness_is_the_energy_of_differences() -> None:
+    x, _ = pair(channels=3)
+    a = x.numpy()
+    blurred = gaussian_filter(a, (0, 0, 1, 1))
+    energy = [sum(np.square(np.diff(i, axis=k)).sum(axis=(1, 2, 3)) for k in (2, 3)) for i in (blurred, a)]
+    np.testing.assert_allclose(sharpness(x, torch.from_numpy(blurred)), energy[0] / energy[1], rtol=1e-4)
+    assert bool((sharpness(x, torch.from_numpy(blurred)) < 0.2).all())
+    # of images of one colour it is a number
+    assert bool(sharpness(torch.ones(2, 1, 4, 4), torch.ones(2, 1, 4, 4)).isfinite().all())
 
 
 def test_perceptual_distance_of_reconstructions(tmp_path: Path) -> None:

@@ -241,3 +241,27 @@ def test_the_likelihood_suits_the_columns() -> None:
         VAE(table, VAEConfig(likelihood="normal"))
     with pytest.raises(ConfigError, match="mixed needs the columns of a table"):
         VAE(DataSpec("vector", (3,)), VAEConfig(likelihood="mixed"))
+
+
+def test_each_force_can_be_switched_off() -> None:
+    """The loss is beta KL - r E_q ln p(x | z), of draws z or of the mean of q."""
+    x = data()
+
+    def loss(**settings: Any) -> Tensor:
+        vae = linear_vae(exact_posterior=False)
+        batch = Batch(x, None, Noise(3), step=0, steps=1)
+        vae.config = VAEConfig(**{**vars(vae.config), **settings})
+        return next(iter(vae.play(batch))).loss
+
+    vae = linear_vae(exact_posterior=False)
+    q = vae.encode(x)
+    kl = kl_to_standard_normal(q.mean, q.stddev).sum(dim=1).mean()
+    at_mean = vae.decode(q.mean).log_prob(x).mean()
+    drawn = loss()
+    assert torch.allclose(loss(sampling=False), kl - at_mean)
+    assert torch.allclose(loss(reconstruction=0.0), kl)
+    assert torch.allclose(loss(beta=0.0), drawn - kl)
+    assert torch.allclose(loss(beta=0.0, sampling=False), -at_mean)
+    assert not torch.allclose(drawn, loss(sampling=False))
+    with pytest.raises(ConfigError, match="a bound with k samples needs sampling"):
+        VAEConfig(importance_samples=2, sampling=False)

@@ -1,5 +1,6 @@
 """A ladder of latent groups: against a linear-Gaussian one with its exact posterior, and its parts."""
 
+from dataclasses import replace
 from math import log, pi
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import MultivariateNormal
 
+from simulacra.core.batch import Batch
 from simulacra.core.noise import Noise
 from simulacra.data.spec import DataSpec
 from simulacra.errors import ConfigError
@@ -15,7 +17,7 @@ from simulacra.models.vae.model import VAE
 from simulacra.nets.top_down import Bottleneck, scale
 
 D, GROUPS, SIGMA = 5, 3, 0.5
-IMAGE = DataSpec("image", (1, 28, 28))
+IMAGE, IMAGES_OF_8 = DataSpec("image", (1, 28, 28)), DataSpec("image", (1, 8, 8))
 MAPS = VAEConfig(latent_dim=3, latent_channels=2, groups=4, net="resnet", width=8, depth=1, hidden=(16,))
 
 
@@ -149,6 +151,16 @@ def test_the_mean_is_the_draw_without_noise_and_draws_spread_around_it() -> None
     top = draws[..., :3]  # nothing is above the first group
     torch.testing.assert_close(top.mean(dim=0), q.mean[:, :3], rtol=0, atol=0.2)
     torch.testing.assert_close(top.std(dim=0), q.stddev[:, :3], rtol=0.15, atol=0)
+
+
+def test_free_bits_are_a_floor_for_every_group() -> None:
+    torch.manual_seed(0)
+    vae, x = VAE(IMAGES_OF_8, replace(MAPS, groups=3)), torch.rand(5, 1, 8, 8)
+    (plain,) = vae.play(Batch(x, None, Noise(3)))
+    assert plain.terms["kl"] < 100
+    vae.config = replace(vae.config, free_bits=100.0)
+    (floored,) = vae.play(Batch(x, None, Noise(3)))
+    torch.testing.assert_close(floored.loss, 300 - plain.terms["reconstruction"])
 
 
 def test_groups_are_a_vector_and_maps_that_a_quarter_of_the_image_holds() -> None:

@@ -26,6 +26,9 @@ class Compare:
     """data source, e.g. mnist@validation; by default the test split that all were trained with"""
     metrics: str | None = None
     """comma-separated groups of metrics, e.g. nll,fid; those of 'evaluate' when not given"""
+    features: str | None = None
+    """features that samples are compared by: raw, efficientnet-lite0, inception, or the run folder of a
+    classifier; raw when not given"""
     importance_samples: int = 100
     """draws of z for an estimated log-likelihood"""
     examples: int | None = None
@@ -59,12 +62,16 @@ def main(argv: list[str]) -> int:
 
     from simulacra.tasks.compare import compare
 
+    features: object = arguments.features or "raw"
+    if Path(str(features), "config.yaml").is_file():
+        features = Run(str(features)).load()
     found = compare(
         [str(path) for path in arguments.runs],
         arguments.data,
         metrics=arguments.metrics.split(",") if arguments.metrics else None,
         importance_samples=arguments.importance_samples,
         examples=arguments.examples,
+        features=features,
         seed=arguments.seed,
     )
     if arguments.out is not None:

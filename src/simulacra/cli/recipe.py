@@ -1,13 +1,15 @@
-"""`simulacra recipe [NAME] [options]`: a training, its evaluation, other commands and its report by name."""
+"""`simulacra recipe [NAME] [options]`: trainings, an evaluation, other commands and a report by name."""
 
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from simulacra.cli import train
 from simulacra.errors import ConfigError, nearest
 
 HELP = """usage: simulacra recipe [NAME] [train options]
@@ -38,20 +40,37 @@ def main(argv: list[str]) -> int:
     name, *words = argv
     if name not in known:
         raise ConfigError(f"unknown recipe '{name}', {nearest(name, known)}")
-    from simulacra.cli import evaluate, report, train
+    from simulacra.cli import evaluate, report
 
     recipe = known[name]
-    settings = {"out": Path("runs") / name, **recipe["train"]}
-    model, arguments = train.parse([recipe["model"], *words], settings, f"simulacra recipe {name}")
-    out = train.run(model, arguments)
+    first, *others = trainings(name, recipe, words)
+    out = train.run(*first)
+    for one in others:
+        train.run(*one)
     from simulacra.engine.distributed import is_first_process
 
-    if arguments.run.dry_run or not is_first_process():
+    if first[1].run.dry_run or not is_first_process():
         return 0
     evaluate.run(evaluate.Evaluate(out, **recipe.get("evaluate", {})))
     for verb, *rest in commands(recipe, out):
         import_module(f"simulacra.cli.{verb}").main(rest)
     return report.main([str(out)])
+
+
+def trainings(name: str, recipe: dict[str, Any], words: list[str]) -> list[tuple[str, train.Arguments]]:
+    """The model and the options of each training: of RUN, and of RUN-VARIANT for each of `variants`.
+
+    A variant has the settings under `train`, but for its own; options of the command line replace both.
+    """
+    parsed: list[tuple[str, train.Arguments]] = []
+    for variant, changes in {"": {}, **recipe.get("variants", {})}.items():
+        settings = {"model": recipe["model"], "out": Path("runs") / name, **recipe["train"], **changes}
+        model, arguments = train.parse([settings.pop("model"), *words], settings, f"simulacra recipe {name}")
+        if variant:
+            folder = Path(f"{arguments.run.out}-{variant}")
+            arguments = replace(arguments, run=replace(arguments.run, out=folder))
+        parsed.append((model, arguments))
+    return parsed
 
 
 def commands(recipe: dict[str, Any], out: Path) -> list[list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite, nan
+from math import inf, isfinite, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,6 +32,9 @@ class Sample:
     """random seed"""
     class_: Annotated[str | None, tyro.conf.arg(name="class")] = None
     """class to sample, by name, for conditional models; by default all, in the proportions of the data"""
+    guidance: float | None = None
+    """strength of the class, for models with guidance; 1: as in the data, above 1: more typical of the class,
+    less varied. The model's own when not given"""
     prior: str | None = None
     """name of a density that was fitted to latents ('simulacra density'); when not given, the model's own
     prior, or else the density that was fitted last"""
@@ -59,7 +62,7 @@ def main(argv: list[str]) -> int:
     import torch
 
     from simulacra.core.batch import to_bytes
-    from simulacra.core.capabilities import Conditional, Samples
+    from simulacra.core.capabilities import Conditional, Guided, Samples, require
     from simulacra.files import check_unused
     from simulacra.images import save_png, strip
     from simulacra.models.registry import short_name
@@ -70,17 +73,21 @@ def main(argv: list[str]) -> int:
     if n < 1:
         raise ConfigError(f"n: must be at least 1, not {n}")
     check_unused(out, overwrite=arguments.overwrite)
+    if arguments.guidance is not None and not 0 <= arguments.guidance < inf:
+        raise ConfigError(f"guidance: must be 0 or more, e.g. 2, not {arguments.guidance:g}")
     spec, model = run.config.spec, run.load_with(Samples, arguments.prior)
     check_output(out, spec, charts=True)
     if len(factors) > 1 and (spec.kind != "image" or out.suffix != ".png"):
         raise ConfigError(
             f"truncation: several are drawn as one .png of images; give one, not {arguments.truncation}"
         )
+    of = short_name(run.config.model), run.config.source
+    if arguments.guidance is not None:
+        require(model, Guided, run, *of).guidance = arguments.guidance
     if arguments.class_ is not None:
-        model = run.load_with(Conditional, arguments.prior).for_class(arguments.class_)
+        model = require(model, Conditional, run, *of).for_class(arguments.class_)
     if arguments.draw and not model.has_likelihood:
-        name = short_name(run.config.model)
-        raise ConfigError(f"draw: this {name} has a deterministic decoder; omit --draw")
+        raise ConfigError(f"draw: this {of[0]} has a deterministic decoder; omit --draw")
     draw = arguments.draw or None
     if len(factors) > 1:
         each = [model.sample(n, arguments.seed, truncation=psi, draw=draw) for psi in factors.values()]

@@ -429,7 +429,8 @@ class Conditional(Samples):
 
     verb = ""
     missing = (
-        "is not conditioned on classes; train a conditional_gan or conditional_stylegan, or omit --class"
+        "is not conditioned on classes; train a conditional_gan, conditional_stylegan or"
+        " conditional_flow_matching, or omit --class"
     )
     calls: ClassVar[tuple[str, ...]] = ("for_class", "decode_weighted")
 
@@ -481,6 +482,20 @@ class Conditional(Samples):
             self.for_class(y).sample(PER_CLASS, seed) for y in range(min(len(self.spec.classes), CLASSES))
         ]
         return Preview(torch.cat(rows), columns=PER_CLASS)
+
+
+class Guided(Conditional):
+    """Draws examples of a given class with more or less weight on the class (Ho and Salimans 2022).
+
+    Attributes:
+        guidance: 1: of the class, as in the data; 0: of any; above 1: more typical of the class, less varied.
+    """
+
+    missing = "has no guidance; train a conditional_flow_matching, or omit --guidance"
+    guidance: float = 1.0
+
+    def usage(self) -> list[str]:
+        return [*super().usage(), "model.guidance = 2.0  # more typical of the class; 1: as in the data"]
 
 
 class Translates(Capability):
@@ -664,6 +679,11 @@ class BoundsLikelihood(Capability):
     calls: ClassVar[tuple[str, ...]] = ("elbo",)
     cards = "simulacra.report.latents"
 
+    @property
+    def latent_groups(self) -> Sequence[int]:
+        """Dimensions of each group of latents, from the top down; empty for one group."""
+        return ()
+
     @abstractmethod
     def elbo(self, x: Tensor, seed: int | Noise = 0) -> Elbo:
         """Both terms of the bound for every example, with one draw of z each unless exact."""
@@ -683,16 +703,18 @@ class ImportanceWeighted(EstimatesLikelihood, BoundsLikelihood):
 
 @dataclass(frozen=True)
 class Elbo:
-    """The two terms of the evidence lower bound, each `(B,)` in nats.
+    """The terms of the evidence lower bound, each `(B,)` in nats.
 
     Attributes:
         reconstruction: the mean of ln p(x | z) over q(z | x), estimated with one z ~ q(z | x) unless exact.
-        kl: KL(q(z | x) || p(z)), in closed form.
+        kl: KL(q(z | x) || p(z)), in closed form; of a ladder given the groups above that were drawn.
+        kl_of_dimensions: the KL of each dimension, `(B, Z)`, where q factorises.
         value: the bound, reconstruction - kl.
     """
 
     reconstruction: Tensor
     kl: Tensor
+    kl_of_dimensions: Tensor | None = None
     value: Tensor = field(init=False)
 
     def __post_init__(self) -> None:

@@ -15,7 +15,15 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from simulacra.core.batch import in_order, max_batch, tensor
-from simulacra.core.capabilities import Conditional, Decodes, Discriminates, Encodes, Predicts, Samples
+from simulacra.core.capabilities import (
+    BoundsLikelihood,
+    Conditional,
+    Decodes,
+    Discriminates,
+    Encodes,
+    Predicts,
+    Samples,
+)
 from simulacra.core.noise import derive_seed
 from simulacra.data.spec import Dataset
 
@@ -81,6 +89,24 @@ def encode_all(model: Encodes, dataset: Dataset, space: str | None = None) -> tu
     with eval_mode(model):
         q = [model.encode(batch.x, space) for batch in batches]
         return torch.cat([part.mean for part in q]).cpu(), torch.cat([part.stddev for part in q]).cpu()
+
+
+@torch.no_grad()
+def kl_of_dimensions(model: BoundsLikelihood, dataset: Dataset, seed: int) -> Tensor | None:
+    """KL(q(z_j | x) || p(z_j)) of each dimension on average over the examples, `(Z,)`.
+
+    None where q does not factorise. Examples are as the likelihood takes them, and of several groups of
+    latents those above are drawn.
+    """
+    total: Tensor | None = None
+    with eval_mode(model):
+        for batch in in_order(dataset, max_batch(dataset, CHUNK), model.device, seed):
+            kl = model.elbo(model.observe(batch.x, batch.noise), batch.noise).kl_of_dimensions
+            if kl is None:
+                return None
+            part = kl.double().sum(dim=0).cpu()
+            total = part if total is None else total + part
+    return None if total is None else total / len(dataset)
 
 
 @torch.no_grad()

@@ -124,6 +124,10 @@ class Model(nn.Module):
         """Options to try when the samples collapse."""
         return ["a smaller --lr", "a model with an adversary or an encoder"]
 
+    def posterior_collapse_remedies(self) -> list[str]:
+        """Options to try when the decoder ignores the latents."""
+        return ["a smaller weight of the KL term"]
+
     def overfitting_remedies(self) -> list[str]:
         """Options to try when a discriminator memorises the training set."""
         return ["more data"]

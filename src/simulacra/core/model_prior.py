@@ -17,6 +17,7 @@ from simulacra.core.capabilities import (
     Decodes,
     EstimatesLikelihood,
     Generates,
+    Guided,
     Samples,
 )
 from simulacra.core.latents import Prior
@@ -99,7 +100,7 @@ def with_prior(model: Decodes, prior: ModelPrior) -> Generates:
     of = type(model)
     bases: tuple[type, ...] = (of,) if isinstance(model, Generates) else (Generates, of)
     if isinstance(prior.model, Conditional):
-        bases = (_ConditionalPrior, *bases)
+        bases = (_GuidedPrior if isinstance(prior.model, Guided) else _ConditionalPrior, *bases)
     members: dict[str, Any] = {
         # a property of some models
         "spaces": (replace(model.latent, prior=prior), *model.spaces[1:]),
@@ -148,3 +149,19 @@ class _ConditionalPrior(Conditional, Decodes):
     def decode_weighted(self, z: Tensor, weights: Tensor, space: str | None = None) -> Distribution:
         """p(x | z), which does not depend on the class given z."""
         return self.decode(z, space)
+
+
+class _GuidedPrior(Guided, _ConditionalPrior):
+    """A model whose prior is conditioned on classes, with guidance."""
+
+    @property
+    def guidance(self) -> float:
+        return self._guided.guidance
+
+    @guidance.setter
+    def guidance(self, value: float) -> None:
+        self._guided.guidance = value
+
+    @property
+    def _guided(self) -> Guided:
+        return cast(Guided, cast(ModelPrior, self.prior).model)

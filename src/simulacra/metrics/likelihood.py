@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import Tensor
@@ -14,10 +14,31 @@ from simulacra.metrics.registry import Metric, PerExample, register
 if TYPE_CHECKING:
     from simulacra.metrics.evaluation import Evaluation
 
+# KL in nats below which the decoder has nothing to go by: a bit is 0.69
+COLLAPSED = 0.1
+
+
+def posterior_collapse(kl: float) -> str:
+    """What a KL of the latents of so few nats means; empty where they carry more (Bowman et al. 2016).
+
+    >>> posterior_collapse(0.02)
+    'posterior collapse: the latents carry 0.02 nats about an example, so the decoder ignores them'
+    """
+    if kl >= COLLAPSED:
+        return ""
+    return (
+        f"posterior collapse: the latents carry {kl:.2g} nats about an example, so the decoder ignores them"
+    )
+
 
 def _elbo(evaluation: Evaluation, batch: Batch, x: Tensor) -> dict[str, Tensor]:
     elbo = evaluation.model.elbo(x, batch.noise)
     return {"elbo": elbo.value, "reconstruction": elbo.reconstruction, "kl": elbo.kl}
+
+
+def _collapse(evaluation: Evaluation) -> dict[str, Any]:
+    text = posterior_collapse(evaluation.averages["elbo"]["kl"])
+    return {"cautions": {"elbo": text}} if text else {}
 
 
 def _nll(evaluation: Evaluation, batch: Batch, x: Tensor) -> dict[str, Tensor]:
@@ -44,7 +65,7 @@ ELBO = register(PerExample(
             "higher"),
         Metric("kl", "KL", "nats", "KL(q(z | x) || p(z)), the information in the latents about the example"),
     ),
-    values=_elbo, order=10,
+    values=_elbo, compute=_collapse, order=10,
 ))  # fmt: skip
 NLL = register(PerExample(
     name="nll", needs=(EstimatesLikelihood,),

@@ -70,12 +70,29 @@ def smoothed(x: Tensor, sigma: float, radius: int) -> Tensor:
     return out.view(*x.shape[:2], *out.shape[2:])
 
 
+def sharpness(x: Tensor, y: Tensor) -> Tensor:
+    """How sharp each image y is beside x: the ratio of their squared differences between pixels, `(B,)`.
+
+    1 is as sharp as x (neighbours along both axes); an average of several images has less, noise more.
+
+    >>> x = torch.rand(2, 1, 16, 16)
+    >>> bool(torch.allclose(sharpness(x, 0.5 * x), torch.full((2,), 0.25)))
+    True
+    """
+
+    def energy(image: Tensor) -> Tensor:
+        return sum((image.diff(dim=axis).square().flatten(1).sum(dim=1) for axis in (2, 3)), torch.zeros(()))
+
+    # an image of one colour has no edges to keep
+    return energy(y) / energy(x).clamp(min=1e-6)
+
+
 def _reconstruction(evaluation: Evaluation, batch: Batch, x: Tensor) -> dict[str, Tensor]:
     y = evaluation.model.reconstruct(batch.x)
     values = {"mse": mse(*(evaluation.raw.features(numbers) for numbers in (batch.x, y)))}
     if evaluation.model.spec.kind == "image":
         y = y.clamp(0, 1)
-        values |= {"psnr": psnr(batch.x, y), "ssim": ssim(batch.x, y)}
+        values |= {"psnr": psnr(batch.x, y), "ssim": ssim(batch.x, y), "sharpness": sharpness(batch.x, y)}
     return values
 
 
@@ -92,6 +109,9 @@ RECONSTRUCTION = register(PerExample(
             better="lower"),
         PSNR,
         SSIM,
+        Metric("sharpness", "sharpness",
+            meaning="squared differences of neighbouring pixels of reconstructions, a share of those of the"
+            " originals: below 1 they are smoother"),
     ),
     values=_reconstruction, order=20,
 ))  # fmt: skip

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from simulacra.core.batch import to_bytes
 from simulacra.core.capabilities import BoundsLikelihood, Decodes, Encodes, Reconstructs
-from simulacra.core.inference import decode
+from simulacra.core.inference import decode, kl_of_dimensions
 from simulacra.core.model_prior import ModelPrior
 from simulacra.latent.lattice import lattice
+from simulacra.metrics.information import by_group
 from simulacra.metrics.latents import ACTIVE
 from simulacra.report import figures
 from simulacra.report.directions import edited_examples
@@ -67,16 +68,20 @@ def decoded_lattice(m: Material[Decodes]) -> ReportCard | None:
 
 
 def kl(m: Material[BoundsLikelihood]) -> ReportCard | None:
-    """KL(q(z | x) || p(z)) of each latent dimension."""
-    if m.codes is None:
+    """KL(q(z | x) || p(z)) of each latent dimension, and of each group of a ladder."""
+    if m.codes is None or m.held is None:
         return None
-    each, active = m.codes.kl(), m.codes.variance() > ACTIVE
+    found, active = kl_of_dimensions(m.model, m.held, m.config.training.seed), m.codes.variance() > ACTIVE
+    each = m.codes.kl() if found is None else found.numpy()
     figure = figures.kl_bars(each, active)
     caption = (
         f"KL(q(z | x) || p(z)) by dimension, {each.sum():.1f} nats in total, averaged over"
         f" {len(m.codes.mean):,} examples of the {m.split} split. {active.sum()} of {len(each)} dimensions"
         f" are active: the variance of their mean over the data is above {ACTIVE} (Burda et al. 2016)."
     )
+    if m.model.latent_groups:
+        of_groups = ", ".join(f"{part.sum():.2f}" for part in by_group(each, m.model.latent_groups))
+        caption += f" From the top down the groups have {of_groups} nats."
     return ReportCard("kl", "KL per dimension", chart(figure, "KL of every latent dimension"), caption)
 
 

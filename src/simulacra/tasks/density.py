@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,9 @@ def start(
     encoder = require(run.load(), Reconstructs, run, short_name(of.model), of.source)
     if not issubclass(model_class(model), Samples):
         raise ConfigError(f"kind: a {short_name(model)} {Samples.missing}")
+    if len(encoder.latent.shape) == 3 and getattr(config, "grid", ()) is None:
+        # its net reads latents as the maps that they are
+        config = replace(config, grid=encoder.latent.shape)
     data = latent_data(encoder, run.data(), training.seed)
     model_card(model).check(data.spec)
     inner = RunConfig(model, config, fingerprint(data), Options(), data.spec, training)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+import simulacra as sim
 from simulacra.core.model import Model
 from simulacra.data.spec import DataSpec
 from simulacra.engine.monitors.warnings import COLLAPSED, MARGIN, OVERFITTED, START, TrainingWarnings
@@ -11,6 +15,7 @@ from simulacra.models.gan.card import GANConfig
 from simulacra.models.gan.model import GAN
 from simulacra.models.vae.card import VAEConfig
 from simulacra.models.vae.model import VAE
+from simulacra.run import Run
 
 IMAGES = DataSpec("image", (1, 8, 8))
 
@@ -127,3 +132,47 @@ def test_remedies_are_those_of_the_model() -> None:
     )
     for model in (gan(DataSpec("vector", (2,))), gan(augment="ada")):
         assert "Try more data, in" in text_of(model, overfitted)
+
+
+def test_a_posterior_that_collapses_is_named_once_after_the_start() -> None:
+    vae = VAE(IMAGES, VAEConfig(hidden=(8,)))
+
+    def kinds(*kls: float, step: int = 600) -> list[list[str]]:
+        over = TrainingWarnings(vae, 500)
+        return [[kind for kind, _ in over.check(step, {"kl": kl})] for kl in kls]
+
+    assert kinds(0.05, 0.04) == [[], ["posterior collapse"]]
+    assert kinds(3.0, 0.09, 0.08, 0.07) == [[], ["posterior collapse"], [], []]
+    # rising, early, or informative
+    assert kinds(0.02, 0.04, 0.08, 0.3) == [[], [], [], []]
+    assert kinds(0.05, 0.04, step=400) == [[], []]
+    assert kinds(0.5, 0.02, 0.4, 0.03)[1::2] == [["posterior collapse"], ["posterior collapse"]]
+    over = TrainingWarnings(vae, 500, [{"event": "validation", "kl": 1.0}])
+    ((_, text),) = over.check(600, {"kl": 0.02})
+    assert text == (
+        "posterior collapse: the latents carry 0.02 nats about an example, so the decoder ignores them. Try"
+        " --free-bits 0.1, a longer --kl-warmup or a smaller --beta, in another --out"
+    )
+
+
+def test_a_strong_decoder_collapses_the_posterior_and_free_bits_cure_it(tmp_path: Path) -> None:
+    """A full covariance at the output fits a normal distribution without any latents."""
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(2000, 5)) @ rng.normal(size=(5, 5))).astype(np.float32)
+    settings: dict[str, Any] = {
+        "latent_dim": 2, "hidden": (32,), "likelihood": "multivariate-normal", "steps": 700, "lr": 3e-3,
+        "batch_size": 64, "validate_every": 100, "sample_every": 700,
+    }  # fmt: skip
+
+    def train(name: str, **others: Any) -> tuple[list[str], float]:
+        sim.train("vae", x, tmp_path / name, **settings, **others)
+        run = Run(tmp_path / name)
+        causes = [event["cause"] for event in run.events("warning")]
+        return causes, run.events("validation")[-1]["kl"]
+
+    causes, kl = train("strong")
+    assert causes == ["posterior collapse"]
+    assert kl < 0.1
+    causes, kl = train("cured", free_bits=0.2)
+    assert causes == []
+    assert kl > 0.35

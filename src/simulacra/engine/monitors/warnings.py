@@ -7,6 +7,8 @@ from math import sqrt
 from typing import Any
 
 from simulacra.core.model import Model
+from simulacra.metrics.likelihood import COLLAPSED as NO_INFORMATION
+from simulacra.metrics.likelihood import posterior_collapse
 from simulacra.metrics.samples import describe_repeats, repeats
 
 # Limit of the diversity; that of the distinct samples is in `metrics.samples`. On a circle of eight modes
@@ -35,8 +37,8 @@ class TrainingWarnings:
     def __init__(self, model: Model, n: int, events: Sequence[Mapping[str, Any]] = ()) -> None:
         self.model, self.n = model, n
         self.present: set[str] = set()
-        # the last diversity and distinct samples, and whether either was once beyond its limit
-        self.last: dict[str, float] = {"diversity": 0.0, "distinct": 0.0}
+        # the last diversity, distinct samples and KL, and whether samples were once beyond a limit
+        self.last: dict[str, float] = {"diversity": 0.0, "distinct": 0.0, "kl": 0.0}
         self.varied = False
         for event in events:
             if event["event"] == "warning":
@@ -46,7 +48,11 @@ class TrainingWarnings:
 
     def check(self, step: int, terms: Mapping[str, float]) -> Iterator[tuple[str, str]]:
         """The kind and text of each warning that the terms of a validation give for the first time."""
-        found = {"collapse": self._collapse(step, terms), "overfitting": self._overfitting(terms)}
+        found = {
+            "collapse": self._collapse(step, terms),
+            "overfitting": self._overfitting(terms),
+            "posterior collapse": self._posterior_collapse(step, terms),
+        }
         self._update(terms)
         for kind, text in found.items():
             if text and kind not in self.present:
@@ -55,8 +61,10 @@ class TrainingWarnings:
 
     def _update(self, terms: Mapping[str, Any]) -> None:
         """End warnings whose cause has gone; store the variety for the next validation."""
+        self.last |= {key: terms[key] for key in self.last if key in terms}
+        if terms.get("kl", 0.0) >= NO_INFORMATION + MARGIN:
+            self.present.discard("posterior collapse")
         if "diversity" in terms:
-            self.last |= {key: terms[key] for key in self.last if key in terms}
             self.varied = self.varied or not (_uniform(terms) or _repeating(terms))
             if terms["diversity"] >= COLLAPSED + MARGIN and not _repeating(terms):
                 self.present.discard("collapse")
@@ -93,6 +101,13 @@ class TrainingWarnings:
             f" examples, but {100 * held_out:.0f}% of held-out ones."
             f" Try {_either(self.model.overfitting_remedies())}, in another --out"
         )
+
+    def _posterior_collapse(self, step: int, terms: Mapping[str, float]) -> str:
+        # in the beginning encoders say little, and more from step to step
+        if "kl" not in terms or step < START or terms["kl"] > self.last["kl"] + RISE:
+            return ""
+        text = posterior_collapse(terms["kl"])
+        return text and f"{text}. Try {_either(self.model.posterior_collapse_remedies())}, in another --out"
 
 
 def _uniform(terms: Mapping[str, Any]) -> bool:

@@ -13,34 +13,23 @@ from torch.distributions import Distribution
 from simulacra.core.batch import Batch
 from simulacra.core.capabilities import BLOCK, Conditional, Generates
 from simulacra.core.noise import Noise
-from simulacra.data.spec import Dataset, DataSpec
+from simulacra.data.spec import DataSpec
+from simulacra.models.class_frequencies import ClassFrequencies
 from simulacra.models.gan.adversarial import AdversarialModel
 
 
-class ClassConditionalModel(Conditional, AdversarialModel):
+class ClassConditionalModel(Conditional, ClassFrequencies, AdversarialModel):
     """The game of `AdversarialModel` given classes.
 
     Args:
         spec: the data, with classes.
         config: objective and penalties, and what describes the nets.
         condition: how the discriminator is conditioned, for nets with a choice.
-
-    Attributes:
-        frequencies: of the classes in the training data `(K,)`; samples have them too.
     """
-
-    frequencies: Tensor
 
     def __init__(self, spec: DataSpec, config: Any, *condition: Any) -> None:
         """Raises ConfigError for settings that cannot be, or data without labels."""
         super().__init__(spec, config, len(spec.classes), *condition)
-        self.register_buffer("frequencies", torch.full((len(spec.classes),), 1 / len(spec.classes)))
-
-    def prepare(self, train: Dataset) -> None:
-        """Learn how frequent the classes are, and the location and scale of vectors."""
-        super().prepare(train)
-        counts = np.bincount(_labels(train.y), minlength=len(self.spec.classes))
-        self.frequencies.copy_(torch.from_numpy(counts / counts.sum()))
 
     def condition(self, batch: Batch) -> tuple[Tensor, ...]:
         return (_labels(batch.y),)
@@ -63,10 +52,6 @@ class ClassConditionalModel(Conditional, AdversarialModel):
             parts.append(noise.draw(p) if draw else p.mean)
             labels.append(y)
         return torch.cat(parts)[:n], torch.cat(labels)[:n]
-
-    def classes_at(self, u: Tensor) -> Tensor:
-        """Classes `(B,)` at quantiles u `(B,)` of their frequencies."""
-        return torch.searchsorted(self.frequencies.cumsum(0), u).clamp(max=len(self.frequencies) - 1)
 
     def truncated(self, z: Tensor, y: Tensor, psi: float) -> Distribution:
         """p(x | z, y) for z `(B, Z)` of classes y `(B,)`, at psi times its distance from the mean."""

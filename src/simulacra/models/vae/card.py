@@ -22,28 +22,37 @@ class VAEConfig(AutoencoderConfig):
     """with --groups: channels of each group that is a map"""
     beta: float = 1.0
     """weight of the KL term (Higgins et al. 2017)"""
+    reconstruction: float = 1.0
+    """weight of the reconstruction term; 0 leaves the KL term alone"""
+    sampling: bool = True
+    """train with draws z ~ q(z | x); off: with the mean of q, as an autoencoder does"""
     kl_warmup: int = 0
     """steps in which the weight of the KL term rises from 0 to beta"""
     free_bits: float = 0.0
-    """KL per latent dimension, in nats, below which it is not penalised (Kingma et al. 2016)"""
+    """KL in nats, of each latent dimension, or of each group of a ladder, below which it is not penalised
+    (Kingma et al. 2016)"""
     importance_samples: int = 1
     """samples k of the importance-weighted bound that is maximised; 1 is the ELBO (Burda et al. 2016)"""
     importance_from: float = 0.0
     """share of the training steps after which the bound with k samples replaces the ELBO"""
     dreg: bool = False
-    """doubly reparametrised gradients of the bound with k samples for the encoder, whose noise does not
-    grow with k (Tucker et al. 2019)"""
+    """gradients of the bound with k samples that have less variance in the encoder: doubly reparametrised
+    (Tucker et al. 2019)"""
 
     def __post_init__(self) -> None:
         """Raises ConfigError for impossible settings."""
         super().__post_init__()
         sizes = ("importance_samples", "groups", "latent_channels")
-        check_ranges(self, at_least_1=sizes, at_least_0=("beta", "free_bits", "kl_warmup"))
+        check_ranges(self, at_least_1=sizes, at_least_0=("beta", "reconstruction", "free_bits", "kl_warmup"))
         if self.groups > 1 and self.net in ("conv", "upsample"):
             raise ConfigError(f"groups: several need net resnet or mlp, not {self.net}")
         if self.importance_samples > 1 and self.free_bits > 0:
             raise ConfigError(
                 "free_bits: has no meaning with importance_samples above 1; leave one of them out"
+            )
+        if self.importance_samples > 1 and not (self.sampling and self.reconstruction == 1):
+            raise ConfigError(
+                "importance_samples: a bound with k samples needs sampling and reconstruction 1"
             )
         if self.dreg and self.importance_samples == 1:
             raise ConfigError("dreg: is about the bound with k samples; give --importance-samples")

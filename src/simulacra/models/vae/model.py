@@ -92,15 +92,16 @@ class VAE(Generates, ImportanceWeighted, Autoencoder):
             k = self.config.importance_samples
             yield Turn("vae", -self._importance_bound(x, self._encoded(x), batch.noise, k, beta).mean())
             return
-        _, mu, sigma, _, p = self._draw_one(x, batch.noise)
+        _, mu, sigma, _, p = self._draw_one(x, batch.noise, self.config.sampling)
         reconstruction = p.log_prob(x).mean()
         kl = penalised = kl_to_standard_normal(mu, sigma).sum() / len(x)
         if self.config.free_bits:
             # sum_j max(lambda, KL_j), KL_j averaged over the batch (Kingma et al. 2016, eq. 15)
-            penalised = (
-                kl_to_standard_normal(mu, sigma).mean(dim=(0, 1)).clamp(min=self.config.free_bits).sum()
-            )
-        loss = beta * penalised - reconstruction
+            each = kl_to_standard_normal(mu, sigma).mean(dim=(0, 1))
+            if self.latent_groups:
+                each = torch.stack([part.sum() for part in each.split(self.latent_groups)])
+            penalised = each.clamp(min=self.config.free_bits).sum()
+        loss = beta * penalised - self.config.reconstruction * reconstruction
         yield Turn("vae", loss, {"reconstruction": reconstruction, "kl": kl})
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
@@ -127,7 +128,8 @@ class VAE(Generates, ImportanceWeighted, Autoencoder):
     def elbo(self, x: Tensor, seed: int | Noise = 0) -> Elbo:
         """Both terms with one sample of z for each example."""
         _, mu, sigma, _, p = self._draw_one(x, Noise.of(seed))
-        return Elbo(p.log_prob(x), kl_to_standard_normal(mu, sigma).flatten(1).sum(dim=1))
+        kl = kl_to_standard_normal(mu, sigma).flatten(1)
+        return Elbo(p.log_prob(x), kl.sum(dim=1), kl)
 
     def log_likelihood(self, x: Tensor, seed: int | Noise = 0, samples: int = 100) -> Tensor:
         """The importance-weighted bound with `samples` draws, which tends to ln p(x); `(B,)`."""
@@ -151,6 +153,13 @@ class VAE(Generates, ImportanceWeighted, Autoencoder):
             maps = top_down.map_shapes(self.spec.shape, config.groups - 1, config.latent_channels)
             return [(config.latent_dim,), *maps]
         return [(config.latent_dim,)] * config.groups
+
+    @property
+    def latent_groups(self) -> list[int]:
+        return [prod(shape) for shape in self.group_shapes] if self.config.groups > 1 else []
+
+    def posterior_collapse_remedies(self) -> list[str]:
+        return ["--free-bits 0.1", "a longer --kl-warmup", "a smaller --beta"]
 
     def _space(self) -> LatentSpace:
         return LatentSpace.normal(sum(prod(shape) for shape in self.group_shapes))
@@ -193,9 +202,10 @@ class VAE(Generates, ImportanceWeighted, Autoencoder):
         mu, sigma = (part.unflatten(0, (b, k)) for part in self._posterior(repeated + added))
         return Draw(mu + sigma * xi, mu, sigma, added, self._likelihood_of(output))
 
-    def _draw_one(self, x: Tensor, noise: Noise) -> Draw:
+    def _draw_one(self, x: Tensor, noise: Noise, sampling: bool = True) -> Draw:
         bottom_up = self._encoded(x)
-        return self._draw(bottom_up, noise.normal(len(x), 1, *self.latent.shape).to(bottom_up))
+        xi = noise.normal(len(x), 1, *self.latent.shape).to(bottom_up)
+        return self._draw(bottom_up, xi if sampling else torch.zeros_like(xi))
 
     def _importance_bound(self, x: Tensor, bottom_up: Tensor, noise: Noise, k: int, beta: float) -> Tensor:
         """L_k = log 1/k sum_i w_i (Burda et al. 2016, eq. 8) of each example, `(B,)`.

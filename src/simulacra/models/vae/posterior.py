@@ -56,7 +56,7 @@ class LadderPosterior(Distribution):
             return self.rsample(sample_shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        value = value.expand(torch.broadcast_shapes(value.shape, self._extended_shape()))
+        # once for each value, also where it is compared with several examples
         added = self.decoder.top_down(value.reshape(-1, value.shape[-1])).view(*value.shape[:-1], -1)
         mu, s = (self.bottom_up + added).chunk(2, dim=-1)
         return Normal(mu, scale(s), validate_args=False).log_prob(value).sum(dim=-1)
