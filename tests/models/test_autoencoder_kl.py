@@ -202,6 +202,10 @@ def test_latent_tools_take_maps(run: Path, tmp_path: Path, capsys: pytest.Captur
     assert main(["direction", str(run), *labelled]) == 0
     for method in ("pca", "sefa"):
         assert main(["direction", str(run), "--unlabelled", method, "--components", "2"]) == 0
+    assert main(["density", str(run), "--kind", "mvn"]) == 0
+    assert main(["interpolate", str(run), "--seeds", "1,2", "--out", str(tmp_path / "walk.gif")]) == 0
+    samples = sim.load(run).sample(4, seed=0)
+    assert samples.shape == (4, 3, 32, 32)
     assert main(["report", str(run)]) == 0
     page = (run / "report.html").read_text()
     assert "Decoded lattice" in page

@@ -157,6 +157,15 @@ def test_free_bits_are_a_floor_for_every_dimension(x: Tensor) -> None:
     torch.testing.assert_close(loss, 300 - terms["reconstruction"])
 
 
+def test_free_bits_end_where_k_samples_begin(x: Tensor) -> None:
+    both = vae_with(importance_samples=8, importance_from=0.5, free_bits=100.0)
+    floored, terms = turn_loss(both, x, step=49)
+    torch.testing.assert_close(floored, 300 - terms["reconstruction"])
+    after, _ = turn_loss(both, x, step=50)
+    weighted, _ = turn_loss(vae_with(importance_samples=8, importance_from=0.5), x, step=50)
+    assert after == weighted
+
+
 def test_k_samples_only_after_their_share_of_the_training(x: Tensor) -> None:
     plain, _ = turn_loss(vae_with(), x, step=49)
     weighted = vae_with(importance_samples=8, importance_from=0.5)

@@ -37,7 +37,7 @@ def scale(s: Tensor) -> Tensor:
     return F.softplus(s, beta=log(2))
 
 
-class Levels(NamedTuple):
+class LadderLevels(NamedTuple):
     """The maps of a residual ladder from the finest, half as large as the image, to the coarsest.
 
     Attributes:
@@ -49,11 +49,11 @@ class Levels(NamedTuple):
     groups: list[int]
 
     @classmethod
-    def of(cls, shape: Sequence[int], groups: int) -> Levels:
+    def of(cls, shape: Sequence[int], groups: int) -> LadderLevels:
         """Spread `groups` groups over the maps of at most a quarter of the image's size, finer ones first.
 
-        >>> Levels.of((1, 28, 28), 5)
-        Levels(sizes=[(14, 14), (7, 7), (4, 4)], groups=[0, 3, 2])
+        >>> LadderLevels.of((1, 28, 28), 5)
+        LadderLevels(sizes=[(14, 14), (7, 7), (4, 4)], groups=[0, 3, 2])
         """
         sizes = ladder(shape[1:], SMALLEST)[1:]
         n = max(1, len(sizes) - 1)
@@ -66,7 +66,7 @@ def map_shapes(shape: Sequence[int], groups: int, latent_channels: int) -> list[
     >>> map_shapes((1, 28, 28), 3, 4)
     [(4, 4, 4), (4, 7, 7), (4, 7, 7)]
     """
-    levels = Levels.of(shape, groups)
+    levels = LadderLevels.of(shape, groups)
     found: list[tuple[int, ...]] = [
         (latent_channels, *s) for s, n in zip(*levels, strict=True) for _ in range(n)
     ]
@@ -129,7 +129,7 @@ class BottomUp(nn.Module):
         depth: int,
     ) -> None:
         super().__init__()
-        levels = Levels.of(shape, groups)
+        levels = LadderLevels.of(shape, groups)
         widths = [shape[0], *channels(width, len(levels.sizes))]
         blocks = depth * sum(n > 0 for n in levels.groups)
         # the maps of each level, and what reads the parameters of its groups from them
@@ -259,7 +259,7 @@ class ResNetTopDown(TopDown):
         depth: int,
     ) -> None:
         super().__init__([(latent_dim,), *map_shapes(outputs, groups, latent_channels)])
-        levels = Levels.of(outputs, groups)
+        levels = LadderLevels.of(outputs, groups)
         sizes, widths = levels.sizes[::-1], channels(width, len(levels.sizes))[::-1]
         blocks = (1 + depth) * groups + depth * levels.groups.count(0)
         self.top = MLP((latent_dim,), (widths[0], *sizes[0]), hidden)

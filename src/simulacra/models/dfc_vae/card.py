@@ -31,8 +31,8 @@ class DFCVAEConfig:
     """channels of the first level, doubled at every halving of the image"""
     depth: int = 1
     """resnet: residual blocks per level"""
-    kl_weight: float = 1.0
-    """weight of the KL divergence, in nats per number of the image"""
+    kl_weight: float = 1e-3
+    """weight of the KL divergence in nats"""
 
     def __post_init__(self) -> None:
         """Raises ConfigError for impossible settings."""

@@ -39,11 +39,11 @@ class DFCVAE(Generates, Reconstructs):
 
     Images are compared by the feature maps of a network that stays as it is, instead of by pixels:
 
-        L = sum over layers l of |f_l(x) - f_l(y)|^2 / (D_l v_l) + a KL(q(z | x) || N(0, I)) / D,    y = G(z)
+        L = sum over layers l of |f_l(x) - f_l(y)|^2 / (D_l v_l) + a KL(q(z | x) || N(0, I)),    y = G(z)
 
-    with z ~ q(z | x) = N(mu, diag sigma^2), D_l numbers in a map, D in an image, and v_l the mean squared
-    deviation of a number of the map from its mean over training images at that place: in each layer a
-    constant has a loss of 1.
+    with z ~ q(z | x) = N(mu, diag sigma^2), D_l numbers in a map, and v_l the mean squared deviation of a
+    number of the map from its mean over training images at that place: in each layer a constant has a loss
+    of 1.
 
     >>> from simulacra.data.spec import DataSpec
     >>> from simulacra.models.dfc_vae.card import DFCVAEConfig
@@ -162,7 +162,7 @@ class DFCVAE(Generates, Reconstructs):
             target = self.feature_maps(x)
         distance = feature_loss(target, self.feature_maps(self.decode(z).mean), self.variance)
         kl = kl_to_standard_normal(mu, sigma).sum(dim=1)
-        loss = distance + self.config.kl_weight * kl / x[0].numel()
+        loss = distance + self.config.kl_weight * kl
         return {"loss": loss, "feature_loss": distance, "kl": kl}
 
 

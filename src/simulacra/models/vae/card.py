@@ -46,9 +46,10 @@ class VAEConfig(AutoencoderConfig):
         check_ranges(self, at_least_1=sizes, at_least_0=("beta", "reconstruction", "free_bits", "kl_warmup"))
         if self.groups > 1 and self.net in ("conv", "upsample"):
             raise ConfigError(f"groups: several need net resnet or mlp, not {self.net}")
-        if self.importance_samples > 1 and self.free_bits > 0:
+        if self.importance_samples > 1 and self.free_bits > 0 and self.importance_from == 0:
             raise ConfigError(
-                "free_bits: has no meaning with importance_samples above 1; leave one of them out"
+                "free_bits: has no meaning with importance_samples above 1; leave one of them out, or give"
+                " --importance-from"
             )
         if self.importance_samples > 1 and not (self.sampling and self.reconstruction == 1):
             raise ConfigError(
