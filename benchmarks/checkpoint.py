@@ -31,7 +31,7 @@ from simulacra.models.gan.card import GANConfig
 from simulacra.run import Run, RunConfig
 
 # 24 million parameters in each net
-CONFIG = GANConfig(net="dcgan", width=184, discriminator_features=476)
+CONFIG = GANConfig(net="dcgan", width=184, features=476)
 SPEC = DataSpec("image", (3, 64, 64))
 PART = 2**24
 

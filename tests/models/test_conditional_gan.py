@@ -22,7 +22,7 @@ from simulacra.probability.objectives import OBJECTIVES
 
 PLANE = DataSpec("vector", (2,), ("left", "right"))
 IMAGES = DataSpec("image", (1, 16, 16), ("left", "right"))
-SMALL = ConditionalGANConfig(latent_dim=2, hidden=(16,), width=8, discriminator_features=8, r1=0.0, r2=0.0)
+SMALL = ConditionalGANConfig(latent_dim=2, hidden=(16,), width=8, features=8, r1=0.0, r2=0.0)
 
 
 def made(spec: DataSpec = PLANE, **settings: Any) -> ConditionalGAN:
@@ -114,15 +114,3 @@ def test_it_draws_what_it_is_asked_for(condition: str, tmp_path: Path) -> None:
         centres = np.stack([data.train.x[data.train.y == c].mean(axis=0) for c in range(3)])
         assert np.linalg.norm(centres - mean, axis=1).argmin() == k
         assert np.linalg.norm(centres[k] - mean) < 0.3
-
-
-def test_with_pretrained_features_the_class_enters_by_projection() -> None:
-    spec = DataSpec("image", (3, 32, 32), ("a", "b"))
-    model = ConditionalGAN(spec, ConditionalGANConfig(width=4, features="efficientnet-lite0")).eval()
-    x = torch.rand(3, 3, 32, 32)
-    outputs = [model.discriminate(x, torch.full((3,), y)) for y in (0, 1)]
-    assert outputs[0].shape == (3,)
-    assert bool((outputs[0] != outputs[1]).all())
-    torch.testing.assert_close(model.discriminate(x), torch.stack(outputs).amax(dim=0))
-    with pytest.raises(ConfigError, match="condition: with --features"):
-        ConditionalGAN(spec, ConditionalGANConfig(features="efficientnet-lite0", condition="concatenation"))

@@ -66,10 +66,6 @@ CASES = [
     # the stranger's model has a density, and knows nothing of categories
     if not model_card(name).needs(spec) and (name in MODELS or kind != "mixed")
 ] + [
-    # a discriminator that sees images through a pretrained network
-    ("gan features=efficientnet-lite0", "colour"),
-    ("conditional_gan features=efficientnet-lite0", "grey"),
-    ("stylegan features=efficientnet-lite0", "grey"),
     # a ladder of latent groups: vectors, maps
     ("vae groups=3", "mixed"),
     ("vae groups=3", "colour"),

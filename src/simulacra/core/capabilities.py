@@ -620,15 +620,9 @@ class Predicts(Capability):
 
 
 class Discriminates(Capability):
-    """Discriminates real examples from samples.
-
-    Attributes:
-        pretrained: name of the pretrained features that the discriminator sees examples through; empty where
-            it learns to see.
-    """
+    """Discriminates real examples from samples."""
 
     missing = "has no discriminator; train a gan"
-    pretrained: str = ""
     calls: ClassVar[tuple[str, ...]] = ("discriminate",)
 
     @abstractmethod

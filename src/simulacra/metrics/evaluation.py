@@ -13,7 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from simulacra.core.batch import in_order, max_batch, to_bytes
-from simulacra.core.capabilities import Capability, Cycles, Discriminates, Samples, Translates
+from simulacra.core.capabilities import Capability, Cycles, Samples, Translates
 from simulacra.core.inference import draw
 from simulacra.data.spec import Data, Dataset
 from simulacra.metrics.features import Extractor, load_extractor
@@ -87,11 +87,6 @@ class Evaluation:
     def groups(self) -> set[str]:
         """Names of the groups that are measured."""
         return {measurement.name for measurement in self.measurements}
-
-    @property
-    def trained_against(self) -> bool:
-        """Whether the model's discriminator saw examples through the features that are compared."""
-        return isinstance(self.model, Discriminates) and self.model.pretrained == self.extractor.name
 
     @cached_property
     def extractor(self) -> Extractor:

@@ -126,12 +126,6 @@ class PerExample(Measurement):
         return {**evaluation.averages[self.name], **self.compute(evaluation)}
 
 
-# of scores in the features that the discriminator saw
-TRAINED_AGAINST = (
-    "flattering: the samples were trained against these features; take those of a classifier's run"
-)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Score(Measurement):
     """A measurement of samples, or of translations, against real examples.
@@ -161,10 +155,6 @@ class Score(Measurement):
     def measure(self, evaluation: Evaluation) -> Mapping[str, Any]:
         comparisons = evaluation.comparisons.items()
         found = {name: c.circumstances | self.values(c) for name, c in comparisons}
-        if evaluation.trained_against:
-            for values in found.values():
-                others = values.get("cautions", {}).get(self.name, "")
-                values["cautions"] = {self.name: "; ".join(filter(None, (TRAINED_AGAINST, others)))}
         return by_direction(found)
 
     def values(self, comparison: Comparison) -> dict[str, Any]:

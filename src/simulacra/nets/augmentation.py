@@ -61,25 +61,6 @@ class DiffAugment(nn.Module):
         return _pick(x, row.source[:, :, None], column.source[:, None]) * (inside & ~hole)[:, None]
 
 
-def blur(x: Tensor, sigma: float) -> Tensor:
-    """Images `(B, C, H, W)` blurred by a Gaussian with a standard deviation of `sigma` pixels, above 0.
-
-    At the border the weights of the pixels inside add up to 1.
-
-    >>> blur(torch.tensor([[[[0.0, 1.0, 0.0]]]]), 0.5)
-    tensor([[[[0.1192, 0.7870, 0.1192]]]])
-    """
-    rows, columns = (_weights(n, sigma, x) for n in x.shape[2:])
-    return rows @ x @ columns.mT
-
-
-def _weights(n: int, sigma: float, like: Tensor) -> Tensor:
-    """The matrix `(n, n)` whose rows are the weights of a Gaussian around each pixel."""
-    i = torch.arange(n, device=like.device, dtype=like.dtype)
-    # exp(-(i - j)^2 / 2 sigma^2), normalised
-    return (-0.5 * ((i[:, None] - i) / sigma).square()).softmax(dim=1)
-
-
 class Axis:
     """Where the rows (or columns) of moved and cut images come from.
 

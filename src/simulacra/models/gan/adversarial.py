@@ -5,8 +5,7 @@
 and its relatives (`simulacra.probability.objectives`), with or without classes. In one step the
 discriminator moves with real and fake examples, penalised for steep gradients where it is due; every
 `n_critic` steps the generator moves against the discriminator as it now is. Numbers of vectors are
-standardised and images brought to [-1, 1] inside. The discriminator learns to see, or sees images through a
-pretrained network (Sauer et al. 2021), which is then shown blurred ones at first.
+standardised and images brought to [-1, 1] inside.
 """
 
 from __future__ import annotations
@@ -29,9 +28,8 @@ from simulacra.data.spec import Dataset, DataSpec
 from simulacra.errors import ConfigError
 from simulacra.models.gan.card import AdversarialConfig
 from simulacra.models.normal_scores import NormalScores
-from simulacra.nets.augmentation import AdaptiveAugment, DiffAugment, blur
+from simulacra.nets.augmentation import AdaptiveAugment, DiffAugment
 from simulacra.nets.critic import Condition
-from simulacra.nets.projected import ProjectedCritic
 from simulacra.probability.distributions import Delta
 from simulacra.probability.mixed import PointRows
 from simulacra.probability.objectives import OBJECTIVES, squared_gradient
@@ -66,17 +64,7 @@ PENALTIES = {
         "least-squares": Penalties(r1=0.3),
         "others": Penalties(r1=0.1),
     },
-    # images that a pretrained network sees: spectral norms bound what is on top of it
-    "features": {
-        "wasserstein": Penalties(clip_weights=0.01),
-        "wasserstein-gp": Penalties(gradient_penalty=10.0),
-        "others": Penalties(),
-    },
 }
-
-# Standard deviation in pixels of the blur of what a pretrained network sees at first, and the share of the
-# training in which it fades (Sauer et al. 2022, arXiv:2202.00273).
-BLUR, FADE = 2.0, 0.3
 
 
 class AdversarialModel(Discriminates, LatentModel):
@@ -107,15 +95,12 @@ class AdversarialModel(Discriminates, LatentModel):
         """Raises ConfigError for settings that cannot be."""
         super().__init__(spec, config)
         self.lazy = config.lazy if config.lazy is not None else LAZY[spec.kind]
-        self.pretrained, self.classes = "" if config.features == "none" else config.features, classes
-        objective = config.objective or ("hinge" if self.pretrained else "non-saturating")
+        self.classes, objective = classes, config.objective
         self.objective = OBJECTIVES[objective.removesuffix("-gp")]
-        self.penalties = _penalties("features" if self.pretrained else spec.kind, objective, config)
+        self.penalties = _penalties(spec.kind, objective, config)
         self._make_generator()
-        self.discriminator = (
-            _projected(spec, classes, condition) if self.pretrained else self._discriminator(condition)
-        )
-        self.augment = _augmentation(spec, config.augment or ("diff" if self.pretrained else "none"))
+        self.discriminator = self._discriminator(condition)
+        self.augment = _augmentation(spec, config.augment)
         # the rows of a table have numbers as normal scores, and one-hot codes
         self.scores = None if spec.schema is None else NormalScores(spec.schema)
         # a code is drawn
@@ -132,7 +117,7 @@ class AdversarialModel(Discriminates, LatentModel):
 
     @abstractmethod
     def _discriminator(self, condition: Condition) -> nn.Module:
-        """A discriminator that learns to see: examples, and classes where there are some, to `(B,)`.
+        """The discriminator: examples, and classes where there are some, to `(B,)`.
 
         Args:
             condition: how it is conditioned on classes.
@@ -146,7 +131,7 @@ class AdversarialModel(Discriminates, LatentModel):
             self.standardise.fit(train.x)
 
     def collapse_remedies(self) -> list[str]:
-        deviation = [] if self.config.batch_deviation or self.pretrained else ["--batch-deviation"]
+        deviation = [] if self.config.batch_deviation else ["--batch-deviation"]
         return ["a larger --r1", *deviation, "another --objective", "a smaller --lr"]
 
     def overfitting_remedies(self) -> list[str]:
@@ -186,13 +171,11 @@ class AdversarialModel(Discriminates, LatentModel):
         return None
 
     def _augmented(self, x: Tensor, batch: Batch) -> Tensor:
-        """Examples as the discriminator sees them: blurred and augmented where it is due."""
-        sigma = BLUR * (1 - batch.step / (FADE * batch.steps)) if self.pretrained else 0.0
-        x = blur(x, sigma) if sigma > 0 else x
+        """Examples as the discriminator sees them."""
         return x if self.augment is None else self.augment(x, batch.noise)
 
     def _output(self, net: nn.Module, x: Tensor, y: tuple[Tensor, ...], batch: Batch) -> Tensor:
-        """The outputs, `(B,)` or logits `(B, K)`, on examples that are augmented first."""
+        """The outputs `(B,)` on examples that are augmented first."""
         output: Tensor = net(self._augmented(x, batch), *y)
         return output
 
@@ -224,7 +207,7 @@ class AdversarialModel(Discriminates, LatentModel):
             for weight, leaf, seen, output in sides:
                 if weight:
                     output = output if net is wrapped else net(seen, *y)
-                    penalty = penalty + weight / 2 * squared_gradient(_score(output), leaf).mean()
+                    penalty = penalty + weight / 2 * squared_gradient(output, leaf).mean()
             if p.gradient_penalty:
                 penalty = penalty + p.gradient_penalty * self._gradient_penalty(x, fake, y, batch)
             loss = loss + self.lazy * penalty
@@ -235,7 +218,7 @@ class AdversarialModel(Discriminates, LatentModel):
         e = batch.noise.uniform(len(x), *(1 for _ in x.shape[1:]))
         u = (e * x + (1 - e) * fake.detach()).requires_grad_(True)
         output = self._output(unwrap(self.discriminator), u, y, batch)
-        norm = squared_gradient(_score(output), u).add(1e-12).sqrt()
+        norm = squared_gradient(output, u).add(1e-12).sqrt()
         return (norm - 1).square().mean()
 
     @torch.no_grad()
@@ -272,25 +255,8 @@ class AdversarialModel(Discriminates, LatentModel):
 
     def discriminate(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """The discriminator's output `(B,)` on examples in the units of the data; larger is more real."""
-        return _score(self.discriminator(self._standardised(x), *(() if y is None else (y,))))
-
-
-def _score(output: Tensor) -> Tensor:
-    """One number an example, `(B,)`: the mean of several logits `(B, K)`."""
-    return output if output.ndim == 1 else output.mean(dim=1)
-
-
-def _projected(spec: DataSpec, classes: int, condition: Condition) -> ProjectedCritic:
-    if spec.kind != "image" or spec.shape[0] not in (1, 3):
-        data = "vectors" if spec.kind == "vector" else f"images of {spec.shape[0]} channels"
-        raise ConfigError(
-            f"features: a pretrained network sees grey or colour images, not {data}; leave it out"
-        )
-    if condition == "concatenation" and classes:
-        raise ConfigError(
-            "condition: with --features a discriminator is conditioned by projection; leave it out"
-        )
-    return ProjectedCritic(spec.shape, classes=classes)
+        output: Tensor = self.discriminator(self._standardised(x), *(() if y is None else (y,)))
+        return output
 
 
 def _penalties(kind: str, objective: str, config: AdversarialConfig) -> Penalties:

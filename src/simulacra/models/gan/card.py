@@ -7,7 +7,6 @@ from typing import Literal
 
 from simulacra.config import check_ranges
 from simulacra.core.card import ModelCard
-from simulacra.errors import ConfigError
 from simulacra.models.generator.card import NetworkConfig
 from simulacra.models.settings import ADVERSARIAL, ADVERSARIAL_TABLE, convolves
 
@@ -16,23 +15,17 @@ from simulacra.models.settings import ADVERSARIAL, ADVERSARIAL_TABLE, convolves
 class AdversarialConfig:
     """The objective of an adversarial game, and how its discriminator is regularised."""
 
-    objective: (
-        Literal[
-            "non-saturating",
-            "minimax",
-            "least-squares",
-            "hinge",
-            "wasserstein",
-            "wasserstein-gp",
-            "relativistic",
-            "relativistic-average",
-        ]
-        | None
-    ) = None
-    """adversarial loss; by default non-saturating, with --features hinge"""
-    features: Literal["none", "efficientnet-lite0"] = "none"
-    """pretrained features that the discriminator sees images through (Sauer et al. 2021), instead of a
-    discriminator that learns to see"""
+    objective: Literal[
+        "non-saturating",
+        "minimax",
+        "least-squares",
+        "hinge",
+        "wasserstein",
+        "wasserstein-gp",
+        "relativistic",
+        "relativistic-average",
+    ] = "non-saturating"
+    """adversarial loss"""
     r1: float | None = None
     """weight of R1, the squared gradient at real examples; by default that of the objective"""
     r2: float | None = None
@@ -47,9 +40,9 @@ class AdversarialConfig:
     """discriminator steps for each generator step"""
     batch_deviation: bool = False
     """minibatch standard deviation as a feature of the discriminator (Karras et al. 2018)"""
-    augment: Literal["none", "diff", "ada"] | None = None
+    augment: Literal["none", "diff", "ada"] = "none"
     """augment the discriminator's images, for small data sets: with fixed strength (diff, Zhao et al. 2020)
-    or as strongly as it overfits (ada, Karras et al. 2020); by default none, with --features diff"""
+    or as strongly as it overfits (ada, Karras et al. 2020)"""
 
     def __post_init__(self) -> None:
         """Raises ConfigError for impossible settings."""
@@ -68,12 +61,12 @@ class GANConfig(AdversarialConfig, NetworkConfig):
     """numbers in a latent z ~ N(0, I); 64 for images, as many as a vector has when not given"""
     net: Literal["auto", "mlp", "dcgan", "conv", "upsample", "resnet"] = "auto"  # type: ignore[assignment]
     """kind of nets; dcgan: strided and transposed convolutions; conv: with one more at full size; upsample:
-    enlarge, then convolve; auto: for images of 16 pixels or more dcgan, with --features upsample; else mlp"""
+    enlarge, then convolve; auto: dcgan for images of 16 pixels or more, else mlp"""
     hidden: tuple[int, ...] = (128, 128, 128)
     """mlp: sizes of the hidden layers; resnet: of the layers next to the latent"""
     norm: Literal["none", "batch", "group"] = "batch"
     """normalisation in the generator's convolutions"""
-    discriminator_features: int = 256
+    features: int = 256
     """features of the discriminator's last layer"""
     spectral_norm: bool = False
     """divide the discriminator's weights by their largest singular value (Miyato et al. 2018)"""
@@ -82,13 +75,7 @@ class GANConfig(AdversarialConfig, NetworkConfig):
         """Raises ConfigError for impossible settings."""
         NetworkConfig.__post_init__(self)
         AdversarialConfig.__post_init__(self)
-        check_ranges(self, at_least_1=("discriminator_features",))
-        for name in ("batch_deviation", "spectral_norm"):
-            if self.features != "none" and getattr(self, name):
-                raise ConfigError(
-                    f"{name}: has no effect with --features, whose discriminator sees each image alone, with"
-                    " weights of spectral norm 1; leave it out"
-                )
+        check_ranges(self, at_least_1=("features",))
 
 
 CARD = ModelCard(

@@ -37,7 +37,7 @@ class FeedForwardGAN(AdversarialModel):
         critic = Critic(
             self.spec.shape,
             config,
-            config.discriminator_features,
+            config.features,
             config.batch_deviation,
             self.classes,
             condition,
@@ -54,5 +54,4 @@ class FeedForwardGAN(AdversarialModel):
             return self.config
         if nets.pick("auto", self.spec.shape) == "mlp":
             return replace(self.config, net="mlp")
-        # transposed convolutions leave a grid, and samples that are alike (docs/adversaries.md)
-        return replace(self.config, net="upsample" if self.pretrained else "dcgan")
+        return replace(self.config, net="dcgan")

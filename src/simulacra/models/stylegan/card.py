@@ -69,7 +69,10 @@ def needs(spec: DataSpec) -> str:
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "nano": {"latent_dim": 128, "mapping_depth": 2, "width": 12, "widest": 256, "batch_size": 32},
+    "nano": {
+        "latent_dim": 128, "mapping_depth": 2, "width": 12, "widest": 256, "batch_size": 32,
+        "discriminator": "strided", "augment": "ada", "r1": 0.3,
+    },
     "small": {"latent_dim": 256, "mapping_depth": 4, "width": 64, "widest": 512, "batch_size": 32},
     "paper": {
         "latent_dim": 512, "mapping_depth": 8, "width": None, "widest": 512, "batch_size": 32,
