@@ -46,11 +46,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def become(monkeypatch: pytest.MonkeyPatch, path: Path, model: type[Model]) -> None:
     """Let the run at `path` hold a model whose numbers are known."""
     load = Run.load
-    monkeypatch.setattr(
-        Run,
-        "load",
-        lambda run: model(run.config.spec) if run.path == path else load(run),  # type: ignore[call-arg]
-    )
+
+    def loaded(run: Run, prior: str | None = None) -> Model:
+        return model(run.config.spec) if run.path == path else load(run, prior)  # type: ignore[call-arg]
+
+    monkeypatch.setattr(Run, "load", loaded)
 
 
 def numbers(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def test_evaluate_only_what_is_asked(runs: Path, capsys: pytest.CaptureFixture[s
     )
     numbers = json.loads(capsys.readouterr().out)
     assert numbers["examples"] == 5
-    assert set(numbers) == {"run", "data", "examples", "seed", "mse", "psnr", "ssim"}
+    assert set(numbers) == {"run", "data", "examples", "seed", "mse", "psnr", "ssim", "sharpness"}
 
 
 def test_report_prints_where_it_is(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

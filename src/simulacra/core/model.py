@@ -159,7 +159,13 @@ class LatentModel(Model):
 
     @property
     def latent(self) -> LatentSpace:
-        """The default latent space."""
+        """The default latent space.
+
+        Raises:
+            ConfigError: there is none, as of a mixture of normals.
+        """
+        if not self.spaces:
+            raise ConfigError(f"this {type(self).__name__} has no latent space")
         return self.spaces[0]
 
     @property

@@ -323,7 +323,7 @@ def _opened(model: Model | str | Path, space: str | None) -> tuple[Run | None, L
     """
     run = None if isinstance(model, Model) else Run(model)
     opened = model if isinstance(model, Model) else Run(model).load()
-    if not isinstance(opened, LatentModel):
+    if not isinstance(opened, LatentModel) or not opened.spaces:
         raise RunError(
             f"{run or 'direction'}: a {type(opened).__name__} has no latent space; train an autoencoder, a"
             " vae, a gan or a pca"

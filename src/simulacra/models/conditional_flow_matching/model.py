@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
 from simulacra.core.batch import Batch
 from simulacra.core.capabilities import BLOCK, Guided
@@ -110,6 +111,17 @@ class ConditionalFlowMatching(Guided, ClassFrequencies):
         """The model of one class, by its name or index."""
         return FlowOfClass(self, torch.tensor([self.class_index(y)], device=self.device))
 
+    def decode_weighted(self, z: Tensor, weights: Tensor, space: str | None = None) -> Distribution:
+        """All mass on where z is carried by the weighted mean of the velocities of the classes.
+
+        Args:
+            z: latents `(B, *shape)`.
+            weights: of the classes `(B, K)`, adding up to 1; a single 1 is the class itself.
+            space: only `z`, the default.
+        """
+        self.space(space)
+        return FlowBetweenClasses(self, weights).decode(z)
+
     def _losses(self, batch: Batch, y: Tensor) -> Tensor:
         x1, noise = self.scaling(batch.x, batch.noise), batch.noise
         return matching_losses(lambda x, t: self.velocity_of(x, t, y), x1, noise, self.config.time)
@@ -135,3 +147,24 @@ class FlowOfClass(ContinuousFlow):
     ) -> tuple[Tensor, Tensor]:
         x = self.sample(n, seed, truncation=truncation, draw=draw)
         return x, self.y.expand(n)
+
+
+class FlowBetweenClasses(ContinuousFlow):
+    """A conditional model with weights of its classes.
+
+    Args:
+        model: given the class.
+        weights: of the classes `(B, K)`.
+    """
+
+    def __init__(self, model: ConditionalFlowMatching, weights: Tensor) -> None:
+        super().__init__(model.spec, model.config)
+        self.model, self.weights, self.scaling = model, weights, model.scaling
+
+    def field(self, x: Tensor, t: Tensor) -> Tensor:
+        """The sum over k of w_k v(x, t, k), of the classes that have a weight."""
+        v, dims = torch.zeros_like(x), (1,) * (x.ndim - 1)
+        for k in self.weights.any(dim=0).nonzero().flatten().tolist():
+            y = torch.full((len(x),), k, device=x.device)
+            v = v + self.weights[:, k].reshape(-1, *dims).to(x) * self.model.guided(x, t, y)
+        return v
