@@ -90,9 +90,6 @@ def test_what_a_prior_cannot_do_says_so() -> None:
 class OfClasses(Conditional):
     """z = the class in all numbers, plus uniform noise."""
 
-    def sample(self, n: int, seed: int | Noise = 0, **_: Any) -> Tensor:
-        return self.sample_labelled(n, seed)[0]
-
     def sample_labelled(self, n: int, seed: int | Noise = 0, **_: Any) -> tuple[Tensor, Tensor]:
         noise = Noise.of(seed)
         y = torch.arange(n) % 3

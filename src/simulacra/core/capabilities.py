@@ -435,6 +435,18 @@ class Conditional(Samples):
     calls: ClassVar[tuple[str, ...]] = ("for_class", "decode_weighted")
 
     @abstractmethod
+    def sample_labelled(
+        self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """New examples `(n, ...)`, and the class of each, int64 `(n,)`, as frequent as in the data."""
+
+    def sample(
+        self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
+    ) -> Tensor:
+        """As `Samples.sample`, of classes as frequent as in the data."""
+        return self.sample_labelled(n, seed, truncation=truncation, draw=draw)[0]
+
+    @abstractmethod
     def for_class(self, y: int | str) -> Generates:
         """The model of one class.
 

@@ -124,12 +124,6 @@ class _ConditionalPrior(Conditional, Decodes):
 
     without_prior: ClassVar[Decodes]
 
-    def sample(
-        self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
-    ) -> Tensor:
-        """As `Samples.sample`, of classes as frequent as in the data."""
-        return self.sample_labelled(n, seed, truncation=truncation, draw=draw)[0]
-
     def sample_labelled(
         self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
     ) -> tuple[Tensor, Tensor | None]:

@@ -163,6 +163,10 @@ def test_classes_are_drawn_and_judged_as_they_are() -> None:
             return torch.full((n, 2), float(self.y))
 
     class ByClass(Conditional, Sampler, Discriminates):
+        def sample_labelled(self, n: int, seed: int | Noise = 0, **_: Any) -> tuple[Tensor, Tensor]:
+            y = torch.arange(n) % 2
+            return y[:, None].expand(n, 2).float(), y
+
         def for_class(self, y: int | str) -> Any:
             return OfClass(int(y))
 

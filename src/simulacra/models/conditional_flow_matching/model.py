@@ -90,12 +90,6 @@ class ConditionalFlowMatching(Guided, ClassFrequencies):
     def collapse_remedies(self) -> list[str]:
         return ["more --steps", "a smaller --lr"]
 
-    def sample(
-        self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
-    ) -> Tensor:
-        """As `Samples.sample`, of classes as frequent as in the data."""
-        return self.sample_labelled(n, seed, truncation=truncation, draw=draw)[0]
-
     def sample_labelled(
         self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
     ) -> tuple[Tensor, Tensor]:

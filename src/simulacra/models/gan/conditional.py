@@ -34,12 +34,6 @@ class ClassConditionalModel(Conditional, ClassFrequencies, AdversarialModel):
     def condition(self, batch: Batch) -> tuple[Tensor, ...]:
         return (_labels(batch.y),)
 
-    def sample(
-        self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
-    ) -> Tensor:
-        """G(z, y) for z ~ p(z), truncated, and y as frequent as in the data."""
-        return self.sample_labelled(n, seed, truncation=truncation, draw=draw)[0]
-
     def sample_labelled(
         self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
     ) -> tuple[Tensor, Tensor]:
