@@ -30,6 +30,7 @@ from simulacra.data import Data, Options
 from simulacra.data.fitting import load_like
 from simulacra.data.spec import DataSpec, Origin, is_arrays
 from simulacra.data.tables.schema import Column, Schema
+from simulacra.data.text.vocabulary import Vocabulary
 from simulacra.errors import (
     ConfigError,
     LimitError,
@@ -169,9 +170,13 @@ def _spec(values: Any) -> DataSpec:
         if not isinstance(columns, list) or not columns:
             raise ConfigError("schema: must have columns")
         schema = Schema(tuple(from_dict(Column, column) for column in columns))
-    spec = from_dict(DataSpec, {**values, "target": _spec(target) if target else None, "schema": schema})
+    vocabulary = from_dict(Vocabulary, _section(values, "vocabulary")) if values.get("vocabulary") else None
+    target = _spec(target) if target else None
+    spec = from_dict(DataSpec, {**values, "target": target, "schema": schema, "vocabulary": vocabulary})
     if len(spec.shape) != (3 if spec.kind == "image" else 1) or min(spec.shape) < 1:
         raise ConfigError(f"shape: {spec.shape} is no shape of an {spec.kind}")
+    if (spec.kind == "text") != (vocabulary is not None):
+        raise ConfigError("vocabulary: sentences need one, and other examples have none")
     if schema is not None and (schema.width,) != spec.shape:
         raise ConfigError(f"schema: its columns have {schema.width} numbers, but the shape is {spec.shape}")
     if spec.columns and (len(spec.columns),) != spec.shape:

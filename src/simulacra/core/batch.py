@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset
+from simulacra.data.text.vocabulary import PADDING
 
 # pixels of all images that a net gets at once outside of training
 PIXELS = 2**20
@@ -22,7 +23,8 @@ class Batch:
     """The input of one training step.
 
     Attributes:
-        x: images `(B, C, H, W)` in [0, 1], or vectors `(B, D)`; float32.
+        x: images `(B, C, H, W)` in [0, 1] or vectors `(B, D)`, float32; or sentences `(B, T)`, int64, 0 after
+            their ends.
         y: labels `(B,)` int64, or None.
         noise: the only source of randomness of the step.
         step: steps before this one.
@@ -42,7 +44,9 @@ class Batch:
 
 
 def to_float(x: Tensor) -> Tensor:
-    """uint8 images as float32 in [0, 1]; other tensors unchanged."""
+    """uint8 images as float32 in [0, 1], tokens as int64; other tensors unchanged."""
+    if x.dtype == torch.int32:
+        return x.long()
     return x.float().div_(255) if x.dtype == torch.uint8 else x
 
 
@@ -86,6 +90,9 @@ def in_order(
     """
     for start in range(0, len(dataset), size):
         part = dataset.take(slice(start, start + size))
+        if dataset.spec.kind == "text":
+            # without the padding that all of them have
+            part = replace(part, x=part.x[:, : int((part.x != PADDING).sum(1).max())])
         x = tensor(part.x, device)
         y = None if part.y is None else tensor(part.y, device)
         target = None if part.target is None else tensor(part.target, device)

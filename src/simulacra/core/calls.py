@@ -33,6 +33,7 @@ from simulacra.core.noise import Noise
 from simulacra.data.arrays import frame_inputs
 from simulacra.data.images.scale import rescaling
 from simulacra.data.tables.frames import is_frame
+from simulacra.data.text.vocabulary import END, PADDING
 from simulacra.errors import ConfigError, DataError
 from simulacra.limits import IMPORTANCE_SAMPLES, check_memory
 
@@ -88,8 +89,10 @@ def check_examples(model: Any, what: str, value: Any) -> Tensor:
 
 
 def _examples(model: Any, what: str, value: Any, _: Mapping[str, Any]) -> Tensor:
-    """Images `(N, C, H, W)` or vectors `(N, D)`, floats on the model's device."""
+    """Images `(N, C, H, W)` or vectors `(N, D)`, floats on the model's device; or sentences `(N, T)`."""
     shape = model.spec.shape
+    if model.spec.kind == "text":
+        return _sentences(model, what, value)
     if model.spec.columns and is_frame(value):
         value = frame_inputs(value, model.spec)
     x = _numbers(model, what, value)
@@ -106,6 +109,30 @@ def _examples(model: Any, what: str, value: Any, _: Mapping[str, Any]) -> Tensor
     if x.dtype == torch.uint8:
         return images.to(model.dtype) / 255
     return _in_range(what, images.to(model.dtype), -SLACK, 1 + SLACK)
+
+
+def _sentences(model: Any, what: str, value: Any) -> Tensor:
+    """Sentences as numbers of tokens `(N, T)`, int64 on the model's device, from texts or numbers."""
+    vocabulary, longest = model.spec.vocabulary, model.spec.shape[0]
+    if isinstance(value, list | tuple) and value and all(isinstance(one, str) for one in value):
+        try:
+            x = torch.from_numpy(vocabulary.encode(value, longest)).long().to(model.device)
+        except ValueError as error:
+            raise DataError(f"{what}: {error}") from None
+    else:
+        x = _numbers(model, what, value)
+    if x.ndim != 2 or len(x) == 0 or not 1 <= x.shape[1] <= longest or x.is_floating_point():
+        raise DataError(
+            f"{what} must be a list of sentences, or numbers of tokens (N, T) with T at most {longest}, not"
+            f" {tuple(x.shape)} {x.dtype}"
+        )
+    x = x.long()
+    ended = x <= END
+    if not bool(((x >= 0) & (x < len(vocabulary))).all() & (ended.cumsum(1)[:, -1] > 0).all()):
+        raise DataError(f"{what}: each sentence needs an end (1), and tokens from 0 to {len(vocabulary) - 1}")
+    # nothing but padding after the first end
+    after = ended.cumsum(dim=1) - ended.long() > 0
+    return x.masked_fill(after, PADDING)
 
 
 def _images(x: Tensor, shape: tuple[int, ...], any_size: bool) -> Tensor | None:

@@ -27,7 +27,7 @@ from simulacra.data.spec import Dataset, DataSpec, is_arrays
 from simulacra.errors import ConfigError, RunError, nearest, nearest_class
 
 # Samples drawn and decoded at a time. Always as many, so that n samples of a seed are the first n of more.
-BLOCK = {"image": 64, "vector": 1024}
+BLOCK = {"image": 64, "vector": 1024, "text": 256}
 # samples in a training preview, reconstructions, translations
 PREVIEWED, RECONSTRUCTED, TRANSLATED = 64, 32, 16
 # vectors that show the density of an untrained net

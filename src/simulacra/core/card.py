@@ -26,6 +26,7 @@ class ModelCard:
             well.
         needs: what a spec of data lacks for this model, a sentence; empty when the data suit.
         densities: the kinds of density of latents that it is, and the settings of each.
+        kinds: of data that it takes.
         base: the setting that names the run of another model, which this one is trained for; its data are the
             default. Empty for none.
     """
@@ -39,9 +40,17 @@ class ModelCard:
     gains_bf16: Callable[[Any, DataSpec], bool] = lambda config, spec: False
     needs: Callable[[DataSpec], str] = lambda spec: ""
     densities: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    kinds: tuple[str, ...] = ("image", "vector")
     base: str = ""
 
     def check(self, spec: DataSpec) -> None:
         """Raises ConfigError for data that the model cannot be trained on."""
+        if spec.kind not in self.kinds:
+            name = self.path.partition(":")[0].split(".")[-2]
+            raise ConfigError(
+                f"a {name} takes no sentences; train a sentence_vae"
+                if spec.kind == "text"
+                else f"a {name} takes sentences alone; train a vae"
+            )
         if problem := self.needs(spec):
             raise ConfigError(problem)

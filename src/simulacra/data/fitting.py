@@ -141,7 +141,7 @@ def load_like(source: str, spec: DataSpec, options: Options, **changes: Any) -> 
     }
     accepted = SOURCES[parse(source)[0]].options
     chosen: dict[str, Any] = {name: value for name, value in wanted.items() if name in accepted}
-    return load(source, Options(skip_bad=options.skip_bad, **chosen), spec if spec.kind == "vector" else None)
+    return load(source, Options(skip_bad=options.skip_bad, **chosen), spec if spec.kind != "image" else None)
 
 
 def _own(data: Any, origin: Origin | None, spec: DataSpec, read: Callable[[str], Data]) -> Data | None:

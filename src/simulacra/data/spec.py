@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from simulacra.data.tables.schema import Schema
+from simulacra.data.text.vocabulary import Vocabulary
 from simulacra.errors import DataError, nearest
 
 SPLITS = ("train", "validation", "test")
@@ -20,6 +21,8 @@ ARRAYS = "arrays"
 
 # what a missing cell of a table may be
 FOR_MISSING = ("category", "mean", "drop")
+# what sentences may be split into
+TOKENS = ("words", "pairs")
 # how examples are split, beside column:NAME
 RULES = ("hash", "time", "blocks", "none")
 
@@ -41,6 +44,10 @@ class Options:
         image_size: resize images to this height and width, 4 to 4096 pixels; the source's own by default.
         channels: convert images to 1 (grey) or 3 (colour) channels; the source's own by default.
         skip_bad: skip files that cannot be used.
+        column: of a table of sentences, the column that holds them.
+        tokens: what sentences are split into: words, or pairs (byte-pair encoding: frequent pieces of words).
+        vocabulary_size: different tokens of sentences, at most; rarer words are unknown.
+        max_tokens: sentences of more tokens are left out.
         target: what to predict: columns of a table, separated by commas; or an attribute of images as their
             class, e.g. glasses or age>=60.
         swap: exchange the two images of every pair.
@@ -62,6 +69,10 @@ class Options:
     image_size: int | None = None
     channels: int | None = None
     skip_bad: bool = False
+    column: str | None = None
+    tokens: Literal["words", "pairs"] = "words"
+    vocabulary_size: int = 10_000
+    max_tokens: int = 64
     target: str | None = None
     swap: bool = False
     columns: str | None = None
@@ -76,6 +87,10 @@ class Options:
             raise DataError(f"image size {self.image_size} is out of range: choose from 4 to 4096 pixels")
         if self.channels not in (None, 1, 3):
             raise DataError(f"{self.channels} channels are not possible: choose 1 (grey) or 3 (colour)")
+        if self.tokens not in TOKENS:
+            raise DataError(f"tokens: cannot be '{self.tokens}', {nearest(self.tokens, TOKENS)}")
+        if self.vocabulary_size < 4 or self.max_tokens < 1:
+            raise DataError("vocabulary_size and max_tokens: choose at least 4 and 1")
         if self.missing not in FOR_MISSING:
             raise DataError(f"missing: cannot be '{self.missing}', {nearest(self.missing, FOR_MISSING)}")
         if self.split not in RULES and not self.split_column:
@@ -108,22 +123,25 @@ class DataSpec:
     """The kind and shape of one example, and the names that go with it.
 
     Attributes:
-        kind: `image`, values in [0, 1], or `vector`, any real numbers.
-        shape: `(C, H, W)` of an image, `(D,)` of a vector.
+        kind: `image`, values in [0, 1]; `vector`, any real numbers; or `text`, numbers of tokens.
+        shape: `(C, H, W)` of an image, `(D,)` of a vector, `(T,)` of sentences of at most T tokens, the end
+            included.
         classes: the name of every class, in the order of the labels; empty without labels.
         attributes: the name of every attribute column; empty without attributes.
         columns: the name of every number of a vector; empty if they have none.
         target: the spec of what is predicted from an example; None without a target.
         schema: the columns of a table, and how they are encoded as a vector; None for other vectors.
+        vocabulary: the tokens of sentences; None for other examples.
     """
 
-    kind: Literal["image", "vector"]
+    kind: Literal["image", "vector", "text"]
     shape: tuple[int, ...]
     classes: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     target: DataSpec | None = None
     schema: Schema | None = None
+    vocabulary: Vocabulary | None = None
 
     def __repr__(self) -> str:
         """Kind and shape, and what there is of classes, attributes and targets, in a line.
@@ -140,6 +158,8 @@ class DataSpec:
             if names:
                 listed = ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
                 parts.append(f"{len(names)} {what}: {listed}")
+        if self.vocabulary is not None:
+            parts.append(repr(self.vocabulary))
         if self.target is not None:
             parts.append(f"target={self.target!r}")
         return f"DataSpec({', '.join(parts)})"
@@ -151,7 +171,7 @@ class Dataset:
 
     Attributes:
         spec: what one example is.
-        x: images as uint8 `(N, C, H, W)`, or vectors as float32 `(N, D)`.
+        x: images as uint8 `(N, C, H, W)`, vectors as float32 `(N, D)`, or sentences as int32 `(N, T)`.
         y: labels, int64 `(N,)`, indices into `spec.classes`.
         attributes: float32 `(N, A)`, one column for each of `spec.attributes`.
         target: what is predicted, as `spec.target` describes: uint8 `(N, C, H, W)` or float32 `(N, T)`.

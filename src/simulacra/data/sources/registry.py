@@ -17,9 +17,12 @@ from simulacra.errors import DataError, nearest
 
 IMAGE = ("image_size", "channels")
 SPLITTING = ("split", "group")
-# sources of tables, and the options that they accept
+# sources of tables, and those that encode examples as a run does
 TABLES = ("csv", "parquet")
+ENCODED = (*TABLES, "text", "sentences")
+# options of tables, and of sentences
 TABLE = ("target", "columns", "drop", "categorical", "missing", *SPLITTING)
+TEXT = ("tokens", "vocabulary_size", "max_tokens")
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,12 @@ SOURCES = {
         TABLE,
     ),
     "parquet": Source("tables", "parquet:PATH", "likewise, as pandas writes it (needs pyarrow)", TABLE),
+    "text": Source(
+        "text",
+        "text:PATH",
+        "a sentence a line: a .txt, plain or .gz, or a folder of them; or a column of a .csv",
+        (*TEXT, "column", "target", "split"),
+    ),
     "diabetes": Source(
         "bundled", "diabetes", "442 patients: 10 measurements, predict the progression of the disease"
     ),
@@ -167,6 +176,8 @@ ENDINGS = {
     ".tsv": "csv",
     ".parquet": "parquet",
     ".npz": "npz",
+    ".txt": "text",
+    ".txt.gz": "text",
     "-ubyte": "idx",
     "-ubyte.gz": "idx",
 }
@@ -244,7 +255,7 @@ def check_usage(name: str, argument: str, options: Options) -> None:
     """
     if argument and ":" not in SOURCES[name].usage:
         raise DataError(f"{name}:{argument}: '{name}' takes no argument; write {name}")
-    for option in (*IMAGE, "swap", *TABLE):
+    for option in (*IMAGE, "swap", "column", *TEXT, *TABLE):
         if getattr(options, option) != getattr(Options(), option) and option not in SOURCES[name].options:
             accepting = [one.usage for one in SOURCES.values() if option in one.options]
             raise DataError(
@@ -289,7 +300,7 @@ def load(source: str, options: Options | None = None, spec: DataSpec | None = No
     options = options or Options()
     check_usage(name, argument, options)
     module = import_module(f"simulacra.data.sources.{SOURCES[name].module}")
-    if name in TABLES:
+    if name in ENCODED:
         return module.load(name, argument, options, spec)
     data: Data = module.load(name, argument, options)
     if options.target is not None:
