@@ -1,0 +1,1 @@
+"""Texts: sentences, their words, and a grammar that generates and parses sentences."""
