@@ -163,10 +163,10 @@ def test_corrupted_sentences_are_wrong(corrupt: Callable[[list[str]], list[list[
 @pytest.mark.parametrize(
     "text",
     [
-        "", " ", ".", "?", "a", "a.", "An.", "A.", "\0", "\ud800.", "İ.", "ß.", "🐴 sleeps alone.", ".....",
-        "Be[singular,past].", "The horse sleeps alone\0.", "الحصان ينام.", "The\thorse sleeps alone.", "Sentence.",
-        pytest.param("The " * 1_000_000 + ".", id="words"), pytest.param("x" * 5_000_000, id="letters"),
-        pytest.param(" " * 1_000_000, id="spaces"),
+        "", " ", ".", "?", "a", "a.", "An.", "A.", "\0", "\ud800.", "İ.", "ß.", "🐴 sleeps alone.",
+        "Sentence.", "The horse sleeps alone\0.", "الحصان ينام.", "The\thorse sleeps alone.",
+        "Be[singular,past].", pytest.param("The " * 1_000_000 + ".", id="words"),
+        pytest.param("x" * 5_000_000, id="letters"), pytest.param(" " * 1_000_000, id="spaces"),
     ],
 )  # fmt: skip
 def test_any_string_is_parsed(text: str) -> None:

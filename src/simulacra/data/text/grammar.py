@@ -2,8 +2,8 @@
 
 Subjects and verbs agree in number, verbs and times in tense, determiners and nouns in number, `a` and `an`
 with the next word; verbs select their subjects and objects. There are negations and questions, with `do` or
-`be`, relative clauses, two orders of the objects of `give`, and pairs of noun phrases. Number, tense, negation
-and question are independent of each other.
+`be`, relative clauses, two orders of the objects of `give`, and pairs of noun phrases. Number, tense,
+negation and question are independent of each other.
 
     sample(3, seed=0)             sentences
     is_grammatical(text)          whether the grammar derives the text
