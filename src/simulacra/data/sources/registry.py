@@ -122,6 +122,12 @@ SOURCES = {
         TABLE,
     ),
     "parquet": Source("tables", "parquet:PATH", "likewise, as pandas writes it (needs pyarrow)", TABLE),
+    "sentences": Source(
+        "sentences",
+        "sentences[:N]",
+        "N sentences of a small English grammar, with attributes and probabilities (default 20,000)",
+        (*TEXT, "split"),
+    ),
     "text": Source(
         "text",
         "text:PATH",

@@ -1,1 +1,1 @@
-"""Sentences as numbers: reading lines, vocabularies, and a grammar of English with known probabilities."""
+"""Texts: reading lines, vocabularies, and a grammar of English with known probabilities."""
