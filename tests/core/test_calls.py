@@ -18,6 +18,7 @@ from simulacra.core.capabilities import capabilities
 from simulacra.errors import ConfigError, DataError, SimulacraError
 from simulacra.models.registry import MODELS, build, model_card, model_class
 from tests.models.generator_run import generator_run
+from tests.models.test_contract import SPECS
 
 IMAGES = sim.DataSpec("image", (3, 8, 8), ("cat", "dog"))
 GREY = sim.DataSpec("image", (1, 8, 8), ("cat", "dog"))
@@ -152,8 +153,9 @@ def test_what_a_model_lacks_is_said(name: str, tmp_path: Path) -> None:
         generator_run(tmp_path / "run", GREY)
         settings[base] = str(tmp_path / "run")
     spec = sim.DataSpec("image", (1, *sizes), ("cat", "dog"), target=target)
-    if model_card(name).needs(spec):
-        spec = sim.DataSpec("vector", (3,), ("cat", "dog"))
+    if model_card(name).lacks(spec):
+        text = "text" in model_card(name).kinds
+        spec = SPECS["text"] if text else sim.DataSpec("vector", (3,), ("cat", "dog"))
     model = made(name, spec, **settings)
     every = {call for cls in model_class("vae").__mro__ for call in getattr(cls, "calls", ())}
     every |= {"predict", "translate", "discriminate", "for_class"}

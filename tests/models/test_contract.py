@@ -32,6 +32,7 @@ from simulacra.core.model import Model
 from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.data.tables.schema import Column, Schema
+from simulacra.data.text.vocabulary import Vocabulary
 from simulacra.engine.distributed import launch
 from simulacra.engine.players import Players
 from simulacra.errors import ConfigError
@@ -46,6 +47,7 @@ SCHEMA = Schema(
         Column("day", "date"),
     )
 )
+VOCABULARY = Vocabulary.of(["one cat saw two dogs", "two dogs saw one cat"], "words", 20)
 SPECS = {
     "grey": DataSpec("image", (1, 8, 8), ("a", "b")),
     "colour": DataSpec("image", (3, 17, 20)),
@@ -56,6 +58,7 @@ SPECS = {
     ),
     "image to image": DataSpec("image", (1, 8, 8), target=DataSpec("image", (3, 8, 8))),
     "image to numbers": DataSpec("image", (3, 16, 16), target=DataSpec("vector", (2,))),
+    "text": DataSpec("text", (7,), ("a", "b"), vocabulary=VOCABULARY),
 }
 # the registered models, and a stranger's in a file of their own
 NAMES = [*MODELS, f"{Path(__file__).parents[2] / 'examples' / 'flow.py'}:Flow"]
@@ -64,7 +67,7 @@ CASES = [
     for name in NAMES
     for kind, spec in SPECS.items()
     # the stranger's model has a density, and knows nothing of categories
-    if not model_card(name).needs(spec) and (name in MODELS or kind != "mixed")
+    if not model_card(name).lacks(spec) and (name in MODELS or kind != "mixed")
 ] + [
     # a ladder of latent groups: vectors, maps
     ("vae groups=3", "mixed"),
@@ -92,6 +95,9 @@ def dataset(spec: DataSpec) -> Dataset:
     def examples(spec: DataSpec) -> np.ndarray:
         if spec.kind == "image":
             return rng.integers(0, 256, (40, *spec.shape), dtype=np.uint8)
+        if spec.vocabulary is not None:
+            words = spec.vocabulary.entries.replace("\u2581", "").split()
+            return spec.vocabulary.encode([" ".join(rng.choice(words, n)) for n in rng.integers(1, 7, 40)], 7)
         x = rng.normal(size=(40, *spec.shape)).astype(np.float32)
         for code in () if spec.schema is None else spec.schema.codes:
             width = code.stop - code.start

@@ -25,12 +25,12 @@ from simulacra.tasks.direction import direction, unlabelled_directions
 from tests.latent.layered import CHANNELS, LAYERS, SHOWN, Layered
 from tests.models.test_contract import NAMES, SPECS, built, dataset
 
-KINDS = ("grey", "vector", "mixed", "table", "image to image")
+KINDS = ("grey", "vector", "mixed", "table", "image to image", "text")
 
 
 def suits(name: str, kind: str) -> bool:
     """Whether a model can be trained on this kind of data."""
-    return not model_card(name).needs(SPECS[kind])
+    return not model_card(name).lacks(SPECS[kind])
 
 
 # every model on the first kind of data that suits it, and one of a mixed table

@@ -18,6 +18,7 @@ from simulacra.data import SOURCES, Dataset, DataSpec, Options, load, parse
 from simulacra.data.check import SourceCheck, check
 from simulacra.data.images.labels import FILE_NAME
 from simulacra.data.paths import data_folders
+from simulacra.data.spec import NOUNS
 from simulacra.data.tables.summary import ColumnSummary
 from simulacra.errors import ConfigError, DataError, abridge, nearest
 from simulacra.files import check_unused
@@ -184,6 +185,8 @@ def _kind(described: SourceCheck | DataSpec) -> str:
     size = "x".join(map(str, described.shape))
     if described.kind == "image":
         return f"images of {size}"
+    if described.kind == "text":
+        return f"sentences of at most {described.shape[0] - 1} tokens"
     return f"vectors of {size} number{'' if size == '1' else 's'}"
 
 
@@ -213,7 +216,7 @@ def _preview(verb: Preview) -> int:
     split = split or "train"
     part = data.split(split)
     if data.spec.kind != "image":
-        raise DataError(f"{data.name}: only images can be previewed, these examples are {data.spec.kind}s")
+        raise DataError(f"{data.name}: only images can be previewed, these are {NOUNS[data.spec.kind]}")
     if len(part) == 0:
         raise DataError(f"{data.name}: the {split} split is empty")
     index = np.random.default_rng(verb.seed).permutation(len(part))[: verb.n]

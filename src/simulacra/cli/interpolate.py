@@ -25,12 +25,15 @@ class Interpolate:
     """run folder"""
     out: Path
     """strip.png: a row from each point to the next, or the lattice; walk.gif, walk.webp: there and back for
-    ever; folder/ or a name without ending: a PNG each; x.npz: an array; of vectors new.csv or new.parquet"""
+    ever; folder/ or a name without ending: a PNG each; x.npz: an array; of vectors new.csv or new.parquet;
+    of sentences walk.txt"""
     overwrite: Overwrite = False
     seeds: str | None = None
     """two or more seeds, e.g. 1,2: of each the latent of its first sample"""
     images: tuple[Path, ...] = ()
     """two or more image files, which are encoded; of others than square pixels the middle square is taken"""
+    texts: tuple[str, ...] = ()
+    """two or more sentences, which are encoded"""
     projected: Path | None = None
     """folder of 'simulacra project': a path through its images, in order, for models without an encoder"""
     classes: str | None = None
@@ -52,9 +55,11 @@ class Interpolate:
 
 def main(argv: list[str]) -> int:
     arguments = parse(Interpolate, argv, "simulacra interpolate")
-    others = (arguments.seeds, arguments.images or None, arguments.classes, arguments.space)
-    if arguments.projected is not None and others != (None,) * 4:
-        raise ConfigError("--projected cannot be combined with --seeds, --images, --classes or --space")
+    others = (arguments.seeds, arguments.images, arguments.texts, arguments.classes, arguments.space)
+    if arguments.projected is not None and any(others):
+        raise ConfigError(
+            "--projected cannot be combined with --seeds, --images, --texts, --classes or --space"
+        )
     numbers, classes = _points(arguments) if arguments.projected is None else ([], [])
     from simulacra.run import Run
 
@@ -64,6 +69,7 @@ def main(argv: list[str]) -> int:
 
     from simulacra.core.batch import tensor
     from simulacra.core.capabilities import Conditional, Decodes, Encodes, require
+    from simulacra.data.spec import NOUNS
     from simulacra.errors import RunError
     from simulacra.files import check_unused
     from simulacra.latent.paths import default_path
@@ -86,9 +92,9 @@ def main(argv: list[str]) -> int:
     curve = arguments.path or default_path(model.space(space))
     if projected is not None:
         points = projected
-    elif arguments.images:
+    elif arguments.images or arguments.texts:
         encoder = require(model, Encodes, run, name, config.source)
-        x = tensor(task.read_images(config.spec, arguments.images))
+        x = tensor(task.read_examples(config.spec, arguments.images, arguments.texts))
         points = task.with_classes(model, task.from_examples(encoder, x, space), classes, space)
     elif numbers or isinstance(model, Conditional):
         points = task.seeds_with_classes(model, numbers or [0], classes, space, arguments.truncation)
@@ -104,7 +110,7 @@ def main(argv: list[str]) -> int:
     x = torch.cat([part.cpu() for part in parts])
     _write(x, config.spec, arguments)
     print(out)
-    kind = "images" if config.spec.kind == "image" else "rows"
+    kind = NOUNS[config.spec.kind]
     fixed = points.weights is not None and bool((points.z == points.z[0]).all())
     print(f"{len(x):,} {kind}, {'between classes' if fixed else f'{curve} in {model.space(space).name}'}")
     return 0
@@ -117,17 +123,18 @@ def _points(arguments: Interpolate) -> tuple[list[int], list[str]]:
         ConfigError: there are none, too few, or some that cannot be combined.
     """
     classes, numbers = listed(arguments.classes), seeds(arguments.seeds)
-    if not (numbers or classes or arguments.images):
+    if not (numbers or classes or arguments.images or arguments.texts):
         raise ConfigError(
-            "name what to interpolate between: --seeds 1,2, --images A B, --classes A,B or --projected DIR"
+            "name what to interpolate between: --seeds 1,2, --images A B, --texts A B, --classes A,B or"
+            " --projected DIR"
         )
-    if numbers and arguments.images:
-        raise ConfigError("--seeds and --images cannot be combined; leave one out")
-    n = max(len(numbers), len(classes), len(arguments.images))
+    if sum(bool(one) for one in (numbers, arguments.images, arguments.texts)) > 1:
+        raise ConfigError("--seeds, --images and --texts cannot be combined; leave all but one out")
+    n = max(len(numbers), len(classes), len(arguments.images), len(arguments.texts))
     if arguments.lattice and n != 4:
-        raise ConfigError(f"--lattice needs 4 seeds, images or classes, not {n}")
+        raise ConfigError(f"--lattice needs 4 seeds, images, texts or classes, not {n}")
     if n < 2:
-        raise ConfigError("a path needs at least 2 seeds, images or classes, e.g. --seeds 1,2")
+        raise ConfigError("a path needs at least 2 seeds, images, texts or classes, e.g. --seeds 1,2")
     if arguments.steps < 2:
         raise ConfigError(f"steps: must be at least 2, not {arguments.steps}")
     return numbers, classes
@@ -145,6 +152,6 @@ def _write(x: Tensor, spec: DataSpec, arguments: Interpolate) -> None:
     if out.suffix in ANIMATIONS:
         save_animation(to_bytes(x), out, arguments.overwrite)
         return
-    if out.suffix == ".png" and not arguments.lattice:
+    if out.suffix in (".png", ".txt") and not arguments.lattice:
         x = torch.cat([x[start : start + steps] for start in range(0, len(x) - 1, steps - 1)])
     write_examples(x, spec, out, columns=steps, overwrite=arguments.overwrite)

@@ -53,6 +53,7 @@ def main(argv: list[str]) -> int:
     x = tensor(dataset.x)
     y = model.reconstruct(x)
     both = torch.stack([x, y], dim=1).flatten(0, 1)
-    write_examples(both, run.config.spec, arguments.out, columns=8, overwrite=arguments.overwrite)
+    columns = 2 if run.config.spec.kind == "text" else 8
+    write_examples(both, run.config.spec, arguments.out, columns=columns, overwrite=arguments.overwrite)
     print(arguments.out)
     return 0

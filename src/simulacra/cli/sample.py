@@ -105,6 +105,8 @@ def main(argv: list[str]) -> int:
     else:
         write_examples(x, spec, out, labels=labels, overwrite=arguments.overwrite)
     print(out)
+    if spec.vocabulary is not None:
+        print(*spec.vocabulary.decode(x[:PRINTED].cpu().numpy()), sep="\n")
     if spec.schema is not None and not spec.schema.continuous:
         columns = len(spec.schema.columns) + len(labels)
         print(f"{len(x):,} rows of {columns} column{'' if columns == 1 else 's'}")

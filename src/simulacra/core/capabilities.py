@@ -237,9 +237,10 @@ class Reconstructs(Encodes, Decodes):
     def commands(self, run: str, source: str, seed: int) -> list[list[str]]:
         # it samples once a density is fitted
         density = [["density", run, "--kind", "gmm"]] if self.latent.prior is None else []
-        if self.spec.kind != "image":
+        if self.spec.kind == "vector":
             return density
-        return [*density, ["reconstruct", run, "--data", source, "--out", "pairs.png"]]
+        out = "pairs.png" if self.spec.kind == "image" else "pairs.txt"
+        return [*density, ["reconstruct", run, "--data", source, "--out", out]]
 
     def preview(self, examples: Dataset, seed: int) -> Preview | None:
         if not len(examples):
@@ -281,7 +282,7 @@ class Samples(Capability, LatentModel):
 
     def commands(self, run: str, source: str, seed: int) -> list[list[str]]:
         n, table = "64", "samples.csv" if self.spec.columns else "samples.npz"
-        file = "samples.png" if self.spec.kind == "image" else table
+        file = {"image": "samples.png", "text": "samples.txt"}.get(self.spec.kind, table)
         if self.untrained and self.spec.kind == "vector":
             n, file = str(UNTRAINED_POINTS), "samples.png"
         return [["sample", run, "-n", n, "--seed", str(seed), "--out", file]]

@@ -43,14 +43,16 @@ class ModelCard:
     kinds: tuple[str, ...] = ("image", "vector")
     base: str = ""
 
+    def lacks(self, spec: DataSpec) -> str:
+        """Why the model cannot be trained on data of this spec, a sentence; empty when it can."""
+        if spec.kind in self.kinds:
+            return self.needs(spec)
+        name = self.path.partition(":")[0].split(".")[-2]
+        if spec.kind == "text":
+            return f"a {name} takes no sentences; train a sentence_vae"
+        return f"a {name} takes sentences alone; train a vae"
+
     def check(self, spec: DataSpec) -> None:
         """Raises ConfigError for data that the model cannot be trained on."""
-        if spec.kind not in self.kinds:
-            name = self.path.partition(":")[0].split(".")[-2]
-            raise ConfigError(
-                f"a {name} takes no sentences; train a sentence_vae"
-                if spec.kind == "text"
-                else f"a {name} takes sentences alone; train a vae"
-            )
-        if problem := self.needs(spec):
+        if problem := self.lacks(spec):
             raise ConfigError(problem)

@@ -169,7 +169,7 @@ def _check(what: str, dataset: Dataset) -> None:
     for name, array, of in parts:
         if array is None or of is None:
             raise DataError(f"{what}: {name} and its spec must both be given")
-        dtype = np.dtype(np.uint8 if of.kind == "image" else np.float32)
+        dtype = np.dtype({"image": np.uint8, "vector": np.float32, "text": np.int32}[of.kind])
         if array.shape != (n, *of.shape) or array.dtype != dtype:
             raise DataError(
                 f"{what}: {name} is {array.dtype} {array.shape}; its spec needs {dtype} {(n, *of.shape)}"

@@ -27,6 +27,8 @@ TOKENS = ("words", "pairs")
 RULES = ("hash", "time", "blocks", "none")
 
 
+# what examples of each kind are called
+NOUNS = {"image": "images", "vector": "rows", "text": "sentences"}
 # names of columns, classes and attributes that a spec prints
 NAMED = 5
 

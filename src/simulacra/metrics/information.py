@@ -22,7 +22,7 @@ from simulacra.core.batch import at_most, in_order, max_batch
 from simulacra.core.capabilities import BoundsLikelihood, Encodes
 from simulacra.core.inference import kl_of_dimensions
 from simulacra.metrics.likelihood import COLLAPSED
-from simulacra.metrics.registry import Measurement, Metric, register
+from simulacra.metrics.registry import ANY_KIND, Measurement, Metric, register
 
 if TYPE_CHECKING:
     from simulacra.metrics.evaluation import Evaluation
@@ -118,7 +118,7 @@ def _information(evaluation: Evaluation) -> dict[str, Any]:
 
 
 INFORMATION = register(Measurement(
-    name="information", needs=(BoundsLikelihood,),
+    name="information", needs=(BoundsLikelihood,), kinds=ANY_KIND,
     metrics=(
         Metric("mutual_information", "mutual information", "nats",
             "I(x; z), what the latents tell about an example; a lower estimate from all pairs",

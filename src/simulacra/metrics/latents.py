@@ -8,7 +8,7 @@ import numpy as np
 
 from simulacra.core.capabilities import Encodes
 from simulacra.core.inference import encode_all
-from simulacra.metrics.registry import Measurement, Metric, register
+from simulacra.metrics.registry import ANY_KIND, Measurement, Metric, register
 
 if TYPE_CHECKING:
     from simulacra.metrics.evaluation import Evaluation
@@ -103,7 +103,7 @@ def _latents(evaluation: Evaluation) -> dict[str, float]:
 
 
 LATENTS = register(Measurement(
-    name="latents", needs=(Encodes,),
+    name="latents", needs=(Encodes,), kinds=ANY_KIND,
     metrics=(
         Metric("active_units", "active units",
             meaning="latent dimensions whose mean has a variance above 0.01 over the data",

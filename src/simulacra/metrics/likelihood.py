@@ -9,7 +9,7 @@ from torch import Tensor
 
 from simulacra.core.batch import Batch
 from simulacra.core.capabilities import BoundsLikelihood, EstimatesLikelihood
-from simulacra.metrics.registry import Metric, PerExample, register
+from simulacra.metrics.registry import ANY_KIND, Metric, PerExample, register
 
 if TYPE_CHECKING:
     from simulacra.metrics.evaluation import Evaluation
@@ -57,7 +57,7 @@ def _settings(evaluation: Evaluation) -> dict[str, int]:
 
 
 ELBO = register(PerExample(
-    name="elbo", needs=(BoundsLikelihood,),
+    name="elbo", needs=(BoundsLikelihood,), kinds=ANY_KIND,
     metrics=(
         Metric("elbo", "ELBO", "nats", "lower bound on log p(x), reconstruction minus KL; estimated with one"
             " draw of z for each example, unless exact as in pca", "higher"),
@@ -68,7 +68,7 @@ ELBO = register(PerExample(
     values=_elbo, compute=_collapse, order=10,
 ))  # fmt: skip
 NLL = register(PerExample(
-    name="nll", needs=(EstimatesLikelihood,),
+    name="nll", needs=(EstimatesLikelihood,), kinds=ANY_KIND,
     metrics=(
         Metric("nll", "negative log-likelihood", "nats", "-log p(x) of an example", "lower",
             circumstances=", estimated with {importance_samples:,} samples of z unless exact"),

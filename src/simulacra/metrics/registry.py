@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from simulacra.core.batch import Batch
+    from simulacra.core.model import Model
     from simulacra.metrics.evaluation import Evaluation
     from simulacra.metrics.sample_scores import Comparison
 
@@ -77,6 +78,10 @@ class Metric:
         return f"{text}; {self.better} is better" if self.better else text
 
 
+# of measurements that know an example only by its latents or its likelihood
+ANY_KIND = ("image", "vector", "text")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
     """Metrics that are computed together, for the models that have a capability.
@@ -89,6 +94,7 @@ class Measurement:
         compute: gives the values.
         features: whether it compares features of an extractor.
         slow: whether it takes longer for another reason.
+        kinds: of data that it is about.
         order: place among the other measurements.
 
     Groups that compare features or are slow are computed only when they are named.
@@ -101,7 +107,12 @@ class Measurement:
     compute: Callable[[Evaluation], Mapping[str, Any]] = lambda _: {}
     features: bool = False
     slow: bool = False
+    kinds: tuple[str, ...] = ("image", "vector")
     order: int = 1000
+
+    def suits(self, model: Model) -> bool:
+        """Whether it can be measured for a model."""
+        return isinstance(model, self.needs) and model.spec.kind in self.kinds
 
     @property
     def quick(self) -> bool:

@@ -188,7 +188,7 @@ def applicable(
         )
     if variants < 2:
         raise ConfigError(f"variants: must be at least 2, not {variants}")
-    chosen = [m for m in measurements() if m.name in metrics and isinstance(model, m.needs)]
+    chosen = [m for m in measurements() if m.name in metrics and m.suits(model)]
     if anomalies is not None and not any(m.name == "anomaly" for m in chosen):
         raise ConfigError("anomalies: this model has no reconstructions and no likelihood; leave them out")
     if not chosen:

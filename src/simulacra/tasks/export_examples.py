@@ -1,4 +1,4 @@
-"""Examples as files: one grid, a folder of PNGs, a NumPy archive, or a table."""
+"""Examples as files: one grid, a folder of PNGs, a NumPy archive, a table, or lines of text."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ def check_output(out: Path, spec: DataSpec, charts: bool = False, animations: bo
     Raises:
         ConfigError: an ending that does not fit the examples.
     """
-    if spec.kind != "image":
+    if spec.kind == "text":
+        if out.suffix not in (".txt", ".npz"):
+            raise ConfigError(f"out: these examples are sentences; give a .txt or a .npz, not {out}")
+    elif spec.kind != "image":
         if out.suffix not in (".npz", *SUFFIXES, *([".png"] if charts else [])):
             files = f"a .csv, .parquet or .npz{', or a .png for a chart' if charts else ''}"
             raise ConfigError(f"out: these examples are vectors, not pictures; give {files}, not {out}")
@@ -53,17 +56,25 @@ def write_examples(
 ) -> None:
     """Write examples: of pictures `.png` is a grid, and no ending a folder; of vectors `.csv` is a table.
 
+    Of sentences `.txt` has a line for each, and an empty line after each row of the grid.
+
     A file and a new folder are whole or absent; in an existing folder, all files are written or none.
 
     Args:
-        x: `(N, C, H, W)` in [0, 1], or `(N, D)`.
+        x: `(N, C, H, W)` in [0, 1], `(N, D)`, or numbers of tokens `(N, T)`.
         spec: of the examples.
         out: the file or the folder.
         columns: of the grid.
         labels: more columns of a table.
         overwrite: whether files that are there are replaced.
     """
-    if out.suffix in SUFFIXES:
+    if out.suffix == ".txt":
+        assert spec.vocabulary is not None
+        lines = spec.vocabulary.decode(x.cpu().numpy())
+        rows = [lines[i : i + columns] for i in range(0, len(lines), columns)] if columns else [lines]
+        with replacing(out, overwrite) as file:
+            file.write_text("\n\n".join("\n".join(row) for row in rows) + "\n", encoding="utf-8")
+    elif out.suffix in SUFFIXES:
         schema = schema_of(spec)
         write_table({**schema.decode(x.cpu().numpy()), **(labels or {})}, out, schema, overwrite)
     elif out.suffix == ".npz":

@@ -20,7 +20,7 @@ from simulacra.core.model import LatentModel, Model
 from simulacra.core.noise import Noise
 from simulacra.data.images.decode import BadImage, open_image
 from simulacra.data.images.parallel import progress
-from simulacra.data.spec import Dataset, DataSpec
+from simulacra.data.spec import NOUNS, Dataset, DataSpec
 from simulacra.errors import ConfigError, DataError, RunError, nearest, nearest_class
 from simulacra.latent.paths import PATHS, default_path, four_corners
 from simulacra.latent.paths import path as through
@@ -281,17 +281,24 @@ def latents(
     return between(points.z, curve), None if points.weights is None else between(points.weights, "linear")
 
 
-def read_images(spec: DataSpec, files: Sequence[Path]) -> np.ndarray:
-    """Image files as a model of images takes them, uint8 `(N, C, H, W)`.
+def read_examples(spec: DataSpec, files: Sequence[Path] = (), texts: Sequence[str] = ()) -> np.ndarray:
+    """Image files or sentences as a model takes them, uint8 `(N, C, H, W)` or int32 `(N, T)`.
 
     A model of square images gets the middle square, resized, as its data were. Another one takes its own size
     alone.
 
     Raises:
-        DataError: the model is not one of images, or a file is no such image.
+        DataError: the model is not one of images or of sentences, a file is no such image, or a sentence is
+            too long.
     """
-    if spec.kind != "image":
-        raise DataError("images: this model was trained on vectors; give --seeds or --classes")
+    if spec.kind != ("text" if texts else "image"):
+        given = "texts" if texts else "images"
+        raise DataError(f"{given}: this model was trained on {NOUNS[spec.kind]}; give --seeds or --classes")
+    if spec.vocabulary is not None:
+        try:
+            return spec.vocabulary.encode(texts, spec.shape[0])
+        except ValueError as error:
+            raise DataError(f"texts: {error}") from None
     images = []
     for file in files:
         try:

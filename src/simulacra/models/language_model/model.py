@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import ClassVar
 
 import torch
@@ -59,9 +60,13 @@ class LanguageModel(Samples, EstimatesLikelihood):
     def sample(
         self, n: int, seed: int | Noise = 0, *, truncation: float = 1.0, draw: bool | None = None
     ) -> Tensor:
-        """Draws `(n, T)`, int64; truncation has no meaning without latents."""
-        noise, size = Noise.of(seed), BLOCK["text"]
-        return torch.cat([noise.draw(self._p(size)) for _ in range(0, n, size)])[:n]
+        """Draws `(n, T)`, int64; truncation is a factor on the temperature, 0: the most probable sentence."""
+        noise, size, temperature = Noise.of(seed), BLOCK["text"], truncation * self.decoding.temperature
+        if temperature <= 0:
+            return self._p(1).mean.expand(n, -1)
+        p = self._p(size)
+        p.decoding = replace(p.decoding, temperature=temperature)
+        return torch.cat([noise.draw(p) for _ in range(0, n, size)])[:n]
 
     def _p(self, n: int) -> Sentences:
         nothing = torch.empty(n, 0, device=self.device, dtype=self.dtype)
