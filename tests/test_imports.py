@@ -26,7 +26,7 @@ ALLOWED = {
     "data": {"errors", "limits", "files", "images"},
     "core": {"errors", "limits", "config", "data"},
     "probability": {"errors", "data", "core"},
-    "nets": {"errors", "core"},
+    "nets": {"errors", "config", "core", "data"},
     "accelerate": {"nets"},
     "attacks": {"errors", "data", "core"},
     "models": {"errors", "limits", "config", "data", "core", "nets", "probability", "attacks"},

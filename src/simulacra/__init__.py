@@ -35,12 +35,15 @@ if TYPE_CHECKING:
     from simulacra.models.gan_encoder.model import GANEncoder
     from simulacra.models.generator.model import Generator
     from simulacra.models.gmm.model import GMM
+    from simulacra.models.language_model.model import LanguageModel
     from simulacra.models.mdn.model import MDN
     from simulacra.models.naive.model import Naive
     from simulacra.models.pca.model import PCA
     from simulacra.models.pix2pix.model import Pix2Pix
     from simulacra.models.registry import MODELS
     from simulacra.models.regressor.model import Regressor
+    from simulacra.models.sentence_autoencoder.model import SentenceAutoencoder
+    from simulacra.models.sentence_vae.model import SentenceVAE
     from simulacra.models.stylegan.model import StyleGAN
     from simulacra.models.vae.model import VAE
     from simulacra.tasks.compare import compare
@@ -104,6 +107,7 @@ __all__ = [  # names that are imported when first used
     "FlowMatching",
     "GANEncoder",
     "Generator",
+    "LanguageModel",
     "LatentSpace",
     "MDNRegressor",
     "Model",
@@ -112,6 +116,8 @@ __all__ = [  # names that are imported when first used
     "Noise",
     "Pix2Pix",
     "Regressor",
+    "SentenceAutoencoder",
+    "SentenceVAE",
     "StyleGAN",
     "Training",
     "Turn",

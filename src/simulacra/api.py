@@ -33,11 +33,14 @@ if TYPE_CHECKING:
     from simulacra.models.gan_encoder.model import GANEncoder
     from simulacra.models.generator.model import Generator
     from simulacra.models.gmm.model import GMM
+    from simulacra.models.language_model.model import LanguageModel
     from simulacra.models.mdn.model import MDN
     from simulacra.models.naive.model import Naive
     from simulacra.models.pca.model import PCA
     from simulacra.models.pix2pix.model import Pix2Pix
     from simulacra.models.regressor.model import Regressor
+    from simulacra.models.sentence_autoencoder.model import SentenceAutoencoder
+    from simulacra.models.sentence_vae.model import SentenceVAE
     from simulacra.models.stylegan.model import StyleGAN
     from simulacra.models.vae.model import VAE
 
@@ -121,6 +124,24 @@ def train(
 def train(
     model: Literal["stylegan"], data: Trainable, out: str | Path | None = None, **settings: Any
 ) -> StyleGAN: ...
+@overload
+def train(
+    model: Literal["language_model"], data: Trainable, out: str | Path | None = None, **settings: Any
+) -> LanguageModel: ...
+
+
+@overload
+def train(
+    model: Literal["sentence_autoencoder"], data: Trainable, out: str | Path | None = None, **settings: Any
+) -> SentenceAutoencoder: ...
+
+
+@overload
+def train(
+    model: Literal["sentence_vae"], data: Trainable, out: str | Path | None = None, **settings: Any
+) -> SentenceVAE: ...
+
+
 @overload
 def train(model: Literal["vae"], data: Trainable, out: str | Path | None = None, **settings: Any) -> VAE: ...
 @overload

@@ -97,7 +97,7 @@ def test_importance_weighted_bound_rises_with_k_to_the_exact_likelihood() -> Non
 
 
 def test_chunks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
-    from simulacra.models.vae import model as module
+    from simulacra.models.vae import variational as module
 
     vae, x = linear_vae(exact_posterior=False), data(2)
     monkeypatch.setattr(module, "DECODED_AT_ONCE", 3)

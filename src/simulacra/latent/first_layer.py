@@ -84,7 +84,8 @@ def _output(model: Decodes, space: LatentSpace, z: Tensor) -> Tensor:
     latents = z.reshape(-1, *space.shape).to(model.device, model.dtype)
     try:
         with eval_mode(model), _FirstLinear(len(z)):
-            model.decode(latents, space.name)
+            # of sentences nothing is computed before they are asked for
+            _ = model.decode(latents, space.name).mean
     except _FoundError as found:
         rows: Tensor = found.args[0]
         return rows.float().cpu()

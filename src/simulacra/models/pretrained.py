@@ -37,6 +37,20 @@ def model_of_run(folder: str, setting: str) -> tuple[Model, RunConfig]:
     return build(config.model, config.spec, config.config), config
 
 
+def trained_model(folder: str, setting: str) -> Model:
+    """The model of a run with its weights; arguments as `model_of_run`.
+
+    Raises:
+        ConfigError: there is no such run, or it has no weights.
+    """
+    from simulacra.run import Run
+
+    try:
+        return Run(folder).load()
+    except RunError as error:
+        raise ConfigError(f"{setting}: {error}") from error
+
+
 @torch.no_grad()
 def copy_weights(model: nn.Module, folder: str) -> None:
     """Give a model the weights of the same names of a run's model.

@@ -12,7 +12,8 @@ from simulacra.core.batch import Batch
 from simulacra.core.latents import LatentSpace
 from simulacra.core.model import Turn
 from simulacra.data.spec import Dataset
-from simulacra.errors import ConfigError, RunError
+from simulacra.errors import ConfigError
+from simulacra.models.pretrained import trained_model
 from simulacra.models.sentence_autoencoder.model import SentenceAutoencoder
 from simulacra.models.sentence_vae.card import CARD, SentenceVAEConfig
 from simulacra.models.vae.variational import Variational
@@ -47,14 +48,8 @@ class SentenceVAE(Variational, SentenceAutoencoder):
         """
         if self.config.encoder_from is None:
             return
-        # imported here: a run knows the models
-        from simulacra.run import Run
-
         where = f"encoder_from: {self.config.encoder_from}"
-        try:
-            model = Run(self.config.encoder_from).load()
-        except RunError as error:
-            raise ConfigError(f"encoder_from: {error}") from error
+        model = trained_model(self.config.encoder_from, "encoder_from")
         if not isinstance(model, SentenceAutoencoder):
             raise ConfigError(f"{where}: holds a {type(model).__name__}; train a sentence_autoencoder")
         if model.spec.vocabulary != self.spec.vocabulary:
