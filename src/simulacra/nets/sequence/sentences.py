@@ -44,7 +44,7 @@ class Decoding:
 class Sentences(Distribution):
     """p(x | z) of sentences: the product over t of p(x_t | x_1 ... x_{t-1}, z).
 
-    What is generated has no unknown tokens; every token has its probability in `log_prob`.
+    What is generated has a token at least, and no unknown ones; `log_prob` is of any sentence.
 
     Args:
         decoder: a `SequenceDecoder`, which may be wrapped.
@@ -94,7 +94,7 @@ class Sentences(Distribution):
         state = net.start(z)
         for t in range(longest - 1):
             logits, state = net.step(token, state)
-            logits[:, UNKNOWN] = -torch.inf
+            _leave_out(logits, t)
             token = self._draw(logits) if draw else logits.argmax(dim=1)
             x[:, t] = token.masked_fill(ended, PADDING)
             ended = ended | (token == END)
@@ -127,7 +127,7 @@ class Sentences(Distribution):
         state = net.start(z.repeat_interleave(k, dim=0))
         for t in range(longest):
             logits, state = net.step(token, state)
-            logits[:, UNKNOWN] = -torch.inf
+            _leave_out(logits, t)
             log_p = logits.log_softmax(dim=1)
             if t == longest - 1:
                 log_p = torch.full_like(log_p, -torch.inf)
@@ -145,3 +145,10 @@ class Sentences(Distribution):
             if bool(ended.all()):
                 break
         return x.view(n, k, longest)[:, 0]
+
+
+def _leave_out(logits: Tensor, t: int) -> None:
+    """Give no probability to unknown tokens, nor to an end at once, in logits `(B, V)` of position t."""
+    logits[:, UNKNOWN] = -torch.inf
+    if t == 0:
+        logits[:, END] = -torch.inf
