@@ -161,13 +161,21 @@ def test_rows_of_a_table(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     ("words", "code", "said"),
     [
         ("{runs}/vae --out {out}/x.png", 2, "name what to interpolate between: --seeds 1,2, --images A B,"),
-        ("{runs}/vae --seeds 1 --out {out}/x.png", 2, "a path needs at least 2 seeds, images or classes"),
+        (
+            "{runs}/vae --seeds 1 --out {out}/x.png",
+            2,
+            "a path needs at least 2 seeds, images, texts or classes",
+        ),
         ("{runs}/vae --images {runs}/0.png --out {out}/x.png", 2, "a path needs at least 2"),
         ("{runs}/vae --seeds 1,b --out {out}/x.png", 2, "--seeds takes whole numbers, 0 or more, with"),
         ("{runs}/vae --seeds 1,-2 --out {out}/x.png", 2, "not '-2'"),
         ("{runs}/vae --seeds 1 2 --out {out}/x.png", 2, "unexpected '2'"),
         ("{runs}/vae --seeds 1,2 --images {runs}/0.png --out {out}/x.png", 2, "cannot be combined"),
-        ("{runs}/vae --seeds 1,2,3 --lattice --out {out}/x.png", 2, "--lattice needs 4 seeds, images or"),
+        (
+            "{runs}/vae --seeds 1,2,3 --lattice --out {out}/x.png",
+            2,
+            "--lattice needs 4 seeds, images, texts or",
+        ),
         ("{runs}/vae --seeds 1,2,3,4 --lattice --out {out}/x.gif", 2, "give a .png, a .npz or a folder"),
         ("{runs}/vae --seeds 1,2 --steps 1 --out {out}/x.png", 2, "steps: must be at least 2, not 1"),
         ("{runs}/vae --seeds 1,2 --steps 9999999999 --out {out}/x.png", 1, "take fewer steps"),
@@ -186,7 +194,7 @@ def test_rows_of_a_table(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
         ("{runs}/conditional_gan --seeds 1,2,3 --classes 1,2 --out {out}/x.png", 2, "3 seeds and 2 classes"),
         ("{runs}/classifier --seeds 1,2 --out {out}/x.png", 1, "this classifier has no decoder"),
         ("{runs}/iris --seeds 1,2 --out {out}/x.png", 2, "these examples are vectors, not pictures"),
-        ("{runs}/iris --images {runs}/0.png {runs}/1.png --out {out}/x.csv", 1, "was trained on vectors"),
+        ("{runs}/iris --images {runs}/0.png {runs}/1.png --out {out}/x.csv", 1, "was trained on rows"),
     ],
 )
 def test_mistakes_get_a_plain_line(

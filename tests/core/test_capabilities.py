@@ -31,7 +31,7 @@ def made(name: str) -> Model:
 
 
 def test_most_specific_ones_in_the_order_of_inheritance() -> None:
-    assert capabilities(made("vae")) == [Samples, EstimatesLikelihood, BoundsLikelihood, Reconstructs]
+    assert capabilities(made("vae")) == [Samples, Reconstructs, EstimatesLikelihood, BoundsLikelihood]
     assert capabilities(made("conditional_gan")) == [Conditional, Discriminates]
     assert capabilities(Model(GREY, None)) == []
 

@@ -23,6 +23,7 @@ DIGITS = ["--data", "digits", "--hidden", "8"]
 STYLES = ["--data", "digits", "--latent-dim", "4", "--width", "2"]
 SMALL = ["--steps", "12", "--batch-size", "4", "--image-size", "32", "--load-size", "36", "--width", "4"]
 # the first word is the model; what a training remembers from step to step is switched on
+SENTENCES = ["--data", "sentences:400", "--width", "8", "--embedding", "8"]
 TRAININGS = {
     "autoencoder": ["autoencoder", *DIGITS, "--latent-dim", "2", "--keep", "best"],
     "autoencoder_kl": [
@@ -55,12 +56,15 @@ TRAININGS = {
     "gan_encoder": ["gan_encoder", "--generator", "DATA/gan", *DIGITS, "--perceptual-weight", "0"],
     "generator": ["generator", *DIGITS],
     "gmm": ["gmm", "--data", "moons:400"],
+    "language_model": ["language_model", *SENTENCES, "--dropout", "0.2"],
     "mdn": ["mdn", "--data", "bishop-inverse:400", "--warmup", "5"],
     "model in a file": [FLOW, "--data", "moons:400", "--clip", "1"],
     "naive": ["naive", *DIGITS],
     "pca": ["pca", "--data", "digits"],
     "pix2pix": ["pix2pix", "--data", "pairs:DATA/pairs", *SMALL, "--style-dim", "2", "--flip"],
     "regressor": ["regressor", "--data", "robot-arm:400", "--accumulate", "2"],
+    "sentence_autoencoder": ["sentence_autoencoder", *SENTENCES, "--latent-dim", "2"],
+    "sentence_vae": ["sentence_vae", *SENTENCES, "--word-dropout", "0.3", "--encoder-steps", "2"],
     "stylegan": [
         "stylegan",
         *STYLES,

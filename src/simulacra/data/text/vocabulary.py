@@ -34,7 +34,7 @@ class Vocabulary:
             neighbours, from single bytes up (Sennrich et al. 2016, arXiv:1508.07909).
         entries: separated by spaces: the words; or the pairs that were merged, in their order.
 
-    >>> vocabulary = Vocabulary.of(["A cat sat.", "The cat ran."], "words", 100)
+    >>> vocabulary = Vocabulary.of(["The cat sat.", "A cat sat.", "The cat ran."] * 2, "words", 9)
     >>> x = vocabulary.encode(["The cat sat.", "A dog sat."], 6)
     >>> vocabulary.decode(x)
     ['The cat sat.', 'A <unknown> sat.']

@@ -28,7 +28,9 @@ class SentenceVAE(Variational, SentenceAutoencoder):
     autoencoder to start from (Li et al. 2019, arXiv:1909.00868), and `encoder_steps` (He et al. 2019,
     arXiv:1901.05534).
 
+    >>> from simulacra.data.spec import DataSpec
     >>> from simulacra.data.text.vocabulary import Vocabulary
+    >>> from simulacra.models.sentence_vae.card import SentenceVAEConfig
     >>> vocabulary = Vocabulary.of(["a cat sat", "a dog sat"], "words", 10)
     >>> model = SentenceVAE(DataSpec("text", (6,), vocabulary=vocabulary), SentenceVAEConfig(width=8))
     >>> model.elbo(["a cat sat"]).value.shape, model.sample(3, seed=0).shape
