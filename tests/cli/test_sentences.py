@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
+import simulacra as sim
 from simulacra.cli.main import main
+from simulacra.models.registry import build
+from simulacra.models.sentence_vae.card import SentenceVAEConfig
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +48,21 @@ def test_pairs_of_sentences_and_reconstructions(run: Path, tmp_path: Path) -> No
     out = tmp_path / "pairs.txt"
     assert main(["reconstruct", str(run), "-n", "4", "--out", str(out)]) == 0
     assert [len(part.split("\n")) for part in out.read_text().rstrip("\n").split("\n\n")] == [2] * 4
+
+
+def test_a_vae_starts_from_the_encoder_of_an_autoencoder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = {"width": 8, "embedding": 8, "latent_dim": 3}
+    ae = sim.train("sentence_autoencoder", "sentences:200", tmp_path / "ae", steps=2, **sizes)
+    vae = build("sentence_vae", ae.spec, SentenceVAEConfig(**sizes, encoder_from=str(tmp_path / "ae")))
+    vae.prepare(sim.load_data("sentences:200").train)
+    assert isinstance(vae, sim.SentenceVAE)
+    x = ["The girls sleep.", "Did a man run?"]
+    torch.testing.assert_close(vae.encode(x).mean, ae.encode(x).mean)
+    words = ["train", "sentence_vae", "--data", "sentences:200", "--encoder-from", str(tmp_path / "ae")]
+    assert main([*words, "--width", "16", "--out", str(tmp_path / "vae")]) == 2
+    assert "its encoder has other nets or latents; give the same settings" in capsys.readouterr().err
 
 
 def test_numbers_and_models_that_take_no_sentences(

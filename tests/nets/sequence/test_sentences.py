@@ -34,7 +34,8 @@ def all_sentences() -> Tensor:
 
 def made(net: str, decoding: Any = None, scale: float = 1.0) -> Sentences:
     torch.manual_seed(1)
-    decoder = sequence.decoder(SPEC, SentenceVAEConfig(net=net, embedding=8, width=8, heads=2), 3)  # type: ignore[arg-type]
+    config = SentenceVAEConfig(net=net, embedding=8, width=8, heads=2)  # type: ignore[arg-type]  # of NETS
+    decoder = sequence.decoder(SPEC, config, 3)
     with torch.no_grad():
         for p in decoder.parameters():
             p *= scale
@@ -102,7 +103,7 @@ def test_a_narrow_nucleus_and_a_low_temperature_are_greedy() -> None:
         assert torch.equal(Noise(3).draw(Sentences(p.decoder, p.z, decoding)), p.mean)
     for wrong in ({"beam": 0}, {"temperature": 0.0}, {"top_p": 1.5}):
         with pytest.raises(ConfigError, match=next(iter(wrong))):
-            Decoding(**wrong)  # type: ignore[arg-type]
+            Decoding(**wrong)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_only_the_encoder_moves_while_it_lags() -> None:

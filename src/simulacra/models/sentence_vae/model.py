@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from torch import Tensor
-from torch.distributions import Distribution
-
 from simulacra.core.batch import Batch
 from simulacra.core.latents import LatentSpace
 from simulacra.core.model import Turn
@@ -70,18 +67,6 @@ class SentenceVAE(Variational, SentenceAutoencoder):
         with batch.noise.dropout(self.decoder):
             turns = list(super().play(batch))
         yield from turns
-
-    def encode(self, x: Tensor, space: str | None = None) -> Distribution:
-        """The approximate posterior q(z | x).
-
-        Args:
-            x: numbers of tokens `(B, T)`, or sentences.
-            space: only `z`, the default.
-
-        Returns:
-            A distribution over latents with a `mean` `(B, Z)`.
-        """
-        return super().encode(x, space)
 
     def posterior_collapse_remedies(self) -> list[str]:
         return ["--free-bits 0.1", "a longer --kl-warmup", "--word-dropout 0.4"]

@@ -56,7 +56,7 @@ class Sentences(Distribution):
 
     def __init__(self, decoder: nn.Module, z: Tensor, decoding: Decoding) -> None:
         self.decoder, self.z, self.decoding = decoder, z, decoding
-        self._net: SequenceDecoder = unwrap(decoder)  # type: ignore[assignment]
+        self._net: SequenceDecoder = unwrap(decoder)  # type: ignore[assignment]  # what is wrapped is one
         super().__init__(torch.Size([len(z)]), torch.Size([self._net.longest]), validate_args=False)
 
     def log_prob(self, value: Tensor) -> Tensor:
