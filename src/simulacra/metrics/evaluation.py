@@ -12,11 +12,12 @@ from typing import Any, Protocol
 import numpy as np
 from torch import Tensor
 
-from simulacra.core.batch import in_order, max_batch, to_bytes
-from simulacra.core.capabilities import Capability, Cycles, Samples, Translates
+from simulacra.core.batch import by_length, in_order, max_batch, to_bytes
+from simulacra.core.capabilities import Capability, Cycles, EstimatesLikelihood, Samples, Translates
 from simulacra.core.inference import draw
 from simulacra.data.spec import Data, Dataset
 from simulacra.metrics.features import Extractor, load_extractor
+from simulacra.metrics.grammatical import Judge, find_judge
 from simulacra.metrics.registry import Measurement, PerExample, Score
 from simulacra.metrics.sample_scores import Comparison, SampleSets
 from simulacra.metrics.translation import cycle_sets, pair_sets
@@ -54,6 +55,7 @@ class Evaluation:
         seed: random seed.
         anomalies: the name of other data, and examples of them, for `anomaly`.
         predictor: makes what predicts the attributes of samples; it may have to be trained.
+        language_model: trains one on sentences `(N, T)`.
     """
 
     model: Any
@@ -69,13 +71,14 @@ class Evaluation:
     seed: int = 0
     anomalies: tuple[str, Dataset] | None = None
     predictor: Callable[[], Predictor] | None = None
+    language_model: Callable[[np.ndarray], EstimatesLikelihood] | None = None
 
     @cached_property
     def averages(self) -> dict[str, dict[str, float]]:
         """Group -> key -> average over the examples, for every `PerExample`."""
         sums: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
         measurements = [m for m in self.measurements if isinstance(m, PerExample)]
-        for batch in in_order(self.dataset, self.batch_size, self.model.device, self.seed):
+        for batch in in_order(by_length(self.dataset), self.batch_size, self.model.device, self.seed):
             observed = self.model.observe(batch.x, batch.noise)
             for m in measurements:
                 for key, values in m.values(self, batch, observed).items():
@@ -121,6 +124,15 @@ class Evaluation:
     def predicts(self) -> Predictor | None:
         """What predicts the attributes of samples; None where there is nothing."""
         return None if self.predictor is None else self.predictor()
+
+    @cached_property
+    def judge(self) -> Judge:
+        """What tells whether sentences are grammatical.
+
+        Raises:
+            DataError: there is nothing that does.
+        """
+        return find_judge(self.dataset, self.seed)
 
     @cached_property
     def sample_sets(self) -> Sequence[Any]:

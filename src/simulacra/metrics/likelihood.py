@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import exp
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,8 @@ from torch import Tensor
 
 from simulacra.core.batch import Batch
 from simulacra.core.capabilities import BoundsLikelihood, EstimatesLikelihood
-from simulacra.metrics.registry import ANY_KIND, Metric, PerExample, register
+from simulacra.data.text.vocabulary import PADDING
+from simulacra.metrics.registry import ANY_KIND, Measurement, Metric, PerExample, register
 
 if TYPE_CHECKING:
     from simulacra.metrics.evaluation import Evaluation
@@ -76,4 +78,22 @@ NLL = register(PerExample(
             " has; it contributes nothing to their likelihood"),
     ),
     settings=("importance_samples",), values=_nll, compute=_settings, order=11,
+))  # fmt: skip
+
+
+def _perplexity(evaluation: Evaluation) -> dict[str, float]:
+    # exp(-sum ln p(x) / number of tokens), ends included
+    length = float((evaluation.dataset.x != PADDING).sum(axis=1).mean())
+    return {"perplexity": exp(evaluation.averages["nll"]["nll"] / length), "tokens_per_sentence": length}
+
+
+PERPLEXITY = register(Measurement(
+    name="nll", needs=(EstimatesLikelihood,), kinds=("text",),
+    metrics=(
+        Metric("perplexity", "perplexity",
+            meaning="exp(NLL / tokens): as unsure as a choice among so many equally likely tokens; compare"
+            " models of one vocabulary alone", better="lower"),
+        Metric("tokens_per_sentence", "tokens of a sentence", meaning="mean, the end included"),
+    ),
+    compute=_perplexity, order=11,
 ))  # fmt: skip

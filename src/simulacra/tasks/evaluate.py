@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from simulacra.metrics.features import EXTRACTORS
 from simulacra.metrics.registry import Measurement, check, groups, measurements, merge
 from simulacra.run import Run
 from simulacra.tasks.attribute_predictor import Known, given_predictor, known, predictor_of
+from simulacra.tasks.language_model import trained_language_model
 
 
 @torch.no_grad()
@@ -55,9 +57,10 @@ def evaluate(
             known only when the same arrays are passed.
         metrics: groups of `metrics.registry`: `elbo`, `nll`, `reconstruction`, `latents`, `prediction`,
             `samples`, `table`, `translation`, and those that compare features, `fid`, `kid`, `prdc`, `is`,
-            `classes`, `memorisation`, `perceptual`; `disentanglement`, `layers` and `anomaly`. Those that the
-            model has no capability for are left out. The first ones, up to `translation`, when not given,
-            without those of `Model.on_request`.
+            `classes`, `memorisation`, `perceptual`; `disentanglement`, `layers` and `anomaly`; for sentences
+            `grammatical`, `walks` and `language_model`. Those that the model has no capability for are left
+            out. The first ones, up to `translation`, and `grammatical` when not given, without those of
+            `Model.on_request`.
         importance_samples: draws of z for an estimated log-likelihood.
         examples: the first examples of the split, this many; for a model that translates between two domains
             half of them from each. All of it when not given.
@@ -129,6 +132,7 @@ def evaluate(
         seed,
         others,
         None if classifier is None and run is None else predictor,
+        partial(trained_language_model, spec=model.spec, seed=seed),
     )
     numbers: dict[str, Any] = {"data": f"{data.name}@{split}", "examples": len(dataset), "seed": seed}
     with eval_mode(model), trusted():
