@@ -239,7 +239,7 @@ class LatentTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc] 
         texts = texts_of(X)
         if model.spec.vocabulary is not None and texts is not None:
             self.shape_ = model.spec.shape
-            return model.spec.vocabulary.encode(texts, *self.shape_, cut=True)
+            return model.spec.vocabulary.encode(texts, model.spec.shape[0], cut=True)
         x = validate_data(self, X, allow_nd=True, reset=reset or not hasattr(self, "n_features_in_"))
         if reset:
             self.shape_ = x.shape[1:]

@@ -69,7 +69,8 @@ def _exact(
 ) -> None:
     """As `run`, of sentences, whose attributes are known or cannot be measured."""
     from simulacra.tasks.evaluate import fitted
-    from simulacra.tasks.evaluate_exact_edits import EXAMPLES, evaluate_exact_edits
+    from simulacra.tasks.evaluate_edits import EXAMPLES
+    from simulacra.tasks.evaluate_exact_edits import evaluate_exact_edits
 
     for name in ("classifier", "features", "weights"):
         if getattr(arguments, name) is not None:
