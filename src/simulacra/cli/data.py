@@ -189,7 +189,7 @@ def _text(found: TextSummary) -> list[str]:
     unknown = ", ".join(f"{100 * share:.2f}% of {name}" for name, share in found.unknown.items())
     return [
         f"tokens of a sentence: {lengths}",
-        f"vocabulary: {found.vocabulary}; unknown tokens: {unknown or 'none'}",
+        f"{found.vocabulary}; unknown: {unknown or 'none'}",
         f"copies: {found.equal:,} sentences are equal to an earlier one, {found.near:,} more differ from one"
         " only in case and signs; copies share a split",
         "first sentences:",

@@ -12,7 +12,7 @@ import numpy as np
 from simulacra.data.spec import SPLITS, Data
 from simulacra.data.text.lines import Line
 from simulacra.data.text.read import digest
-from simulacra.data.text.vocabulary import PADDING, SPECIAL, UNKNOWN
+from simulacra.data.text.vocabulary import PADDING, SPECIAL, UNKNOWN, Vocabulary
 
 # quantiles of the lengths, and sentences that are shown
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -44,6 +44,29 @@ class TextSummary:
     first: tuple[str, ...] = ()
 
 
+def described(vocabulary: Vocabulary) -> str:
+    """How many tokens there are, and of what kind.
+
+    >>> described(Vocabulary.of(["a cat", "a dog"], "words", 10))
+    'a vocabulary of 1 word'
+    """
+    n, kind = len(vocabulary) - len(SPECIAL), vocabulary.kind
+    return f"a vocabulary of {n:,} {kind.removesuffix('s') if n == 1 else kind}"
+
+
+def lengths_of(x: np.ndarray) -> dict[str, int]:
+    """Quantiles, e.g. `50%`, of the tokens of sentences `(N, T)`, ends not counted; of none, none."""
+    if not len(x):
+        return {}
+    found = np.quantile((x != PADDING).sum(axis=1) - 1, QUANTILES, method="nearest")
+    return {f"{100 * q:.0f}%": int(n) for q, n in zip(QUANTILES, found, strict=True)}
+
+
+def unknown_share(x: np.ndarray) -> float:
+    """The share of unknown tokens among those of sentences `(N, T)`."""
+    return float((x == UNKNOWN).sum() / max(1, int((x != PADDING).sum()) - len(x)))
+
+
 def summarise(lines: Iterable[Line], data: Data) -> TextSummary:
     """The summary of sentences.
 
@@ -60,19 +83,15 @@ def summarise(lines: Iterable[Line], data: Data) -> TextSummary:
         alike.append(digest(line.text))
         if len(first) < FIRST:
             first.append(line.text)
-    kept = [data.split(name).x for name in SPLITS]
-    # the end is no token of a text
-    lengths = np.concatenate([(x != PADDING).sum(axis=1) - 1 for x in kept])
+    kept = {name: data.split(name).x for name in SPLITS if len(data.split(name))}
     different = [len(np.unique(np.frombuffer(each, np.uint64))) for each in (exact, alike)]
-    unknown = [float((x == UNKNOWN).sum() / max(1, (x != PADDING).sum() - len(x))) for x in kept]
-    quantiles = np.quantile(lengths, QUANTILES, method="nearest") if len(lengths) else []
     return TextSummary(
         sentences=len(exact),
-        left_out=len(exact) - len(lengths),
+        left_out=len(exact) - sum(map(len, kept.values())),
         equal=len(exact) - different[0],
         near=different[0] - different[1],
-        vocabulary=f"{len(vocabulary) - len(SPECIAL):,} {vocabulary.kind}",
-        lengths={f"{100 * q:.0f}%": int(n) for q, n in zip(QUANTILES, quantiles, strict=True)},
-        unknown={name: share for name, share, x in zip(SPLITS, unknown, kept, strict=True) if len(x)},
+        vocabulary=described(vocabulary),
+        lengths=lengths_of(np.concatenate([*kept.values()])) if kept else {},
+        unknown={name: unknown_share(x) for name, x in kept.items()},
         first=tuple(first),
     )
