@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -105,7 +106,7 @@ def edited_sentences(m: Material[Decodes]) -> ReportCard | None:
     return ReportCard("directions", "Directions", _table(["strength", *shown], groups), caption, True)
 
 
-def _texts(m: Material[Samples] | Material[Decodes], x: np.ndarray | Tensor) -> list[str]:
+def _texts(m: Material[Any], x: np.ndarray | Tensor) -> list[str]:
     """The sentences of numbers of tokens, which a page can show."""
     vocabulary = m.config.spec.vocabulary
     assert vocabulary is not None, "as every spec of sentences has"
