@@ -110,3 +110,26 @@ def test_sentences_that_do_not_fit_in_memory(
     error = capsys.readouterr().err
     assert "200 sentences of up to" in error
     assert "take fewer, or a smaller --max-tokens" in error
+
+
+def test_byte_pairs_know_every_sign(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, run = tmp_path / "a.txt", str(tmp_path / "run")
+    file.write_text(EMOJI + "\n" + HEBREW)
+    pairs = ["--tokens", "pairs", "--vocabulary-size", "280", "--max-tokens", "80"]
+    assert main(["data", "check", f"text:{file}", *pairs]) == 0
+    said = capsys.readouterr().out
+    assert "a vocabulary of 277 pairs; unknown: 0.00% of train" in said
+    assert main(["train", "sentence_autoencoder", "--data", f"text:{file}", *pairs, *FEW, "--out", run]) == 0
+    capsys.readouterr()
+    new = "na\u00efve \U0001f98a \u05d0"
+    assert main(["reconstruct", run, "--texts", new]) == 0
+    # what it makes of the sentence after two steps may be no text; the sentence itself comes back
+    assert capsys.readouterr().out.splitlines()[0] == new
+    assert main(["report", run]) == 0
+
+
+def test_byte_pairs_need_all_bytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.txt").write_text(HEBREW)
+    words = ["--tokens", "pairs", "--vocabulary-size", "100"]
+    assert main(["data", "check", f"text:{tmp_path / 'a.txt'}", *words]) == 2
+    assert "pairs start from all bytes; choose at least 259" in capsys.readouterr().err

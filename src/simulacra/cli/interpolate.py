@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Interpolate:
-    """Decode what lies between seeds, images or classes: a path through them, or a lattice between four."""
+    """Decode what lies between seeds, images, sentences or classes: a path, or a lattice between four."""
 
     run: tyro.conf.Positional[Path]
     """run folder"""
