@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import simulacra as sim
+from simulacra.data.text import grammar
 from simulacra.errors import ConfigError, RunError
 from simulacra.run import Run
 
@@ -142,3 +143,20 @@ def test_what_cannot_be_used_is_said_at_once(run: Path, tmp_path: Path) -> None:
         sim.as_transformer(run).transform(255.0 * np.ones((3, 64)))
     with pytest.raises(ValueError, match="the latent space 'z' has"):
         sim.as_transformer(run).inverse_transform(np.zeros((3, 5)))
+
+
+def test_sentences_become_latents_and_strings_again() -> None:
+    texts = np.array(grammar.sample(120, seed=2))
+    few = {"latent_dim": 3, "width": 8, "embedding": 8}
+    transformer = sim.as_transformer("sentence_autoencoder", steps=2, **few).fit(texts)
+    z = transformer.transform(texts[:4])
+    assert z.shape == (4, 3)
+    again = transformer.inverse_transform(z)
+    assert again.tolist() == transformer.model_.texts(transformer.model_.reconstruct(list(texts[:4])))
+    # those that are too long are cut
+    assert transformer.transform(["word " * 100]).shape == (1, 3)
+    with pytest.raises(ValueError, match="must be a list of sentences"):
+        transformer.transform(np.zeros((2, 3)))
+    length = np.array([len(text) > 35 for text in texts])
+    probe = make_pipeline(transformer, LogisticRegression())
+    assert 0 < cross_val_score(probe, texts, length, cv=2).min() <= 1

@@ -52,7 +52,7 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (train("vae", {"x": IMAGES}), "pass a source like 'digits', an array x"),
     (train("vae", [1, 2, 3]), "has shape (3,); it must be (N, H, W)"),
     (train("vae", [[1, 2], [3]]), "one length"),
-    (train("vae", np.array(["a", "b"])), "not numbers"),
+    (train("vae", np.array(["a", "b"])), "a vae takes no sentences; train a sentence_vae"),
     (train("vae", IMAGES[:0]), "is empty"),
     (train("vae", IMAGES[0, 0]), "has shape (8,)"),
     (train("vae", IMAGES * 255), "images are uint8, or floats in [0, 1]: divide by 255"),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from simulacra.config import Training
     from simulacra.core.batch import Batch
     from simulacra.core.card import ModelCard
+    from simulacra.core.decoding import Decoding
     from simulacra.core.latents import LatentSpace
     from simulacra.core.model import Model, Turn
     from simulacra.core.noise import Noise
@@ -61,6 +62,7 @@ _LAZY = {
     "MODELS": "simulacra.models.registry",
     "Batch": "simulacra.core.batch",
     "DataSpec": "simulacra.data.spec",
+    "Decoding": "simulacra.core.decoding",
     "Direction": "simulacra.latent.directions",
     "DistributionRegressor": "simulacra.estimators",
     "LatentSpace": "simulacra.core.latents",
@@ -101,6 +103,7 @@ __all__ = [  # names that are imported when first used
     "ConditionalStyleGAN",
     "CycleGAN",
     "DataSpec",
+    "Decoding",
     "Direction",
     "DistributionRegressor",
     "Flow",

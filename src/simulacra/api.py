@@ -175,6 +175,11 @@ def train(model: str, data: Any = None, out: str | Path | None = None, **setting
     ...     model = train("pca", X, f"{folder}/run", latent_dim=2)
     >>> model.log_likelihood(X).shape
     torch.Size([200])
+    >>> sentences = [f"{who} {what}." for who in ("A cat", "The dog") for what in ("sat", "ran")] * 10
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model = train("sentence_vae", sentences, f"{folder}/run", steps=3, width=8, split="blocks")
+    >>> len(model.texts(model.sample(5, seed=0)))
+    5
     """
     one = model_card(model)
     config, training, options = configure((one.Config(), one.training, Options()), settings)
@@ -285,7 +290,7 @@ def load_data(data: Trainable, options: Options | None = None, **settings: Any) 
         data: a source; `Data`; a `Dataset`, which is split; or arrays or tensors X or (X, y): X images
             `(N, H, W)`, `(N, C, H, W)` or `(N, H, W, C)`, uint8 or floats in [0, 1], or vectors `(N, D)`; y
             classes `(N,)`, whole numbers or strings, or targets: floats `(N,)`, `(N, T)`, or images. Whole
-            numbers that belong to vectors are both.
+            numbers that belong to vectors are both. X may be sentences, a list or an array of `str`.
         options: how they are read.
         settings: fields of `Options` to change, e.g. `image_size=32` or `target="price"`.
 

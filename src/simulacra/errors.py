@@ -68,9 +68,16 @@ def nearest_class(word: str, classes: Sequence[str]) -> str:
     return f"choose from {', '.join(classes)}" if numbered else nearest(word, classes)
 
 
+# U+200C and U+200D: zero-width, but part of words
+JOINERS = "\u200c\u200d"
+
+
 def printable(text: str) -> str:
-    """Text from a file for a message: characters that a terminal cannot show become `?`."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    """Text from a file for a message: characters that a terminal cannot show become `?`.
+
+    Those that join the letters of some scripts, and the parts of an emoji, stay.
+    """
+    return "".join(letter if letter.isprintable() or letter in JOINERS else "?" for letter in text)
 
 
 def abridge(text: str, most: int = 60) -> str:

@@ -28,6 +28,13 @@ ARRAY_BYTES = 2**38
 TABLE_COLUMNS = 20_000
 # a line of a table that is read in parts
 TABLE_LINE = 2**26
+# a line of text; what is beyond is not read
+TEXT_LINE = 2**20
+# words that are counted for a vocabulary; the rarest are forgotten when there are more
+WORDS = 2**20
+# letters of a word of a vocabulary, and sentences that byte pairs are made of
+WORD_LETTERS = 100
+PAIRED_SENTENCES = 2_000_000
 # dimensions of an .idx
 IDX_DIMENSIONS = 4
 # entries of a .zip of images, and arrays of an .npz

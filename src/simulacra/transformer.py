@@ -31,6 +31,7 @@ from simulacra.core.model import Model
 from simulacra.data import Data, Options
 from simulacra.data.arrays import frame_inputs, read_arrays
 from simulacra.data.tables.frames import is_frame
+from simulacra.data.text.given import texts_of
 from simulacra.engine.loop import train
 from simulacra.errors import ConfigError, SimulacraError
 from simulacra.estimators import HELD_OUT
@@ -146,7 +147,8 @@ class LatentTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc] 
 
         Args:
             X: examples: vectors `(N, D)`, or images `(N, H, W)`, `(N, C, H, W)` or `(N, H, W, C)`, uint8 or
-                floats in [0, 1]; of a trained model also images as vectors `(N, C * H * W)`.
+                floats in [0, 1]; of a trained model also images as vectors `(N, C * H * W)`; or sentences, a
+                list or an array of `str`, of which `transform` cuts those that are too long for the model.
             y: not used.
 
         Raises:
@@ -156,10 +158,11 @@ class LatentTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc] 
             self._load()
             self._examples(X, reset=True)
             return self
-        X = validate_data(self, X, allow_nd=True, ensure_min_samples=2)
+        if (texts := texts_of(X)) is None:
+            X = validate_data(self, X, allow_nd=True, ensure_min_samples=2)
         config, training = self.configure()
         try:
-            every = read_arrays(X, Options(split="none")).test
+            every = read_arrays(X if texts is None else texts, Options(split="none")).test
             order = np.random.default_rng(training.seed).permutation(len(every))
             held = round(HELD_OUT * len(every)) if training.keep == "best" else 0
             data = Data("X", every.take(order[held:]), every.take(order[:held]), every.take(order[:0]))
@@ -168,10 +171,11 @@ class LatentTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc] 
             with TemporaryDirectory() as folder, torch.random.fork_rng([]):
                 model = train(Run(folder), settings, data, quiet=True).cpu()
         except SimulacraError as error:
-            raise ValueError(f"{error} (n_samples = {len(X)}, n_features = {X.shape[1]})") from error
+            size = "" if texts is not None else f", n_features = {X.shape[1]}"
+            raise ValueError(f"{error} (n_samples = {len(X)}{size})") from error
         # answers to one row and to many agree to the last digits in double precision only
         self.model_ = model.double() if every.spec.kind == "vector" else model
-        self.shape_ = X.shape[1:]
+        self.shape_ = every.spec.shape if texts is not None else X.shape[1:]
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -188,7 +192,8 @@ class LatentTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc] 
         return self._in_parts(lambda part: model.encode(part, self.space).mean.flatten(1), x)
 
     def inverse_transform(self, Z: Any) -> np.ndarray:
-        """The means of p(x | z) for latents `(N, Z)`, in the shape of the examples that `fit` was given.
+        """The means of p(x | z) for latents `(N, Z)`, in the shape of the examples that `fit` was given; of
+        sentences an array of `str`.
 
         Raises:
             ValueError: the latents do not fit the model, or it has no decoder.
@@ -200,6 +205,8 @@ class LatentTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc] 
         Z = np.asarray(Z)
         z = Z.reshape(-1, *shape) if Z.ndim == 2 and Z.shape[1] == prod(shape) else Z
         x = self._in_parts(lambda part: model.decode(part, self.space).mean, z)
+        if model.spec.vocabulary is not None:
+            return np.array(model.spec.vocabulary.decode(x), dtype=object)
         wanted = getattr(self, "shape_", model.spec.shape)
         if len(wanted) == 3 and wanted != model.spec.shape:
             return np.moveaxis(x, 1, 3)
@@ -229,13 +236,17 @@ class LatentTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc] 
         model = self._load()
         if self.trains is None and is_frame(X) and model.spec.columns:
             return frame_inputs(X, model.spec)
+        texts = texts_of(X)
+        if model.spec.vocabulary is not None and texts is not None:
+            self.shape_ = model.spec.shape
+            return model.spec.vocabulary.encode(texts, model.spec.shape[0], cut=True)
         x = validate_data(self, X, allow_nd=True, reset=reset or not hasattr(self, "n_features_in_"))
         if reset:
             self.shape_ = x.shape[1:]
         shape = model.spec.shape
         return x.reshape(len(x), *shape) if x.ndim == 2 and x.shape[1] == prod(shape) else x
 
-    def _in_parts(self, call: Callable[[Any], Tensor], values: np.ndarray) -> np.ndarray:
+    def _in_parts(self, call: Callable[[Any], Tensor], values: Any) -> np.ndarray:
         starts = range(0, max(len(values), 1), CHUNK)
         try:
             with torch.no_grad(), eval_mode(self._load()):

@@ -164,7 +164,7 @@ def test_preview_says_what_is_wrong(tmp_path: Path) -> None:
     out = str(tmp_path / "sheet.png")
     np.savez(tmp_path / "a.npz", x=np.random.default_rng(0).normal(size=(40, 3)))
     for arguments, message in [
-        ([f"npz:{tmp_path / 'a.npz'}", "--out", out], "only images can be previewed"),
+        ([f"npz:{tmp_path / 'a.npz'}", "--out", out], "only images and sentences can be previewed"),
         (["digits", "--out", str(tmp_path)], "is a folder"),
         (["digits", "--out", out, "-n", "0"], "-n must be at least 1"),
         (["digits", "--out", out, "--image-size", "1"], "out of range"),

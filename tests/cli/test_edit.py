@@ -269,7 +269,7 @@ def test_damaged_files_are_counted_and_the_others_done(
         ("{runs}/digits --seeds 1 --direction smile --out {out}", 2, "choose one with --class: 0, 1, 2"),
         ("{runs}/digits --seeds 1 --class x --direction smile --out {out}", 2, "unknown 'x'"),
         ("{runs}/faces --data faces:60@tset --direction smile --out {out}", 1, "did you mean 'test'?"),
-        ("{runs}/iris {inputs} --direction smile --out {out}.npz", 1, "was trained on vectors, not on"),
+        ("{runs}/iris {inputs} --direction smile --out {out}.npz", 1, "was trained on rows, not on"),
         ("{runs}/iris --data iris --direction smile --out {out}", 2, "these examples are vectors"),
     ],
 )  # fmt: skip

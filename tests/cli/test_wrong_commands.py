@@ -120,7 +120,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("compare vae", "name two or more run folders"),
         ("compare vae flowers", "name the data to compare on"),
         # what a model can do
-        ("sample", "write simulacra sample RUN --out PATH"),
+        ("sample", "sample: RUN is missing (run folder)"),
         ("sample vae", "--out is missing"),
         ("sample vae --out x.jpg", "give a .png"),
         ("sample classifier --out x.png", "simulacra predict"),

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from simulacra.data import Data, Dataset, DataSpec, Options, load
+from simulacra.data import SPLITS, Data, Dataset, DataSpec, Options, load
 from simulacra.data.arrays import fingerprint, frame_inputs, read_arrays
 from simulacra.data.fitting import fitting
 from simulacra.errors import DataError
@@ -154,3 +154,33 @@ def test_a_frame_for_a_model_is_encoded_by_its_schema() -> None:
     assert frame_inputs(few, spec)[:, 1:].sum(axis=0).tolist() == [20, 20, 0]
     predicting = read_arrays(frame, Options(target="n")).spec
     assert fitting(few, predicting).test.target is not None
+
+
+SENTENCES = [
+    f"The {who} {what}." for who in ("cat", "dog", "old man") for what in ("sat", "ran", "slept")
+] * 9
+
+
+@pytest.mark.parametrize("form", [list, np.array, lambda x: np.array(x, object), pd.Series])
+def test_sentences_in_every_form_are_the_same_data(form: Any) -> None:
+    data = read_arrays(form(SENTENCES), Options())
+    assert data.name == read_arrays(SENTENCES, Options()).name
+    assert data.spec.vocabulary is not None
+    texts = [text for split in SPLITS for text in data.spec.vocabulary.decode(data.split(split).x)]
+    assert sorted(texts) == sorted(SENTENCES)
+    labelled = read_arrays((form(SENTENCES), [len(text) > 13 for text in SENTENCES]), Options(max_tokens=4))
+    assert labelled.spec.classes == ("False", "True")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (["a cat", " "], "sentence 1 is empty"),
+        ((SENTENCES, [0, 1]), "one y for each of 81 sentences"),
+    ],
+)
+def test_sentences_that_cannot_be_used(data: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read_arrays(data, Options())
+    with pytest.raises(DataError, match="image_size: does not apply"):
+        read_arrays(SENTENCES, Options(image_size=8))

@@ -42,6 +42,14 @@ def assert_same(a: nn.Module, b: nn.Module) -> None:
         assert torch.equal(tensor, b.state_dict()[name]), name
 
 
+def test_trains_where_gradients_are_off(trains: Trains) -> None:
+    # as a measurement does that needs a predictor
+    _, trained = trains("run", steps=3)
+    with torch.no_grad():
+        _, again = trains("again", steps=3)
+    assert_same(trained, again)
+
+
 def test_equals_a_loop_by_hand(trains: Trains, digits: Data) -> None:
     _, trained = trains("run", steps=25, lr=0.01, schedule="cosine", warmup=5, clip=1.0, ema=0.9)
     torch.manual_seed(derive_seed(0))

@@ -61,6 +61,17 @@ def test_two_processes_equal_one(one: Path, tmp_path: Path, launcher: str) -> No
         torch.testing.assert_close(ours[name], tensor, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
+def test_sentences_in_two_processes_equal_one(tmp_path: Path) -> None:
+    nets = ["--width", "16", "--embedding", "8", "--latent-dim", "4", "--kl-target", "1", "--kl-warmup", "5"]
+    command = ["train", "sentence_vae", "--data", "sentences:600", *nets, "--batch-size", "32"]
+    command += ["--steps", "20", "--log-every", "1", "--device", "cpu"]
+    assert main([*command, "--out", str(tmp_path / "one")]) == 0
+    run([*SIMULACRA, *command, "--devices", "2", "--out", str(tmp_path / "two")])
+    assert len(losses(tmp_path / "two")) == 20
+    assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-4)
+
+
 def contents(folder: Path) -> tuple[bytes, list[dict[str, object]], dict[str, bytes]]:
     """Weights, events but for their speed, and sample grids."""
     lines = (folder / "metrics.jsonl").read_text().splitlines()

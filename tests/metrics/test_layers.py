@@ -61,4 +61,4 @@ def test_shares_of_known_variances() -> None:
 def test_without_a_predictor_it_is_left_out() -> None:
     model = Layered()
     found = sim.evaluate(model, data(model), metrics=["layers"])
-    assert found["left_out"] == "layers needs a classifier that predicts attributes of samples"
+    assert found["left_out"] == "layers needs a classifier that predicts attributes of examples well"

@@ -1,4 +1,4 @@
-"""`simulacra data`: list the sources, check one, or preview its images."""
+"""`simulacra data`: list the sources, check one, or preview its images or sentences."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import tyro
 from simulacra.cli.usage import Overwrite
 from simulacra.cli.usage import parse as parse_options
 from simulacra.data import SOURCES, Dataset, DataSpec, Options, load, parse
-from simulacra.data.check import SourceCheck, check
+from simulacra.data.check import LINES, SourceCheck, check
 from simulacra.data.images.labels import FILE_NAME
 from simulacra.data.paths import data_folders
-from simulacra.data.spec import NOUNS
 from simulacra.data.tables.summary import ColumnSummary
+from simulacra.data.text.summary import TextSummary
 from simulacra.errors import ConfigError, DataError, abridge, nearest
-from simulacra.files import check_unused
+from simulacra.files import check_unused, write_text
 from simulacra.images import grid, save_png
 
 # entries of a long list that are printed; --json has all
@@ -56,7 +56,7 @@ class Check(Options, _Checked):
 @dataclasses.dataclass(frozen=True)
 class _Sheet:
     source: tyro.conf.Positional[str]
-    out: Path
+    out: Path | None = None
     overwrite: Overwrite = False
     n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 64
     seed: int = 0
@@ -64,13 +64,13 @@ class _Sheet:
 
 @dataclasses.dataclass(frozen=True)
 class Preview(Options, _Sheet):
-    """Tile random images of a source into a PNG; pairs side by side.
+    """Tile random images of a source into a PNG; pairs side by side. Sentences are printed.
 
     Attributes:
         source: data source, e.g. digits or folder:holiday.zip@test; the training split by default.
-        out: the .png to write.
-        n: number of images.
-        seed: random seed of the choice of images.
+        out: the .png to write; of sentences a .txt, and without it they are printed.
+        n: number of images or sentences.
+        seed: random seed of the choice.
     """
 
 
@@ -80,7 +80,7 @@ HELP = """usage: simulacra data VERB ...
 
   list     list the sources, and the folders where named data sets are found
   check    check every file of a source
-  preview  tile random images of a source into a PNG
+  preview  tile random images of a source into a PNG, or print random sentences
 
   simulacra data VERB --help    the options of a verb
 """
@@ -140,6 +140,8 @@ def _lines(report: SourceCheck, skip_bad: bool) -> list[str]:
     inputs = sum(column.role == "input" for column in report.table)
     if inputs and inputs < report.shape[0]:
         lines[-1] += f", which encode {inputs} column{'' if inputs == 1 else 's'}"
+    if report.text is not None:
+        lines += _text(report.text)
     if report.table:
         lines += _table(report.table)
     elif report.columns:
@@ -181,6 +183,20 @@ def _table(columns: Sequence[ColumnSummary]) -> list[str]:
     return lines
 
 
+def _text(found: TextSummary) -> list[str]:
+    """Lines about sentences."""
+    lengths = ", ".join(f"{name} {n}" for name, n in found.lengths.items())
+    unknown = ", ".join(f"{100 * share:.2f}% of {name}" for name, share in found.unknown.items())
+    return [
+        f"tokens of a sentence: {lengths}",
+        f"{found.vocabulary}; unknown: {unknown or 'none'}",
+        f"copies: {found.equal:,} sentences are equal to an earlier one, {found.near:,} more differ from one"
+        " only in case and signs; copies share a split",
+        "first sentences:",
+        *(f"  {abridge(text, VALUES)}" for text in found.first),
+    ]
+
+
 def _kind(described: SourceCheck | DataSpec) -> str:
     size = "x".join(map(str, described.shape))
     if described.kind == "image":
@@ -208,18 +224,30 @@ def _counts(title: str, counts: dict[str, int]) -> str:
 def _preview(verb: Preview) -> int:
     if verb.n < 1 or verb.seed < 0:
         raise ConfigError(f"-n {verb.n} --seed {verb.seed}: -n must be at least 1, --seed at least 0")
-    if verb.out.is_dir():
-        raise ConfigError(f"out: {verb.out} is a folder; name a .png file to write")
-    check_unused(verb.out, overwrite=verb.overwrite)
-    _, _, split = parse(verb.source)
+    name, _, split = parse(verb.source)
+    if verb.out is None and name not in LINES:
+        raise ConfigError("preview: --out is missing (the .png to write)")
+    if verb.out is not None and verb.out.is_dir():
+        raise ConfigError(f"out: {verb.out} is a folder; name a file to write")
+    if verb.out is not None:
+        check_unused(verb.out, overwrite=verb.overwrite)
     data = load(verb.source, verb)
     split = split or "train"
     part = data.split(split)
-    if data.spec.kind != "image":
-        raise DataError(f"{data.name}: only images can be previewed, these are {NOUNS[data.spec.kind]}")
+    if data.spec.kind == "vector":
+        raise DataError(f"{data.name}: only images and sentences can be previewed, these are rows")
     if len(part) == 0:
         raise DataError(f"{data.name}: the {split} split is empty")
     index = np.random.default_rng(verb.seed).permutation(len(part))[: verb.n]
+    if data.spec.vocabulary is not None:
+        text = "\n".join(data.spec.vocabulary.decode(part.x[index])) + "\n"
+        if verb.out is None:
+            print(text, end="")
+        else:
+            write_text(verb.out, text, verb.overwrite)
+            print(f"{verb.out}: {len(index)} of {len(part)} sentences of the {split} split of {data.name}")
+        return 0
+    assert verb.out is not None, "checked above"
     pairs = data.spec.target is not None and data.spec.target.shape == data.spec.shape
     save_png(_sheet(part.take(index), pairs), verb.out, verb.overwrite)
     what = "pairs" if pairs else "images"

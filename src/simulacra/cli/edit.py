@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from simulacra.cli.decoding import SEARCH, Search, set_decoding
 from simulacra.cli.picture_files import (
     count_images,
     describe_differences,
@@ -36,17 +37,18 @@ SHOWN = 8
 
 @dataclass(frozen=True)
 class Edit:
-    """Edit pictures: move their latents along a direction of the run, and decode them."""
+    """Edit pictures or sentences: move their latents along a direction of the run, and decode them."""
 
     run: tyro.conf.Positional[Path]
     """run folder"""
     inputs: tyro.conf.Positional[tuple[Path, ...]]
-    """image files, .zip files and folders of images; or --data, --seeds, or --projected"""
+    """image files, .zip files and folders of images; or --data, --texts, --seeds, or --projected"""
     direction: str
     """name of a direction of the run; 'simulacra direction RUN' lists them"""
-    out: Path
+    out: Path | None = None
     """folder: a file for each image and strength, under the names and at the sizes of the images, existing
-    files are kept; strip.png: a row for each image; edits.npz: an array; of vectors edits.csv or .parquet"""
+    files are kept; strip.png: a row for each image; edits.npz: an array; of vectors edits.csv or .parquet; of
+    sentences edits.txt, and without it they are printed"""
     strength: str = "-2..2"
     """range, list or single strength, e.g. -2..2, or -1,0,1, or 1.5; 0 is the reconstruction, 1 the whole
     direction"""
@@ -57,6 +59,8 @@ class Edit:
     """data source in place of images, e.g. faces@test; its test split when no split is given"""
     n: Annotated[int | None, tyro.conf.arg(aliases=["-n"])] = None
     """number of examples of --data; by default all for a folder, 8 for a single file"""
+    texts: tuple[str, ...] = ()
+    """sentences in place of images"""
     seeds: str | None = None
     """seeds in place of images, e.g. 1,2,3: samples of the model, also of one without an encoder"""
     projected: Path | None = None
@@ -67,6 +71,7 @@ class Edit:
     """of the samples: factor on the distance of latents from their mean; below 1: more typical"""
     layers: str | None = None
     """layers of a stylegan that are edited: coarse, middle, fine, or numbers, e.g. 0-3"""
+    decoding: tyro.conf.OmitArgPrefixes[Search] = SEARCH
 
 
 def main(argv: list[str]) -> int:
@@ -75,11 +80,11 @@ def main(argv: list[str]) -> int:
 
     run = Run(arguments.run)
     run.check_trained()
-    of = (arguments.inputs or None, arguments.data, arguments.seeds, arguments.projected)
-    if sum(one is not None for one in of) != 1:
+    of = (arguments.inputs, arguments.data, arguments.texts, arguments.seeds, arguments.projected)
+    if sum(one not in (None, ()) for one in of) != 1:
         raise ConfigError(
-            "inputs: name images or folders, or a source with --data, or samples with --seeds, or a folder of"
-            " projections with --projected"
+            "inputs: name images or folders, or a source with --data, or sentences with --texts, or samples"
+            " with --seeds, or a folder of projections with --projected"
         )
     if arguments.n is not None and (arguments.data is None or arguments.n < 1):
         raise ConfigError("n: the number of examples of --data, at least 1")
@@ -94,10 +99,11 @@ def main(argv: list[str]) -> int:
 
     out, spec = arguments.out, run.config.spec
     strengths = parse_strengths(arguments.strength, arguments.steps)
-    if _is_folder(out, spec):
+    if out is not None and _is_folder(out, spec):
         check_folder(out)
     else:
         check_output(out, spec)
+    if out is not None and not _is_folder(out, spec):
         check_unused(out, overwrite=arguments.overwrite)
     direction = directions.load(run, arguments.direction)
     stem = directions.file_of(run, direction.name).stem
@@ -107,9 +113,10 @@ def main(argv: list[str]) -> int:
     if arguments.projected is not None:
         return _projected(arguments, run, direction, strengths, suffixes)
     model = _encoder(run)
+    set_decoding(model, arguments.decoding, run)
     direction = _at_layers(arguments, model, direction)
     direction.check(model)
-    if _is_folder(out, spec):
+    if out is not None and _is_folder(out, spec):
         return _folder(arguments, run, model, direction, strengths, suffixes)
     return _file(arguments, run, model, direction, strengths)
 
@@ -144,6 +151,7 @@ def _folder(
     from simulacra.tasks.picture_files import claim, display, examples, open_pictures, plan
 
     out, inputs = arguments.out, arguments.inputs
+    assert out is not None, "a folder"
     with open_pictures(inputs, out) as pictures:
         if arguments.data is not None:
             pictures = list(examples(arguments.data, *examples_of(run, arguments.data, arguments.n)))
@@ -177,14 +185,19 @@ def _file(arguments: Edit, run: Run, model: Any, direction: Direction, strengths
     """One picture, archive or table of all edits."""
     from simulacra.core.batch import tensor
     from simulacra.tasks.edit import edit
+    from simulacra.tasks.interpolate import read_examples
 
-    unread = 0
+    unread, spec = 0, run.config.spec
     if arguments.data is not None:
         x, names = examples_of(run, arguments.data, arguments.n or SHOWN)
+        if spec.vocabulary is not None:
+            names = spec.vocabulary.decode(x)
+    elif arguments.texts:
+        x, names = read_examples(spec, texts=arguments.texts), list(arguments.texts)
     else:
         x, names, unread = _read(arguments.inputs, run)
     y = edit(model, tensor(x), direction, strengths)
-    _export(arguments.out, run.config.spec, y, names, strengths, arguments.overwrite)
+    _export(arguments.out, spec, y, names, strengths, arguments.overwrite)
     refuse_unread(unread, len(x))
     return 0
 
@@ -216,13 +229,15 @@ def _samples(
             raise ConfigError(f"class: choose one with --class: {', '.join(config.spec.classes)}")
         model = conditional.for_class(arguments.class_)
     model = require(model, Decodes, run, short_name(config.model), config.source)
+    set_decoding(model, arguments.decoding, run)
     direction = _at_layers(arguments, model, direction)
     direction.check(model)
     truncation = 1.0 if arguments.truncation is None else arguments.truncation
     y = edit_latents(model, from_seeds(model, seeds, direction.space, truncation), direction, strengths)
     names, out = [f"seed-{seed}.png" for seed in seeds], arguments.out
-    if not _is_folder(out, config.spec):
-        _export(out, config.spec, y, [str(seed) for seed in seeds], strengths, arguments.overwrite)
+    if out is None or not _is_folder(out, config.spec):
+        of = "seed " * (config.spec.kind == "text")
+        _export(out, config.spec, y, [f"{of}{seed}" for seed in seeds], strengths, arguments.overwrite)
         return 0
     pictures = list(examples("", to_bytes(y[:, 0]), names))
     return _write_edits(arguments, run, y, pictures, strengths, suffixes, "sample")
@@ -242,7 +257,7 @@ def _projected(
     direction = _at_layers(arguments, model, direction)
     z, direction = project.in_one_space(model, images.projection, direction)
     y = edit_latents(model, z, direction, strengths, images.projection.noise)
-    if not _is_folder(out, run.config.spec):
+    if out is None or not _is_folder(out, run.config.spec):
         _export(out, run.config.spec, y, images.names, strengths, arguments.overwrite)
         return 0
     pictures = [Picture(folder / name, PurePosixPath(name)) for name in images.names]
@@ -262,6 +277,7 @@ def _write_edits(
     from simulacra.tasks.edit import write_edits
 
     out, settings = arguments.out, _settings(arguments, run, strengths)
+    assert out is not None, "a folder"
     written, there = write_edits(y, pictures, out, suffixes, settings, arguments.overwrite)
     report_plan([], out, {}, there, "edits", "edits")
     print(out)
@@ -304,11 +320,12 @@ def _read(inputs: Sequence[Path], run: Run) -> tuple[np.ndarray, list[str], int]
     import numpy as np
 
     from simulacra.data.images.parallel import parallel, progress
+    from simulacra.data.spec import NOUNS
     from simulacra.tasks.picture_files import display, open_pictures, read_picture
 
     spec = run.config.spec
     if spec.kind != "image":
-        raise DataError(f"{run}: was trained on vectors, not on images; name a source with --data")
+        raise DataError(f"{run}: was trained on {NOUNS[spec.kind]}, not on images; name a source with --data")
     images, read, unread = [], [], 0
     with open_pictures(inputs) as pictures:
         results = parallel(partial(read_picture, spec), pictures)
@@ -326,18 +343,30 @@ def _read(inputs: Sequence[Path], run: Run) -> tuple[np.ndarray, list[str], int]
 
 
 def _export(
-    out: Path, spec: DataSpec, y: Tensor, names: Sequence[str], strengths: Sequence[float], overwrite: bool
+    out: Path | None,
+    spec: DataSpec,
+    y: Tensor,
+    names: Sequence[str],
+    strengths: Sequence[float],
+    overwrite: bool,
 ) -> None:
-    """Write edits `(N, S, ...)` as one strip, archive or table."""
+    """Write edits `(N, S, ...)` as one strip, archive or table; or as text, printed without a file."""
     import numpy as np
 
     from simulacra.core.batch import to_bytes
-    from simulacra.files import replacing
+    from simulacra.data.spec import NOUNS
+    from simulacra.files import replacing, write_text
     from simulacra.images import save_png, strip
     from simulacra.tasks.edit import strength_name
     from simulacra.tasks.export_examples import write_examples
 
-    if out.suffix == ".npz":
+    if out is None or out.suffix == ".txt":
+        text = _sentences(spec, y, names, strengths)
+        if out is None:
+            print(text, end="")
+            return
+        write_text(out, text, overwrite)
+    elif out.suffix == ".npz":
         with replacing(out, overwrite) as file, file.open("wb") as stream:
             np.savez_compressed(
                 stream, x=y.cpu().numpy(), strengths=np.array(strengths), names=np.array(names)
@@ -353,8 +382,21 @@ def _export(
         columns = {_unused(name, spec): cells for name, cells in labels.items()}
         write_examples(y.flatten(0, 1), spec, out, labels=columns, overwrite=overwrite)
     print(out)
-    what = "image" if spec.kind == "image" else "row"
+    what = NOUNS[spec.kind].removesuffix("s")
     print(f"{len(y):,} {what}{'' if len(y) == 1 else 's'} edited{_at(strengths)}")
+
+
+def _sentences(spec: DataSpec, y: Tensor, names: Sequence[str], strengths: Sequence[float]) -> str:
+    """Each name above its edits `(N, S, T)`, a line for each strength."""
+    from simulacra.tasks.edit import strength_name
+
+    assert spec.vocabulary is not None, "as every spec of sentences has"
+    width = max(len(strength_name(s)) for s in strengths)
+    blocks = []
+    for name, each in zip(names, y.cpu().numpy(), strict=True):
+        edits = zip(strengths, spec.vocabulary.decode(each), strict=True)
+        blocks.append("\n".join([name, *(f"{strength_name(s):>{width + 2}}  {text}" for s, text in edits)]))
+    return "\n\n".join(blocks) + "\n"
 
 
 def _unused(name: str, spec: DataSpec) -> str:

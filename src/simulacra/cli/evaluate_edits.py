@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,9 @@ from simulacra.errors import ConfigError
 
 if TYPE_CHECKING:
     from simulacra.cli.evaluate import Evaluate
+    from simulacra.core.capabilities import Decodes
+    from simulacra.latent.directions import Direction
+    from simulacra.run import Run
 
 # numbers in a range of strengths
 STEPS = 5
@@ -17,8 +20,6 @@ STEPS = 5
 
 def run(arguments: Evaluate) -> None:
     """Measure the edits that a direction of a run makes, and print the numbers."""
-    import json
-
     from simulacra.run import Run
 
     assert arguments.direction is not None
@@ -40,6 +41,9 @@ def run(arguments: Evaluate) -> None:
     direction = directions.load(trained, arguments.direction)
     strengths = parse_strengths(arguments.strength, STEPS)
     model = trained.load_with(Decodes)
+    if model.spec.kind == "text":
+        _exact(arguments, trained, model, direction, strengths)
+        return
     features: object = arguments.features or identity_features(model.spec)
     if Path(str(features), "config.yaml").is_file():
         features = Run(str(features)).load()
@@ -57,12 +61,81 @@ def run(arguments: Evaluate) -> None:
         arguments.examples or EXAMPLES,
         arguments.seed,
     )
+    _report(arguments, trained, numbers, lines)
+
+
+def _exact(
+    arguments: Evaluate, trained: Run, model: Decodes, direction: Direction, strengths: Sequence[float]
+) -> None:
+    """As `run`, of sentences, whose attributes are known or cannot be measured."""
+    from simulacra.tasks.evaluate import fitted
+    from simulacra.tasks.evaluate_edits import EXAMPLES
+    from simulacra.tasks.evaluate_exact_edits import evaluate_exact_edits
+
+    for name in ("classifier", "features", "weights"):
+        if getattr(arguments, name) is not None:
+            raise ConfigError(f"{name}: does not apply to sentences; leave it out")
+    data, split = fitted(model, arguments.data or trained.config.source)
+    if data.truth.attributes is None:
+        raise ConfigError(
+            "direction: edits are measured where the attributes of any sentence are known, as of 'sentences',"
+            f" and those of {data.name} are not; look at some with: simulacra edit {trained} --direction"
+            f" {direction.name} --data {data.name}"
+        )
+    numbers = evaluate_exact_edits(
+        model, data, direction, split, strengths, arguments.examples or EXAMPLES, arguments.seed
+    )
+    _report(arguments, trained, numbers, exact_lines)
+
+
+def _report(
+    arguments: Evaluate,
+    trained: Run,
+    numbers: dict[str, Any],
+    lines: Callable[[dict[str, Any]], Iterator[str]],
+) -> None:
+    """Print the numbers, and log them in the run."""
+    import json
+
     if arguments.json:
         print(json.dumps({"run": str(trained), **numbers}))
     else:
         print("\n".join(lines(numbers)))
     # behind the numbers, which are not lost where the log cannot be written
     trained.log("evaluation", step=trained.step, **numbers)
+
+
+def exact_lines(numbers: dict[str, Any]) -> Iterator[str]:
+    """The numbers of an edit of sentences as text: a table of the strengths."""
+    edit = numbers["edit"]
+
+    def row(name: str, key: str) -> list[str]:
+        return [name, *(f"{100 * x:.0f}%" for x in edit[key])]
+
+    yield f"direction {numbers['direction']}: {numbers['data']}, {numbers['examples']:,} sentences"
+    yield f"decoded without an edit, {100 * edit['valid_before']:.0f}% of them are grammatical; of those:"
+    yield ""
+    unchanged = zip(edit["others"], zip(*edit["unchanged"], strict=True), strict=True)
+    yield from _columns(
+        iter(
+            [
+                ["strength", *(f"{s:g}" for s in edit["strengths"])],
+                ["sentences without it (above 0), with it", *(f"{n:,}" for n in edit["tried"])],
+                row("grammatical when edited", "valid"),
+                row(f"{edit['flipped']} flipped", "success"),
+                row("and of those no other attribute", "rest"),
+                *(
+                    [f"{name} unchanged, of the grammatical", *(f"{100 * x:.0f}%" for x in shares)]
+                    for name, shares in unchanged
+                ),
+                ["cosine of word counts", *(f"{x:.2f}" for x in edit["identity"])],
+            ]
+        )
+    )
+    yield ""
+    if "direction_accuracy" in numbers:
+        yield f"accuracy of the direction on held-out examples: {numbers['direction_accuracy']:.3f}"
+    yield f"cosine of word counts of two different sentences: {numbers['edit_different']:.2f}"
 
 
 def lines(numbers: dict[str, Any]) -> Iterator[str]:

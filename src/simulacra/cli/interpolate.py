@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
+from simulacra.cli.decoding import SEARCH, Search, set_decoding
 from simulacra.cli.usage import Overwrite, listed, parse, seeds
 from simulacra.errors import ConfigError
 
@@ -19,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Interpolate:
-    """Decode what lies between seeds, images or classes: a path through them, or a lattice between four."""
+    """Decode what lies between seeds, images, sentences or classes: a path, or a lattice between four."""
 
     run: tyro.conf.Positional[Path]
     """run folder"""
-    out: Path
+    out: Path | None = None
     """strip.png: a row from each point to the next, or the lattice; walk.gif, walk.webp: there and back for
     ever; folder/ or a name without ending: a PNG each; x.npz: an array; of vectors new.csv or new.parquet;
-    of sentences walk.txt"""
+    of sentences walk.txt, and without it they are printed"""
     overwrite: Overwrite = False
     seeds: str | None = None
     """two or more seeds, e.g. 1,2: of each the latent of its first sample"""
@@ -51,6 +52,7 @@ class Interpolate:
     """of seeds: factor on the distance of latents from their mean; below 1: more typical, less varied"""
     lattice: tyro.conf.FlagCreatePairsOff[bool] = False
     """a lattice of steps x steps between four: top left, top right, bottom left, bottom right"""
+    decoding: tyro.conf.OmitArgPrefixes[Search] = SEARCH
 
 
 def main(argv: list[str]) -> int:
@@ -81,7 +83,8 @@ def main(argv: list[str]) -> int:
     config, out, space = run.config, arguments.out, arguments.space
     name = short_name(config.model)
     check_output(out, config.spec, animations=not arguments.lattice)
-    check_unused(out, overwrite=arguments.overwrite)
+    if out is not None:
+        check_unused(out, overwrite=arguments.overwrite)
     model, projected = run.load(arguments.prior), None
     if arguments.projected is not None:
         model, images = load(arguments.projected, run)
@@ -89,6 +92,7 @@ def main(argv: list[str]) -> int:
         space = projected.space
     elif not isinstance(model, Conditional):
         model = require(model, Decodes, run, name, config.source)
+    set_decoding(model, arguments.decoding, run)
     curve = arguments.path or default_path(model.space(space))
     if projected is not None:
         points = projected
@@ -109,6 +113,8 @@ def main(argv: list[str]) -> int:
     parts = task.walk(model, points, arguments.steps, curve, arguments.lattice)
     x = torch.cat([part.cpu() for part in parts])
     _write(x, config.spec, arguments)
+    if out is None:
+        return 0
     print(out)
     kind = NOUNS[config.spec.kind]
     fixed = points.weights is not None and bool((points.z == points.z[0]).all())
@@ -149,9 +155,9 @@ def _write(x: Tensor, spec: DataSpec, arguments: Interpolate) -> None:
     from simulacra.tasks.export_examples import write_examples
 
     out, steps = arguments.out, arguments.steps
-    if out.suffix in ANIMATIONS:
+    if out is not None and out.suffix in ANIMATIONS:
         save_animation(to_bytes(x), out, arguments.overwrite)
         return
-    if out.suffix in (".png", ".txt") and not arguments.lattice:
+    if (out is None or out.suffix in (".png", ".txt")) and not arguments.lattice:
         x = torch.cat([x[start : start + steps] for start in range(0, len(x) - 1, steps - 1)])
     write_examples(x, spec, out, columns=steps, overwrite=arguments.overwrite)

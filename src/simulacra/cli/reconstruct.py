@@ -8,6 +8,7 @@ from typing import Annotated
 
 import tyro
 
+from simulacra.cli.decoding import SEARCH, Search, set_decoding
 from simulacra.cli.usage import Overwrite, parse
 
 
@@ -17,13 +18,17 @@ class Reconstruct:
 
     run: tyro.conf.Positional[Path]
     """run folder"""
-    out: Path
-    """pairs.png: one picture; folder/: a PNG each; pairs.npz: an array"""
+    out: Path | None = None
+    """pairs.png: one picture; folder/: a PNG each; pairs.npz: an array; of sentences pairs.txt, and
+    without it they are printed"""
     overwrite: Overwrite = False
     data: str | None = None
     """data source, e.g. digits@test; the run's own test split when not given"""
-    n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 32
-    """number of examples"""
+    n: Annotated[int | None, tyro.conf.arg(aliases=["-n"])] = None
+    """number of examples of the data; 32 when not given"""
+    texts: tuple[str, ...] = ()
+    """sentences in place of those of the data"""
+    decoding: tyro.conf.OmitArgPrefixes[Search] = SEARCH
 
 
 def main(argv: list[str]) -> int:
@@ -40,20 +45,30 @@ def main(argv: list[str]) -> int:
     from simulacra.errors import ConfigError, DataError
     from simulacra.files import check_unused
     from simulacra.tasks.export_examples import check_output, write_examples
+    from simulacra.tasks.interpolate import read_examples
 
-    if arguments.n < 1:
-        raise ConfigError(f"n: must be at least 1, not {arguments.n}")
-    check_output(arguments.out, run.config.spec)
-    check_unused(arguments.out, overwrite=arguments.overwrite)
+    n, out, spec = 32 if arguments.n is None else arguments.n, arguments.out, run.config.spec
+    if n < 1:
+        raise ConfigError(f"n: must be at least 1, not {n}")
+    if arguments.texts and (arguments.data is not None or arguments.n is not None):
+        raise ConfigError("texts: cannot be combined with --data and -n; leave one of them out")
+    check_output(out, spec)
+    if out is not None:
+        check_unused(out, overwrite=arguments.overwrite)
     split = split_of(arguments.data)
     model = run.load_with(Reconstructs)
-    dataset = run.data(arguments.data).split(split).take(slice(0, arguments.n))
-    if len(dataset) == 0:
-        raise DataError(f"{arguments.data or run.config.source}@{split}: no examples; choose another split")
-    x = tensor(dataset.x)
-    y = model.reconstruct(x)
-    both = torch.stack([x, y], dim=1).flatten(0, 1)
-    columns = 2 if run.config.spec.kind == "text" else 8
-    write_examples(both, run.config.spec, arguments.out, columns=columns, overwrite=arguments.overwrite)
-    print(arguments.out)
+    set_decoding(model, arguments.decoding, run)
+    if arguments.texts:
+        x = tensor(read_examples(spec, texts=arguments.texts))
+    else:
+        dataset = run.data(arguments.data).split(split).take(slice(0, n))
+        if len(dataset) == 0:
+            raise DataError(
+                f"{arguments.data or run.config.source}@{split}: no examples; choose another split"
+            )
+        x = tensor(dataset.x)
+    both = torch.stack([x, model.reconstruct(x)], dim=1).flatten(0, 1)
+    write_examples(both, spec, out, columns=2 if spec.kind == "text" else 8, overwrite=arguments.overwrite)
+    if out is not None:
+        print(out)
     return 0

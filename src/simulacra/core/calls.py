@@ -33,6 +33,7 @@ from simulacra.core.noise import Noise
 from simulacra.data.arrays import frame_inputs
 from simulacra.data.images.scale import rescaling
 from simulacra.data.tables.frames import is_frame
+from simulacra.data.text.given import texts_of
 from simulacra.data.text.vocabulary import END, PADDING
 from simulacra.errors import ConfigError, DataError
 from simulacra.limits import IMPORTANCE_SAMPLES, check_memory
@@ -114,9 +115,10 @@ def _examples(model: Any, what: str, value: Any, _: Mapping[str, Any]) -> Tensor
 def _sentences(model: Any, what: str, value: Any) -> Tensor:
     """Sentences as numbers of tokens `(N, T)`, int64 on the model's device, from texts or numbers."""
     vocabulary, longest = model.spec.vocabulary, model.spec.shape[0]
-    if isinstance(value, list | tuple) and value and all(isinstance(one, str) for one in value):
+    texts = texts_of(value)
+    if texts is not None:
         try:
-            x = torch.from_numpy(vocabulary.encode(value, longest)).long().to(model.device)
+            x = torch.from_numpy(vocabulary.encode(texts, longest)).long().to(model.device)
         except ValueError as error:
             raise DataError(f"{what}: {error}") from None
     else:

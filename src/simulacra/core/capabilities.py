@@ -21,6 +21,7 @@ from torch.distributions import Categorical, Distribution
 
 from simulacra.core.batch import Batch, in_order, max_batch, random_subset, tensor
 from simulacra.core.calls import checked, whole_number
+from simulacra.core.decoding import Decoding
 from simulacra.core.model import LatentModel, Model
 from simulacra.core.noise import Noise
 from simulacra.data.spec import Dataset, DataSpec, is_arrays
@@ -135,6 +136,8 @@ def usage(model: Model) -> list[str]:
     if not kinds[0].takes_x:
         return lines
     spec = model.spec
+    if spec.kind == "text":
+        return ['x = ["A first sentence.", "A second one."]', *lines]
     values = " in [0, 1]" if spec.kind == "image" else ""
     return [f"x = ...  # float32, (N, {', '.join(map(str, spec.shape))}){values}", *lines]
 
@@ -509,6 +512,28 @@ class Guided(Conditional):
 
     def usage(self) -> list[str]:
         return [*super().usage(), "model.guidance = 2.0  # more typical of the class; 1: as in the data"]
+
+
+class WritesSentences(Capability):
+    """Chooses sentences token by token.
+
+    Attributes:
+        decoding: how; of all calls that follow.
+    """
+
+    verb = ""
+    missing = "writes no sentences; omit --beam, --temperature and --top-p, or train a sentence_vae"
+    calls: ClassVar[tuple[str, ...]] = ("texts",)
+    cards = "simulacra.report.sentences"
+    decoding: Decoding
+
+    def texts(self, x: Tensor) -> list[str]:
+        """The sentences of numbers of tokens `(N, T)`, as `sample` and `reconstruct` give them."""
+        assert self.spec.vocabulary is not None, "as every spec of sentences has"
+        return self.spec.vocabulary.decode(x.cpu().numpy())
+
+    def usage(self) -> list[str]:
+        return ["sentences = model.texts(x)"]
 
 
 class Translates(Capability):

@@ -16,17 +16,22 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from simulacra.data.sources.npz import from_arrays
+from simulacra.data.sources.registry import TEXT
 from simulacra.data.spec import ARRAYS, SPLITS, Data, Dataset, DataSpec, Options
 from simulacra.data.splits import content_shares, split_data
 from simulacra.data.tables.frames import FrameTable, is_frame
 from simulacra.data.tables.rows import read, read_inputs
+from simulacra.data.text.given import texts_of
+from simulacra.data.text.lines import Line
+from simulacra.data.text.read import read as read_texts
 from simulacra.errors import DataError
 
 # a source, arrays X or (X, y), or loaded data
 Trainable: TypeAlias = "str | Path | ArrayLike | tuple[ArrayLike, ArrayLike] | Data | Dataset"
 
-# options that fit arrays; those of Data and Dataset are read already
+# options that fit arrays, and sentences; those of Data and Dataset are read already
 FITTING = ("image_size", "channels", "split")
+FITTING_TEXTS = (*TEXT, "split")
 
 
 def read_arrays(data: Any, options: Options, spec: DataSpec | None = None) -> Data:
@@ -46,7 +51,8 @@ def read_arrays(data: Any, options: Options, spec: DataSpec | None = None) -> Da
         data: `Data`; a `Dataset`, which is split; examples X, or a tuple (X, y): arrays or tensors, X images
             `(N, H, W)`, `(N, C, H, W)` or `(N, H, W, C)`, uint8 or floats in [0, 1], or vectors `(N, D)`; y
             classes `(N,)`, whole numbers or strings, or targets: floats `(N,)`, `(N, T)`, or images. Whole
-            numbers that belong to vectors are both. X may be a pandas DataFrame, with words and dates.
+            numbers that belong to vectors are both. X may be a pandas DataFrame, with words and dates, or
+            sentences: a list or an array of `str`.
         options: how they are read.
         spec: of a model, whose schema encodes the rows of a DataFrame; inferred when not given.
 
@@ -56,11 +62,12 @@ def read_arrays(data: Any, options: Options, spec: DataSpec | None = None) -> Da
     frame = data[0] if isinstance(data, tuple) and data else data
     if is_frame(frame):
         return _titled(_frame(frame, data, options, spec))
-    given = isinstance(data, Data | Dataset)
+    given, texts = isinstance(data, Data | Dataset), texts_of(frame)
+    fitting = FITTING if texts is None else FITTING_TEXTS
     for field in dataclasses.fields(options):
         changed = getattr(options, field.name) != field.default
         splits = field.name == "split" and isinstance(data, Dataset) and options.split == "none"
-        if changed and not splits and (given or field.name not in FITTING):
+        if changed and not splits and (given or field.name not in fitting):
             how = "pass it to sim.load_data" if given else "prepare the arrays so"
             raise DataError(f"{field.name}: does not apply to {type(data).__name__}; leave it out, or {how}")
     if isinstance(data, Dataset):
@@ -71,7 +78,21 @@ def read_arrays(data: Any, options: Options, spec: DataSpec | None = None) -> Da
         for name in SPLITS:
             _check(f"the {name} split", data.split(name))
         return data
+    if texts is not None:
+        return _titled(read_texts("data", _lines(texts, data), options, spec))
     return _titled(from_arrays("data", _arrays(data), options))
+
+
+def _lines(texts: list[str], data: Any) -> list[Line]:
+    """Sentences with their classes."""
+    if (empty := next((i for i, text in enumerate(texts) if not text.strip()), None)) is not None:
+        raise DataError(f"data: sentence {empty} is empty (from 0); leave it out")
+    labels: list[str | None] = [None] * len(texts)
+    if isinstance(data, tuple):
+        if len(data) != 2 or len(data[1]) != len(texts):
+            raise DataError(f"data: pass (sentences, y), with one y for each of {len(texts):,} sentences")
+        labels = [str(label) for label in data[1]]
+    return [Line(" ".join(text.split()), label) for text, label in zip(texts, labels, strict=True)]
 
 
 def _frame(frame: Any, data: Any, options: Options, spec: DataSpec | None) -> Data:

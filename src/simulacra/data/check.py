@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -17,17 +17,24 @@ from simulacra.data.images.labels import FILE_NAME
 from simulacra.data.images.layout import Layout, Read, grouped
 from simulacra.data.leaks import image_leak, leak
 from simulacra.data.near_duplicates import Thumbnails, clusters, keep_together, near_copies, thumbnails
-from simulacra.data.sources import folder, pairs, unpaired
+from simulacra.data.sources import folder, pairs, sentences, text, unpaired
 from simulacra.data.sources.registry import TABLES, check_usage, load, parse
 from simulacra.data.sources.tables import open_table
 from simulacra.data.spec import SPLITS, Data, DataSpec, Options
 from simulacra.data.splits import TEST, TRAIN, split_rule
 from simulacra.data.tables.rows import Rows, read, schema_of
 from simulacra.data.tables.summary import ColumnSummary, summaries
+from simulacra.data.text.lines import Line
+from simulacra.data.text.summary import TextSummary, summarise
 from simulacra.errors import DataError, printable
 
 # the sources of image files
 READERS = {"folder": folder.read_layout, "pairs": pairs.read_layout, "unpaired": unpaired.read_layout}
+# those of sentences
+LINES: dict[str, Callable[[str, str, Options], Iterable[Line]]] = {
+    "text": text.lines,
+    "sentences": sentences.lines,
+}
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,7 @@ class SourceCheck:
     Attributes:
         source: as the user wrote it.
         total: the number of examples or files.
-        kind: `image` or `vector`.
+        kind: `image`, `vector` or `text`.
         shape: of an example as a model receives it.
         splits: examples in each split.
         split_by: what decides the split of an example, as the options have it.
@@ -51,6 +58,7 @@ class SourceCheck:
         columns: the names of the numbers of a vector; empty if they have none.
         target: what is predicted from an example; None without a target.
         table: what was found in each column of a table.
+        text: what was found in sentences; None for other sources.
     """
 
     source: str
@@ -69,6 +77,7 @@ class SourceCheck:
     columns: tuple[str, ...] = ()
     target: DataSpec | None = None
     table: tuple[ColumnSummary, ...] = ()
+    text: TextSummary | None = None
 
     @property
     def ok(self) -> bool:
@@ -122,6 +131,7 @@ def check(source: str, options: Options | None = None) -> SourceCheck:
         columns=data.spec.columns,
         target=data.spec.target,
         table=table,
+        text=summarise(LINES[name](name, argument, options), data) if name in LINES else None,
     )
 
 

@@ -223,6 +223,8 @@ class Truth:
     Attributes:
         log_density: log p(x) in nats, from `(N, D)` to `(N,)`; -inf outside the support.
         log_conditional: log p(y | x) of targets in nats, from `(N, D)` and `(N, T)` to `(N,)`.
+        attributes: `Dataset.attributes` of any examples, from `(N, T)` to `(N, A)`; NaN for examples that
+            have none, as sentences that are not grammatical.
         modes: the centres of the modes of p(x), `(K, D)`.
         sigma: the standard deviation of each mode around its centre, along each axis.
         forward: for an inverse problem, the noiseless input of a target, `(N, T)` to `(N, D)`.
@@ -231,6 +233,7 @@ class Truth:
 
     log_density: Callable[[np.ndarray], np.ndarray] | None = None
     log_conditional: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    attributes: Callable[[np.ndarray], np.ndarray] | None = None
     modes: np.ndarray | None = None
     sigma: float | None = None
     forward: Callable[[np.ndarray], np.ndarray] | None = None

@@ -7,6 +7,8 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import torch
+
 from simulacra.accelerate.processor import gains_bf16
 from simulacra.core.model import Model
 from simulacra.data.spec import Data
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
+# a measurement, which needs no gradients, may train what it predicts by
+@torch.enable_grad()
 def train(run: Run, config: RunConfig, data: Data, quiet: bool = False) -> Model:
     """Train, or resume training, in a run folder; returns the trained model, on the CPU.
 

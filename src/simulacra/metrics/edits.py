@@ -7,6 +7,7 @@ that those of different attributes can be compared.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -136,6 +137,69 @@ def success(before: np.ndarray, after: np.ndarray, strength: float) -> np.ndarra
 
 
 @dataclass(frozen=True)
+class Flips:
+    """What an edit at one strength does to examples whose attributes are known exactly.
+
+    Attributes:
+        tried: examples that the edit is for: without the attribute, or with it at a negative strength.
+        valid: share of them that have attributes after the edit, as a sentence that is grammatical.
+        success: share of them that have flipped the attribute.
+        rest: of those, the share whose other attributes are all as before.
+        unchanged: of the valid ones, the share in which each other attribute is as before.
+    """
+
+    tried: int
+    valid: float
+    success: float
+    rest: float
+    unchanged: list[float]
+
+    @property
+    def alone(self) -> float:
+        """The share that has flipped the attribute and nothing else."""
+        return self.success * self.rest
+
+
+def flips(
+    before: np.ndarray,
+    after: np.ndarray,
+    has: Callable[[np.ndarray], np.ndarray],
+    strength: float,
+    others: Sequence[int],
+) -> Flips:
+    """How often an edit flips an attribute that is known exactly, and what else it changes.
+
+    >>> before, after = np.array([[0.0, 1.0], [0.0, 1.0]]), np.array([[1.0, 1.0], [np.nan, np.nan]])
+    >>> flips(before, after, lambda table: table[:, 0] > 0, 1.0, [1])
+    Flips(tried=2, valid=0.5, success=0.5, rest=1.0, unchanged=[1.0])
+
+    Args:
+        before: attributes of the unedited examples, `(N, A)`; NaN for those that have none.
+        after: the same after the edit.
+        has: which examples have the attribute, bool `(N,)`, from attributes `(N, A)`.
+        strength: of the edit.
+        others: the columns of the other attributes.
+    """
+    # nothing is greater or smaller than NaN
+    is_for = np.isfinite(before).all(axis=1) & (has(before) != (strength > 0))
+    before, after = before[is_for], after[is_for]
+    valid = np.isfinite(after).all(axis=1)
+    flipped = valid & (has(after) == (strength > 0))
+    same = before[:, list(others)] == after[:, list(others)]
+
+    def share(of: np.ndarray) -> float:
+        return float(of.mean()) if len(of) else 0.0
+
+    return Flips(
+        int(is_for.sum()),
+        share(valid),
+        share(flipped),
+        share(same[flipped].all(axis=1)),
+        [share(each) for each in same[valid].T],
+    )
+
+
+@dataclass(frozen=True)
 class Identity:
     """How much of an example stays.
 
@@ -228,6 +292,12 @@ describe(
         "lower"),
     Metric("edit_success", "edits that succeed", "%",
         "of the examples without the attribute, those that have it after the edit", "higher",
+        circumstances=" at strength {edit_strength:g}"),
+    Metric("edit_rest", "edits that change nothing else", "%",
+        "of the edits that succeed, those that leave all other attributes as they are", "higher",
+        circumstances=" at strength {edit_strength:g}"),
+    Metric("edit_valid", "grammatical edits", "%",
+        "edited sentences that are grammatical", "higher",
         circumstances=" at strength {edit_strength:g}"),
     Metric("edit_identity", "identity", "",
         "cosine of features, edited against unedited", "higher",

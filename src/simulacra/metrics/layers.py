@@ -53,7 +53,7 @@ def _layers(evaluation: Evaluation) -> dict[str, Any]:
     """Of each attribute the share of each group in `columns`; of each layer in `style_layers`."""
     model, predictor = evaluation.model, evaluation.predicts
     if predictor is None or not predictor.names:
-        return {"left_out": "layers needs a classifier that predicts attributes of samples"}
+        return {"left_out": "layers needs a classifier that predicts attributes of examples well"}
     with eval_mode(model):
         z = model.latent.sample(2 * PAIRS, Noise(evaluation.seed)).to(model.device, model.dtype)
         a, b = model.styles(z).chunk(2)

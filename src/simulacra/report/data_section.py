@@ -14,6 +14,7 @@ from simulacra.data.sources.tables import open_table
 from simulacra.data.spec import Dataset, DataSpec
 from simulacra.data.splits import split_rule
 from simulacra.data.tables.schema import Column
+from simulacra.data.text.summary import lengths_of, unknown_share
 from simulacra.metrics.neighbours import copies, duplicates
 from simulacra.report import figures
 from simulacra.report.inline_images import chart
@@ -60,6 +61,8 @@ def data_section(m: Material[Any]) -> DataSection:
     if data is not None:
         facts += [*_duplicates(data), *_left_out(data, config)]
     spec = config.spec
+    if data is not None and spec.vocabulary is not None:
+        facts += _sentences(data)
     facts += [(name, listed(names)) for name, names in (("attributes", spec.attributes),) if names]
     counts = _classes(data, spec) if data is not None else Markup()
     if spec.classes and not counts:
@@ -82,6 +85,13 @@ def _sizes(data: Data) -> str:
         for size, split in zip(sizes, SPLITS, strict=True)
     ]
     return f"{', '.join(each)}; {sum(sizes):,} in all"
+
+
+def _sentences(data: Data) -> Facts:
+    """Lengths of the training sentences, and shares of unknown words."""
+    lengths = ", ".join(f"{name} {n}" for name, n in lengths_of(data.train.x).items())
+    shares = [f"{100 * unknown_share(data.split(name).x):.2f}% of {name}" for name in SPLITS]
+    return [("tokens, quantiles", lengths), ("unknown tokens", ", ".join(shares))]
 
 
 def _duplicates(data: Data) -> Facts:

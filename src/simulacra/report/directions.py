@@ -26,7 +26,7 @@ def edited_examples(m: Material[Decodes]) -> ReportCard | None:
     """For each direction of the run, examples at five strengths, with the accuracy of the direction."""
     if m.config.spec.kind != "image":
         return None
-    found, stale = _usable(m)
+    found, stale = usable(m)
     encodes = isinstance(m.model, Encodes)
     if not found or (m.held is None if encodes else m.model.latent.prior is None):
         return None
@@ -42,14 +42,14 @@ def edited_examples(m: Material[Decodes]) -> ReportCard | None:
         name = printable(shortened(direction.name, 40))
         alt = f"{len(y)} examples at {len(STRENGTHS)} strengths along {name}"
         grids.append(
-            (f"{name}{_accuracy(direction)}", tiles(to_bytes(y.flatten(0, 1)), y.shape[1], scale, alt))
+            (f"{name}{accuracy(direction)}", tiles(to_bytes(y.flatten(0, 1)), y.shape[1], scale, alt))
         )
     strengths = ", ".join(map(strength_name, STRENGTHS))
     caption = (
         f"Rows: {what}, edited along each direction. Columns: strengths {strengths}; 0 is"
         f" {'the reconstruction' if encodes else 'the unedited sample'}."
     )
-    if any(_accuracy(direction) for direction in found[:SHOWN]):
+    if any(accuracy(direction) for direction in found[:SHOWN]):
         caption += " Accuracy: the share of labelled examples on the right side of the direction's threshold."
     if len(found) > SHOWN:
         caption += f" {len(found) - SHOWN} more directions are not shown."
@@ -59,7 +59,7 @@ def edited_examples(m: Material[Decodes]) -> ReportCard | None:
     return ReportCard("directions", "Directions", render("beside.html", grids=grids), caption, wide)
 
 
-def _usable(m: Material[Decodes]) -> tuple[list[Direction], int]:
+def usable(m: Material[Decodes]) -> tuple[list[Direction], int]:
     """The directions that were found with the run's weights, labelled ones first, and how many others."""
     found, others = [], 0
     for name in directions.names(m.run):
@@ -73,7 +73,7 @@ def _usable(m: Material[Decodes]) -> tuple[list[Direction], int]:
     return sorted(found, key=lambda one: one.method in UNLABELLED), others
 
 
-def _accuracy(direction: Direction) -> str:
+def accuracy(direction: Direction) -> str:
     """The accuracy of a labelled direction, e.g. `: accuracy 93% of 200, held-out data`."""
     accuracy: Any = direction.details.get("held_out_accuracy")
     try:

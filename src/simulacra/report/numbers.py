@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from simulacra.data.spec import DataSpec
+from simulacra.data.text.summary import described
 from simulacra.errors import abridge
 from simulacra.metrics.registry import by_group, groups, merge, metric, settings
 from simulacra.models.registry import model_card
@@ -214,6 +215,8 @@ def examples(config: RunConfig) -> str:
     """
     spec = config.spec
     text = _shaped(spec) if spec.kind == "image" else f"vectors of {_shaped(spec)}"
+    if spec.vocabulary is not None:
+        text = f"sentences of at most {spec.shape[0] - 1:,} tokens, {described(spec.vocabulary)}"
     if spec.schema is not None:
         text = f"rows of {len(spec.schema.columns):,} column{'s' if len(spec.schema.columns) > 1 else ''}"
     if spec.target is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from simulacra.core.inference import CHUNK, eval_mode
 from simulacra.data.arrays import fingerprint
 from simulacra.data.images.attributes import classes
 from simulacra.data.spec import Data, Dataset, DataSpec, Options
-from simulacra.errors import ConfigError, DataError, RunError
+from simulacra.errors import ConfigError, DataError, RunError, SimulacraError
 from simulacra.models.registry import model_card
 from simulacra.run import Run, RunConfig
 
@@ -46,6 +47,19 @@ class AttributePredictor:
     run: Run
     names: tuple[str, ...]
     model: Predicts
+
+    @cached_property
+    def held_out(self) -> tuple[np.ndarray, np.ndarray]:
+        """Attributes of held-out examples of its own data, and its predictions of them: both `(N, A)`.
+
+        Raises:
+            DataError: the data are not there any more.
+        """
+        test = self.run.data().test.take(slice(TESTED))
+        truth = test.target
+        if truth is None:
+            truth = np.stack([_column(test, name) for name in self.names], axis=1)
+        return truth, self.predict(test.x)
 
     @torch.no_grad()
     def predict(self, x: np.ndarray) -> np.ndarray:
@@ -223,7 +237,7 @@ def given_predictor(path: Path, spec: DataSpec) -> AttributePredictor:
 
 
 def known(predictor: AttributePredictor, held: Dataset) -> Known:
-    """What a predictor knows, measured on held-out examples.
+    """What a predictor knows, measured on held-out examples; where they lack an attribute, on its own ones.
 
     Raises:
         DataError: there are none.
@@ -234,15 +248,18 @@ def known(predictor: AttributePredictor, held: Dataset) -> Known:
     predicted = predictor.predict(held.x)
     kept, r2, deviation, withheld = [], [], [], {}
     for i, name in enumerate(predictor.names):
-        truth = attribute_values(held, name)
+        truth, found = attribute_values(held, name), predicted[:, i]
         if truth is None:
-            withheld[name] = "the data have no such attribute, so its predictions cannot be checked"
-            continue
+            try:
+                truth, found = predictor.held_out[0][:, i], predictor.held_out[1][:, i]
+            except SimulacraError as error:
+                withheld[name] = f"the data have no such attribute, and of the predictor's own ones: {error}"
+                continue
         if truth.std() == 0:
             withheld[name] = "it is the same in all held-out examples"
             continue
         # R^2 = 1 - sum (y - prediction)^2 / sum (y - mean of y)^2
-        explained = float(1 - np.square(truth - predicted[:, i]).mean() / truth.var())
+        explained = float(1 - np.square(truth - found).mean() / truth.var())
         if explained < KNOWN:
             withheld[name] = (
                 f"predictions explain {max(explained, 0):.2f} of its variance in held-out examples, less than"

@@ -18,11 +18,11 @@ from simulacra.files import replacing, replacing_all
 from simulacra.images import ANIMATIONS, grid, save_png
 
 
-def check_output(out: Path, spec: DataSpec, charts: bool = False, animations: bool = False) -> None:
+def check_output(out: Path | None, spec: DataSpec, charts: bool = False, animations: bool = False) -> None:
     """Refuse an output that examples of this kind cannot be written to, before any work is done.
 
     Args:
-        out: the file or the folder.
+        out: the file or the folder; None for sentences that are printed.
         spec: of the examples.
         charts: vectors may be drawn, as a chart.
         animations: pictures may be the frames of an animation.
@@ -30,6 +30,10 @@ def check_output(out: Path, spec: DataSpec, charts: bool = False, animations: bo
     Raises:
         ConfigError: an ending that does not fit the examples.
     """
+    if out is None:
+        if spec.kind == "text":
+            return
+        raise ConfigError("--out is missing; only sentences are printed without it")
     if spec.kind == "text":
         if out.suffix not in (".txt", ".npz"):
             raise ConfigError(f"out: these examples are sentences; give a .txt or a .npz, not {out}")
@@ -49,31 +53,36 @@ def check_output(out: Path, spec: DataSpec, charts: bool = False, animations: bo
 def write_examples(
     x: Tensor,
     spec: DataSpec,
-    out: Path,
+    out: Path | None,
     columns: int | None = None,
     labels: Mapping[str, Sequence[str]] | None = None,
     overwrite: bool = True,
 ) -> None:
     """Write examples: of pictures `.png` is a grid, and no ending a folder; of vectors `.csv` is a table.
 
-    Of sentences `.txt` has a line for each, and an empty line after each row of the grid.
+    Of sentences `.txt` has a line for each, and an empty line after each row of the grid; without a file they
+    are printed so.
 
     A file and a new folder are whole or absent; in an existing folder, all files are written or none.
 
     Args:
         x: `(N, C, H, W)` in [0, 1], `(N, D)`, or numbers of tokens `(N, T)`.
         spec: of the examples.
-        out: the file or the folder.
+        out: the file or the folder; None for sentences that are printed.
         columns: of the grid.
         labels: more columns of a table.
         overwrite: whether files that are there are replaced.
     """
-    if out.suffix == ".txt":
+    if out is None or out.suffix == ".txt":
         assert spec.vocabulary is not None
         lines = spec.vocabulary.decode(x.cpu().numpy())
         rows = [lines[i : i + columns] for i in range(0, len(lines), columns)] if columns else [lines]
+        text = "\n\n".join("\n".join(row) for row in rows) + "\n"
+        if out is None:
+            print(text, end="")
+            return
         with replacing(out, overwrite) as file:
-            file.write_text("\n\n".join("\n".join(row) for row in rows) + "\n", encoding="utf-8")
+            file.write_text(text, encoding="utf-8")
     elif out.suffix in SUFFIXES:
         schema = schema_of(spec)
         write_table({**schema.decode(x.cpu().numpy()), **(labels or {})}, out, schema, overwrite)

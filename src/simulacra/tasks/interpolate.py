@@ -293,7 +293,7 @@ def read_examples(spec: DataSpec, files: Sequence[Path] = (), texts: Sequence[st
     """
     if spec.kind != ("text" if texts else "image"):
         given = "texts" if texts else "images"
-        raise DataError(f"{given}: this model was trained on {NOUNS[spec.kind]}; give --seeds or --classes")
+        raise DataError(f"{given}: this model was trained on {NOUNS[spec.kind]}, and takes no {given}")
     if spec.vocabulary is not None:
         try:
             return spec.vocabulary.encode(texts, spec.shape[0])

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import simulacra as sim
+from simulacra import limits
 from simulacra.data.spec import Options
 from simulacra.data.text import grammar
+from simulacra.data.text.lines import Lines
+from simulacra.data.text.vocabulary import _counted
 from simulacra.errors import DataError
 
 LINES = [f"Sentence number {i} of many." for i in range(300)]
@@ -57,7 +61,9 @@ def test_the_vocabulary_is_of_training_sentences_and_that_of_a_run_is_kept(tmp_p
 def test_long_sentences_are_left_out_and_counted(tmp_path: Path) -> None:
     source = written(tmp_path / "a.txt", "\n".join([*LINES, "word " * 10_000]))
     data = sim.load_data(source, max_tokens=20)
-    assert data.notes == ("1 of 301 sentences have more than 20 tokens and are left out",)
+    assert data.notes == (
+        "1 of 301 sentences have more than 20 tokens and are left out (the longest has 10,000)",
+    )
 
 
 def test_files_of_a_folder_are_splits_or_classes(tmp_path: Path) -> None:
@@ -110,3 +116,33 @@ def test_the_grammar_knows_its_sentences() -> None:
     assert data.train.attributes[0].tolist() == list(grammar.attributes(texts[0]).values())
     assert Options().max_tokens == 64
     assert np.isfinite(exact).any()
+
+
+def test_a_line_beyond_the_limit_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "TEXT_LINE", 60)
+    # the limit is inside of a character of two bytes; the rest is no sentence of its own
+    file = tmp_path / "a.txt"
+    file.write_text("x" + "\u00e9" * 100 + " and a short end\nA short line.\n")
+    first, second = Lines("text", str(file))
+    assert first.text == "x" + "\u00e9" * 29
+    assert second.text == "A short line."
+
+
+def test_memory_does_not_grow_with_the_words_of_a_file() -> None:
+    def peak(lines: int) -> int:
+        """Bytes that a vocabulary of so many lines of new words takes at most, beside those of a line."""
+        texts = (f"a{i} b{i} c{i}" for i in range(lines))
+        tracemalloc.start()
+        assert len(_counted(texts, 1000)) <= 1000
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    assert peak(20_000) < 1.5 * peak(2_000)
+
+
+def test_frequent_words_are_counted_exactly_enough() -> None:
+    texts = [f"often new{i}" for i in range(5000)]
+    counts = _counted(texts, 1000)
+    assert 4980 <= counts["\u2581often"] <= 5000
+    assert "y" * 101 not in _counted(["y" * 101], 10)

@@ -16,8 +16,6 @@ TEXTS = [
 
 @pytest.mark.parametrize("kind", ["words", "pairs"])
 def test_texts_come_back(kind: Literal["words", "pairs"]) -> None:
-    if kind == "pairs":
-        pytest.importorskip("tokenizers")
     vocabulary = Vocabulary.of(TEXTS * 2, kind, 400)
     x = vocabulary.encode(TEXTS, 80)
     assert vocabulary.decode(x) == TEXTS

@@ -28,6 +28,12 @@ def load(name: str, argument: str, options: Options, spec: DataSpec | None = Non
     Raises:
         DataError: the argument is no such number.
     """
-    source, values = arguments.read(name, argument, COUNT)
-    lines = [Line(text) for text in grammar.sample(values["N"], seed=0)]
-    return read(source, lines, options, spec, grammar.attributes, grammar.log_probability)
+    source, _ = arguments.read(name, argument, COUNT)
+    every = lines(name, argument, options)
+    return read(source, every, options, spec, grammar.attributes, grammar.log_probability)
+
+
+def lines(name: str, argument: str, options: Options) -> list[Line]:
+    """The sentences; raises as `load`."""
+    _, values = arguments.read(name, argument, COUNT)
+    return [Line(text) for text in grammar.sample(values["N"], seed=0)]

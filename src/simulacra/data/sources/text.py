@@ -29,5 +29,9 @@ def load(name: str, argument: str, options: Options, spec: DataSpec | None = Non
     Raises:
         DataError: the file is missing or no text, or there are too few sentences.
     """
-    source = f"{name}:{argument}"
-    return read(source, Lines(source, argument, options.column, options.target), options, spec)
+    return read(f"{name}:{argument}", lines(name, argument, options), options, spec)
+
+
+def lines(name: str, argument: str, options: Options) -> Lines:
+    """The sentences, read anew in every loop; raises as `load`."""
+    return Lines(f"{name}:{argument}", argument, options.column, options.target)

@@ -84,11 +84,15 @@ class Lines:
         at, title = 0, self.source if len(self.files) == 1 else f"{self.source}: {file.name}"
         try:
             with limits.open_regular(file, limits.TABLE_BYTES) as raw, _unpacked(raw, file) as stream:
-                # a longer line comes in parts, which are then lines
-                while line := stream.readline(limits.TABLE_LINE):
+                while line := stream.readline(limits.TEXT_LINE):
                     at += 1
+                    if len(line) == limits.TEXT_LINE and line[-1:] != b"\n":
+                        line = _whole_characters(line)
+                        _skip_line(stream)
                     if b"\0" in line:
-                        raise DataError(f"{title}: is not text, or damaged (a zero byte in line {at:,})")
+                        raise DataError(
+                            f"{title}: is not UTF-8 text, or damaged (a zero byte in line {at:,})"
+                        )
                     if text := " ".join(line.decode("utf-8-sig" if at == 1 else "utf-8").split()):
                         yield text
         except UnicodeDecodeError:
@@ -120,6 +124,20 @@ def _is_text(path: Path) -> bool:
 
 def _unpacked(raw: BinaryIO, file: Path) -> IO[bytes]:
     return cast(IO[bytes], gzip.open(raw)) if file.suffix == ".gz" else raw
+
+
+def _whole_characters(line: bytes) -> bytes:
+    """The start of a line in UTF-8, whose last character may be torn, without that."""
+    end = len(line)
+    # 10xxxxxx goes on with a character
+    while end > 1 and line[end - 1] & 0xC0 == 0x80:
+        end -= 1
+    return line[: end - 1]
+
+
+def _skip_line(stream: IO[bytes]) -> None:
+    while (rest := stream.readline(limits.TEXT_LINE)) and rest[-1:] != b"\n":
+        pass
 
 
 def _split(file: Path) -> int | None:

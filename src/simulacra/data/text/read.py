@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from itertools import compress
 
@@ -16,6 +17,9 @@ from simulacra.data.splits import HELD_OUT, TEST, TRAIN, VALIDATION, places
 from simulacra.data.text.lines import Line
 from simulacra.data.text.vocabulary import END, Vocabulary
 from simulacra.errors import DataError, LimitError
+
+# sentences between two looks at the memory
+CHECKED = 2**18
 
 
 def read(
@@ -36,7 +40,7 @@ def read(
         lines: may be looped over several times.
         options: `tokens`, `vocabulary_size`, `max_tokens` and `split`.
         spec: of a run, whose vocabulary and longest sentence are taken.
-        attributes: of a sentence, by name.
+        attributes: of a sentence, by name; a DataError of one that has none.
         truth: the natural logarithm of the probability of a sentence.
 
     Raises:
@@ -48,55 +52,79 @@ def read(
         chosen = place == (TEST if options.split == "none" else TRAIN)
         texts = (line.text for line in compress(lines, chosen))
         vocabulary = Vocabulary.of(texts, options.tokens, options.vocabulary_size)
-    flat, lengths = array("i"), array("i")
-    labels: list[str | None] = []
-    values: list[dict[str, float]] = []
+    own = spec is not None and spec.vocabulary is not None
+    most = spec.shape[0] if own and spec is not None else options.max_tokens + 1
+    flat, lengths, values = array("i"), array("i"), array("f")
+    labels: list[str] = []
+    columns: tuple[str, ...] = ()
+    widest = 1
     for line in lines:
         numbers = vocabulary.numbers(line.text)
         lengths.append(len(numbers) + 1)
+        if lengths[-1] > most:
+            continue
+        widest = max(widest, lengths[-1])
         flat.extend(numbers)
         flat.append(END)
-        labels.append(line.label)
+        if line.label is not None:
+            labels.append(line.label)
         if attributes is not None:
-            values.append(attributes(line.text))
+            of_line = attributes(line.text)
+            columns = tuple(of_line)
+            values.extend(of_line.values())
+        if len(lengths) % CHECKED == 0:
+            _check_memory(source, len(place), widest)
+    if len(lengths) != len(place):
+        raise DataError(f"{source}: was changed while it was read; read it again")
     n = np.frombuffer(lengths, np.intc)
-    own = spec is not None and spec.vocabulary is not None
-    most = spec.shape[0] if own and spec is not None else options.max_tokens + 1
     kept = n <= most
-    width = most if own else int(n[kept].max(initial=1))
-    x = _padded(source, np.frombuffer(flat, np.intc), n, kept, width)
-    names: tuple[str, ...] = ()
-    y = None
-    known = [label for label in labels if label is not None]
-    if len(known) == len(labels):
-        names, y = encode_labels(known)
-        y = y[kept]
-    columns = tuple(values[0]) if values else ()
-    table = np.array([list(one.values()) for one in values], np.float32)[kept] if values else None
+    width = most if own else widest
+    x = _padded(source, flat, n[kept], width)
+    names, y = encode_labels(labels) if labels and len(labels) == len(x) else ((), None)
+    table = np.frombuffer(values, np.float32).reshape(len(x), -1) if columns else None
     found = DataSpec("text", (width,), names, columns, vocabulary=vocabulary)
     everything = Dataset(found, x, y, table, rows=np.flatnonzero(kept))
     train, validation, test = (everything.take(np.flatnonzero(place[kept] == k)) for k in range(3))
     if not len(train) and options.split != "none":
-        raise DataError(f"{source}: {len(everything):,} sentences are too few to train on")
+        raise DataError(f"{source}: {_none_left(len(everything), len(n), most - 1)}")
     long = int((~kept).sum())
-    notes = (f"{long:,} of {len(n):,} sentences have more than {most - 1} tokens and are left out",)
-
-    def log_probability(x: np.ndarray) -> np.ndarray:
-        assert truth is not None
-        assert vocabulary is not None
-        return np.array([truth(text) for text in vocabulary.decode(x)])
-
-    facts = Truth() if truth is None else Truth(log_density=log_probability)
+    notes = (
+        f"{long:,} of {len(n):,} sentences have more than {most - 1} tokens and are left out (the longest has"
+        f" {n.max(initial=1) - 1:,})",
+    )
+    facts = Truth(
+        log_density=truth and (lambda x: np.array([truth(text) for text in vocabulary.decode(x)])),
+        attributes=attributes and (lambda x: _attributes(attributes, columns, vocabulary.decode(x))),
+    )
     return Data(source, train, validation, test, facts, notes=notes if long else ())
+
+
+def _attributes(
+    of: Callable[[str], dict[str, float]], names: tuple[str, ...], texts: Sequence[str]
+) -> np.ndarray:
+    """The attributes of each sentence, float64 `(N, A)`; NaN for those that have none."""
+    table = np.full((len(texts), len(names)), np.nan)
+    for row, text in zip(table, texts, strict=True):
+        with suppress(DataError):
+            row[:] = list(of(text).values())
+    return table
+
+
+def digest(text: str) -> int:
+    """A number from 0 to 2^64 - 1 that sentences have in common which differ only in case and signs.
+
+    >>> digest("A cat sat.") == digest("a cat, sat!"), digest("A cat sat.") == digest("A cat ran.")
+    (True, False)
+    """
+    words = " ".join(re.findall(r"\w+", text.casefold())) or text
+    return int.from_bytes(blake2b(words.encode(), digest_size=8).digest(), "little")
 
 
 def _places(source: str, lines: Iterable[Line], options: Options) -> np.ndarray:
     """The position in `SPLITS` of each sentence: by the names of the files, or by its words."""
     digests, named = array("Q"), array("b")
     for line in lines:
-        words = " ".join(re.findall(r"\w+", line.text.casefold())) or line.text
-        digest = blake2b(words.encode(), digest_size=8).digest()
-        digests.append(int.from_bytes(digest, "little"))
+        digests.append(digest(line.text))
         named.append(-1 if line.split is None else line.split)
     if not digests:
         raise DataError(f"{source}: there are no sentences")
@@ -109,14 +137,26 @@ def _places(source: str, lines: Iterable[Line], options: Options) -> np.ndarray:
     return splits
 
 
-def _padded(source: str, flat: np.ndarray, n: np.ndarray, kept: np.ndarray, width: int) -> np.ndarray:
-    """Rows `(N, width)` int32 of the numbers of sentences that stand one after the other."""
+def _padded(source: str, flat: array[int], n: np.ndarray, width: int) -> np.ndarray:
+    """Rows `(N, width)` int32 of the numbers of sentences of n tokens that stand one after the other."""
+    _check_memory(source, len(n), width)
+    x = np.zeros((len(n), width), np.int32)
+    x[np.arange(width) < n[:, None]] = np.frombuffer(flat, np.intc)
+    return x
+
+
+def _check_memory(source: str, sentences: int, width: int) -> None:
+    """Raises DataError where sentences of so many tokens, and the same in splits, do not fit in memory."""
     try:
-        limits.check_memory(2 * 4 * int(kept.sum()) * width, f"{int(kept.sum()):,} sentences",
+        limits.check_memory(2 * 4 * sentences * width, f"{sentences:,} sentences of up to {width - 1} tokens",
                             "take fewer, or a smaller --max-tokens")  # fmt: skip
     except LimitError as error:
         raise DataError(f"{source}: {error}") from None
-    x = np.zeros((int(kept.sum()), width), np.int32)
-    mask = np.arange(width) < n[kept, None]
-    x[mask] = flat[np.repeat(kept, n)]
-    return x
+
+
+def _none_left(kept: int, read: int, most: int) -> str:
+    """Why there is no training sentence, and what to do."""
+    if not kept:
+        return f"no sentence of {read:,} has at most {most} tokens; choose a larger --max-tokens"
+    what = "1 sentence is" if kept == 1 else f"{kept:,} sentences, equal ones counted, are"
+    return f"{what} too few to train on; add more"

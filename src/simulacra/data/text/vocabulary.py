@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from simulacra.errors import ConfigError
+from simulacra.limits import PAIRED_SENTENCES, WORD_LETTERS, WORDS
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -54,7 +56,7 @@ class Vocabulary:
             ConfigError: `pairs` without the library `tokenizers`, or with a size below that of all bytes.
         """
         if kind == "words":
-            counts = Counter(token for text in texts for token in _words(text))
+            counts = _counted(texts, max(WORDS, 4 * size))
             least = 2 if max(counts.values(), default=0) > 1 else 1
             # ties in the order of the alphabet, whatever the order of the sentences
             ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
@@ -68,7 +70,7 @@ class Vocabulary:
         trainer = tokenizers.trainers.BpeTrainer(
             vocab_size=size - len(SPECIAL), initial_alphabet=alphabet, show_progress=False
         )
-        trained.train_from_iterator(texts, trainer)
+        trained.train_from_iterator(islice(texts, PAIRED_SENTENCES), trainer)
         import json
 
         merges = json.loads(trained.to_str())["model"]["merges"]
@@ -94,15 +96,22 @@ class Vocabulary:
             return [self._index.get(token, UNKNOWN) for token in _words(text)]
         return [len(SPECIAL) + i for i in self._byte_pairs.encode(_plain(text)).ids]
 
-    def encode(self, texts: Sequence[str], length: int) -> np.ndarray:
+    def encode(self, texts: Sequence[str], length: int, cut: bool = False) -> np.ndarray:
         """Sentences as int32 `(N, length)`: tokens, `END`, and `PADDING` to the full length.
 
+        Args:
+            texts: N of them.
+            length: of a row.
+            cut: whether sentences of more than `length` - 1 tokens are cut, or refused.
+
         Raises:
-            ValueError: a sentence has more than `length` - 1 tokens; which, and how many.
+            ValueError: a sentence has more tokens; which, and how many.
         """
         x = np.zeros((len(texts), length), np.int32)
         for i, text in enumerate(texts):
             row = [*self.numbers(text), END]
+            if cut and len(row) > length:
+                row = [*row[: length - 1], END]
             if len(row) > length:
                 raise ValueError(f"sentence {i} has {len(row) - 1:,} tokens; the most are {length - 1:,}")
             x[i, : len(row)] = row
@@ -140,6 +149,25 @@ def _plain(text: str) -> str:
 
 def _words(text: str) -> list[str]:
     return _TOKEN.findall(SPACE + _plain(text).replace(SPACE, "_").replace(" ", SPACE))
+
+
+def _counted(texts: Iterable[str], most: int) -> Counter[str]:
+    """How often each word occurs; of more than `most` different ones the rarest are forgotten on the way.
+
+    Lossy counting (Manku and Motwani 2002, Approximate frequency counts over data streams).
+    """
+    counts: Counter[str] = Counter()
+    rare = 0
+    for text in texts:
+        words = _words(text)
+        if len(text) > WORD_LETTERS:
+            words = [word for word in words if len(word) <= WORD_LETTERS]
+        counts.update(words)
+        if len(counts) > most:
+            while len(counts) > most // 2:
+                rare += 1
+                counts = Counter({word: n for word, n in counts.items() if n > rare})
+    return counts
 
 
 def _byte_pairs(tokens: Sequence[str], pairs: Sequence[tuple[str, str]]) -> Tokenizer:

@@ -10,16 +10,17 @@ import torch
 from torch import Tensor
 
 from simulacra.core.batch import Batch
-from simulacra.core.capabilities import BLOCK, EstimatesLikelihood, Samples
+from simulacra.core.capabilities import BLOCK, EstimatesLikelihood, Samples, WritesSentences
+from simulacra.core.decoding import Decoding
 from simulacra.core.model import Turn
 from simulacra.core.noise import Noise
 from simulacra.data.spec import DataSpec
 from simulacra.models.language_model.card import CARD, SequenceConfig
 from simulacra.nets import sequence
-from simulacra.nets.sequence.sentences import Decoding, Sentences
+from simulacra.nets.sequence.sentences import Sentences
 
 
-class LanguageModel(Samples, EstimatesLikelihood):
+class LanguageModel(Samples, EstimatesLikelihood, WritesSentences):
     """Autoregressive language model: p(x) = prod_t p(x_t | x_1 ... x_{t-1}) (Mikolov et al. 2010).
 
     >>> from simulacra.data.text.vocabulary import Vocabulary

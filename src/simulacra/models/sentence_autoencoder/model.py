@@ -9,17 +9,18 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from simulacra.core.batch import Batch
-from simulacra.core.capabilities import Reconstructs
+from simulacra.core.capabilities import Reconstructs, WritesSentences
+from simulacra.core.decoding import Decoding
 from simulacra.core.latents import LatentSpace
 from simulacra.core.model import Turn
 from simulacra.data.spec import DataSpec
 from simulacra.models.sentence_autoencoder.card import CARD, SentenceConfig
 from simulacra.nets import sequence
-from simulacra.nets.sequence.sentences import Decoding, Sentences
+from simulacra.nets.sequence.sentences import Sentences
 from simulacra.probability.distributions import Delta
 
 
-class SentenceAutoencoder(Reconstructs):
+class SentenceAutoencoder(Reconstructs, WritesSentences):
     """Sequence autoencoder (Dai and Le 2015, arXiv:1511.01432).
 
     Loss: -log p(x | z = f(x)), f the encoder, p(x | z) = prod_t p(x_t | x_1 ... x_{t-1}, z).

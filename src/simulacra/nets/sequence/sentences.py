@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -11,34 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from simulacra.config import check_ranges
+from simulacra.core.decoding import Decoding
 from simulacra.core.model import unwrap
 from simulacra.data.text.vocabulary import END, PADDING, UNKNOWN
-from simulacra.errors import ConfigError
 from simulacra.nets.sequence.decoder import SequenceDecoder
-
-
-@dataclass(frozen=True)
-class Decoding:
-    """How sentences are chosen from a distribution.
-
-    Attributes:
-        beam: prefixes that the search for the most probable sentence keeps; 1 takes the most probable token
-            at each step.
-        temperature: of draws: logits are divided by it; below 1 sentences are more probable and less varied.
-        top_p: draws are from the fewest tokens that have this share of the probability together (nucleus
-            sampling, Holtzman et al. 2020, arXiv:1904.09751).
-    """
-
-    beam: int = 1
-    temperature: float = 1.0
-    top_p: float = 1.0
-
-    def __post_init__(self) -> None:
-        """Raises ConfigError for impossible settings."""
-        check_ranges(self, at_least_1=("beam",), positive=("temperature", "top_p"))
-        if self.top_p > 1:
-            raise ConfigError(f"top_p: must be in (0, 1], not {self.top_p}")
 
 
 class Sentences(Distribution):
@@ -111,7 +86,12 @@ class Sentences(Distribution):
             # a token stays if those before it have less than the share
             left_out = ordered.cumsum(dim=1) - ordered >= self.decoding.top_p
             probabilities = torch.zeros_like(ordered).scatter(1, order, ordered.masked_fill(left_out, 0.0))
-        return torch.multinomial(probabilities, 1)[:, 0]
+        # the inverse of the distribution function; torch.multinomial takes 30 times as long on a CPU
+        below = probabilities.cumsum(dim=1)
+        total = below[:, -1:]
+        u = torch.rand(len(below), 1, device=below.device) * total
+        u = torch.minimum(u, torch.nextafter(total, torch.zeros_like(total)))
+        return torch.searchsorted(below, u, right=True)[:, 0]
 
     def _search(self) -> Tensor:
         """Beam search for the sentence of the highest probability."""
