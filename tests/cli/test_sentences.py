@@ -71,9 +71,14 @@ def test_a_vae_starts_from_the_encoder_of_an_autoencoder(
 def test_numbers_and_models_that_take_no_sentences(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["evaluate", str(run), "--metrics", "elbo,nll,latents", "--importance-samples", "2"]) == 0
-    keys = {line.split()[0] for line in capsys.readouterr().out.splitlines() if line}
-    assert {"elbo", "kl", "nll", "active_units"} <= keys
+    groups = "elbo,nll,latents,reconstruction,samples,grammatical,walks,memorisation"
+    assert main(["evaluate", str(run), "--metrics", groups, "--importance-samples", "2"]) == 0
+    lines = {line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines() if line}
+    assert {"elbo", "kl", "nll", "perplexity", "active_units", "exact_match", "self_bleu"} <= lines.keys()
+    assert lines["lengths"] == [str(int(length)) for length in lines["lengths"]]
+    # beside samples and steps stand real sentences
+    assert lines["grammatical"][1:] == lines["walk_grammatical"][1:] == ["real", "data", "1.0000"]
+    assert "real" in lines["copied"]
     assert main(["train", "vae", "--data", "sentences:400", "--out", str(tmp_path / "vae")]) == 2
     assert "a vae takes no sentences; train a sentence_vae" in capsys.readouterr().err
     assert main(["train", "sentence_vae", "--data", "digits", "--out", str(tmp_path / "digits")]) == 2

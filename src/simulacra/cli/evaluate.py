@@ -161,5 +161,5 @@ def lines(numbers: dict[str, Any]) -> Iterator[str]:
 
 def _written(value: Any) -> str:
     if isinstance(value, list):
-        return " ".join(f"{number:.2f}" for number in value)
+        return " ".join(f"{number:.2f}" if isinstance(number, float) else str(number) for number in value)
     return f"{value:.4f}" if isinstance(value, float) else str(value)
