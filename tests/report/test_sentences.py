@@ -65,7 +65,10 @@ def test_samples_and_the_grammar(tmp_path: Path) -> None:
     model = sim.train("language_model", "sentences:400", tmp_path / "run", **FEW)
     m = gather(Run(tmp_path / "run"))
     card = sentences.sampled_sentences(m)
-    assert cells(card) == model.texts(model.sample(sentences.SAMPLES))
+    found = cells(card)
+    assert found[::3] == model.texts(model.sample(sentences.SAMPLES))
+    assert set(found[1::3]) <= set(model.spec.vocabulary.decode(m.data.train.x))
+    assert all(0 < int(cell.rstrip("%")) <= 100 for cell in found[2::3])
     assert "16 draws from p(x); the grammar of sentences:400 derives 0 of them" in card.caption
     page = standing_alone(write_report(Run(tmp_path / "run")).read_text(encoding="utf-8"))
     assert "sentences of at most" in page.words

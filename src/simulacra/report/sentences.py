@@ -15,6 +15,7 @@ from simulacra.core.capabilities import Decodes, Reconstructs, Samples
 from simulacra.core.inference import decode, draw
 from simulacra.errors import printable
 from simulacra.latent.paths import PATHS, default_path, path
+from simulacra.metrics.edit_distance import nearest
 from simulacra.report.directions import accuracy, usable
 from simulacra.report.material import Material
 from simulacra.report.report_card import Cards, ReportCard
@@ -29,7 +30,7 @@ Group = tuple[str, Sequence[Sequence[str]]]
 
 
 def sampled_sentences(m: Material[Samples]) -> ReportCard:
-    """Samples, one below the other."""
+    """Samples, each beside the training sentence nearest to it."""
     seed = m.config.training.seed
     x = draw(m.model, SAMPLES, seed)
     caption = (
@@ -40,7 +41,13 @@ def sampled_sentences(m: Material[Samples]) -> ReportCard:
     if m.data is not None and m.data.truth.log_density is not None:
         possible = int(np.isfinite(m.data.truth.log_density(x.cpu().numpy())).sum())
         caption += f"; the grammar of {m.data.name} derives {possible} of them"
-    body = _table(["sample"], [("", [[text] for text in _texts(m, x)])])
+    header, columns = ["sample"], [_texts(m, x)]
+    if m.data is not None:
+        index, distance = nearest(x.cpu().numpy(), m.data.train.x)
+        header += ["nearest training sentence", "edits"]
+        columns += [_texts(m, m.data.train.x[index]), [f"{100 * share:.0f}%" for share in distance]]
+        caption += "; edits: the fewest tokens to change, as a share of the longer one, 0% of a copy"
+    body = _table(header, [("", list(zip(*columns, strict=True)))])
     return ReportCard("samples", "Samples", body, f"{caption}. Seed {seed}; none selected.", True)
 
 
