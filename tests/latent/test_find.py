@@ -52,6 +52,16 @@ def test_the_logistic_normal_is_that_of_linear_discriminant_analysis() -> None:
     assert float(found.norm()) == pytest.approx(float(unit @ d.double()), rel=0.02)
 
 
+def test_dimensions_that_hardly_vary_are_left_out_of_a_logistic_normal() -> None:
+    # as in a VAE that uses two of eight latents
+    d, scale = difference(8, 2.0), torch.tensor([1.0, 1.0, *[1e-3] * 6])
+    d[2:] = 0
+    examples = normals(d, 500, 0, scale)
+    found = logistic(examples.positive.double().numpy(), examples.negative.double().numpy())
+    assert (found[2:] == 0).all()
+    assert cosine(torch.from_numpy(found), d.double()) > 0.98
+
+
 @pytest.mark.parametrize(
     ("size", "length", "n"), [(8, 2.0, 20), (32, 2.0, 20), (128, 3.0, 20), (128, 3.0, 100)]
 )

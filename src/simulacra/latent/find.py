@@ -30,6 +30,8 @@ BOOTSTRAPS = 100
 # folds of the cross-validation where nothing is held out
 FOLDS = 10
 LEVEL = 0.95
+# share of the mean variance of the dimensions above which one is active
+ACTIVE = 0.01
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,8 @@ def logistic(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
     z = np.concatenate([positive, negative])
     y = np.arange(len(z)) < len(positive)
     mean, scale = z.mean(axis=0), z.std(axis=0)
-    # a latent dimension that does not vary
-    scale[scale < 1e-12] = 1
+    # w / scale would lie in dimensions that hardly vary, e.g. those that a VAE does not use, alone
+    scale[scale**2 <= ACTIVE * np.square(scale).mean()] = np.inf
     regression = LogisticRegression(max_iter=2000, class_weight="balanced").fit((z - mean) / scale, y)
     # w^T (z - mean) / scale: the normal in units of z
     normal = regression.coef_[0] / scale
