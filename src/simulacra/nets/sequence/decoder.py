@@ -69,9 +69,9 @@ class SequenceDecoder(nn.Module, ABC):
 
     def logits(self, states: Tensor) -> Tensor:
         """Logits `(B, T, V)` of states; those of padding are so low that it has no probability."""
-        logits = F.linear(self.projection(states), self.embedding.weight, self.bias)
-        logits[..., PADDING] = -1e9
-        return logits
+        # in the bias, not in the logits: those are copied for it, in both passes
+        never = torch.arange(len(self.bias), device=self.bias.device) == PADDING
+        return F.linear(self.projection(states), self.embedding.weight, self.bias.masked_fill(never, -1e9))
 
     @abstractmethod
     def states(self, z: Tensor, before: Tensor) -> Tensor:
