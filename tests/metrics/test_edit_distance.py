@@ -10,7 +10,7 @@ from simulacra.data.text.vocabulary import END, UNKNOWN
 from simulacra.errors import DataError
 from simulacra.metrics import edit_distance as module
 from simulacra.metrics.edit_distance import edit_distance, nearest
-from tests.metrics.texts import Sampler, rows, some
+from tests.metrics.texts import Sampler, rows, sentence_data
 
 
 def table(x: np.ndarray, y: np.ndarray) -> float:
@@ -51,7 +51,7 @@ def test_nearest_training_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_copied_samples_beside_held_out_sentences() -> None:
     train = ["a b c d", "b c d e", "e f g a"]
-    data = some(train, ["a b c e", "b c d f", "a b", "g"])
+    data = sentence_data(train, ["a b c e", "b c d f", "a b", "g"])
     model = Sampler(rows([train[0], train[1], train[0], "d c b a"]))
     found = sim.evaluate(model, data, metrics=["memorisation"])
     assert found["copied"] == 0.75

@@ -10,7 +10,7 @@ import pytest
 import simulacra as sim
 from simulacra.errors import DataError
 from simulacra.metrics.grammatical import link_parser
-from tests.metrics.texts import Sampler, Walker, rows, some
+from tests.metrics.texts import Sampler, Walker, rows, sentence_data
 
 # links every sentence without "bad", as link-parser reports it; commands and comments are no sentences
 STAND_IN = """#!/bin/sh
@@ -55,7 +55,7 @@ def test_samples_of_the_grammar_are_parsed_by_it() -> None:
 
 def test_other_sentences_need_link_parser(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    data = some([], ["a b", "c d", "e", "f"])
+    data = sentence_data([], ["a b", "c d", "e", "f"])
     found = sim.evaluate(Sampler(rows(["a b"])), data, metrics=["grammatical"])
     assert found["left_out"] == (
         "grammatical, since the data are not of the grammar of simulacra, and link-parser is not installed"
@@ -64,12 +64,12 @@ def test_other_sentences_need_link_parser(monkeypatch: pytest.MonkeyPatch, tmp_p
     found = sim.evaluate(Walker(lambda z: "a b"), data, metrics=["walks"])
     assert found["left_out"].startswith("whether steps of walks are grammatical, since the data are not of")
     assert found["walk_largest_step"] == 1
-    found = sim.evaluate(Sampler(rows(["a b"])), some([], ["<odd>"]), metrics=["grammatical"])
+    found = sim.evaluate(Sampler(rows(["a b"])), sentence_data([], ["<odd>"]), metrics=["grammatical"])
     assert found["left_out"] == "grammatical, since all real sentences have unknown words"
 
 
 def test_link_parser_judges_samples_and_real_sentences(parser: Path) -> None:
-    data = some([], ["a b", "c d", "e", "g"])
+    data = sentence_data([], ["a b", "c d", "e", "g"])
     found = sim.evaluate(Sampler(rows(["a b", "b g"])), data, metrics=["grammatical"])
     assert (found["judge"], found["grammatical"]) == ("link-parser", 0.5)
     assert found["real_against_real"] == {"grammatical": 0.75}

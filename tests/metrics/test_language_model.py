@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import simulacra as sim
-from tests.metrics.texts import Sampler, rows, some
+from tests.metrics.texts import Sampler, rows, sentence_data
 
 
 def test_perplexities_of_real_and_of_repeated_samples() -> None:
@@ -25,5 +25,5 @@ def test_perplexities_of_real_and_of_repeated_samples() -> None:
 
 
 def test_too_few_sentences() -> None:
-    found = sim.evaluate(Sampler(rows(["a"])), some(["a"], ["b"] * 30), metrics=["language_model"])
+    found = sim.evaluate(Sampler(rows(["a"])), sentence_data(["a"], ["b"] * 30), metrics=["language_model"])
     assert found["left_out"] == "language_model needs 20 training and 20 other sentences"

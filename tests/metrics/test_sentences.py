@@ -12,7 +12,7 @@ import simulacra as sim
 from simulacra.models.language_model.card import SequenceConfig
 from simulacra.models.registry import build
 from simulacra.models.sentence_vae.card import SentenceVAEConfig
-from tests.metrics.texts import SPEC, VOCABULARY, Sampler, Walker, rows, some
+from tests.metrics.texts import SPEC, VOCABULARY, Sampler, Walker, rows, sentence_data
 
 
 def test_the_perplexity_of_a_unigram_source() -> None:
@@ -26,7 +26,7 @@ def test_the_perplexity_of_a_unigram_source() -> None:
         model.decoder.bias.fill_(-1e9)
         model.decoder.bias[[1, 3, 4, 5]] = torch.tensor([log(q) for q in p.values()])
     # 5 ends, 8 a, 4 b, 3 c
-    data = some([], ["a b a c", "a a b", "c a b a", "a b", "a c"])
+    data = sentence_data([], ["a b a c", "a a b", "c a b a", "a b", "a c"])
     found = sim.evaluate(model, data, metrics=["nll"])
     nats = -(5 * log(0.25) + 8 * log(0.4) + 4 * log(0.2) + 3 * log(0.15))
     assert found["nll"] == pytest.approx(nats / 5)
@@ -54,7 +54,7 @@ def test_the_importance_weighted_perplexity_tends_to_the_exact_one() -> None:
         copies = [torch.from_numpy(one).long().expand(len(z), -1) for one in x]
         p = [(weights * model.decode(z).log_prob(one).exp()).sum() for one in copies]
     exact = exp(-float(torch.stack(p).log().sum()) / int((x != 0).sum()))
-    data = some([], VOCABULARY.decode(x))
+    data = sentence_data([], VOCABULARY.decode(x))
 
     def perplexity(k: int, seed: int) -> float:
         found = sim.evaluate(model, data, metrics=["nll"], importance_samples=k, seed=seed)
@@ -71,7 +71,7 @@ def test_the_importance_weighted_perplexity_tends_to_the_exact_one() -> None:
 def test_reconstructions_place_by_place() -> None:
     given = {0: "a b c", 1: "b b c d", 2: "c", 3: "d e"}
     model = Walker(lambda z: given[round(z)])
-    data = some([], ["a b c", "b a c", "c d", "d e <odd>"])
+    data = sentence_data([], ["a b c", "b a c", "c d", "d e <odd>"])
     found = sim.evaluate(model, data, metrics=["reconstruction"])
     assert found["exact_match"] == 0.25
     # of 3, 4, 2 and 5 places (<odd> is three unknown tokens) 3, 2, 1 and 2 are right
@@ -83,7 +83,7 @@ def test_reconstructions_place_by_place() -> None:
 
 
 def test_the_variety_of_samples_beside_that_of_real_sentences() -> None:
-    data = some([], ["a b", "c d", "e f", "a <odd>"])
+    data = sentence_data([], ["a b", "c d", "e f", "a <odd>"])
     found = sim.evaluate(Sampler(rows(["a b", "a b", "a c"])), data, metrics=["samples"])
     # one real sentence has an unknown word
     assert found["samples"] == 3
@@ -98,12 +98,12 @@ def test_the_variety_of_samples_beside_that_of_real_sentences() -> None:
     assert found["cautions"]["samples"] == (
         "samples repeat: 1 of 3 are different; of as many real sentences 3 are"
     )
-    found = sim.evaluate(Sampler(rows(["a b"])), some([], ["a <odd>", "b"]), metrics=["samples"])
+    found = sim.evaluate(Sampler(rows(["a b"])), sentence_data([], ["a <odd>", "b"]), metrics=["samples"])
     assert found["left_out"] == "samples needs two sentences without unknown words"
 
 
 def test_sentences_are_measured_in_the_order_of_their_lengths() -> None:
-    data = some([], ["a b c d", "a", "b c"])
+    data = sentence_data([], ["a b c d", "a", "b c"])
     widths = []
 
     model = build("language_model", SPEC, SequenceConfig(width=4, embedding=4))

@@ -7,7 +7,7 @@ import pytest
 
 import simulacra as sim
 from simulacra.metrics.walks import course
-from tests.metrics.texts import Walker, rows, some
+from tests.metrics.texts import Walker, rows, sentence_data
 
 
 def walk(*texts: str) -> dict[str, float]:
@@ -35,7 +35,7 @@ def test_courses_of_walks() -> None:
 
 def test_walks_of_a_model_are_straight_and_between_pairs() -> None:
     # eight letters z = 0 or 4: half-way b becomes f
-    data = some([], ["a", "e"] * 20)
+    data = sentence_data([], ["a", "e"] * 20)
     model = Walker(lambda z: "b c" if z < 2.1 else "f c")
     found = sim.evaluate(model, data, metrics=["walks"])
     assert (found["walks"], found["walk_steps"]) == (20, 9)
@@ -44,11 +44,13 @@ def test_walks_of_a_model_are_straight_and_between_pairs() -> None:
     assert found["walk_largest_step"] == 1
     assert found["walk_monotone"] == found["walk_smoothness"]
     seen: list[float] = []
-    sim.evaluate(Walker(lambda z: seen.append(z) or "a"), some([], ["a", "e"] * 2), metrics=["walks"])
+    sim.evaluate(
+        Walker(lambda z: seen.append(z) or "a"), sentence_data([], ["a", "e"] * 2), metrics=["walks"]
+    )
     steps = np.array(seen).reshape(9, 2)
     np.testing.assert_allclose(np.diff(steps, axis=0), np.tile((steps[-1] - steps[0]) / 8, (8, 1)))
 
 
 def test_too_few_sentences() -> None:
-    found = sim.evaluate(Walker(lambda z: "a"), some([], ["a", "b"]), metrics=["walks"])
+    found = sim.evaluate(Walker(lambda z: "a"), sentence_data([], ["a", "b"]), metrics=["walks"])
     assert found["left_out"] == "walks need 4 examples, not 2"

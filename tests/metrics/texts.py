@@ -25,7 +25,7 @@ def rows(texts: Sequence[str]) -> np.ndarray:
     return VOCABULARY.encode(texts, LONGEST)
 
 
-def some(train: Sequence[str], test: Sequence[str]) -> Data:
+def sentence_data(train: Sequence[str], test: Sequence[str]) -> Data:
     of = [Dataset(SPEC, rows(texts)) for texts in (train, [], test)]
     return Data("some", *of)
 
