@@ -17,6 +17,7 @@ from simulacra.data.text import grammar
 from simulacra.errors import DataError
 from simulacra.metrics.registry import Measurement, Metric, register
 from simulacra.metrics.sentences import without_unknown
+from simulacra.metrics.standard_errors import share
 
 if TYPE_CHECKING:
     from simulacra.data.spec import Dataset
@@ -125,12 +126,6 @@ def link_parser(sentences: Sequence[str]) -> np.ndarray:
     return np.array([verdicts.get(line, False) for line in lines], bool)
 
 
-def share(key: str, judged: np.ndarray) -> dict[str, float]:
-    """The share of the sentences that are grammatical, and its standard error."""
-    p = float(judged.mean())
-    return {key: p, f"{key}_error": float((p * (1 - p) / len(judged)) ** 0.5)}
-
-
 def _grammatical(evaluation: Evaluation) -> dict[str, Any]:
     try:
         judge = evaluation.judge
@@ -138,7 +133,7 @@ def _grammatical(evaluation: Evaluation) -> dict[str, Any]:
     except DataError as error:
         return {"left_out": f"grammatical, since {error}"}
     return {
-        **share("grammatical", judged),
+        **share("grammatical", float(judged.mean()), len(judged)),
         "judged": len(judged),
         "judge": judge.name,
         "real_against_real": {"grammatical": float(judge.real.mean())},

@@ -19,6 +19,7 @@ from simulacra.metrics.features import Extractor, Inception
 from simulacra.metrics.perceptual import unrounded_maps
 from simulacra.metrics.prdc import NEIGHBOURS, prdc
 from simulacra.metrics.registry import Measurement, Metric, register
+from simulacra.metrics.standard_errors import mean, share
 from simulacra.metrics.statistics import Statistics
 from simulacra.nets.perceptual import map_distance
 
@@ -121,7 +122,7 @@ def _interpolation(evaluation: Evaluation) -> dict[str, Any]:
         "ends": kind,
         "epsilon": EPSILON,
     }
-    numbers |= _share("end_precision", precision(torch.cat(x)), 2 * len(a))
+    numbers |= share("end_precision", precision(torch.cat(x)), 2 * len(a))
     train = evaluation.data.train
     if evaluation.held_out and len(train):
         of_train = precision(random_subset(train, 2 * n, seed).x)
@@ -135,16 +136,16 @@ def _interpolation(evaluation: Evaluation) -> dict[str, Any]:
         ),
     }
     for name, curve in PATHS.items():
-        numbers |= _share(f"midpoint_precision_{name}", precision(middles[name]), len(a))
+        numbers |= share(f"midpoint_precision_{name}", precision(middles[name]), len(a))
         if not isinstance(extractor, Inception):
             lengths = path_lengths(model, a, b, curve, extractor, derive_seed(seed, 1))
-            numbers |= _mean(f"path_length_{name}", lengths)
+            numbers |= mean(f"path_length_{name}", lengths)
     for what, (capability, value, most) in values.items():
         if isinstance(model, capability):
             of_ends, of_other = (_of_parts(model, one[:most], value) for one in x)
             for name in PATHS:
                 of_middles = _of_parts(model, middles[name][:most], value)
-                numbers |= _mean(f"midpoint_{what}_{name}", preferred(of_middles, (of_ends, of_other)))
+                numbers |= mean(f"midpoint_{what}_{name}", preferred(of_middles, (of_ends, of_other)))
     if isinstance(extractor, Inception):
         numbers["left_out"] = "path length, since inception rounds images to 8 bits"
     return numbers
@@ -172,14 +173,6 @@ def _parts(n: int, model: Any) -> Iterator[slice]:
 
 def _of_parts(model: Any, x: Tensor, value: Any) -> Tensor:
     return torch.cat([value(x[part]) for part in _parts(len(x), model)])
-
-
-def _share(key: str, share: float, n: int) -> dict[str, float]:
-    return {key: share, f"{key}_error": (share * (1 - share) / n) ** 0.5}
-
-
-def _mean(key: str, values: np.ndarray) -> dict[str, float]:
-    return {key: float(values.mean()), f"{key}_error": float(values.std(ddof=1) / len(values) ** 0.5)}
 
 
 def _metrics() -> Iterator[Metric]:

@@ -15,6 +15,7 @@ from simulacra.latent.paths import lerp
 from simulacra.metrics.edit_distance import edit_distance
 from simulacra.metrics.grammatical import texts
 from simulacra.metrics.registry import Measurement, Metric, register
+from simulacra.metrics.standard_errors import mean
 
 if TYPE_CHECKING:
     from simulacra.metrics.evaluation import Evaluation
@@ -68,16 +69,12 @@ def _walks(evaluation: Evaluation) -> dict[str, Any]:
     try:
         judge = evaluation.judge
         judged = judge.verdicts(texts(dataset, x.reshape(n * STEPS, -1))).reshape(n, STEPS)
-        numbers |= _mean("walk_grammatical", judged[:, 1:-1].mean(axis=1))
-        numbers |= _mean("walk_ends_grammatical", judged[:, [0, -1]].mean(axis=1))
+        numbers |= mean("walk_grammatical", judged[:, 1:-1].mean(axis=1))
+        numbers |= mean("walk_ends_grammatical", judged[:, [0, -1]].mean(axis=1))
         numbers |= {"judge": judge.name, "real_against_real": {"walk_grammatical": float(judge.real.mean())}}
     except DataError as error:
         numbers["left_out"] = f"whether steps of walks are grammatical, since {error}"
     return numbers | {f"walk_{key}": float(values.mean()) for key, values in course(x).items()}
-
-
-def _mean(key: str, values: np.ndarray) -> dict[str, float]:
-    return {key: float(values.mean()), f"{key}_error": float(values.std(ddof=1) / len(values) ** 0.5)}
 
 
 WALK = register(Measurement(
